@@ -1,0 +1,1 @@
+"""What the notebooks call: AWS through boto3, one idea a file."""

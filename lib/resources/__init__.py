@@ -1,0 +1,1 @@
+"""What AWS things are: one file per service."""

@@ -1,0 +1,129 @@
+"""The zip of a Lambda: a handler's folder, `common` and its dependencies, the same bytes each time."""
+
+import hashlib
+import io
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock
+
+from lib.paths import ROOT, home
+
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_ZIPPED_BYTES = 50 * 2**20
+MAX_UNZIPPED_BYTES = 250 * 2**20
+PIP_TIMEOUT_S = 600
+
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html#python-sdk-included
+IN_THE_RUNTIME = {"boto3", "botocore", "s3transfer"}
+# What pip writes about this installation, and commands nobody calls.
+NOT_NEEDED = {"__pycache__", "bin", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json", ".lock"}
+
+
+class BundleError(Exception):
+    """A Lambda's zip cannot be built, or Lambda would not take it."""
+
+
+def bundle(
+    handler: str, python_version: str = "3.13", platform: str = "manylinux2014_x86_64", root: Path = ROOT
+) -> bytes:
+    """Return the zip of a handler; its entry point is `handler.handler`.
+
+    The same inputs give the same bytes, so that `CodeSha256` tells whether a function is up to date (though
+    another build of zlib may compress otherwise). pip is called once for each set of requirements; what it
+    installs is kept in `<home>/.cache/bundles`.
+
+    Args:
+        handler: Name of a folder in `handlers/`.
+        python_version: Of the Lambda runtime, such as "3.13"; binary packages are chosen for it.
+        platform: Wheel platform of the function's architecture.
+        root: Folder with `handlers/` and `requirements.txt`, which pins the versions.
+
+    Returns:
+        The zip file.
+
+    Raises:
+        BundleError: There is no such handler, pip failed, two files have one name, or the zip is too large.
+    """
+    folder = root / "handlers" / handler
+    if not (folder / "handler.py").is_file():
+        raise BundleError(f"No handler.py in {folder}")
+    files = dict(_sources(folder, root / "handlers" / "common"))
+    for name, path in _dependencies(folder, root / "requirements.txt", python_version, platform):
+        if name in files:
+            raise BundleError(f"{handler}: {files[name]} hides {name} of a dependency; rename it")
+        files[name] = path
+    return _checked(handler, {name: path.read_bytes() for name, path in files.items()})
+
+
+def _sources(folder: Path, common: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the handler's own files and those of `common`, by their names in the zip."""
+    yield from ((path.name, path) for path in folder.glob("*.py"))
+    yield from ((f"common/{path.name}", path) for path in common.glob("*.py"))
+
+
+def _dependencies(
+    folder: Path, constraints: Path, python_version: str, platform: str
+) -> Iterator[tuple[str, Path]]:
+    """Yield the files of the handler's dependencies, by their names in the zip, installed if need be."""
+    requirements = folder / "requirements.txt"
+    if not requirements.exists():
+        return
+    inputs = [requirements.read_bytes(), constraints.read_bytes(), python_version.encode(), platform.encode()]
+    digest = hashlib.sha256(b"\0".join(inputs)).hexdigest()[:16]
+    installed = home() / ".cache" / "bundles" / f"{folder.name}-{digest}"
+    installed.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(installed.with_suffix(".lock"), timeout=PIP_TIMEOUT_S):
+        if not installed.exists():
+            _install(requirements, constraints, python_version, platform, installed)
+    for path in installed.rglob("*"):
+        parts = path.relative_to(installed).parts
+        if path.is_file() and parts[0] not in IN_THE_RUNTIME and not NOT_NEEDED.intersection(parts):
+            yield "/".join(parts), path
+
+
+def _install(requirements: Path, constraints: Path, python_version: str, platform: str, target: Path) -> None:
+    """Install requirements for Lambda into the folder, wholly or not at all."""
+    partial = target.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a build that was killed
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-compile"]
+    command += ["--disable-pip-version-check", f"--target={partial}", f"--requirement={requirements}"]
+    command += [f"--constraint={constraints}", "--only-binary=:all:", "--implementation=cp"]
+    command += [f"--python-version={python_version}", f"--platform={platform}"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S)
+    if result.returncode:
+        tail = "\n".join(result.stderr.splitlines()[-10:])
+        raise BundleError(
+            f"pip could not install {requirements} for Python {python_version}, {platform}:\n{tail}"
+        )
+    partial.mkdir(exist_ok=True)  # pip makes none for empty requirements
+    partial.rename(target)
+
+
+def _checked(handler: str, contents: dict[str, bytes]) -> bytes:
+    """Return the zip, or raise if Lambda would not take it."""
+    unzipped_bytes = sum(map(len, contents.values()))
+    zipped = _zip(contents)
+    if len(zipped) > MAX_ZIPPED_BYTES or unzipped_bytes > MAX_UNZIPPED_BYTES:
+        raise BundleError(
+            f"{handler}: {len(zipped):,} bytes zipped, {unzipped_bytes:,} unzipped; Lambda takes "
+            f"{MAX_ZIPPED_BYTES:,} and {MAX_UNZIPPED_BYTES:,}. Drop requirements of handlers/{handler}. "
+            "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
+        )
+    return zipped
+
+
+def _zip(contents: dict[str, bytes]) -> bytes:
+    """Return a zip whose bytes depend on nothing but names and contents."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(contents):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # Unix, also where it is built on another
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, contents[name], zipfile.ZIP_DEFLATED, compresslevel=6)
+    return buffer.getvalue()

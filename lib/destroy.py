@@ -1,0 +1,156 @@
+"""Destroying: find what the runbook made, delete it in reverse order, and prove that nothing is left."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from lib.errors import RunbookError
+from lib.ledger import Ledger
+from lib.parameters import Parameters
+from lib.resources.athena import WorkGroup
+from lib.resources.base import TAG_ENV, Found, Resource, Scope
+from lib.resources.cloudwatch import Alarm
+from lib.resources.glue import Crawler, CsvClassifier, Database
+from lib.resources.iam import Role
+from lib.resources.lambda_ import EventSourceMapping, Function
+from lib.resources.logs import LogGroup
+from lib.resources.s3 import Bucket, BucketNotification
+from lib.resources.sns import Subscription, Topic
+from lib.resources.sqs import Queue
+from lib.target import Target
+
+# In the order of deletion: first what makes others act, last what they write to. Log groups come after the
+# functions, which would make them anew with their last words.
+TYPES: tuple[type[Resource], ...] = (
+    BucketNotification,
+    EventSourceMapping,
+    Subscription,
+    Alarm,
+    WorkGroup,
+    Crawler,
+    CsvClassifier,
+    Database,
+    Function,
+    LogGroup,
+    Role,
+    Queue,
+    Topic,
+    Bucket,
+)
+GLOBAL_REGION = "us-east-1"  # where IAM, which has no regions, is asked
+
+
+@dataclass(frozen=True)
+class Existing:
+    """Something of our name that exists.
+
+    Attributes:
+        type: Its class.
+        region: Where it is.
+        found: What its service said of it.
+        is_ours: Whether its tags say that this environment's runbook made it.
+    """
+
+    type: type[Resource]
+    region: str
+    found: Found
+    is_ours: bool
+
+
+class Teardown:
+    """What exists of one environment, or of one of its pipelines, and its end."""
+
+    def __init__(self, target: Target, parameters: Parameters, pipeline: str = ""):
+        """Look at nothing yet.
+
+        Args:
+            target: The AWS to work on.
+            parameters: Of the environment.
+            pipeline: A pipeline's name, or empty for all.
+        """
+        self.target = target
+        self.parameters = parameters
+        self.scope = Scope(parameters.prefix, parameters.env, pipeline, parameters.account_id)
+        self.ledger = Ledger(parameters.env, parameters.account_id)
+
+    @property
+    def regions(self) -> list[str]:
+        """Every region to look in: those of the parameters, and those the ledger remembers."""
+        remembered = {entry["region"] for entry in self.ledger.entries().values()}
+        return sorted({GLOBAL_REGION, *self.parameters.regions, *remembered})
+
+    def existing(self) -> list[Existing]:
+        """List what exists under our name, of every type in every region, in the order of deletion."""
+        return [
+            item for kind in TYPES for region in self.regions_of(kind) for item in self._list(kind, region)
+        ]
+
+    def plan(self) -> pd.DataFrame:
+        """Return what would be deleted and what would be left alone, one a row."""
+        rows = [
+            (
+                "delete" if e.is_ours else "leave: not made by this runbook",
+                e.type.noun,
+                e.found.name,
+                e.region,
+            )
+            for e in self.existing()
+        ]
+        return pd.DataFrame(rows, columns=["action", "type", "name", "region"])
+
+    def destroy(self) -> pd.DataFrame:
+        """Delete what is ours. With mode `plan`, delete nothing.
+
+        Returns:
+            How many of each type were deleted, or would be.
+        """
+        ours = [e for e in self.existing() if e.is_ours]
+        if self.parameters.mode == "apply":
+            for item in tqdm(ours, desc="Destroy", unit="resource", leave=False, delay=1):
+                item.type.delete(self.target.client(item.type.service, item.region), item.found.identifier)
+        else:
+            print("mode is 'plan': nothing was deleted")
+        counts = pd.Series([item.type.noun for item in ours], name="type").value_counts(sort=False)
+        return counts.rename("deleted").reset_index()
+
+    def proof(self) -> pd.DataFrame:
+        """List every service in every region again, and clear the ledger if nothing of ours is left.
+
+        Returns:
+            One row a type and region: how many of ours exist, and how many of somebody else under our name.
+
+        Raises:
+            RunbookError: If something of ours is left.
+        """
+        rows, left = [], []
+        for kind in TYPES:
+            for region in self.regions_of(kind):
+                listed = list(self._list(kind, region))
+                left += [e.found.name for e in listed if e.is_ours]
+                rows.append(
+                    (kind.noun, region, sum(e.is_ours for e in listed), sum(not e.is_ours for e in listed))
+                )
+        if left:
+            raise RunbookError(f"{len(left)} of ours are left: {', '.join(left)}; run 90_destroy again")
+        self._forget()
+        return pd.DataFrame(rows, columns=["type", "region", "ours", "not ours"])
+
+    def regions_of(self, kind: type[Resource]) -> list[str]:
+        """Return the regions in which a type of resource is to be looked for."""
+        return [GLOBAL_REGION] if kind is Role else self.regions
+
+    def _list(self, kind: type[Resource], region: str) -> Iterator[Existing]:
+        for found in kind.find(self.target.client(kind.service, region), self.scope):
+            yield Existing(kind, region, found, self._is_ours(found))
+
+    def _is_ours(self, found: Found) -> bool:
+        """Tell by the tags; what has none, or lost them in a run that was killed, by its name in the ledger."""
+        if found.tags is None or found.tags.get(TAG_ENV) == self.scope.env:
+            return True
+        return not found.tags and found.name in {entry["name"] for entry in self.ledger.entries().values()}
+
+    def _forget(self) -> None:
+        for pipeline in [self.scope.pipeline] if self.scope.pipeline else self.ledger.pipelines():
+            self.ledger.forget(pipeline)

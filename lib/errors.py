@@ -1,0 +1,29 @@
+"""The runbook's errors: each says what was found and what to do next."""
+
+
+class RunbookError(Exception):
+    """Something the person running the runbook can act on; shown as one message, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show the message alone in a notebook (IPython's hook for exceptions that render themselves)."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class ParameterError(RunbookError):
+    """A parameter is unknown, of the wrong type or out of range; raised before anything is written."""
+
+
+class TargetError(RunbookError):
+    """The AWS that answers is not the one the parameters name, or it does not answer."""
+
+
+class NotOursError(RunbookError):
+    """A thing of our name exists but was not made by this runbook; it is neither changed nor deleted."""
+
+
+class NotDeployedError(RunbookError):
+    """What is asked for needs a pipeline, or a part of it, that does not exist yet."""
+
+
+class WaitError(RunbookError):
+    """Something did not happen within its bounded wait."""

@@ -1,0 +1,109 @@
+"""The ledger: what the runbook set out to make in an environment, and what of it exists."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+from lib import paths
+from lib.errors import ParameterError
+
+LOCK_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The file `run_data/<env>.json`, written before and after each change, atomically.
+
+    A run that is killed between the two leaves `intended` behind, so that the next one knows that a half-made
+    thing is ours.
+
+    Attributes:
+        env: The environment.
+        account_id: The account it lives in; the same environment in another account raises ParameterError.
+    """
+
+    env: str
+    account_id: str
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return paths.home() / "run_data" / f"{self.env}.json"
+
+    def intend(self, arn: str, **facts: str) -> None:
+        """Write down that something is about to be made or changed.
+
+        Args:
+            arn: What identifies it.
+            facts: Its `pipeline`, `noun`, `name` and `region`.
+        """
+        with self._content() as content:
+            content["entries"][arn] = {**facts, "state": "intended", "at": _now()}
+
+    def made(self, arn: str) -> None:
+        """Write down that what was intended exists now."""
+        with self._content() as content:
+            content["entries"][arn].update(state="made", at=_now())
+
+    def forget(self, pipeline: str) -> None:
+        """Write down that nothing of a pipeline exists any more."""
+        with self._content() as content:
+            entries = content["entries"].items()
+            content["entries"] = {arn: facts for arn, facts in entries if facts["pipeline"] != pipeline}
+            content["outputs"].pop(pipeline, None)
+
+    def pipelines(self) -> list[str]:
+        """Return the names of the pipelines that something is written down of, sorted."""
+        return sorted({facts["pipeline"] for facts in self.entries().values()})
+
+    def record_outputs(self, pipeline: str, outputs: dict[str, str]) -> None:
+        """Write down what a pipeline made that others want to know, in the place of what was there.
+
+        Args:
+            pipeline: Such as `migrate`.
+            outputs: Such as `{"source_bucket": …}`.
+        """
+        with self._content() as content:
+            content["outputs"][pipeline] = outputs
+
+    def outputs(self) -> dict[str, dict[str, str]]:
+        """Return what the pipelines made: pipeline to name to value."""
+        return self._read()["outputs"]
+
+    def entries(self) -> dict[str, dict[str, str]]:
+        """Return what is written down: ARN to facts."""
+        return self._read()["entries"]
+
+    def _read(self) -> dict[str, dict]:
+        if not self.path.exists():
+            return {"account_id": self.account_id, "entries": {}, "outputs": {}}
+        content = json.loads(self.path.read_text("utf-8"))
+        if content["account_id"] != self.account_id:
+            raise ParameterError(
+                f"env {self.env!r} is deployed in account {content['account_id']} ({self.path}), not in "
+                f"{self.account_id}; choose another env, or destroy that one first"
+            )
+        return content
+
+    @contextmanager
+    def _content(self) -> Iterator[dict[str, dict]]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT_S):
+            content = self._read()
+            yield content
+            staged = self.path.with_suffix(".new")
+            with staged.open("w", encoding="utf-8") as file:
+                json.dump(content, file, indent=1, ensure_ascii=False)
+                file.flush()
+                os.fsync(file.fileno())
+            staged.replace(self.path)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,152 @@
+"""The deployer on the local AWS: the IAM user that the runbook works as, with the policies that we publish.
+
+Root is used here and nowhere else, to make that user.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+
+import boto3
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.session import Session
+from filelock import FileLock
+
+from lib.local import deployer_policies
+from lib.local.ministack import LocalAws
+
+LOCK_TIMEOUT_S = 60
+# MiniStack takes this key for root's and checks no secret (its core/iam_evaluator.py, is_root_access_key).
+ROOT_KEY = "test"
+# What sts answers to a key that the server does not know, or whose secret differs.
+REFUSED = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The access key of a deployer.
+
+    Attributes:
+        user_name: The IAM user's name.
+        access_key_id: As boto3 and AWS_ACCESS_KEY_ID take it.
+        secret_access_key: As boto3 and AWS_SECRET_ACCESS_KEY take it; not shown in a repr.
+    """
+
+    user_name: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+def credentials(server: LocalAws, prefix: str, env: str) -> Credentials:
+    """Return the deployer's access key; makes or repairs the user if it is not as it should be.
+
+    Each environment has a user of its own, so that two of them can be deployed at once.
+
+    Args:
+        server: The local AWS, running.
+        prefix: What the names of all resources begin with.
+        env: The environment's name.
+
+    Returns:
+        A key that the server knows, of a user that has the policies of `deployer_policies.POLICY_FILES`.
+
+    Raises:
+        botocore.exceptions.ClientError: The local AWS refused something else than an outdated key.
+        ValueError: The policy file breaks one of IAM's limits or names an unknown placeholder.
+        filelock.Timeout: Another run has been making the user for a minute.
+    """
+    user_name = f"{prefix}-{env}-deployer"
+    path = server.state / "deployers" / f"{user_name}.json"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with FileLock(path.with_suffix(".lock"), timeout=LOCK_TIMEOUT_S):
+        account_id = _caller(server, ROOT_KEY, ROOT_KEY)["Account"]
+        documents = deployer_policies.render(
+            deployer_policies.POLICY_FILES, account_id=account_id, prefix=prefix, env=env
+        )
+        # A server that was killed starts from an older state: what was attached counts for one run of it.
+        made_for = f"{server.started} {hashlib.sha256(json.dumps(documents).encode()).hexdigest()}"
+        kept = json.loads(path.read_text()) if path.exists() else {"made_for": None, "key": None}
+        key = Credentials(**kept["key"]) if kept["key"] else None
+        known = key is not None and _is_known(server, key)
+        if known and kept["made_for"] == made_for:
+            return key
+        root = client(server, "iam", ROOT_KEY, ROOT_KEY)
+        _ensure_user(root, user_name)
+        deployer_policies.attach(root, user_name, documents, account_id)
+        key = key if known else _new_key(root, user_name)
+        _keep(path, {"made_for": made_for, "key": asdict(key)})
+        return key
+
+
+def client(server: LocalAws, service: str, access_key_id: str, secret_access_key: str) -> BaseClient:
+    """Make a client of the local AWS which no profile, proxy or AWS_* variable of the caller can lead astray.
+
+    Args:
+        server: The local AWS, running.
+        service: As boto3 names it, such as `iam`.
+        access_key_id: Whose client it is.
+        secret_access_key: The secret that belongs to it.
+
+    Returns:
+        A boto3 client in us-east-1.
+    """
+    return local_session().client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=server.endpoint_url,
+        verify=server.ca_bundle,
+        aws_access_key_id=access_key_id,
+        aws_secret_access_key=secret_access_key,
+        config=Config(proxies={}),
+    )
+
+
+@cache
+def local_session() -> boto3.Session:
+    """Return a session that has read neither the caller's AWS configuration files nor AWS_PROFILE."""
+    # Each: the configuration file's name for it, the environment's, the default, the conversion.
+    no_file = (None, None, os.devnull, None)
+    variables = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
+    return boto3.Session(botocore_session=Session(session_vars=variables))
+
+
+def _caller(server: LocalAws, access_key_id: str, secret_access_key: str) -> dict:
+    return client(server, "sts", access_key_id, secret_access_key).get_caller_identity()
+
+
+def _is_known(server: LocalAws, key: Credentials) -> bool:
+    """Whether the server knows the key, and as this user's: after a reset it knows neither."""
+    try:
+        arn = _caller(server, key.access_key_id, key.secret_access_key)["Arn"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in REFUSED:
+            return False
+        raise
+    return arn.endswith(f":user/{key.user_name}")
+
+
+def _ensure_user(root: BaseClient, user_name: str) -> None:
+    try:
+        root.create_user(UserName=user_name)
+    except root.exceptions.EntityAlreadyExistsException:
+        return
+
+
+def _new_key(root: BaseClient, user_name: str) -> Credentials:
+    # A user may have two keys: those whose secrets we no longer have would be in the way.
+    for old in root.list_access_keys(UserName=user_name)["AccessKeyMetadata"]:
+        root.delete_access_key(UserName=user_name, AccessKeyId=old["AccessKeyId"])
+    made = root.create_access_key(UserName=user_name)["AccessKey"]
+    return Credentials(user_name, made["AccessKeyId"], made["SecretAccessKey"])
+
+
+def _keep(path: Path, content: dict) -> None:
+    staged = path.with_suffix(".new")
+    staged.touch(mode=0o600)
+    staged.write_text(json.dumps(content))
+    staged.replace(path)

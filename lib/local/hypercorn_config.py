@@ -1,0 +1,21 @@
+"""How hypercorn serves MiniStack; runs in the server, inside .local-aws, so it imports nothing of ours.
+
+`python -m ministack` would do, but takes port 443 too and cannot be given a socket.
+"""
+
+import asyncio.constants
+import resource
+
+# In this process: the pid that was started is the server.
+workers = 0
+# As in MiniStack's own start: longer than clients keep idle connections.
+keep_alive_timeout = 75
+graceful_timeout = 1
+
+# An idle https client never answers the server's goodbye, and asyncio would wait 30 s for it before MiniStack
+# can save its state. https://docs.python.org/3/library/asyncio-stream.html (ssl_shutdown_timeout)
+asyncio.constants.SSL_SHUTDOWN_TIMEOUT = 1.0
+
+# As in MiniStack's own start: many files can be open when many handlers run.
+_, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))

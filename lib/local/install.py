@@ -1,0 +1,91 @@
+"""The local AWS's own environment: it pins botocore, and its handlers see its site-packages."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from filelock import FileLock
+from rich.console import Console
+
+from lib.paths import ROOT
+
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+FOLDER = ROOT / ".local-aws"
+# A link to the folder that is complete. Each install fills a new folder and then moves the link, so that
+# one that was killed (or whose pip lives on without it) can never leave half an environment in use.
+CURRENT = FOLDER / "venv"
+INSTALL_TIMEOUT_S = 600
+
+
+class InstallError(RuntimeError):
+    """The local AWS's environment could not be made."""
+
+
+def ensure_installed(folder: Path = FOLDER) -> Path:
+    """Make the local AWS's virtual environment if it is missing, half-made or out of date.
+
+    Args:
+        folder: Where the environment is kept; shared by every state folder of this checkout.
+
+    Returns:
+        The Python interpreter of that environment.
+
+    Raises:
+        InstallError: venv or pip failed; the message ends with what they said.
+        filelock.Timeout: Another run has been installing for ten minutes.
+    """
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / "install.lock", timeout=INSTALL_TIMEOUT_S):
+        if not _is_current(folder / CURRENT.name):
+            _install(folder)
+    # Not the link: a server that runs must keep its files when a later install moves it.
+    return (folder / CURRENT.name).resolve() / "bin" / "python"
+
+
+def _stamp() -> str:
+    """What the environment is made of: the pins and the interpreter's version."""
+    return f"{hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()} python {sys.version.split()[0]}\n"
+
+
+def _is_current(venv: Path) -> bool:
+    stamp = venv / "stamp"
+    return stamp.is_file() and stamp.read_text() == _stamp() and (venv / "bin" / "python").exists()
+
+
+def _install(folder: Path) -> None:
+    venv = Path(tempfile.mkdtemp(prefix="venv-", dir=folder))
+    # On stderr, so that the output of a notebook that happens to be the first one stays the same.
+    console = Console(stderr=True, force_jupyter=False)
+    console.print("Installing the local AWS into .local-aws (about 20 s, once) …", highlight=False)
+    with console.status("creating the virtual environment"):
+        _run([sys.executable, "-m", "venv", str(venv)])
+    with console.status(f"pip install -r {REQUIREMENTS.name}"):
+        # --no-deps: the pins are the whole closure, so nothing but them can get in.
+        pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+        _run([*pip, "install", "--quiet", "--no-deps", "-r", str(REQUIREMENTS)])
+    (venv / "stamp").write_text(_stamp())
+    _make_current(venv)
+
+
+def _run(command: list[str]) -> None:
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if result.returncode:
+        said = "\n".join((result.stdout + result.stderr).splitlines()[-20:])
+        raise InstallError(
+            f"The local AWS could not be installed: `{' '.join(command)}` ended with "
+            f"{result.returncode}. Check the network and disk space, then run again.\n{said}"
+        )
+
+
+def _make_current(venv: Path) -> None:
+    """Move the link to `venv` in one step, then remove the folders of earlier and killed installs."""
+    link = venv.parent / CURRENT.name
+    staged = venv / "link"
+    staged.symlink_to(venv.name)
+    staged.replace(link)
+    for other in venv.parent.glob("venv-*"):
+        if other != venv:
+            shutil.rmtree(other, ignore_errors=True)

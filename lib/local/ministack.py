@@ -1,0 +1,181 @@
+"""The local AWS's life: one server for each state folder, started when needed, kept until it is stopped."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from http.client import HTTPException, HTTPSConnection
+from pathlib import Path
+from ssl import create_default_context
+
+from filelock import FileLock
+
+from lib.local.install import INSTALL_TIMEOUT_S
+from lib.local.server_process import POLL_INTERVAL_S, STOP_TIMEOUT_S, certificate_path, end, is_server, launch
+from lib.paths import home
+
+START_TIMEOUT_S = 60  # it answers after 0.5 s on an idle machine
+# Another run may install, stop and start before it is our turn.
+LOCK_TIMEOUT_S = INSTALL_TIMEOUT_S + START_TIMEOUT_S + STOP_TIMEOUT_S
+Sleep = Callable[[float], None]
+
+
+class LocalAwsError(RuntimeError):
+    """The local AWS did not start, answer or save its state."""
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    """A server that runs.
+
+    Attributes:
+        port: On 127.0.0.1; remembered, so it stays the same across restarts.
+        pid: The server's process.
+        started: When it was started (UTC, ISO 8601): tells this run of the server from another.
+        state: The folder, readable by its owner only, in which it keeps everything.
+    """
+
+    port: int
+    pid: int
+    started: str
+    state: Path
+
+    @property
+    def endpoint_url(self) -> str:
+        """The URL for `boto3.client(endpoint_url=…)` and AWS_ENDPOINT_URL."""
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def ca_bundle(self) -> str:
+        """The certificate to trust, for `boto3.client(verify=…)` and AWS_CA_BUNDLE."""
+        return str(certificate_path(self.state))
+
+    @property
+    def log(self) -> Path:
+        """What the server says; begun anew at each start."""
+        return self.state / "server.log"
+
+
+def start(sleep: Sleep = time.sleep) -> LocalAws:
+    """Start the local AWS, or return the one that runs; installs it the first time.
+
+    Args:
+        sleep: Called between two looks at the server, with seconds.
+
+    Returns:
+        A server that answers.
+
+    Raises:
+        LocalAwsError: It ended, or did not answer within START_TIMEOUT_S; with the end of its log.
+        InstallError: Its environment could not be made.
+        filelock.Timeout: Another run has held the lock for longer than an installation may take.
+    """
+    with _lock():
+        server = status() or _launch()
+        _wait_until_healthy(server, sleep)
+        return server
+
+
+def status() -> LocalAws | None:
+    """Return the server that runs, or None; does not say whether it answers."""
+    server = _last()
+    return server if server and is_server(server.pid, server.state) else None
+
+
+def stop(sleep: Sleep = time.sleep) -> bool:
+    """Stop the local AWS and its handlers; its state is kept for the next start.
+
+    Args:
+        sleep: Called between two looks at the process, with seconds.
+
+    Returns:
+        Whether one ran.
+
+    Raises:
+        LocalAwsError: It had to be killed, so its state is that of the start before.
+    """
+    with _lock():
+        server = status()
+        if server and not end(server.pid, server.state, sleep):
+            raise LocalAwsError(
+                f"The local AWS (pid {server.pid}) was killed: it had not stopped within {STOP_TIMEOUT_S} s. "
+                f"What was made since {server.started} is lost: run again to repair.\n{_log_end(server)}"
+            )
+        return server is not None
+
+
+def reset(sleep: Sleep = time.sleep) -> None:
+    """Stop the local AWS and delete all that it holds; its port and certificate stay.
+
+    Args:
+        sleep: Called between two looks at the process, with seconds.
+    """
+    with _lock():
+        if server := status():
+            end(server.pid, server.state, sleep)
+        for name in ("data", "s3", "tmp", "deployers"):
+            if (folder := _state() / name).exists():
+                shutil.rmtree(folder)
+
+
+def _state() -> Path:
+    folder = home() / ".local-aws" / "state"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    """Let one process at a time start, stop or reset: two runs share one server."""
+    with FileLock(_state() / "lock", timeout=LOCK_TIMEOUT_S):
+        yield
+
+
+def _last() -> LocalAws | None:
+    """The server that was started last, whether it still runs or not."""
+    path = _state() / "server.json"
+    return LocalAws(**json.loads(path.read_text()), state=_state()) if path.exists() else None
+
+
+def _launch() -> LocalAws:
+    last = _last()
+    pid, port = launch(_state(), port=last.port if last else 0)
+    server = LocalAws(port, pid, datetime.now(UTC).isoformat(timespec="milliseconds"), _state())
+    facts = asdict(server)
+    del facts["state"]
+    staged = server.state / "server.json.new"
+    staged.write_text(json.dumps(facts))
+    staged.replace(server.state / "server.json")
+    return server
+
+
+def _wait_until_healthy(server: LocalAws, sleep: Sleep) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not _is_healthy(server):
+        if not is_server(server.pid, server.state):
+            raise LocalAwsError(f"The local AWS ended while it was starting.\n{_log_end(server)}")
+        if time.monotonic() > deadline:
+            raise LocalAwsError(
+                f"The local AWS (pid {server.pid}, {server.endpoint_url}) has not answered for "
+                f"{START_TIMEOUT_S} s. `runbook local stop` ends it.\n{_log_end(server)}"
+            )
+        sleep(POLL_INTERVAL_S)
+
+
+def _is_healthy(server: LocalAws) -> bool:
+    """Whether it answers, with our certificate. http.client uses no proxy; urllib would."""
+    try:
+        context = create_default_context(cafile=server.ca_bundle)
+        with closing(HTTPSConnection("127.0.0.1", server.port, timeout=5, context=context)) as connection:
+            connection.request("GET", "/_ministack/health")
+            return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+
+
+def _log_end(server: LocalAws) -> str:
+    lines = server.log.read_text(errors="replace").splitlines()[-20:]
+    return "\n".join([f"The end of {server.log}:", *lines])

@@ -1,0 +1,149 @@
+"""The MiniStack process: its command line, its environment, how it is known again and how it is ended."""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from lib.local.certificate import ensure_certificate
+from lib.local.install import ensure_installed
+
+# A request that waits for a handler keeps MiniStack from saving its state, for as long as the handler runs.
+# So handlers get this long to finish and are ended then, as by a crash: what they worked on comes back.
+HANDLERS_GRACE_S = 3
+STOP_TIMEOUT_S = 45
+POLL_INTERVAL_S = 0.05
+CONFIG = Path(__file__).with_name("hypercorn_config.py")
+
+
+def certificate_path(state: Path) -> Path:
+    """Return where the state folder keeps the certificate of its server."""
+    return state / "tls" / "server.crt"
+
+
+def launch(state: Path, port: int) -> tuple[int, int]:
+    """Start a server that outlives this process; does not wait for it to answer.
+
+    Args:
+        state: The state folder; the server reads what an earlier one saved there.
+        port: The port on 127.0.0.1 to take, if it is free; 0 for any.
+
+    Returns:
+        The server's pid and the port it has.
+    """
+    python = ensure_installed()
+    certificate, key = ensure_certificate(certificate_path(state).parent)
+    for name in ("data", "s3", "tmp"):
+        (state / name).mkdir(exist_ok=True)
+    # The server inherits the socket: no one can take the port between choosing it and listening on it.
+    with _listen(port) as listener, (state / "server.log").open("wb") as log:
+        taken = listener.getsockname()[1]
+        process = subprocess.Popen(
+            _command(python, listener.fileno(), certificate, key),
+            env=_environment(state, taken, certificate, key),
+            cwd=state / "tmp",
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=[listener.fileno()],
+            start_new_session=True,
+        )
+    return process.pid, taken
+
+
+def is_server(pid: int, state: Path) -> bool:
+    """Say whether the pid is this state folder's server: pids are reused, its command line is not."""
+    try:
+        return str(certificate_path(state)) in psutil.Process(pid).cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):  # ended, a zombie, or another user's
+        return False
+
+
+def end(pid: int, state: Path, sleep: Callable[[float], None]) -> bool:
+    """Let the server save its state and end, its handlers with it; kill it if it does not.
+
+    Args:
+        pid: The server's process; nothing is done if it is not this state folder's server.
+        state: The state folder.
+        sleep: Called between two looks at the process, with seconds.
+
+    Returns:
+        Whether it ended by itself, its state saved; False if it had to be killed after STOP_TIMEOUT_S.
+    """
+    if not is_server(pid, state):
+        return True
+    server = psutil.Process(pid)
+    handlers = server.children(recursive=True)
+    server.terminate()
+    began = time.monotonic()
+    while is_server(pid, state) and (waited := time.monotonic() - began) < STOP_TIMEOUT_S:
+        if waited > HANDLERS_GRACE_S:
+            handlers = _children(server)
+            _kill(handlers)
+        sleep(POLL_INTERVAL_S)
+    saved = not is_server(pid, state)
+    _kill([server, *handlers])
+    psutil.wait_procs([server, *handlers], timeout=STOP_TIMEOUT_S)
+    return saved
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        try:
+            process.kill()  # psutil makes sure that the pid is still the same process's
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _listen(port: int) -> socket.socket:
+    """Take the port on 127.0.0.1 or, if somebody has it, a free one."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError:
+        listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return listener
+
+
+def _command(python: Path, listener: int, certificate: Path, key: Path) -> list[str]:
+    return [
+        *(str(python), "-m", "hypercorn", "ministack.app:app", "--config", f"file:{CONFIG}"),
+        *("--bind", f"fd://{listener}", "--certfile", str(certificate), "--keyfile", str(key)),
+    ]
+
+
+def _environment(state: Path, port: int, certificate: Path, key: Path) -> dict[str, str]:
+    """All that the server and its handlers see of the world outside: nothing of the caller's environment."""
+    return {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "HOME": str(state / "tmp"),  # where there is no .aws/config
+        "TMPDIR": str(state / "tmp"),
+        "AUTH": "true",
+        "GATEWAY_PORT": str(port),
+        "USE_SSL": "1",
+        "MINISTACK_SSL_CERT": str(certificate),
+        "MINISTACK_SSL_KEY": str(key),
+        "AWS_CA_BUNDLE": str(certificate),  # what handlers trust; does not depend on the system's store
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(state / "data"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(state / "s3"),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": f"unix://{state}/no-docker",  # else MiniStack removes containers, at start and stop
+    }

@@ -1,0 +1,117 @@
+"""The types of parameters, and what a mistake in one is called."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import boto3
+from aws_cron_expression_validator.validator import AWSCronExpressionError, AWSCronExpressionValidator
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, StringConstraints
+
+# Access key ids, and secret keys by their length and alphabet: https://docs.aws.amazon.com/IAM/latest/UserGuide/
+# reference_identifiers.html#identifiers-unique-ids
+SECRET = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
+
+
+@cache
+def regions() -> tuple[str, ...]:
+    """Return the names of all AWS regions that have S3, from botocore's own data (no call to AWS)."""
+    return tuple(boto3.session.Session().get_available_regions("s3"))
+
+
+def _region(name: str) -> str:
+    if name not in regions():
+        raise ValueError(f"{name!r} is not an AWS region{did_you_mean(name, regions())}")
+    return name
+
+
+def _schedule(expression: str) -> str:
+    """Check a Glue crawler's schedule, which knows cron() only: https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html."""
+    match = re.fullmatch(r"cron\((.*)\)", expression)
+    if expression and not match:
+        raise ValueError(f"{expression!r} is not a schedule: write cron(15 12 * * ? *), or '' for on demand")
+    if match:
+        try:
+            AWSCronExpressionValidator.validate(match[1])
+        except AWSCronExpressionError as error:
+            raise ValueError(f"{expression!r} is not a schedule: {error}") from error
+    return expression
+
+
+def _key_part(text: str) -> str:
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+    if len(text.encode()) > 1024:
+        raise ValueError("a key has at most 1,024 bytes")
+    return text
+
+
+def _email(address: str) -> str:
+    if address:
+        try:
+            validate_email(address, check_deliverability=False)
+        except EmailNotValidError as error:
+            raise ValueError(f"{address!r} is not an e-mail address: {error}") from None
+    return address
+
+
+Region = Annotated[str, AfterValidator(_region)]
+Schedule = Annotated[str, AfterValidator(_schedule)]
+KeyPart = Annotated[str, AfterValidator(_key_part)]
+AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
+Email = Annotated[str, AfterValidator(_email)]
+KmsKeyArn = Annotated[
+    str, StringConstraints(pattern=r"^(arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?$")
+]
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+RetentionDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
+
+
+def secrets(values: Mapping[str, Any], path: str = "") -> set[str]:
+    """Return the names of the values that look like a credential.
+
+    Args:
+        values: Parameter names to values; a section is a mapping of its own.
+        path: What goes before each name.
+
+    Returns:
+        Names, those of a section as `section.name`.
+    """
+    found = set()
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= secrets(value, f"{path}{name}.")
+        elif isinstance(value, str) and SECRET.search(value):
+            found.add(f"{path}{name}")
+    return found
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return " – did you mean X?" if one of the known names is close, else nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" – did you mean {close[0]}?" if close else ""
+
+
+def explain(error: dict, known: Iterable[str]) -> str:
+    """Say in one line what one of pydantic's errors means for the person who wrote the value.
+
+    Args:
+        error: One of `ValidationError.errors()`.
+        known: The names of all parameters, those of a section as `section.name`.
+
+    Returns:
+        Where, what was found, and what is allowed.
+    """
+    where, found = ".".join(map(str, error["loc"])), error["input"]
+    if error["type"] == "extra_forbidden":
+        return f"unknown parameter {where}{did_you_mean(where, known)}"
+    if where == "account_id":
+        return f"account_id: must be 12 digits in quotes; found {found!r} ({type(found).__name__})"
+    if error["type"] == "value_error":
+        return f"{where}: {error['ctx']['error']}".removeprefix(": ")
+    return f"{where}: {error['msg']}; found {found!r}"

@@ -1,0 +1,195 @@
+"""The parameters: what may differ between environments, checked before any call to AWS."""
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lib.errors import ParameterError
+from lib.parameter_types import (
+    AccountId,
+    Email,
+    KeyPart,
+    KmsKeyArn,
+    Name,
+    Region,
+    RetentionDays,
+    Schedule,
+    explain,
+    secrets,
+)
+
+# S3 bucket names have at most 63 characters, the tightest of all names we make:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BUCKET_NAME_CHARACTERS = 63
+# {prefix}-{env}-{pipeline}-{what}-{account_id}-{region}: five hyphens, "summarize", "results", the account.
+BUCKET_NAME_FIXED_CHARACTERS = 5 + len("summarize") + len("results") + 12
+
+
+class Section(BaseModel):
+    """What every group of parameters has in common: exact types, no unknown names, never changed."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Migrate(Section):
+    """The parameters of *migrate*."""
+
+    source_region: Region = "us-west-1"
+    target_region: Region = "us-east-1"
+    key_prefix: KeyPart = ""
+    key_suffix: KeyPart = ""
+    source_kms_key_arn: KmsKeyArn = ""
+    target_kms_key_arn: KmsKeyArn = ""
+    # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    function_timeout_s: Annotated[int, Field(ge=1, le=900)] = 60
+    function_memory_mb: Annotated[int, Field(ge=128, le=10240)] = 512
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
+    batch_size: Annotated[int, Field(ge=1, le=10)] = 10
+    maximum_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
+    # AWS's advice for queues that feed a function: at least 5.
+    max_receive_count: Annotated[int, Field(ge=5, le=1000)] = 5
+    log_retention_days: RetentionDays = 30
+    oldest_message_alarm_s: Annotated[int, Field(ge=60, le=1209600)] = 900
+    alert_email: Email = ""
+    crawler_schedule: Schedule = ""
+    # https://docs.aws.amazon.com/athena/latest/ug/workgroups-setting-control-limits-cloudwatch.html
+    query_scan_limit_mb: Annotated[int, Field(ge=10, le=7_000_000)] = 1024
+    results_expire_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    watch_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 120
+
+    @model_validator(mode="after")
+    def _keys_are_in_their_bucket_s_region(self) -> "Migrate":
+        for side in ("source", "target"):
+            arn, region = getattr(self, f"{side}_kms_key_arn"), getattr(self, f"{side}_region")
+            if arn and arn.split(":")[3] != region:
+                raise ValueError(f"{side}_kms_key_arn: the key must be in the bucket's region, {region}")
+        return self
+
+
+class Parameters(Section):
+    """All parameters of one environment: what every pipeline has, and a section for each."""
+
+    target: Literal["local", "aws"] = "local"
+    env: Name = "local"
+    prefix: Name = "runbook"
+    account_id: AccountId = "000000000000"
+    mode: Literal["apply", "plan"] = "apply"
+    exercise: bool = True
+    migrate: Migrate = Migrate()
+
+    @property
+    def regions(self) -> list[str]:
+        """The regions that the pipelines use, sorted."""
+        return sorted({self.migrate.source_region, self.migrate.target_region})
+
+    @model_validator(mode="after")
+    def _bucket_names_fit(self) -> "Parameters":
+        room = BUCKET_NAME_CHARACTERS - BUCKET_NAME_FIXED_CHARACTERS - max(map(len, self.regions))
+        if len(self.prefix) + len(self.env) > room:
+            raise ValueError(
+                f"prefix {self.prefix!r} and env {self.env!r} have more than {room} characters together: "
+                f"bucket names would exceed {BUCKET_NAME_CHARACTERS}"
+            )
+        return self
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the names of all parameters, those of a section as `section.name`."""
+        return list(cls.model_fields) + [f"migrate.{name}" for name in Migrate.model_fields]
+
+    @classmethod
+    def check(cls, values: Mapping[str, Any]) -> "Parameters":
+        """Check values and return them as parameters.
+
+        Args:
+            values: Parameter names to values; a section is a mapping of its own.
+
+        Returns:
+            The parameters, defaults filled in.
+
+        Raises:
+            ParameterError: With every mistake in one line.
+        """
+        if found := sorted(secrets(values)):
+            raise ParameterError(f"{', '.join(found)}: looks like a credential; secrets are no parameters")
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise ParameterError("; ".join(explain(e, cls.names()) for e in error.errors())) from None
+
+    @classmethod
+    def load(cls, path: str | Path, **overrides: Any) -> "Parameters":
+        """Read a file of parameters.
+
+        Args:
+            path: A YAML file as in params/.
+            overrides: Values that replace those of the file.
+
+        Returns:
+            The parameters, checked.
+
+        Raises:
+            ParameterError: If the file cannot be read or a value is wrong.
+        """
+        try:
+            values = yaml.safe_load(Path(path).read_text("utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ParameterError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+        if not isinstance(values, dict):
+            raise ParameterError(f"{path}: holds no names and values, but {type(values).__name__}")
+        return cls.check(_merge(values, overrides))
+
+    @classmethod
+    def from_notebook(cls, namespace: Mapping[str, Any]) -> "Parameters":
+        """Take the parameters from a notebook's variables, and refuse names that papermill injected in vain.
+
+        papermill only warns of a parameter that it does not know, so a typo would deploy the defaults
+        (https://github.com/nteract/papermill/blob/main/papermill/parameterize.py).
+
+        Args:
+            namespace: The notebook's `globals()`.
+
+        Returns:
+            The parameters, checked.
+
+        Raises:
+            ParameterError: If a name is unknown or a value is wrong.
+        """
+        injected = assigned_names(namespace.get("In", []))
+        names = set(cls.model_fields) & set(namespace) | (injected & set(namespace))
+        return cls.check({name: namespace[name] for name in sorted(names)})
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html(index=False)
+
+    def table(self) -> pd.DataFrame:
+        """Return the resolved parameters, one a row, sections as `section.name`."""
+        values = pd.json_normalize(self.model_dump()).iloc[0]
+        return pd.DataFrame({"parameter": values.index, "value": [repr(value) for value in values]})
+
+
+def assigned_names(history: list[str]) -> set[str]:
+    """Return the names that the newest cell injected by papermill assigns.
+
+    Args:
+        history: The sources of the cells run so far, oldest first (IPython's `In`).
+
+    Returns:
+        The names; none if no cell was injected. papermill begins that cell with `# Parameters`.
+    """
+    injected = next((source for source in reversed(history) if source.startswith("# Parameters")), "")
+    assignments = (node for node in ast.parse(injected).body if isinstance(node, ast.Assign))
+    return {target.id for node in assignments for target in node.targets if isinstance(target, ast.Name)}
+
+
+def _merge(values: dict, overrides: Mapping[str, Any]) -> dict:
+    merged = dict(values)
+    for name, value in overrides.items():
+        inner = merged.get(name)
+        merged[name] = _merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return merged

@@ -1,0 +1,149 @@
+"""Policy documents: pure functions, documents in, documents out."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from string import Template
+
+from lib.errors import ParameterError
+
+Statement = dict
+Document = dict
+
+# These regions are enabled in every account; SNS of any other one sends under a name of its own:
+# https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html
+REGIONS_ENABLED_BY_DEFAULT = frozenset(
+    """
+    us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1 eu-central-1 eu-north-1 eu-west-1 eu-west-2
+    eu-west-3 ap-south-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-southeast-1 ap-southeast-2
+    """.split()  # noqa: SIM905 – as a list of strings it would be 17 lines
+)
+
+# Statements whose Sid begins with this are ours; others are somebody else's and stay as they are.
+SID_PREFIX = "Runbook"
+
+
+def document(statements: Iterable[Statement]) -> Document:
+    """Return a policy document of these statements."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def from_template(path: str | Path, **values: str) -> Document:
+    """Read a policy template.
+
+    Args:
+        path: A JSON file whose strings hold `${name}` for what differs between deployments.
+        values: What goes in the place of each name, usually an ARN.
+
+    Returns:
+        The policy document.
+
+    Raises:
+        ParameterError: If the template asks for a name that is not among the values.
+    """
+    try:
+        return json.loads(Template(Path(path).read_text("utf-8")).substitute(values))
+    except KeyError as error:
+        raise ParameterError(f"{path} asks for {error}, which is not among {sorted(values)}") from error
+
+
+def ours(policy: Document | str | None) -> dict[str, Statement]:
+    """Return our statements of a policy, by Sid, in one canonical form so that equal means equal."""
+    statements = _load(policy)["Statement"]
+    return {s["Sid"]: canonical(s) for s in statements if s.get("Sid", "").startswith(SID_PREFIX)}
+
+
+def merge(policy: Document | str | None, statements: Iterable[Statement]) -> Document:
+    """Put our statements into a policy and leave everybody else's as they are.
+
+    Args:
+        policy: The policy that is there: a document, its JSON, or None.
+        statements: Ours, each with a Sid that begins with "Runbook".
+
+    Returns:
+        A new document.
+    """
+    existing = _load(policy)
+    others = [s for s in existing["Statement"] if not s.get("Sid", "").startswith(SID_PREFIX)]
+    return {**existing, "Statement": others + list(statements)}
+
+
+def canonical(value):
+    """Return a part of a policy in one form: one-element lists as scalars, the others sorted."""
+    if isinstance(value, dict):
+        return {key: canonical(inner) for key, inner in sorted(value.items())}
+    if isinstance(value, list):
+        inner = sorted((canonical(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
+        return inner[0] if len(inner) == 1 else inner
+    return value
+
+
+def deny_insecure_transport(action: str, *resources: str) -> Statement:
+    """Refuse whatever does not come through TLS.
+
+    Args:
+        action: For instance `s3:*`.
+        resources: ARNs.
+
+    Returns:
+        A statement, see https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html.
+    """
+    return {
+        "Sid": "RunbookDenyInsecureTransport",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": list(resources),
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def allow_services(sources: dict[str, str], action: str, resource: str, account_id: str) -> list[Statement]:
+    """Let AWS services act on a resource, each on behalf of one source in one account only.
+
+    Args:
+        sources: Services to the ARN they act for, such as `{"s3.amazonaws.com": bucket_arn}`; wildcards
+            are `*` and `?`.
+        action: For instance `sns:Publish`.
+        resource: ARN of what is acted on.
+        account_id: The account of the sources. A bucket's ARN carries none, and the name of a deleted bucket
+            can be taken by somebody else: https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html.
+            Where the ARN does carry it, the condition binds only if the service sends the account at all.
+
+    Returns:
+        A statement for each.
+    """
+    statements = []
+    for service, source_arn in sources.items():
+        account_in_arn = source_arn.split(":")[4] == account_id
+        equals = "StringEqualsIfExists" if account_in_arn else "StringEquals"
+        statements.append(
+            {
+                "Sid": f"{SID_PREFIX}Allow{service.split('.')[0].capitalize()}",
+                "Effect": "Allow",
+                "Principal": {"Service": principal(service, source_arn)},
+                "Action": action,
+                "Resource": resource,
+                "Condition": {
+                    "ArnLike": {"aws:SourceArn": source_arn},
+                    equals: {"aws:SourceAccount": account_id},
+                },
+            }
+        )
+    return statements
+
+
+def principal(service: str, source_arn: str) -> str:
+    """Return the name under which a service acts for a source: SNS of an opt-in region has one of its own."""
+    region = source_arn.split(":")[3]
+    if service == "sns.amazonaws.com" and region not in REGIONS_ENABLED_BY_DEFAULT:
+        return f"sns.{region}.amazonaws.com"
+    return service
+
+
+def _load(policy: Document | str | None) -> Document:
+    if isinstance(policy, str):
+        policy = json.loads(policy)
+    policy = policy or document([])
+    statements = policy["Statement"]
+    return {**policy, "Statement": statements if isinstance(statements, list) else [statements]}

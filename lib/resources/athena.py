@@ -1,0 +1,110 @@
+"""Athena: workgroups."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.s3 import Bucket
+
+MEGABYTE = 1024 * 1024
+
+
+@dataclass
+class WorkGroup(Resource):
+    """Where queries run: whose results go to one bucket, encrypted, and which may scan so much and no more.
+
+    Attributes:
+        results: The bucket for results.
+        scan_limit_mb: What one query may scan, in MiB; Athena cancels it beyond (and bills what it scanned).
+    """
+
+    results: Bucket
+    scan_limit_mb: int = 1024
+
+    service: ClassVar[str] = "athena"
+    noun: ClassVar[str] = "Athena workgroup"
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:athena:{self.region}:{self.scope.account_id}:workgroup/{self.name}"
+
+    def desired(self) -> Settings:
+        return {
+            "OutputLocation": f"s3://{self.results.name}/",
+            "EncryptionOption": "SSE_S3",
+            "BytesScannedCutoffPerQuery": self.scan_limit_mb * MEGABYTE,
+            # What a client asks for does not override these.
+            "EnforceWorkGroupConfiguration": True,
+            "PublishCloudWatchMetricsEnabled": True,
+            "tags": self.scope.tags,
+        }
+
+    def read(self, client) -> Settings | None:
+        try:
+            found = client.get_work_group(WorkGroup=self.name)["WorkGroup"]["Configuration"]
+        except client.exceptions.InvalidRequestException as error:
+            # Athena has no error of its own for this.
+            if "not found" in str(error):
+                return None
+            raise
+        result = found.get("ResultConfiguration", {})
+        flat = {**found, **result, **result.get("EncryptionConfiguration", {})}
+        tags = tag_dict(client.list_tags_for_resource(ResourceARN=self.arn)["Tags"])
+        return {**{key: flat.get(key) for key in self.desired()}, "tags": our_tags(tags)}
+
+    def _configuration(self) -> tuple[dict, dict]:
+        wanted = self.desired()
+        results = {
+            "OutputLocation": wanted["OutputLocation"],
+            "EncryptionConfiguration": {"EncryptionOption": wanted["EncryptionOption"]},
+        }
+        flags = {
+            key: wanted[key]
+            for key in (
+                "BytesScannedCutoffPerQuery",
+                "EnforceWorkGroupConfiguration",
+                "PublishCloudWatchMetricsEnabled",
+            )
+        }
+        return results, flags
+
+    def create(self, client) -> None:
+        results, flags = self._configuration()
+        client.create_work_group(
+            Name=self.name,
+            Configuration={"ResultConfiguration": results, **flags},
+            Tags=tag_list(self.scope.tags),
+        )
+
+    def update(self, client, settings: Settings) -> None:
+        if "tags" in settings:
+            client.tag_resource(ResourceARN=self.arn, Tags=tag_list(settings["tags"]))
+        if settings.keys() - {"tags"}:
+            results, flags = self._configuration()
+            client.update_work_group(
+                WorkGroup=self.name,
+                ConfigurationUpdates={"ResultConfigurationUpdates": results, **flags},
+            )
+
+    def links(self, settings: Settings) -> Iterable[Link]:
+        yield Link(self.arn, self.results.arn, "results")
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        token: dict[str, str] = {}  # boto3 has no paginator for this call
+        while True:
+            page = client.list_work_groups(**token)
+            for group in page["WorkGroups"]:
+                if (name := group["Name"]).startswith(scope.beginning):
+                    arn = f"arn:aws:athena:{client.meta.region_name}:{scope.account_id}:workgroup/{name}"
+                    tags = client.list_tags_for_resource(ResourceARN=arn)["Tags"]
+                    yield Found(name, name, tag_dict(tags))
+            if "NextToken" not in page:
+                return
+            token = {"NextToken": page["NextToken"]}
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        """Delete a workgroup with its query history and saved queries."""
+        client.delete_work_group(WorkGroup=identifier, RecursiveDeleteOption=True)

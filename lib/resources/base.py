@@ -1,0 +1,170 @@
+"""What every resource is: named, read, created, updated, found again and deleted."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from lib.policies import canonical
+
+# What a resource is set to: the name of a setting to its value, of plain JSON types.
+Settings = dict[str, Any]
+
+TAG_ENV = "runbook:env"
+TAG_PIPELINE = "runbook:pipeline"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose resources these are: the beginning of every name, and the tags.
+
+    Attributes:
+        prefix: The first part of every name.
+        env: The environment, the second part.
+        pipeline: The pipeline, the third part; empty for all of an environment's pipelines.
+        account_id: The AWS account, 12 digits.
+    """
+
+    prefix: str
+    env: str
+    pipeline: str
+    account_id: str
+
+    def name(self, what: str) -> str:
+        """Return the full name of a thing, `{prefix}-{env}-{pipeline}-{what}`."""
+        return self.beginning + what
+
+    @property
+    def beginning(self) -> str:
+        """What every full name begins with; no part holds a hyphen, so it is nobody else's."""
+        return "".join(f"{part}-" for part in (self.prefix, self.env, self.pipeline) if part)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags that say that a resource is ours."""
+        return {TAG_ENV: self.env, TAG_PIPELINE: self.pipeline}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A resource that a service listed.
+
+    Attributes:
+        identifier: What the service's calls want: a name, URL, ARN or UUID.
+        name: Its name, for people.
+        tags: Its tags; None if this type of resource has none, so that its name must do.
+    """
+
+    identifier: str
+    name: str
+    tags: dict[str, str] | None
+
+
+@dataclass(frozen=True)
+class Link:
+    """An arrow of the picture: from one resource's ARN to another's, and what travels along it."""
+
+    source: str
+    target: str
+    label: str = ""
+
+
+@dataclass
+class Resource(ABC):
+    """One thing in AWS, described once; `read` and `desired` give the same settings, found and wanted.
+
+    `read` returns only the settings that we manage. Whatever else is set there is somebody else's: it is not
+    compared, and `update` leaves it alone.
+
+    Attributes:
+        what: The last part of its name, such as `uploads`.
+        region: The AWS region it lives in.
+    """
+
+    what: str
+    region: str
+    scope: Scope = field(init=False, repr=False, compare=False)
+
+    service: ClassVar[str]  # the name of its boto3 client
+    noun: ClassVar[str]  # what AWS calls it
+    taggable: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """Its full name."""
+        return self.scope.name(self.what)
+
+    @property
+    @abstractmethod
+    def arn(self) -> str:
+        """Its ARN, known before it exists."""
+
+    @abstractmethod
+    def desired(self) -> Settings:
+        """Return the settings it shall have."""
+
+    @abstractmethod
+    def read(self, client) -> Settings | None:
+        """Return the settings it has, or None if it does not exist.
+
+        Args:
+            client: A boto3 client of its service in its region; so too below.
+        """
+
+    @abstractmethod
+    def create(self, client) -> None:
+        """Make it, with all its desired settings."""
+
+    @abstractmethod
+    def update(self, client, settings: Settings) -> None:
+        """Change it.
+
+        Args:
+            client: As for `read`.
+            settings: Those of the desired settings that differ.
+        """
+
+    @classmethod
+    @abstractmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        """List what exists of this type.
+
+        Args:
+            client: As for `read`.
+            scope: Whose; without a pipeline, those of all pipelines of the environment.
+        """
+
+    @classmethod
+    @abstractmethod
+    def delete(cls, client, identifier: str) -> None:
+        """Delete one and what is in it; one that is gone already is no error.
+
+        Args:
+            client: As for `read`.
+            identifier: As `find` gives it.
+        """
+
+    def links(self, settings: Settings) -> Iterable[Link]:
+        """Return the arrows that the settings it was found with draw."""
+        return ()
+
+
+def differences(found: Settings | None, desired: Settings) -> Settings:
+    """Return those of the desired settings that are not as found, order in lists put aside."""
+    found = found or {}
+    return {key: value for key, value in desired.items() if canonical(found.get(key)) != canonical(value)}
+
+
+def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
+    """Return tags as most services want them: `[{"Key": …, "Value": …}, …]`."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def tag_dict(tags: list[dict[str, str]]) -> dict[str, str]:
+    """Return tags as a dict, whatever the service's spelling of key and value."""
+    return {tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in tags}
+
+
+def our_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Return those of the tags that are ours."""
+    return {key: value for key, value in tags.items() if key in (TAG_ENV, TAG_PIPELINE)}

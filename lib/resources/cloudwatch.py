@@ -1,0 +1,92 @@
+"""CloudWatch: alarms."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.sns import Topic
+
+
+@dataclass
+class Alarm(Resource):
+    """Something is wrong when a metric exceeds a threshold; a topic is told.
+
+    Attributes:
+        namespace: The metric's namespace, such as `AWS/SQS`.
+        metric: Its name.
+        dimensions: Whose metric it is, such as `{"QueueName": …}`.
+        threshold: The greatest value that is still well.
+        topic: Who is told.
+        statistic: How the values of a period become one.
+        period_s: The length of a period.
+        description: What to do, for the person who is woken by it.
+    """
+
+    namespace: str
+    metric: str
+    dimensions: dict[str, str]
+    threshold: float
+    topic: Topic
+    statistic: str = "Maximum"
+    period_s: int = 60
+    description: str = field(default="", repr=False)
+
+    service: ClassVar[str] = "cloudwatch"
+    noun: ClassVar[str] = "CloudWatch alarm"
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:cloudwatch:{self.region}:{self.scope.account_id}:alarm:{self.name}"
+
+    def _metric_alarm(self) -> dict:
+        return {
+            "AlarmDescription": self.description,
+            "Namespace": self.namespace,
+            "MetricName": self.metric,
+            "Dimensions": [{"Name": name, "Value": value} for name, value in self.dimensions.items()],
+            "Statistic": self.statistic,
+            "Period": self.period_s,
+            "EvaluationPeriods": 1,
+            "Threshold": float(self.threshold),
+            "ComparisonOperator": "GreaterThanThreshold",
+            # SQS and Lambda publish nothing while nothing happens: that is well.
+            "TreatMissingData": "notBreaching",
+            "AlarmActions": [self.topic.arn],
+        }
+
+    def desired(self) -> Settings:
+        return {**self._metric_alarm(), "tags": self.scope.tags}
+
+    def read(self, client) -> Settings | None:
+        alarms = client.describe_alarms(AlarmNames=[self.name], AlarmTypes=["MetricAlarm"])["MetricAlarms"]
+        if not alarms:
+            return None
+        tags = tag_dict(client.list_tags_for_resource(ResourceARN=self.arn)["Tags"])
+        return {**{key: alarms[0].get(key) for key in self._metric_alarm()}, "tags": our_tags(tags)}
+
+    def create(self, client) -> None:
+        client.put_metric_alarm(AlarmName=self.name, **self._metric_alarm(), Tags=tag_list(self.scope.tags))
+
+    def update(self, client, settings: Settings) -> None:
+        # Tags given with an alarm that exists are ignored:
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+        if "tags" in settings:
+            client.tag_resource(ResourceARN=self.arn, Tags=tag_list(settings["tags"]))
+        if settings.keys() - {"tags"}:
+            client.put_metric_alarm(AlarmName=self.name, **self._metric_alarm())
+
+    def links(self, settings: Settings) -> Iterable[Link]:
+        for topic_arn in settings["AlarmActions"]:
+            yield Link(self.arn, topic_arn, "alarm")
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for page in client.get_paginator("describe_alarms").paginate(AlarmNamePrefix=scope.beginning):
+            for alarm in page["MetricAlarms"]:
+                tags = client.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
+                yield Found(alarm["AlarmName"], alarm["AlarmName"], tag_dict(tags))
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        client.delete_alarms(AlarmNames=[identifier])

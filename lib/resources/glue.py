@@ -1,0 +1,238 @@
+"""Glue: databases, CSV classifiers and crawlers."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
+from lib.resources.iam import Role
+from lib.resources.s3 import Bucket
+
+
+@dataclass
+class Database(Resource):
+    """A database of the Glue Data Catalog: names and columns of tables whose rows lie in S3.
+
+    Attributes:
+        description: What is in it.
+    """
+
+    description: str = ""
+
+    service: ClassVar[str] = "glue"
+    noun: ClassVar[str] = "Glue database"
+
+    @property
+    def name(self) -> str:
+        """Its name, with underscores, so that it needs no quotes in SQL."""
+        return super().name.replace("-", "_")
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:glue:{self.region}:{self.scope.account_id}:database/{self.name}"
+
+    def desired(self) -> Settings:
+        return {"Description": self.description, "tags": self.scope.tags}
+
+    def read(self, client) -> Settings | None:
+        try:
+            found = client.get_database(Name=self.name)["Database"]
+        except client.exceptions.EntityNotFoundException:
+            return None
+        tags = client.get_tags(ResourceArn=self.arn).get("Tags", {})
+        return {"Description": found.get("Description", ""), "tags": our_tags(tags)}
+
+    def create(self, client) -> None:
+        client.create_database(
+            DatabaseInput={"Name": self.name, "Description": self.description}, Tags=self.scope.tags
+        )
+
+    def update(self, client, settings: Settings) -> None:
+        if "tags" in settings:
+            client.tag_resource(ResourceArn=self.arn, TagsToAdd=settings["tags"])
+        if "Description" in settings:
+            client.update_database(
+                Name=self.name, DatabaseInput={"Name": self.name, "Description": self.description}
+            )
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for page in client.get_paginator("get_databases").paginate():
+            for database in page["DatabaseList"]:
+                if (name := database["Name"]).startswith(scope.beginning.replace("-", "_")):
+                    arn = f"arn:aws:glue:{client.meta.region_name}:{scope.account_id}:database/{name}"
+                    yield Found(name, name, client.get_tags(ResourceArn=arn).get("Tags", {}))
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        """Delete a database and its tables; the rows in S3 stay."""
+        try:
+            for page in client.get_paginator("get_tables").paginate(DatabaseName=identifier):
+                for table in page["TableList"]:
+                    client.delete_table(DatabaseName=identifier, Name=table["Name"])
+            client.delete_database(Name=identifier)
+        except client.exceptions.EntityNotFoundException:
+            return
+
+
+@dataclass
+class CsvClassifier(Resource):
+    """Tells the crawler that the first line of a CSV file holds the columns' names.
+
+    Glue's own classifier guesses, and guesses wrong when every column is text:
+    https://docs.aws.amazon.com/glue/latest/dg/add-classifier.html#classifier-builtin-rules-csv
+
+    Attributes:
+        delimiter: What separates columns.
+        quote_symbol: What surrounds a value that holds a delimiter.
+    """
+
+    delimiter: str = ","
+    quote_symbol: str = '"'
+
+    service: ClassVar[str] = "glue"
+    noun: ClassVar[str] = "Glue classifier"
+    taggable: ClassVar[bool] = False
+
+    @property
+    def arn(self) -> str:
+        """Its name among the classifiers; they have no ARN."""
+        return f"arn:aws:glue:{self.region}:{self.scope.account_id}:classifier/{self.name}"
+
+    def desired(self) -> Settings:
+        return {
+            "Delimiter": self.delimiter,
+            "QuoteSymbol": self.quote_symbol,
+            "ContainsHeader": "PRESENT",
+            "AllowSingleColumn": True,
+        }
+
+    def read(self, client) -> Settings | None:
+        try:
+            found = client.get_classifier(Name=self.name)["Classifier"]["CsvClassifier"]
+        except client.exceptions.EntityNotFoundException:
+            return None
+        return {key: found.get(key) for key in self.desired()}
+
+    def create(self, client) -> None:
+        client.create_classifier(CsvClassifier={"Name": self.name, **self.desired()})
+
+    def update(self, client, settings: Settings) -> None:
+        client.update_classifier(CsvClassifier={"Name": self.name, **settings})
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for page in client.get_paginator("get_classifiers").paginate():
+            for classifier in page["Classifiers"]:
+                name = next(iter(classifier.values()))["Name"]
+                if name.startswith(scope.beginning):
+                    yield Found(name, name, None)
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        try:
+            client.delete_classifier(Name=identifier)
+        except client.exceptions.EntityNotFoundException:
+            return
+
+
+@dataclass
+class Crawler(Resource):
+    """Reads the objects of a bucket and writes what it finds as tables into a database.
+
+    Attributes:
+        role: What it may read.
+        bucket: Where it looks.
+        database: Where the tables go.
+        classifier: How it reads CSV.
+        schedule: When it runs, as `cron(…)`; empty for on demand only.
+    """
+
+    role: Role
+    bucket: Bucket
+    database: Database
+    classifier: CsvClassifier
+    schedule: str = ""
+
+    service: ClassVar[str] = "glue"
+    noun: ClassVar[str] = "Glue crawler"
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:glue:{self.region}:{self.scope.account_id}:crawler/{self.name}"
+
+    def desired(self) -> Settings:
+        return {
+            "Role": self.role.arn,
+            "DatabaseName": self.database.name,
+            "Targets": {"S3Targets": [{"Path": f"s3://{self.bucket.name}/"}]},
+            "Classifiers": [self.classifier.name],
+            "Schedule": self.schedule,
+            # A table whose objects are gone is marked, not dropped: an analyst may still name it.
+            "SchemaChangePolicy": {
+                "UpdateBehavior": "UPDATE_IN_DATABASE",
+                "DeleteBehavior": "DEPRECATE_IN_DATABASE",
+            },
+            # Otherwise many similar files become many tables:
+            # https://docs.aws.amazon.com/glue/latest/dg/crawler-grouping-policy.html
+            "Configuration": {
+                "Version": 1.0,
+                "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas"},
+            },
+            "tags": self.scope.tags,
+        }
+
+    def read(self, client) -> Settings | None:
+        try:
+            found = client.get_crawler(Name=self.name)["Crawler"]
+        except client.exceptions.EntityNotFoundException:
+            return None
+        # Glue answers with the role's name, whether it was given that or the ARN.
+        role = f"arn:aws:iam::{self.scope.account_id}:role/{found['Role'].split('/')[-1]}"
+        paths = [{"Path": target["Path"]} for target in found["Targets"].get("S3Targets", [])]
+        tags = client.get_tags(ResourceArn=self.arn).get("Tags", {})
+        return {
+            "Role": role,
+            "DatabaseName": found["DatabaseName"],
+            "Targets": {"S3Targets": paths},
+            "Classifiers": found.get("Classifiers", []),
+            "Schedule": (found.get("Schedule") or {}).get("ScheduleExpression", ""),
+            "SchemaChangePolicy": found.get("SchemaChangePolicy"),
+            "Configuration": json.loads(found.get("Configuration") or "{}"),
+            "tags": our_tags(tags),
+        }
+
+    def _arguments(self) -> dict:
+        settings = {key: value for key, value in self.desired().items() if key != "tags"}
+        return {**settings, "Configuration": json.dumps(settings["Configuration"])}
+
+    def create(self, client) -> None:
+        client.create_crawler(Name=self.name, Tags=self.scope.tags, **self._arguments())
+        # Once more, apart: the local AWS forgets the tags that a crawler is created with.
+        client.tag_resource(ResourceArn=self.arn, TagsToAdd=self.scope.tags)
+
+    def update(self, client, settings: Settings) -> None:
+        if "tags" in settings:
+            client.tag_resource(ResourceArn=self.arn, TagsToAdd=settings["tags"])
+        if settings.keys() - {"tags"}:
+            client.update_crawler(Name=self.name, **self._arguments())
+
+    def links(self, settings: Settings) -> Iterable[Link]:
+        yield Link(self.bucket.arn, self.arn, "is read by")
+        yield Link(self.arn, self.database.arn, "writes tables")
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for page in client.get_paginator("get_crawlers").paginate():
+            for crawler in page["Crawlers"]:
+                if (name := crawler["Name"]).startswith(scope.beginning):
+                    arn = f"arn:aws:glue:{client.meta.region_name}:{scope.account_id}:crawler/{name}"
+                    yield Found(name, name, client.get_tags(ResourceArn=arn).get("Tags", {}))
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        try:
+            client.delete_crawler(Name=identifier)
+        except client.exceptions.EntityNotFoundException:
+            return

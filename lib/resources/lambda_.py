@@ -1,0 +1,228 @@
+"""Lambda: functions and what makes them run."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from time import sleep
+from typing import ClassVar
+
+from botocore.exceptions import ClientError
+from tenacity import Retrying, retry_if_exception, retry_if_result, stop_after_delay, wait_fixed
+
+from lib.errors import WaitError
+from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
+from lib.resources.iam import Role
+from lib.resources.sqs import Queue
+
+RUNTIME = "python3.13"
+# A new role takes seconds until Lambda may assume it; a minute is ample:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency
+ROLE_PROPAGATION_S = 60
+# Disabling, draining and deleting a mapping takes up to a minute on AWS; twice that is the bound.
+MAPPING_DELETION_S = 120
+
+
+@dataclass
+class Function(Resource):
+    """A Lambda function whose code is a zip.
+
+    Attributes:
+        role: What it may do.
+        code: The zip's bytes; equal code gives equal bytes, so that an unchanged function stays as it is.
+        environment: Its environment variables.
+        timeout_s: How long one invocation may take.
+        memory_mb: Its memory in MiB, which also decides its share of a CPU.
+        targets: ARNs of what it writes to, for the picture.
+    """
+
+    role: Role
+    code: bytes = field(repr=False)
+    environment: dict[str, str] = field(default_factory=dict)
+    timeout_s: int = 60
+    memory_mb: int = 512
+    targets: tuple[str, ...] = ()
+
+    service: ClassVar[str] = "lambda"
+    noun: ClassVar[str] = "Lambda function"
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:lambda:{self.region}:{self.scope.account_id}:function:{self.name}"
+
+    def _configuration(self) -> dict:
+        return {
+            "Runtime": RUNTIME,
+            "Handler": "handler.handler",
+            "Role": self.role.arn,
+            "Timeout": self.timeout_s,
+            "MemorySize": self.memory_mb,
+            "Environment": {"Variables": self.environment},
+        }
+
+    def desired(self) -> Settings:
+        digest = base64.b64encode(hashlib.sha256(self.code).digest()).decode()
+        return {"CodeSha256": digest, **self._configuration(), "tags": self.scope.tags}
+
+    def read(self, client) -> Settings | None:
+        try:
+            answer = client.get_function(FunctionName=self.name)
+        except client.exceptions.ResourceNotFoundException:
+            return None
+        found = answer["Configuration"]
+        settings = {key: found.get(key) for key in ("CodeSha256", *self._configuration())}
+        settings["Environment"] = {"Variables": found.get("Environment", {}).get("Variables", {})}
+        return {**settings, "tags": our_tags(answer.get("Tags", {}))}
+
+    def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
+        arguments = {"FunctionName": self.name, "Code": {"ZipFile": self.code}, "Tags": self.scope.tags}
+        retry_until_assumable(sleep)(client.create_function, **arguments, **self._configuration())
+        client.get_waiter("function_active_v2").wait(FunctionName=self.name)
+
+    def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
+        if "tags" in settings:
+            client.tag_resource(Resource=self.arn, Tags=settings["tags"])
+        if "CodeSha256" in settings:
+            client.update_function_code(FunctionName=self.name, ZipFile=self.code)
+            client.get_waiter("function_updated_v2").wait(FunctionName=self.name)
+        if configuration := {key: settings[key] for key in self._configuration() if key in settings}:
+            update = retry_until_assumable(sleep)
+            update(client.update_function_configuration, FunctionName=self.name, **configuration)
+            client.get_waiter("function_updated_v2").wait(FunctionName=self.name)
+
+    def links(self, settings: Settings) -> Iterable[Link]:
+        for target in self.targets:
+            yield Link(self.arn, target, "copies")
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for page in client.get_paginator("list_functions").paginate():
+            for function in page["Functions"]:
+                if (name := function["FunctionName"]).startswith(scope.beginning):
+                    yield Found(
+                        name, name, client.list_tags(Resource=function["FunctionArn"]).get("Tags", {})
+                    )
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        try:
+            client.delete_function(FunctionName=identifier)
+        except client.exceptions.ResourceNotFoundException:
+            return
+
+
+@dataclass
+class EventSourceMapping(Resource):
+    """A queue's messages make a function run, in batches; a record that fails comes back alone.
+
+    Attributes:
+        queue: Whose messages.
+        function: What runs.
+        batch_size: Messages a batch, at most.
+        maximum_concurrency: Invocations at the same time, at most.
+    """
+
+    queue: Queue
+    function: Function
+    batch_size: int = 10
+    maximum_concurrency: int = 10
+
+    service: ClassVar[str] = "lambda"
+    noun: ClassVar[str] = "Lambda event source mapping"
+    taggable: ClassVar[bool] = False
+
+    @property
+    def arn(self) -> str:
+        """The function's and the queue's ARN; Lambda names a mapping by a UUID."""
+        return f"{self.function.arn}#{self.queue.arn}"
+
+    def desired(self) -> Settings:
+        return {
+            "BatchSize": self.batch_size,
+            "ScalingConfig": {"MaximumConcurrency": self.maximum_concurrency},
+            # Without it one failed record makes the whole batch come back.
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "Enabled": True,
+        }
+
+    def read(self, client) -> Settings | None:
+        found = self._mapping(client)
+        if found is None:
+            return None
+        settings = {key: found.get(key) for key in self.desired()}
+        return {**settings, "Enabled": found["State"] in ("Enabled", "Enabling", "Creating", "Updating")}
+
+    def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
+        arguments = {"EventSourceArn": self.queue.arn, "FunctionName": self.function.name}
+        retry_until_assumable(sleep)(client.create_event_source_mapping, **arguments, **self.desired())
+
+    def update(self, client, settings: Settings) -> None:
+        client.update_event_source_mapping(UUID=self._mapping(client)["UUID"], **settings)
+
+    def links(self, settings: Settings) -> Iterable[Link]:
+        yield Link(self.queue.arn, self.function.arn, f"batches of {settings['BatchSize']}")
+
+    def _mapping(self, client) -> dict | None:
+        pages = client.get_paginator("list_event_source_mappings").paginate(
+            EventSourceArn=self.queue.arn, FunctionName=self.function.name
+        )
+        try:
+            mappings = [mapping for page in pages for mapping in page["EventSourceMappings"]]
+        except client.exceptions.ResourceNotFoundException:
+            return None
+        return next((mapping for mapping in mappings if mapping["State"] != "Deleting"), None)
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for page in client.get_paginator("list_event_source_mappings").paginate():
+            for mapping in page["EventSourceMappings"]:
+                function = mapping["FunctionArn"].split(":")[6]
+                if function.startswith(scope.beginning):
+                    queue = mapping["EventSourceArn"].split(":")[-1]
+                    yield Found(mapping["UUID"], f"{function} ← {queue}", None)
+
+    @classmethod
+    def delete(cls, client, identifier: str, sleep: Callable[[float], None] = sleep) -> None:
+        """Delete a mapping and wait until it is gone, since a new one is refused before."""
+        try:
+            client.delete_event_source_mapping(UUID=identifier)
+            _until_deleted(client, identifier, sleep)
+        except client.exceptions.ResourceNotFoundException:
+            return
+
+
+def retry_until_assumable(sleep: Callable[[float], None]) -> Retrying:
+    """Return a caller that tries again while Lambda cannot use a new role yet, and on no other error."""
+    return Retrying(
+        retry=retry_if_exception(_role_is_too_new),
+        stop=stop_after_delay(ROLE_PROPAGATION_S),
+        wait=wait_fixed(2),
+        sleep=sleep,
+        reraise=True,
+    )
+
+
+def _role_is_too_new(error: BaseException) -> bool:
+    """Tell Lambda's answer for a role that is not known everywhere yet, or whose policy is not."""
+    if not isinstance(error, ClientError):
+        return False
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    about_role = re.search(r"cannot be assumed by Lambda|execution role does not have permissions", message)
+    return code == "InvalidParameterValueException" and about_role is not None
+
+
+def _until_deleted(client, uuid: str, sleep: Callable[[float], None]) -> None:
+    """Ask for the mapping until Lambda no longer knows it (ResourceNotFoundException is the good end)."""
+
+    def too_long(state):
+        raise WaitError(f"event source mapping {uuid} still exists after {MAPPING_DELETION_S} s")
+
+    retrying = Retrying(
+        retry=retry_if_result(lambda mapping: True),
+        stop=stop_after_delay(MAPPING_DELETION_S),
+        wait=wait_fixed(0.5),
+        sleep=sleep,
+        retry_error_callback=too_long,
+    )
+    retrying(client.get_event_source_mapping, UUID=uuid)

@@ -1,0 +1,72 @@
+"""CloudWatch Logs: log groups."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lib.resources.base import Found, Resource, Scope, Settings, our_tags
+
+LAMBDA = "/aws/lambda/"
+
+
+@dataclass
+class LogGroup(Resource):
+    """The log group of a Lambda function of the same name, made by us so that its retention is ours to set.
+
+    Attributes:
+        retention_days: After how many days log events are deleted.
+    """
+
+    retention_days: int = 30
+
+    service: ClassVar[str] = "logs"
+    noun: ClassVar[str] = "CloudWatch log group"
+
+    @property
+    def name(self) -> str:
+        """The name Lambda gives the log group of a function."""
+        return LAMBDA + super().name
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:logs:{self.region}:{self.scope.account_id}:log-group:{self.name}"
+
+    def desired(self) -> Settings:
+        return {"retentionInDays": self.retention_days, "tags": self.scope.tags}
+
+    def read(self, client) -> Settings | None:
+        group = next((g for g in _groups(client, self.name) if g["logGroupName"] == self.name), None)
+        if group is None:
+            return None
+        tags = client.list_tags_for_resource(resourceArn=self.arn).get("tags", {})
+        return {"retentionInDays": group.get("retentionInDays"), "tags": our_tags(tags)}
+
+    def create(self, client) -> None:
+        client.create_log_group(logGroupName=self.name, tags=self.scope.tags)
+        self.update(client, {"retentionInDays": self.retention_days})
+
+    def update(self, client, settings: Settings) -> None:
+        if "tags" in settings:
+            client.tag_resource(resourceArn=self.arn, tags=settings["tags"])
+        if "retentionInDays" in settings:
+            client.put_retention_policy(logGroupName=self.name, retentionInDays=settings["retentionInDays"])
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for group in _groups(client, LAMBDA + scope.beginning):
+            # Groups are tagged by their ARN without the ":*" that it is listed with.
+            arn = group["arn"].removesuffix(":*")
+            tags = client.list_tags_for_resource(resourceArn=arn).get("tags", {})
+            yield Found(group["logGroupName"], group["logGroupName"], tags)
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        try:
+            client.delete_log_group(logGroupName=identifier)
+        except client.exceptions.ResourceNotFoundException:
+            return
+
+
+def _groups(client, prefix: str) -> Iterator[dict]:
+    for page in client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
+        yield from page["logGroups"]

@@ -1,0 +1,325 @@
+"""S3: buckets and their notifications."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from botocore.exceptions import ClientError
+from tqdm.auto import tqdm
+
+from lib.errors import RunbookError
+from lib.policies import Statement, deny_insecure_transport, merge, ours
+from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.sns import Topic
+
+LIFECYCLE_ID = "runbook"
+ABORT_MULTIPART_UPLOADS_AFTER_DAYS = 7
+DELETE_BATCH_KEYS = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+
+
+@dataclass
+class Bucket(Resource):
+    """A private bucket: versioned, encrypted, TLS only, without public access.
+
+    Attributes:
+        kms_key_arn: The KMS key to encrypt with; empty for S3's own keys (SSE-S3).
+        expire_days: After how many days objects are deleted; None for never.
+        statements: More statements for the bucket's policy, each with a Sid that begins with "Runbook".
+    """
+
+    kms_key_arn: str = ""
+    expire_days: int | None = None
+    statements: list[Statement] = field(default_factory=list)
+
+    service: ClassVar[str] = "s3"
+    noun: ClassVar[str] = "S3 bucket"
+
+    @property
+    def name(self) -> str:
+        """Its name; account and region are in it since bucket names are shared by all of AWS."""
+        return f"{super().name}-{self.scope.account_id}-{self.region}"
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:s3:::{self.name}"
+
+    def desired(self) -> Settings:
+        deny = deny_insecure_transport("s3:*", self.arn, f"{self.arn}/*")
+        return {
+            "versioning": "Enabled",
+            "encryption": self._encryption(),
+            "public_access_block": {
+                "BlockPublicAcls": True,
+                "IgnorePublicAcls": True,
+                "BlockPublicPolicy": True,
+                "RestrictPublicBuckets": True,
+            },
+            "policy": {s["Sid"]: s for s in [deny, *self.statements]},
+            "lifecycle": self._lifecycle_rule(),
+            "tags": self.scope.tags,
+        }
+
+    def read(self, client) -> Settings | None:
+        try:
+            client.head_bucket(Bucket=self.name)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return None
+            raise RunbookError(
+                f"bucket {self.name}: S3 answers {error.response['Error']['Code']}. Either another account "
+                f"has the name (choose another prefix) or the deployer may not read it"
+            ) from error
+        rules = _lifecycle_rules(client, self.name)
+        encryption = _unless(
+            "ServerSideEncryptionConfigurationNotFoundError", client.get_bucket_encryption, Bucket=self.name
+        )
+        default = encryption.get("ServerSideEncryptionConfiguration", {}).get("Rules", [{}])[0]
+        block = _unless(
+            "NoSuchPublicAccessBlockConfiguration", client.get_public_access_block, Bucket=self.name
+        )
+        return {
+            "versioning": client.get_bucket_versioning(Bucket=self.name).get("Status"),
+            "encryption": default.get("ApplyServerSideEncryptionByDefault"),
+            "public_access_block": block.get("PublicAccessBlockConfiguration"),
+            "policy": ours(_policy(client, self.name)),
+            "lifecycle": next((rule for rule in rules if rule.get("ID") == LIFECYCLE_ID), None),
+            "tags": our_tags(_tags(client, self.name)),
+        }
+
+    def create(self, client) -> None:
+        # us-east-1 is the one region that must not be named:
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+        location = {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
+        client.create_bucket(Bucket=self.name, **({} if self.region == "us-east-1" else location))
+        client.get_waiter("bucket_exists").wait(Bucket=self.name)
+        self.update(client, self.desired())
+
+    def update(self, client, settings: Settings) -> None:
+        # Tags first: they say that the bucket is ours, should the run end here.
+        for setting in ("tags", *(name for name in settings if name != "tags")):
+            if setting in settings:
+                getattr(self, f"_put_{setting}")(client, settings[setting])
+
+    def _put_tags(self, client, tags: dict[str, str]) -> None:
+        merged = {**_tags(client, self.name), **tags}
+        client.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": tag_list(merged)})
+
+    def _put_versioning(self, client, status: str) -> None:
+        client.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": status})
+
+    def _put_encryption(self, client, default: dict) -> None:
+        # A bucket key saves most calls to KMS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
+        rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": bool(self.kms_key_arn)}
+        client.put_bucket_encryption(Bucket=self.name, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
+    def _put_public_access_block(self, client, block: dict) -> None:
+        client.put_public_access_block(Bucket=self.name, PublicAccessBlockConfiguration=block)
+
+    def _put_policy(self, client, statements: dict[str, Statement]) -> None:
+        policy = merge(_policy(client, self.name), statements.values())
+        client.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
+
+    def _put_lifecycle(self, client, rule: dict) -> None:
+        others = [r for r in _lifecycle_rules(client, self.name) if r.get("ID") != LIFECYCLE_ID]
+        client.put_bucket_lifecycle_configuration(
+            Bucket=self.name, LifecycleConfiguration={"Rules": [*others, rule]}
+        )
+
+    def _encryption(self) -> dict:
+        if self.kms_key_arn:
+            return {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": self.kms_key_arn}
+        return {"SSEAlgorithm": "AES256"}
+
+    def _lifecycle_rule(self) -> dict:
+        rule = {
+            "ID": LIFECYCLE_ID,
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABORT_MULTIPART_UPLOADS_AFTER_DAYS},
+        }
+        if self.expire_days:
+            rule["Expiration"] = {"Days": self.expire_days}
+            rule["NoncurrentVersionExpiration"] = {"NoncurrentDays": self.expire_days}
+        return rule
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        region = client.meta.region_name
+        for bucket in client.list_buckets()["Buckets"]:
+            # The region is in our names, which spares asking S3 for each bucket's.
+            if bucket["Name"].startswith(scope.beginning) and bucket["Name"].endswith(f"-{region}"):
+                yield Found(bucket["Name"], bucket["Name"], _tags(client, bucket["Name"]))
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        """Delete a bucket, with all versions, delete markers and unfinished multipart uploads."""
+        try:
+            empty_bucket(client, identifier)
+            client.delete_bucket(Bucket=identifier)
+        except client.exceptions.NoSuchBucket:
+            return
+
+
+def empty_bucket(client, name: str) -> None:
+    """Delete every version, delete marker and unfinished multipart upload of a bucket.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        name: The bucket's name.
+
+    Raises:
+        RunbookError: If S3 refuses to delete some of them, for instance under object lock.
+    """
+    for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=name):
+        for upload in page.get("Uploads", []):
+            client.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
+    pages = client.get_paginator("list_object_versions").paginate(Bucket=name, MaxKeys=DELETE_BATCH_KEYS)
+    with tqdm(desc=f"Empty {name}", unit=" versions", delay=2, leave=False) as progress:
+        for page in pages:
+            batch = [
+                {"Key": item["Key"], "VersionId": item["VersionId"]}
+                for item in page.get("Versions", []) + page.get("DeleteMarkers", [])
+            ]
+            if batch:
+                answer = client.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True})
+                if errors := answer.get("Errors"):
+                    raise RunbookError(f"bucket {name}: {len(errors)} not deleted, the first: {errors[0]}")
+                progress.update(len(batch))
+
+
+@dataclass
+class BucketNotification(Resource):
+    """One entry of a bucket's notification configuration: its events go to a topic in the same region.
+
+    Attributes:
+        bucket: Whose events.
+        topic: Where they go; it must already let the bucket publish, since S3 tries it.
+        events: Names such as `s3:ObjectCreated:*`.
+        key_prefix: Only keys that begin so.
+        key_suffix: Only keys that end so.
+    """
+
+    bucket: Bucket
+    topic: Topic
+    events: tuple[str, ...] = ("s3:ObjectCreated:*",)
+    key_prefix: str = ""
+    key_suffix: str = ""
+
+    service: ClassVar[str] = "s3"
+    noun: ClassVar[str] = "S3 bucket notification"
+    taggable: ClassVar[bool] = False
+
+    @property
+    def arn(self) -> str:
+        """The bucket's ARN and the entry's id; entries have no ARN of their own."""
+        return f"{self.bucket.arn}#{self.name}"
+
+    def desired(self) -> Settings:
+        rules = [("prefix", self.key_prefix), ("suffix", self.key_suffix)]
+        return {
+            "topic": self.topic.arn,
+            "events": sorted(self.events),
+            "filter": {name: value for name, value in rules if value},
+        }
+
+    def read(self, client) -> Settings | None:
+        try:
+            configuration = _notifications(client, self.bucket.name)
+        except client.exceptions.NoSuchBucket:
+            return None
+        entries = configuration.get("TopicConfigurations", [])
+        entry = next((entry for entry in entries if entry["Id"] == self.name), None)
+        if entry is None:
+            return None
+        rules = entry.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+        return {
+            "topic": entry["TopicArn"],
+            "events": sorted(entry["Events"]),
+            "filter": {rule["Name"].lower(): rule["Value"] for rule in rules},
+        }
+
+    def create(self, client) -> None:
+        settings = self.desired()
+        rules = [{"Name": name, "Value": value} for name, value in settings["filter"].items()]
+        entry = {"Id": self.name, "TopicArn": settings["topic"], "Events": settings["events"]}
+        if rules:
+            entry["Filter"] = {"Key": {"FilterRules": rules}}
+        configuration = without_entry(_notifications(client, self.bucket.name), self.name)
+        configuration.setdefault("TopicConfigurations", []).append(entry)
+        _put_notifications(client, self.bucket.name, configuration)
+
+    def update(self, client, settings: Settings) -> None:
+        self.create(client)
+
+    def links(self, settings: Settings) -> Iterable[Link]:
+        yield Link(self.bucket.arn, settings["topic"], ", ".join(settings["events"]))
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for bucket in Bucket.find(client, scope):
+            for entries in _notifications(client, bucket.name).values():
+                for entry in entries if isinstance(entries, list) else []:
+                    if entry["Id"].startswith(scope.beginning):
+                        yield Found(f"{bucket.name}#{entry['Id']}", entry["Id"], None)
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        """Remove one entry and leave the bucket's other entries as they are."""
+        bucket, entry_id = identifier.split("#")
+        try:
+            configuration = _notifications(client, bucket)
+        except client.exceptions.NoSuchBucket:
+            return
+        _put_notifications(client, bucket, without_entry(configuration, entry_id))
+
+
+def without_entry(configuration: dict, entry_id: str) -> dict:
+    """Return a notification configuration without one entry, the others as they are.
+
+    Args:
+        configuration: As S3 gives it: lists of entries, and perhaps `EventBridgeConfiguration`, a dict.
+        entry_id: The `Id` of the entry to leave out.
+
+    Returns:
+        A new configuration.
+    """
+    return {
+        kind: [entry for entry in entries if entry["Id"] != entry_id]
+        if isinstance(entries, list)
+        else entries
+        for kind, entries in configuration.items()
+    }
+
+
+def _notifications(client, bucket: str) -> dict:
+    answer = client.get_bucket_notification_configuration(Bucket=bucket)
+    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+
+def _put_notifications(client, bucket: str, configuration: dict) -> None:
+    """Write the whole configuration: S3 replaces it, so it must hold everybody's entries."""
+    client.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+
+
+def _unless(code: str, call, **arguments) -> dict:
+    """Call S3; its error for "nothing is set" is an empty answer, every other error is an error."""
+    try:
+        return call(**arguments)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == code:
+            return {}
+        raise
+
+
+def _policy(client, bucket: str) -> str | None:
+    return _unless("NoSuchBucketPolicy", client.get_bucket_policy, Bucket=bucket).get("Policy")
+
+
+def _tags(client, bucket: str) -> dict[str, str]:
+    return tag_dict(_unless("NoSuchTagSet", client.get_bucket_tagging, Bucket=bucket).get("TagSet", []))
+
+
+def _lifecycle_rules(client, bucket: str) -> list[dict]:
+    answer = _unless("NoSuchLifecycleConfiguration", client.get_bucket_lifecycle_configuration, Bucket=bucket)
+    return answer.get("Rules", [])

@@ -1,0 +1,146 @@
+"""SNS: topics and their subscriptions."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from lib.policies import allow_services, deny_insecure_transport, merge, ours
+from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+
+
+@dataclass
+class Topic(Resource):
+    """A topic that only named AWS services may publish to, each on behalf of one source.
+
+    Attributes:
+        publishers: Services to the ARN they publish for, such as `{"s3.amazonaws.com": bucket.arn}`.
+    """
+
+    publishers: dict[str, str] = field(default_factory=dict)
+
+    service: ClassVar[str] = "sns"
+    noun: ClassVar[str] = "SNS topic"
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:sns:{self.region}:{self.scope.account_id}:{self.name}"
+
+    def desired(self) -> Settings:
+        allow = allow_services(self.publishers, "sns:Publish", self.arn, self.scope.account_id)
+        deny = deny_insecure_transport("sns:Publish", self.arn)
+        return {"policy": {s["Sid"]: s for s in [deny, *allow]}, "tags": self.scope.tags}
+
+    def read(self, client) -> Settings | None:
+        try:
+            attributes = client.get_topic_attributes(TopicArn=self.arn)["Attributes"]
+        except client.exceptions.NotFoundException:
+            return None
+        tags = client.list_tags_for_resource(ResourceArn=self.arn)["Tags"]
+        return {"policy": ours(attributes.get("Policy")), "tags": our_tags(tag_dict(tags))}
+
+    def create(self, client) -> None:
+        # With a policy from the start there is never SNS's default one, whose principal is "*".
+        policy = merge(None, self.desired()["policy"].values())
+        client.create_topic(
+            Name=self.name, Attributes={"Policy": json.dumps(policy)}, Tags=tag_list(self.scope.tags)
+        )
+
+    def update(self, client, settings: Settings) -> None:
+        if "tags" in settings:
+            client.tag_resource(ResourceArn=self.arn, Tags=tag_list(settings["tags"]))
+        if "policy" in settings:
+            found = client.get_topic_attributes(TopicArn=self.arn)["Attributes"].get("Policy")
+            policy = json.dumps(merge(found, settings["policy"].values()))
+            client.set_topic_attributes(TopicArn=self.arn, AttributeName="Policy", AttributeValue=policy)
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for page in client.get_paginator("list_topics").paginate():
+            for topic in page["Topics"]:
+                arn, name = topic["TopicArn"], topic["TopicArn"].split(":")[-1]
+                if name.startswith(scope.beginning):
+                    yield Found(arn, name, tag_dict(client.list_tags_for_resource(ResourceArn=arn)["Tags"]))
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        client.delete_topic(TopicArn=identifier)
+
+
+@dataclass
+class Subscription(Resource):
+    """What a topic publishes goes to an endpoint: a queue, which may be in another region, or a mailbox.
+
+    Attributes:
+        topic: Where it comes from; the subscription lives in the topic's region.
+        endpoint: Where it goes: a queue's ARN, or an e-mail address, whose owner must confirm first.
+        protocol: `sqs` or `email`.
+    """
+
+    topic: Topic
+    endpoint: str
+    protocol: str = "sqs"
+
+    service: ClassVar[str] = "sns"
+    noun: ClassVar[str] = "SNS subscription"
+    taggable: ClassVar[bool] = False
+
+    @property
+    def arn(self) -> str:
+        """The topic's ARN and the endpoint; SNS ends a subscription's own ARN with a UUID."""
+        return f"{self.topic.arn}#{self.endpoint}"
+
+    def desired(self) -> Settings:
+        # Raw: the queue holds S3's event itself, not wrapped in an envelope of SNS. Mail has no such choice.
+        return {"RawMessageDelivery": "true"} if self.protocol == "sqs" else {}
+
+    def read(self, client) -> Settings | None:
+        arn = self._subscription_arn(client)
+        if arn is None or not self.desired():
+            return None if arn is None else {}
+        attributes = client.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+        return {key: attributes.get(key) for key in self.desired()}
+
+    def create(self, client) -> None:
+        client.subscribe(
+            TopicArn=self.topic.arn,
+            Protocol=self.protocol,
+            Endpoint=self.endpoint,
+            Attributes=self.desired(),
+            ReturnSubscriptionArn=True,
+        )
+
+    def update(self, client, settings: Settings) -> None:
+        arn = self._subscription_arn(client)
+        for name, value in settings.items():
+            client.set_subscription_attributes(SubscriptionArn=arn, AttributeName=name, AttributeValue=value)
+
+    def links(self, settings: Settings) -> Iterable[Link]:
+        yield Link(self.topic.arn, self.endpoint, self.protocol)
+
+    def _subscription_arn(self, client) -> str | None:
+        for subscription in _subscriptions(client, self.topic.arn):
+            if subscription["Endpoint"] == self.endpoint:
+                return subscription["SubscriptionArn"]
+        return None
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for topic in Topic.find(client, scope):
+            for subscription in _subscriptions(client, topic.identifier):
+                # One that waits for confirmation has no ARN yet; it goes with its topic.
+                if subscription["SubscriptionArn"].startswith("arn:"):
+                    name = f"{topic.name} → {subscription['Endpoint']}"
+                    yield Found(subscription["SubscriptionArn"], name, None)
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        client.unsubscribe(SubscriptionArn=identifier)
+
+
+def _subscriptions(client, topic_arn: str) -> Iterator[dict]:
+    try:
+        for page in client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn):
+            yield from page["Subscriptions"]
+    except client.exceptions.NotFoundException:
+        return

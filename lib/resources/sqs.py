@@ -1,0 +1,132 @@
+"""SQS: queues."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from time import sleep
+from typing import ClassVar, Optional
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from lib.policies import allow_services, deny_insecure_transport, merge, ours
+from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
+
+DAY_S = 24 * 60 * 60
+# A queue's name is blocked for 60 s after its deletion; 90 s leaves room:
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html
+NAME_BLOCKED_S = 90
+
+
+@dataclass
+class Queue(Resource):
+    """An encrypted queue that only named AWS services may send to, each on behalf of one source.
+
+    Attributes:
+        visibility_timeout_s: How long a received message is hidden from others.
+        retention_s: How long an unread message is kept; a dead-letter queue keeps longer than its source, since
+            age counts from the first queue.
+        dead_letter: The queue for messages that were received too often.
+        max_receive_count: How often is too often.
+        senders: Services to the ARN they may send for, such as `{"sns.amazonaws.com": topic.arn}`.
+    """
+
+    visibility_timeout_s: int = 30
+    retention_s: int = 4 * DAY_S
+    dead_letter: Optional["Queue"] = None
+    max_receive_count: int = 5
+    senders: dict[str, str] = field(default_factory=dict)
+
+    service: ClassVar[str] = "sqs"
+    noun: ClassVar[str] = "SQS queue"
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:sqs:{self.region}:{self.scope.account_id}:{self.name}"
+
+    def url(self, client) -> str:
+        """Return its URL.
+
+        Args:
+            client: An SQS client of its region.
+
+        Returns:
+            The URL; calls with it must go to the queue's region.
+        """
+        return client.get_queue_url(QueueName=self.name)["QueueUrl"]
+
+    def desired(self) -> Settings:
+        allow = allow_services(self.senders, "sqs:SendMessage", self.arn, self.scope.account_id)
+        deny = deny_insecure_transport("sqs:*", self.arn)
+        settings: Settings = {
+            "VisibilityTimeout": str(self.visibility_timeout_s),
+            "MessageRetentionPeriod": str(self.retention_s),
+            "SqsManagedSseEnabled": "true",
+            "policy": {s["Sid"]: s for s in [deny, *allow]},
+            "tags": self.scope.tags,
+        }
+        if self.dead_letter:
+            settings["RedrivePolicy"] = {
+                "deadLetterTargetArn": self.dead_letter.arn,
+                "maxReceiveCount": self.max_receive_count,
+            }
+        return settings
+
+    def read(self, client) -> Settings | None:
+        try:
+            url = self.url(client)
+            found = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        except client.exceptions.QueueDoesNotExist:
+            return None
+        settings: Settings = {key: value for key, value in found.items() if key in self.desired()}
+        settings["policy"] = ours(found.get("Policy"))
+        settings["tags"] = our_tags(client.list_queue_tags(QueueUrl=url).get("Tags", {}))
+        if "RedrivePolicy" in found:
+            redrive = json.loads(found["RedrivePolicy"])
+            settings["RedrivePolicy"] = {**redrive, "maxReceiveCount": int(redrive["maxReceiveCount"])}
+        return settings
+
+    def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
+        retrying = Retrying(
+            retry=retry_if_exception_type(client.exceptions.QueueDeletedRecently),
+            stop=stop_after_delay(NAME_BLOCKED_S),
+            wait=wait_fixed(5),
+            sleep=sleep,
+            reraise=True,
+        )
+        attributes = _attributes(self.desired(), found_policy=None)
+        retrying(client.create_queue, QueueName=self.name, Attributes=attributes, tags=self.scope.tags)
+
+    def update(self, client, settings: Settings) -> None:
+        url = self.url(client)
+        if "tags" in settings:
+            client.tag_queue(QueueUrl=url, Tags=settings["tags"])
+        found = client.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
+        if attributes := _attributes(settings, found.get("Policy")):
+            client.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+
+    def links(self, settings: Settings) -> Iterable[Link]:
+        if redrive := settings.get("RedrivePolicy"):
+            yield Link(
+                self.arn, redrive["deadLetterTargetArn"], f"after {redrive['maxReceiveCount']} receives"
+            )
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for page in client.get_paginator("list_queues").paginate(QueueNamePrefix=scope.beginning):
+            for url in page.get("QueueUrls", []):
+                tags = client.list_queue_tags(QueueUrl=url).get("Tags", {})
+                yield Found(url, url.rsplit("/", 1)[-1], tags)
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        client.delete_queue(QueueUrl=identifier)
+
+
+def _attributes(settings: Settings, found_policy: str | None) -> dict[str, str]:
+    """Return settings as SQS wants them: all strings, the policy merged into the one that is there."""
+    attributes = {key: value for key, value in settings.items() if isinstance(value, str)}
+    if "RedrivePolicy" in settings:
+        attributes["RedrivePolicy"] = json.dumps(settings["RedrivePolicy"])
+    if "policy" in settings:
+        attributes["Policy"] = json.dumps(merge(found_policy, settings["policy"].values()))
+    return attributes

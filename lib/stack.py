@@ -1,0 +1,198 @@
+"""A pipeline as a whole: its resources described, planned, applied and drawn."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from lib.errors import NotOursError
+from lib.ledger import Ledger
+from lib.parameters import Parameters
+from lib.resources.base import Link, Resource, Scope, Settings, differences
+from lib.target import Target
+
+AnyResource = TypeVar("AnyResource", bound=Resource)
+VALUE_CHARACTERS = 60  # how much of a value a plan shows
+
+
+@dataclass(frozen=True)
+class Step:
+    """What has to happen to one resource.
+
+    Attributes:
+        resource: Which.
+        found: Its settings as they are; None if it does not exist.
+        changes: Those of its desired settings that differ.
+    """
+
+    resource: Resource
+    found: Settings | None
+    changes: Settings
+
+    @property
+    def action(self) -> Literal["create", "change", "unchanged"]:
+        """What will happen."""
+        if self.found is None:
+            return "create"
+        return "change" if self.changes else "unchanged"
+
+    @property
+    def why(self) -> str:
+        """What is there now, and what shall be."""
+        if self.found is None:
+            return "does not exist"
+        return "; ".join(
+            f"{name}: {_short(self.found.get(name))} → {_short(value)}"
+            for name, value in self.changes.items()
+        )
+
+
+class Plan(list[Step]):
+    """The steps of all resources, shown as a table."""
+
+    def count(self, action: str) -> int:
+        """Return how many steps have this action."""
+        return sum(step.action == action for step in self)
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a resource: action, type, name, region, why."""
+        rows = [(s.action, s.resource.noun, s.resource.name, s.resource.region, s.why) for s in self]
+        return pd.DataFrame(rows, columns=["action", "type", "name", "region", "why"])
+
+    def __str__(self) -> str:
+        return ", ".join(f"{self.count(action)} {word}" for action, word in ACTIONS.items())
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        counts = {word: self.count(action) for action, word in ACTIONS.items()}
+        return {
+            "text/plain": f"{self.table().to_string(index=False)}\n{self}",
+            "text/html": f"{self.table().to_html(index=False)}<p>{self}</p>",
+            COUNTS: counts,
+        }
+
+
+ACTIONS = {"create": "to create", "change": "to change", "unchanged": "unchanged"}
+# Under this MIME type an executed notebook tells `runbook run` what it did.
+COUNTS = "application/vnd.runbook.counts+json"
+
+
+class Done(Plan):
+    """The steps of a plan, after they were taken."""
+
+    def __str__(self) -> str:
+        return super().__str__().replace("to create", "created").replace("to change", "changed")
+
+
+class Stack:
+    """The resources of one pipeline in one environment, in the order in which they depend on each other."""
+
+    def __init__(self, target: Target, parameters: Parameters, pipeline: str):
+        """Begin an empty one.
+
+        Args:
+            target: The AWS to work on.
+            parameters: Of the environment.
+            pipeline: The pipeline's name, such as `migrate`.
+        """
+        self.target = target
+        self.parameters = parameters
+        self.scope = Scope(parameters.prefix, parameters.env, pipeline, parameters.account_id)
+        self.ledger = Ledger(parameters.env, parameters.account_id)
+        self.resources: dict[str, Resource] = {}
+
+    @property
+    def applies(self) -> bool:
+        """Whether this run may write: `mode` is `apply`."""
+        return self.parameters.mode == "apply"
+
+    @property
+    def exercises(self) -> bool:
+        """Whether this run uploads samples and checks what becomes of them."""
+        return self.applies and self.parameters.exercise
+
+    def add(self, resource: AnyResource) -> AnyResource:
+        """Describe a resource; nothing is made yet. Describing it again replaces the description.
+
+        Args:
+            resource: Only refers to resources that were added before.
+
+        Returns:
+            The same resource, which now knows its full name and ARN.
+        """
+        resource.scope = self.scope
+        self.resources[resource.arn] = resource
+        return resource
+
+    def plan(self) -> Plan:
+        """Compare every resource with what exists. Reads only.
+
+        Raises:
+            NotOursError: If something exists under our name that this runbook did not make.
+        """
+        ledger = self.ledger.entries()
+        return Plan(self._step(resource, ledger) for resource in self.resources.values())
+
+    def apply(self) -> Plan:
+        """Create what is missing, change what differs, leave the rest. With mode `plan`, write nothing.
+
+        Returns:
+            What was done; for mode `plan` what would be.
+        """
+        plan = self.plan()
+        if not self.applies:
+            print("mode is 'plan': nothing was written")
+            return plan
+        todo = [step for step in plan if step.action != "unchanged"]
+        for step in tqdm(todo, desc="Apply", unit="resource", leave=False, delay=1):
+            self._take(step)
+        return Done(plan)
+
+    def record_outputs(self, **outputs: str) -> pd.DataFrame:
+        """Write down what others want to know of the pipeline, for `runbook output`.
+
+        Args:
+            outputs: Names to values, such as `source_bucket=source.name`.
+
+        Returns:
+            The same as a table.
+        """
+        self.ledger.record_outputs(self.scope.pipeline, outputs)
+        return pd.DataFrame(outputs.items(), columns=["output", "value"])
+
+    def client(self, resource: Resource):
+        """Return the boto3 client that a resource is read and written with."""
+        return self.target.client(resource.service, resource.region)
+
+    def links(self) -> list[Link]:
+        """Return the arrows between those resources that really exist, read from the account."""
+        found = [(resource, resource.read(self.client(resource))) for resource in self.resources.values()]
+        return [
+            link for resource, settings in found if settings is not None for link in resource.links(settings)
+        ]
+
+    def _step(self, resource: Resource, ledger: dict) -> Step:
+        found = resource.read(self.client(resource))
+        is_ours = not resource.taggable or resource.arn in ledger
+        if found is not None and not is_ours and found["tags"] != self.scope.tags:
+            raise NotOursError(
+                f"{resource.noun} {resource.name} in {resource.region} exists, but with the tags "
+                f"{found['tags']} instead of {self.scope.tags}: this runbook did not make it. Choose another "
+                "prefix or env, or remove it"
+            )
+        return Step(resource, found, differences(found, resource.desired()))
+
+    def _take(self, step: Step) -> None:
+        resource, client = step.resource, self.client(step.resource)
+        facts = {"noun": resource.noun, "name": resource.name, "region": resource.region}
+        self.ledger.intend(resource.arn, pipeline=self.scope.pipeline, **facts)
+        if step.action == "create":
+            resource.create(client)
+        else:
+            resource.update(client, step.changes)
+        self.ledger.made(resource.arn)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= VALUE_CHARACTERS else f"{text[: VALUE_CHARACTERS - 1]}…"

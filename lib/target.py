@@ -1,0 +1,106 @@
+"""The AWS that a run works on: the local one on this laptop, or a real account."""
+
+from dataclasses import dataclass, field, replace
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lib.errors import ParameterError, TargetError
+from lib.parameters import Parameters
+
+CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, user_agent_appid="runbook")
+
+
+@dataclass(frozen=True)
+class Target:
+    """An AWS account, and the one place where clients for it are made.
+
+    Attributes:
+        name: `local` or `aws`.
+        account_id: Its account, 12 digits.
+        caller: ARN of the user or role that we act as.
+        session: Makes the clients; on the local AWS it also carries the stand-ins.
+        endpoint_url: Where the local AWS listens; None for AWS's own endpoints.
+        ca_bundle: The certificate that the local AWS shows; None for the usual ones.
+    """
+
+    name: str
+    account_id: str
+    caller: str
+    session: boto3.Session
+    endpoint_url: str | None = None
+    ca_bundle: str | None = None
+    _clients: dict[tuple[str, str], object] = field(default_factory=dict, repr=False)
+
+    def client(self, service: str, region: str):
+        """Return a client, the same one for the same arguments.
+
+        Args:
+            service: boto3's name of the service, such as `sqs`.
+            region: The region it speaks to.
+
+        Returns:
+            A boto3 client.
+        """
+        key = (service, region)
+        if key not in self._clients:
+            self._clients[key] = self.session.client(
+                service, region, endpoint_url=self.endpoint_url, verify=self.ca_bundle, config=CONFIG
+            )
+        return self._clients[key]
+
+
+def connect(parameters: Parameters) -> Target:
+    """Connect to the AWS that the parameters name; the local one is started if need be.
+
+    Args:
+        parameters: `target`, `account_id`, `prefix` and `env` decide.
+
+    Returns:
+        The target, its account checked.
+
+    Raises:
+        ParameterError: If the caller's account is not the parameters', or the caller is root.
+        TargetError: If there are no credentials, or AWS does not answer.
+    """
+    target = _local(parameters) if parameters.target == "local" else _aws(parameters)
+    if target.account_id != parameters.account_id:
+        raise ParameterError(
+            f"account_id: the parameters say {parameters.account_id}, but the credentials are for account "
+            f"{target.account_id}; nothing was done"
+        )
+    if target.caller.endswith(":root"):
+        raise ParameterError(
+            f"the credentials are root's ({target.caller}); use a user or role with lib/deployer-policy.json"
+        )
+    return target
+
+
+def _local(parameters: Parameters) -> Target:
+    # Imported here: whoever works on a real account needs nothing of the local one.
+    from lib.local import deployer, ministack, stand_ins
+
+    server = ministack.start()
+    credentials = deployer.credentials(server, prefix=parameters.prefix, env=parameters.env)
+    keys = (credentials.access_key_id, credentials.secret_access_key)
+    plain = _target("local", boto3.Session(*keys), server.endpoint_url, server.ca_bundle)
+    session = boto3.Session(*keys)
+    stand_ins.install(session, plain.client, announce=print)
+    return replace(plain, session=session, _clients={})
+
+
+def _aws(parameters: Parameters) -> Target:
+    return _target("aws", boto3.Session())
+
+
+def _target(
+    name: str, session: boto3.Session, endpoint_url: str | None = None, ca_bundle: str | None = None
+) -> Target:
+    try:
+        # us-east-1 answers for every account, whatever regions are enabled in it.
+        sts = session.client("sts", "us-east-1", endpoint_url=endpoint_url, verify=ca_bundle, config=CONFIG)
+        caller = sts.get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        raise TargetError(f"target {name!r}: who am I? AWS did not say: {error}") from error
+    return Target(name, caller["Account"], caller["Arn"], session, endpoint_url, ca_bundle)
