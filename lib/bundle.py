@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from lib.errors import RunbookError
 from lib.paths import ROOT, home
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -24,7 +25,7 @@ IN_THE_RUNTIME = {"boto3", "botocore", "s3transfer"}
 NOT_NEEDED = {"__pycache__", "bin", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json", ".lock"}
 
 
-class BundleError(Exception):
+class BundleError(RunbookError):
     """A Lambda's zip cannot be built, or Lambda would not take it."""
 
 

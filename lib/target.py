@@ -18,19 +18,21 @@ class Target:
 
     Attributes:
         name: `local` or `aws`.
+        session: Makes the clients; on the local AWS it also carries the stand-ins.
         account_id: Its account, 12 digits.
         caller: ARN of the user or role that we act as.
-        session: Makes the clients; on the local AWS it also carries the stand-ins.
         endpoint_url: Where the local AWS listens; None for AWS's own endpoints.
         ca_bundle: The certificate that the local AWS shows; None for the usual ones.
+        config: Of all clients: retries, and how we name ourselves to AWS.
     """
 
     name: str
-    account_id: str
-    caller: str
     session: boto3.Session
+    account_id: str = ""
+    caller: str = ""
     endpoint_url: str | None = None
     ca_bundle: str | None = None
+    config: Config = CONFIG
     _clients: dict[tuple[str, str], object] = field(default_factory=dict, repr=False)
 
     def client(self, service: str, region: str):
@@ -46,7 +48,7 @@ class Target:
         key = (service, region)
         if key not in self._clients:
             self._clients[key] = self.session.client(
-                service, region, endpoint_url=self.endpoint_url, verify=self.ca_bundle, config=CONFIG
+                service, region, endpoint_url=self.endpoint_url, verify=self.ca_bundle, config=self.config
             )
         return self._clients[key]
 
@@ -64,7 +66,7 @@ def connect(parameters: Parameters) -> Target:
         ParameterError: If the caller's account is not the parameters', or the caller is root.
         TargetError: If there are no credentials, or AWS does not answer.
     """
-    target = _local(parameters) if parameters.target == "local" else _aws(parameters)
+    target = _local(parameters) if parameters.target == "local" else _aws()
     if target.account_id != parameters.account_id:
         raise ParameterError(
             f"account_id: the parameters say {parameters.account_id}, but the credentials are for account "
@@ -83,24 +85,30 @@ def _local(parameters: Parameters) -> Target:
 
     server = ministack.start()
     credentials = deployer.credentials(server, prefix=parameters.prefix, env=parameters.env)
-    keys = (credentials.access_key_id, credentials.secret_access_key)
-    plain = _target("local", boto3.Session(*keys), server.endpoint_url, server.ca_bundle)
-    session = boto3.Session(*keys)
+    key = (credentials.access_key_id, credentials.secret_access_key)
+    plain = _identify(
+        Target(
+            "local",
+            session=deployer.new_session(*key),
+            endpoint_url=server.endpoint_url,
+            ca_bundle=server.ca_bundle,
+            config=CONFIG.merge(Config(proxies={})),  # no proxy lies between us and this laptop
+        )
+    )
+    session = deployer.new_session(*key)
     stand_ins.install(session, plain.client, announce=print)
     return replace(plain, session=session, _clients={})
 
 
-def _aws(parameters: Parameters) -> Target:
-    return _target("aws", boto3.Session())
+def _aws() -> Target:
+    return _identify(Target("aws", session=boto3.Session()))
 
 
-def _target(
-    name: str, session: boto3.Session, endpoint_url: str | None = None, ca_bundle: str | None = None
-) -> Target:
+def _identify(target: Target) -> Target:
+    """Return the target with the account and the caller that AWS names."""
     try:
         # us-east-1 answers for every account, whatever regions are enabled in it.
-        sts = session.client("sts", "us-east-1", endpoint_url=endpoint_url, verify=ca_bundle, config=CONFIG)
-        caller = sts.get_caller_identity()
+        caller = target.client("sts", "us-east-1").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
-        raise TargetError(f"target {name!r}: who am I? AWS did not say: {error}") from error
-    return Target(name, caller["Account"], caller["Arn"], session, endpoint_url, ca_bundle)
+        raise TargetError(f"target {target.name!r}: AWS does not say who we are: {error}") from error
+    return replace(target, account_id=caller["Account"], caller=caller["Arn"])

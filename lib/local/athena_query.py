@@ -11,7 +11,8 @@ from typing import Any
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from lib.local.athena_sql import AthenaSqlError, NotOnLocalAwsError, bind, parse, tables, translate
+from lib.local.athena_sql import AthenaSqlError, NotOnLocalAwsError, bind, parse, tables
+from lib.local.athena_translate import translate
 from lib.local.glue_classify import LAZY_SIMPLE
 from lib.local.glue_grouping import split
 

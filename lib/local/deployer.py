@@ -106,13 +106,22 @@ def client(server: LocalAws, service: str, access_key_id: str, secret_access_key
     )
 
 
-@cache
-def local_session() -> boto3.Session:
-    """Return a session that has read neither the caller's AWS configuration files nor AWS_PROFILE."""
+def new_session(*key: str) -> boto3.Session:
+    """Return a session that has read neither the caller's AWS configuration files nor AWS_PROFILE.
+
+    Args:
+        key: The access key's id and secret that its clients sign with; none if each client is given its own.
+    """
     # Each: the configuration file's name for it, the environment's, the default, the conversion.
     no_file = (None, None, os.devnull, None)
     variables = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
-    return boto3.Session(botocore_session=Session(session_vars=variables))
+    return boto3.Session(*key, botocore_session=Session(session_vars=variables))
+
+
+@cache
+def local_session() -> boto3.Session:
+    """Return the session of `client`, made once: reading the services' models takes time."""
+    return new_session()
 
 
 def _caller(server: LocalAws, access_key_id: str, secret_access_key: str) -> dict:

@@ -11,7 +11,13 @@ from lib.paths import ROOT
 
 # Each {"<name>": {policy document}, …}. Placeholders: ${account_id}, ${prefix}, ${env}; IAM's own variables
 # are written with two dollars, $${aws:username}.
-POLICY_FILES = (ROOT / "lib" / "deployer-policy.json",)
+POLICY_FILES = (
+    ROOT / "lib" / "deployer-policy.json",
+    # Where MiniStack asks for a right on another resource than AWS does.
+    ROOT / "lib" / "local" / "deployer-policy.json",
+    # What the stand-ins do in the place of AWS's services.
+    ROOT / "lib" / "local" / "stand-in-policy.json",
+)
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 MAX_CHARACTERS = 6144
 MAX_POLICIES = 10

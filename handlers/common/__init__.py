@@ -1,0 +1,1 @@
+"""What every Lambda's zip carries."""

@@ -1,0 +1,110 @@
+"""Unwrapping of S3 events, however they reach a Lambda."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import unquote_plus
+
+
+@dataclass(frozen=True)
+class ObjectEvent:
+    """One record of an S3 event: something happened to this key.
+
+    Attributes:
+        bucket: Name of the bucket.
+        key: Key of the object, decoded.
+        region: The bucket's region.
+        event_name: As in the record, without `s3:`, such as `ObjectCreated:Put`.
+        event_time: When it happened, with time zone.
+        version_id: Version the event is about; None without versioning.
+        sequencer: Orders the events of one key; None where S3 sends none.
+    """
+
+    bucket: str
+    key: str
+    region: str
+    event_name: str
+    event_time: datetime
+    version_id: str | None = None
+    sequencer: str | None = None
+
+    @property
+    def is_created(self) -> bool:
+        """Whether an object was written: by put, post, copy or completed multipart upload."""
+        return self.event_name.removeprefix("s3:").startswith("ObjectCreated:")
+
+
+def object_events(message: object) -> Iterator[ObjectEvent]:
+    """Yield every S3 record in a message, through any wrapping by SNS, SQS and Lambda.
+
+    Args:
+        message: A Lambda event, the body of an SQS message, or the message of an SNS notification;
+            JSON text or what it decodes to.
+
+    Yields:
+        One ObjectEvent a record. `s3:TestEvent`, which S3 sends when a notification is set up, has none.
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+
+    Raises:
+        ValueError: It is none of these; the text says what was found.
+    """
+    content = _decoded(message)
+    if content.get("Event") == "s3:TestEvent":
+        return
+    if content.get("Type") == "Notification" and "Message" in content:  # SNS → SQS without raw delivery
+        yield from object_events(content["Message"])
+        return
+    records = content.get("Records")
+    if not isinstance(records, list):
+        raise ValueError(f"Neither an S3 event nor a wrapping of one: {_excerpt(content)}")
+    for record in records:
+        yield from _record_events(record)
+
+
+def _record_events(record: object) -> Iterator[ObjectEvent]:
+    """Yield the S3 records in one entry of `Records`."""
+    match record:
+        case {"eventSource": "aws:s3"}:
+            yield _object_event(record)
+        case {"eventSource": "aws:sqs", "body": body}:
+            yield from object_events(body)
+        case {"EventSource": "aws:sns", "Sns": {"Message": message}}:
+            yield from object_events(message)
+        case _:
+            raise ValueError(f"Not a record of S3, SQS or SNS: {_excerpt(record)}")
+
+
+def _object_event(record: dict) -> ObjectEvent:
+    """Return one S3 record as an ObjectEvent."""
+    try:
+        s3_object = record["s3"]["object"]
+        return ObjectEvent(
+            bucket=record["s3"]["bucket"]["name"],
+            key=unquote_plus(s3_object["key"]),  # S3 encodes keys as forms do: a space is a plus
+            region=record["awsRegion"],
+            event_name=record["eventName"],
+            event_time=datetime.fromisoformat(record["eventTime"]),
+            version_id=s3_object.get("versionId"),
+            sequencer=s3_object.get("sequencer"),
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"Incomplete S3 record ({error!r}): {_excerpt(record)}") from error
+
+
+def _decoded(message: object) -> dict:
+    """Return the message as a dict, decoded if it is text."""
+    content = message
+    if isinstance(message, str):
+        try:
+            content = json.loads(message)
+        except ValueError as error:
+            raise ValueError(f"Not JSON ({error}): {_excerpt(message)}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"Not a JSON object: {_excerpt(content)}")
+    return content
+
+
+def _excerpt(found: object) -> str:
+    """Return the beginning of what was found, short enough for a log line."""
+    return repr(found)[:200]

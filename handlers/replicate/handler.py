@@ -1,0 +1,110 @@
+"""Lambda *replicate*: keeps TARGET_BUCKET the same as the buckets whose events it gets.
+
+Invoked by SQS (S3 events, raw or in SNS envelopes; the mapping reports batch item failures) or by S3 itself.
+Environment: TARGET_BUCKET, a bucket in the function's region; POWERTOOLS_SERVICE_NAME and
+POWERTOOLS_METRICS_NAMESPACE.
+"""
+
+import os
+import time
+from datetime import UTC, datetime
+from functools import cache
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from botocore.config import Config
+from common.events import ObjectEvent, object_events
+from replication import Outcome, replicate
+from state import Place
+
+logger = Logger()
+metrics = Metrics()
+processor = BatchProcessor(event_type=EventType.SQS)
+
+# 300 s: CopyObject answers when it is done, and copies up to 5 GB across regions.
+CONFIG = Config(read_timeout=300, tcp_keepalive=True, retries={"mode": "standard", "max_attempts": 5})
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict, context: object) -> dict | None:
+    """Replicate every object that the event names.
+
+    Args:
+        event: A batch of SQS messages, or an S3 event.
+        context: Lambda's context.
+
+    Returns:
+        For SQS, which messages failed; None otherwise.
+
+    Raises:
+        ExceptionGroup: Objects of an S3 event failed; Lambda retries, then uses the on-failure destination.
+        BatchProcessingError: Every message of a batch failed, so that it counts as an error of the function.
+    """
+    if any(record.get("eventSource") == "aws:sqs" for record in event.get("Records", [])):
+        return process_partial_response(
+            event=event, record_handler=handle_message, processor=processor, context=context
+        )
+    return replicate_all(event)
+
+
+def handle_message(record: SQSRecord) -> None:
+    """Replicate every object that one SQS message names, or raise."""
+    try:
+        replicate_all(record.body)
+    except ValueError:
+        logger.exception("unreadable message", message_id=record.message_id)
+        raise
+
+
+def replicate_all(message: object) -> None:
+    """Replicate every object that a message names; the failure of one does not hold up the others."""
+    failures = []
+    for event in object_events(message):
+        try:
+            replicate_one(event)
+        except Exception as error:
+            logger.exception("failed", bucket=event.bucket, key=event.key, version=event.version_id)
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("Not replicated, see the log for their keys", failures)
+
+
+def replicate_one(event: ObjectEvent) -> None:
+    """Replicate the object that one S3 record names, and report it."""
+    if not event.is_created:
+        logger.info("ignored", bucket=event.bucket, key=event.key, event_name=event.event_name)
+        return
+    started = time.perf_counter()
+    outcome = replicate(
+        source=Place(s3(event.region), event.bucket, event.key),
+        target=Place(s3(os.environ["AWS_REGION"]), os.environ["TARGET_BUCKET"], event.key),
+    )
+    report(event, outcome, seconds=time.perf_counter() - started)
+
+
+def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
+    """Log and count what was done."""
+    logger.info(
+        outcome.name,
+        bucket=event.bucket,
+        key=event.key,
+        version=outcome.version_id,
+        bytes=outcome.bytes_copied,
+        outcome=outcome.name,
+        seconds=round(seconds, 3),
+    )
+    lag_ms = (datetime.now(UTC) - event.event_time).total_seconds() * 1000
+    metrics.add_metric("Lag", MetricUnit.Milliseconds, lag_ms)
+    metrics.add_metric("BytesCopied", MetricUnit.Bytes, outcome.bytes_copied)
+    metrics.add_metric("ObjectsCopied", MetricUnit.Count, int(outcome.name == "copied"))
+    metrics.add_metric("ObjectsAlreadyInPlace", MetricUnit.Count, int(outcome.name == "in place"))
+
+
+@cache
+def s3(region: str):
+    """Return the S3 client of a region, made once per Lambda environment."""
+    return boto3.client("s3", region_name=region, config=CONFIG)

@@ -1,0 +1,87 @@
+"""Making the target what the source is now.
+
+An event only says *look at this key*: what it says about the object may be old, doubled or out of order.
+
+Why it converges, whatever the order, number and overlap of deliveries. Take the last write to the target, by
+delivery D, of version v. After it, D looks at the source again:
+- D sees another version: then D compares it with the target, which is v, and writes again, so that this was
+  not the last write.
+- D sees v, and v stays: target = source.
+- D sees v, and w is put later: the event of w is delivered after that put, hence after the last write. Its
+  delivery finds v in the target and w in the source, and writes, so that this was not the last write.
+A delivery that dies between writing and looking again has not been acknowledged and is delivered again.
+A delivery that writes nothing needs no second look.
+"""
+
+from dataclasses import dataclass
+
+from copying import copy
+from state import ObjectState, Place, look, same_bytes, tags
+
+LOOKS = 5  # at the source, before a delivery gives up on a key that changes as fast as it is copied
+
+
+class SourceKeepsChangingError(Exception):
+    """The source was overwritten during each copy."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a delivery found or did.
+
+    Attributes:
+        name: `copied`, `in place` (the target was the same already) or `gone` (there is no source now).
+        bytes_copied: Sum over all copies made.
+        version_id: Version of the source that the target has now; None without versioning, or if gone.
+    """
+
+    name: str
+    bytes_copied: int = 0
+    version_id: str | None = None
+
+
+def replicate(source: Place, target: Place) -> Outcome:
+    """Make the target what the source is now; look again after each copy, until the source has not changed.
+
+    Args:
+        source: The object to follow. Its deletion is not followed.
+        target: The object to write.
+
+    Returns:
+        What was done.
+
+    Raises:
+        SourceKeepsChangingError: The source was another at each of LOOKS looks.
+        CopyDiffersError: The copy is provably not the same.
+        ClientError: S3 refused a call.
+    """
+    written, bytes_copied = None, 0
+    for _ in range(LOOKS):
+        state = look(source)
+        if state is None:
+            return Outcome("gone", bytes_copied)
+        if state == written or in_place(source, target, state):
+            return Outcome("copied" if written else "in place", bytes_copied, state.head.get("VersionId"))
+        try:
+            copy(source, target, state)
+        except Exception:
+            if look(source) == state:
+                raise
+            continue  # it failed because what was to be copied is no longer there
+        written, bytes_copied = state, bytes_copied + state.size
+    raise SourceKeepsChangingError(f"s3://{source.bucket}/{source.key}: another at each of {LOOKS} looks")
+
+
+def in_place(source: Place, target: Place, state: ObjectState) -> bool:
+    """Return whether the target is provably what the source is: bytes, headers, metadata, class, tags.
+
+    Tags are read, not counted by HEAD's `x-amz-tagging-count`: that is left out also where the role may not
+    read tags. https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+    """
+    there = look(target)
+    return (
+        there is not None
+        and same_bytes(state, there) is True
+        and there.attributes == state.attributes
+        and tags(target, there) == tags(source, state)
+    )

@@ -1,0 +1,149 @@
+"""What an S3 object is at one moment, and whether two are the same."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from botocore.exceptions import ClientError
+
+# What describes an object besides its bytes, named as in HeadObject, CopyObject and CreateMultipartUpload.
+ATTRIBUTES = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Expires",
+    "Metadata",
+    "StorageClass",
+    "WebsiteRedirectLocation",
+)
+CHECKSUM = re.compile(r"Checksum(?!Type$)(\w+)")
+# "<md5 of md5s>-<number of parts>": an ETag or checksum computed over parts, equal only for equal parts.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+OF_PARTS = re.compile(r"-\d+\"?$")
+
+
+@dataclass(frozen=True)
+class ObjectState:
+    """An object as HeadObject describes it.
+
+    Attributes:
+        head: The answer of HeadObject, without what belongs to the request.
+    """
+
+    head: dict
+
+    @property
+    def size(self) -> int:
+        """Bytes of the object."""
+        return self.head["ContentLength"]
+
+    @property
+    def etag(self) -> str:
+        """ETag with its quotes."""
+        return self.head["ETag"]
+
+    @property
+    def version(self) -> dict:
+        """The argument that names this version; empty in a bucket without versioning."""
+        return {"VersionId": self.head["VersionId"]} if "VersionId" in self.head else {}
+
+    @property
+    def is_multipart(self) -> bool:
+        """Whether it was uploaded in parts."""
+        return bool(OF_PARTS.search(self.etag))
+
+    @cached_property
+    def attributes(self) -> dict:
+        """Headers, metadata and storage class, as arguments of a copy."""
+        found = {name: self.head[name] for name in ATTRIBUTES if name in self.head}
+        # HeadObject omits STANDARD; without an argument a copy would be STANDARD too, but say it.
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+        return {"StorageClass": "STANDARD", "Metadata": {}} | found
+
+    @cached_property
+    def checksums(self) -> dict[str, str]:
+        """Checksums by algorithm, such as `CRC64NVME`."""
+        matches = ((CHECKSUM.fullmatch(name), value) for name, value in self.head.items())
+        return {match[1]: value for match, value in matches if match}
+
+    @property
+    def etag_is_digest(self) -> bool:
+        """Whether the ETag is computed from the bytes, which KMS and customer keys prevent."""
+        return self.head.get("ServerSideEncryption", "AES256") == "AES256" and (
+            "SSECustomerAlgorithm" not in self.head
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an object is, or is to be.
+
+    Attributes:
+        client: S3 client of the bucket's region.
+        bucket: Name of the bucket.
+        key: Key of the object.
+    """
+
+    client: object
+    bucket: str
+    key: str
+
+    @property
+    def name(self) -> dict:
+        """Bucket and key as arguments of a call."""
+        return {"Bucket": self.bucket, "Key": self.key}
+
+
+def look(place: Place) -> ObjectState | None:
+    """Return what the object is now.
+
+    Args:
+        place: Where to look.
+
+    Returns:
+        Its state, or None if there is none now.
+
+    Raises:
+        ClientError: Anything but 404. A 403 does not mean that the object does not exist.
+    """
+    try:
+        head = place.client.head_object(**place.name, ChecksumMode="ENABLED")
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status == 404:
+            return None
+        # HEAD has no body, hence no reason. https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+        error.add_note(
+            f"HEAD of s3://{place.bucket}/{place.key} answered {status}. If 403: does the role have "
+            "s3:GetObject on it, s3:ListBucket on the bucket, and kms:Decrypt on its key?"
+        )
+        raise
+    del head["ResponseMetadata"]
+    return ObjectState(head)
+
+
+def tags(place: Place, state: ObjectState) -> dict[str, str]:
+    """Return the tags of the version that was looked at."""
+    answer = place.client.get_object_tagging(**place.name, **state.version)
+    return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+
+def same_bytes(one: ObjectState, other: ObjectState) -> bool | None:
+    """Return whether two objects hold the same bytes, as far as size, checksums and ETags can tell.
+
+    Returns:
+        True or False where proven; None where nothing is comparable: other algorithms, other parts, KMS
+        without checksums.
+    """
+    if one.size != other.size:
+        return False
+    pairs = [(one.checksums[name], other.checksums[name]) for name in one.checksums.keys() & other.checksums]
+    if one.etag_is_digest and other.etag_is_digest:
+        pairs.append((one.etag, other.etag))
+    # Computed over parts, a difference may only mean that the parts were cut elsewhere.
+    whole = [pair for pair in pairs if not any(OF_PARTS.search(digest) for digest in pair)]
+    if any(first != second for first, second in whole):
+        return False
+    return True if any(first == second for first, second in pairs) else None

@@ -1,0 +1,112 @@
+"""The sample files: real data under notebooks/samples, and how it is uploaded."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from lib.paths import ROOT
+
+FOLDER = ROOT / "notebooks" / "samples"
+# boto3 uploads in parts from 8 MiB on:
+# https://boto3.amazonaws.com/v1/documentation/api/latest/reference/customizations/s3.html
+MULTIPART_THRESHOLD_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A CSV file to upload.
+
+    Attributes:
+        key: Its key in the bucket; the folder becomes the table's name.
+        body: Its bytes.
+        metadata: User metadata that must arrive with it.
+        tags: Tags that must arrive with it.
+    """
+
+    key: str
+    body: bytes = field(repr=False)
+    metadata: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has below its header."""
+        return len(pd.read_csv(BytesIO(self.body)))
+
+
+class Samples(list[Sample]):
+    """Samples, shown as a table."""
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a sample: key, bytes, rows, metadata, tags."""
+        rows = [(s.key, len(s.body), s.rows, s.metadata, s.tags) for s in self]
+        return pd.DataFrame(rows, columns=["key", "bytes", "rows", "metadata", "tags"])
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html(index=False)
+
+    def __repr__(self) -> str:
+        return self.table().to_string(index=False)
+
+
+def load(folder: Path = FOLDER) -> Samples:
+    """Return every CSV file of a folder, and two made of them that are hard to copy.
+
+    One has a key that must be decoded (a space, a plus, an umlaut, a percent sign); one is so large that it is
+    uploaded, and must be copied, in parts. Both carry metadata and tags.
+
+    Args:
+        folder: Where the CSV files are.
+
+    Returns:
+        The samples, `<name>/<name>.csv` first, the two hard ones last.
+    """
+    files = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
+    plain = [Sample(f"{name}/{name}.csv", body) for name, body in files.items()]
+    marks = {"metadata": {"origin": "runbook"}, "tags": {"project": "runbook", "kind": "sample"}}
+    return Samples(
+        [
+            *plain,
+            Sample("folder/Project Idea+ü 100%.csv", files["airlines"], **marks),
+            Sample("large/planes repeated.csv", repeat(files["planes"], MULTIPART_THRESHOLD_BYTES), **marks),
+        ]
+    )
+
+
+def repeat(csv: bytes, at_least_bytes: int) -> bytes:
+    """Return a CSV file with its rows repeated until it is larger than a given size.
+
+    Args:
+        csv: A file with a header line.
+        at_least_bytes: The size to exceed.
+
+    Returns:
+        The header once, then the rows as often as it takes.
+    """
+    header, rows = csv.split(b"\n", 1)
+    rows = rows.rstrip(b"\n") + b"\n"
+    return header + b"\n" + rows * (at_least_bytes // len(rows) + 1)
+
+
+def upload(client, bucket: str, samples: Iterable[Sample]) -> pd.DataFrame:
+    """Upload samples, large ones in parts.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        bucket: The bucket's name.
+        samples: What to upload.
+
+    Returns:
+        One row a sample: key, bytes, and when it was there, as `uploaded` (UTC).
+    """
+    rows = []
+    for sample in tqdm(list(samples), desc="Upload", unit="object", leave=False, delay=1):
+        extra = {"ContentType": "text/csv", "Metadata": sample.metadata, "Tagging": urlencode(sample.tags)}
+        client.upload_fileobj(BytesIO(sample.body), bucket, sample.key, ExtraArgs=extra)
+        rows.append((sample.key, len(sample.body), pd.Timestamp.now("UTC")))
+    return pd.DataFrame(rows, columns=["key", "bytes", "uploaded"])

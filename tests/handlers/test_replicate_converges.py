@@ -1,0 +1,181 @@
+"""However deliveries are ordered, doubled and interleaved call by call, the target ends as the source is."""
+
+import itertools
+import threading
+
+import boto3
+import pytest
+from botocore.config import Config
+from buckets import Pair
+from handler_support import TARGET_REGION
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+TIMEOUT_S = 20
+KEYS = st.sampled_from(["a", "folder/b+ü"])
+PUTS = st.fixed_dictionaries(
+    {"Body": st.sampled_from([b"", b"one", b"two"]), "Metadata": st.sampled_from([{}, {"m": "1"}])},
+    optional={"Tagging": st.sampled_from(["t=1", "t=2"])},
+)
+
+
+class Worker:
+    """One delivery at a time, in a thread that stops before each call to S3 until it is told to go on."""
+
+    def __init__(self):
+        self.go, self.stopped = threading.Semaphore(0), threading.Semaphore(0)
+        session = boto3.Session()
+        self.clients = {
+            region: session.client("s3", region_name=region, config=Config(retries={"max_attempts": 1}))
+            for region in ("us-west-1", TARGET_REGION)
+        }
+        for client in self.clients.values():
+            client.meta.events.register("before-call.s3", self._wait)
+        self.thread = None
+
+    def start(self, key, delivery):
+        self.key, self.outcome = key, None
+        self.thread = threading.Thread(target=self._run, args=[delivery], daemon=True)
+        self.thread.start()
+        assert self.stopped.acquire(timeout=TIMEOUT_S)
+
+    def step(self):
+        """Let it make one call; return the outcome if that was the last."""
+        self.go.release()
+        assert self.stopped.acquire(timeout=TIMEOUT_S)
+        if self.outcome is not None:
+            self.thread.join(TIMEOUT_S)
+            self.thread = None
+        return self.outcome
+
+    def _wait(self, **_):
+        self.stopped.release()
+        assert self.go.acquire(timeout=TIMEOUT_S)
+
+    def _run(self, delivery):
+        try:
+            self.outcome = delivery(self.clients, self.key)
+        except Exception as error:
+            self.outcome = error
+        self.stopped.release()
+
+
+def delivery_between(replicate, pair):
+    """Return what a worker does for a key."""
+
+    def delivery(clients, key):
+        source = replicate.Place(clients["us-west-1"], pair.source.bucket, key)
+        target = replicate.Place(clients[TARGET_REGION], pair.target.bucket, key)
+        return replicate.replicate(source, target)
+
+    return delivery
+
+
+def machine(replicate, operator, workers, versioned):
+    """Return the state machine of one pair of buckets; each run of it has keys of its own."""
+    pair = Pair.make(operator, versioned)
+    delivery = delivery_between(replicate, pair)
+    runs = itertools.count()
+
+    class Deliveries(RuleBasedStateMachine):
+        def __init__(self):
+            super().__init__()
+            self.prefix = f"run {next(runs)}/"
+            self.queue, self.done, self.existing, self.running = [], [], set(), []
+
+        @rule(key=KEYS, arguments=PUTS)
+        def put(self, key, arguments):
+            pair.source.client.put_object(Bucket=pair.source.bucket, Key=self.prefix + key, **arguments)
+            self.existing.add(key)
+            self.queue.append(key)
+
+        @precondition(lambda self: self.existing)
+        @rule(data=st.data())
+        def delete(self, data):
+            key = data.draw(st.sampled_from(sorted(self.existing)))
+            pair.source.delete(self.prefix + key)
+            self.existing.remove(key)
+
+        @precondition(lambda self: self.queue and len(self.running) < len(workers))
+        @rule(data=st.data())
+        def deliver(self, data):
+            key = self.queue.pop(data.draw(st.integers(0, len(self.queue) - 1)))
+            self._start(key)
+
+        @precondition(lambda self: self.done and len(self.running) < len(workers))
+        @rule(data=st.data())
+        def deliver_again(self, data):
+            self._start(data.draw(st.sampled_from(self.done)))
+
+        @precondition(lambda self: self.running)
+        @rule(data=st.data(), calls=st.integers(1, 4))
+        def go_on(self, data, calls):
+            worker = data.draw(st.sampled_from(self.running))
+            for _ in range(calls):
+                if worker.thread:
+                    self._step(worker)
+
+        def _start(self, key):
+            worker = next(worker for worker in workers if not worker.thread)
+            worker.start(self.prefix + key, delivery)
+            self.running.append(worker)
+
+        def _step(self, worker):
+            outcome = worker.step()
+            if outcome is None:
+                return
+            self.running.remove(worker)
+            key = worker.key.removeprefix(self.prefix)
+            if isinstance(outcome, Exception):
+                self.queue.append(key)  # not acknowledged: delivered again
+            else:
+                self.done.append(key)
+
+        def teardown(self):
+            """Deliver what is left, the oldest deliveries finishing last, the worst case; compare."""
+            while self.queue or self.running:
+                while self.queue and len(self.running) < len(workers):
+                    self._start(self.queue.pop())
+                latest = self.running[-1]
+                while latest.thread:
+                    self._step(latest)
+            for key in self.existing:
+                assert pair.differences(self.prefix + key) == {}
+
+    return Deliveries
+
+
+@pytest.fixture(scope="module")
+def workers(replicate):
+    return [Worker() for _ in range(3)]
+
+
+@pytest.mark.parametrize("calls_of_the_old", [0, 1, 2, 3])
+def test_an_old_delivery_that_writes_last_does_not_win(replicate, pair, workers, calls_of_the_old):
+    old, new, _ = workers
+    key, delivery = f"raced {calls_of_the_old}", delivery_between(replicate, pair)
+    pair.source.put(key, b"first")
+    old.start(key, delivery)
+    for _ in range(calls_of_the_old):
+        old.step()
+    pair.source.put(key, b"second")
+    new.start(key, delivery)
+    for worker in (new, old):
+        while worker.thread:
+            worker.step()
+    assert pair.differences(key) == {}
+
+
+@pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "unversioned"])
+def test_any_interleaving_converges(replicate, operator, workers, versioned):
+    run_state_machine_as_test(
+        machine(replicate, operator, workers, versioned),
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=30,
+            deadline=None,
+            phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

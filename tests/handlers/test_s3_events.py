@@ -1,0 +1,100 @@
+import pytest
+from handler_support import load_handler
+from hypothesis import given
+from hypothesis import strategies as st
+from s3_messages import TEST_EVENT, in_sns_envelope, raw, s3_event, s3_record, sns_event, sqs_event
+
+load_handler("replicate")
+from common.events import object_events  # noqa: E402
+
+# S3 keys: up to 1,024 bytes of UTF-8, any character
+keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
+    lambda key: len(key.encode()) <= 1024
+)
+# How several S3 events, or one, reach us.
+of_several = {
+    "S3 → SQS": lambda events: sqs_event(*map(raw, events)),
+    "S3 → SNS → SQS": lambda events: sqs_event(*map(in_sns_envelope, events)),
+    "S3 → SNS → Lambda": lambda events: sns_event(*events),
+}
+of_one = {
+    "S3 → Lambda": lambda event: event,
+    "body of a message": raw,
+    "body in an envelope": in_sns_envelope,
+}
+
+
+@given(keys)
+def test_any_key_survives(key):
+    (event,) = object_events(s3_event(s3_record("bucket", key)))
+    assert event.key == key
+
+
+@pytest.mark.parametrize("wrap", of_several.values(), ids=of_several)
+@given(st.lists(st.lists(keys, min_size=1, max_size=3), max_size=3))
+def test_every_record_of_every_event_is_found(wrap, keys_of_events):
+    events = [s3_event(*(s3_record("bucket", key) for key in keys)) for keys in keys_of_events]
+    assert [event.key for event in object_events(wrap(events))] == sum(keys_of_events, [])
+
+
+@pytest.mark.parametrize("wrap", of_one.values(), ids=of_one)
+@given(st.lists(keys, max_size=3))
+def test_every_record_of_one_event_is_found(wrap, keys):
+    event = s3_event(*(s3_record("bucket", key) for key in keys))
+    assert [event.key for event in object_events(wrap(event))] == keys
+
+
+@pytest.mark.parametrize("wrap", of_several.values(), ids=of_several)
+def test_the_test_event_is_acknowledged_among_others(wrap):
+    (event,) = object_events(wrap([TEST_EVENT, s3_event(s3_record("bucket", "key"))]))
+    assert event.key == "key"
+
+
+@pytest.mark.parametrize("wrap", of_one.values(), ids=of_one)
+def test_the_test_event_is_acknowledged_alone(wrap):
+    assert list(object_events(wrap(TEST_EVENT))) == []
+
+
+def test_fields():
+    record = s3_record("bucket", "key", region="eu-west-1", event_name="ObjectCreated:Copy")
+    record["s3"]["object"]["versionId"] = "v1"
+    (event,) = object_events(s3_event(record))
+    assert (event.bucket, event.region, event.event_name) == ("bucket", "eu-west-1", "ObjectCreated:Copy")
+    assert (event.version_id, event.sequencer) == ("v1", "0055AED6DCD90281E5")
+    assert event.event_time.isoformat() == "2026-01-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("name", "created"),
+    [
+        ("ObjectCreated:Put", True),
+        ("ObjectCreated:CompleteMultipartUpload", True),
+        ("ObjectRemoved:DeleteMarkerCreated", False),
+        ("ObjectRestore:Completed", False),
+        ("ObjectTagging:Put", False),
+    ],
+)
+def test_created(name, created):
+    (event,) = object_events(s3_event(s3_record("bucket", "key", event_name=name)))
+    assert event.is_created is created
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "poison",
+        "null",
+        "[]",
+        "{}",
+        '{"Records": {}}',
+        '{"Records": [1]}',
+        '{"Records": [{"eventSource": "aws:kinesis"}]}',
+        '{"Records": [{"eventSource": "aws:s3"}]}',
+        '{"Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": 1}}}]}',
+        '{"Type": "Notification", "Message": "poison"}',
+        '{"Type": "SubscriptionConfirmation", "Message": "You have chosen to subscribe"}',
+    ],
+)
+def test_anything_else_is_an_error(message):
+    with pytest.raises(ValueError, match="Not |Neither |Incomplete "):
+        list(object_events(message))

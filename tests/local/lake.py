@@ -1,0 +1,153 @@
+"""A data lake for the tests of the stand-ins: the deployer's bucket, database, crawlers and workgroup."""
+
+import json
+import uuid
+from pathlib import Path
+from string import Template
+
+import boto3
+from pyathena import connect
+
+from lib.local import deployer, stand_ins
+
+SAMPLES = Path(__file__).parents[2] / "notebooks" / "samples"
+POLICY = Path(stand_ins.__file__).with_name("stand-in-policy.json")
+REGION = "us-east-1"
+PREFIX, ENV = "runbook", "test"
+CSV = {"Delimiter": ",", "QuoteSymbol": '"', "ContainsHeader": "PRESENT"}
+
+
+# What the stand-ins need of the session: more is asked of lib/deployer-policy.json than of them.
+OWNER = [
+    "s3:*",
+    "athena:*",
+    "iam:*Role*",
+    "glue:*Classifier*",
+    "glue:*Crawler*",
+    "glue:*Database*",
+    "glue:Get*",
+]
+
+
+class Lake:
+    """A bucket that is crawled into a database and queried through a workgroup, by a user of its own."""
+
+    def __init__(self, server):
+        self.server = server
+        self.session = self._new_user({"all": _policy({"Effect": "Allow", "Action": OWNER, "Resource": "*"})})
+        plain = boto3.Session(*self.session.get_credentials().get_frozen_credentials()[:2])
+        service = self._new_user(self._stand_in_policies())
+        self.said = []
+        stand_ins.install(
+            self.session,
+            lambda name, region: self._client(plain, name, region),
+            self.said.append,
+            service_client=lambda name, region: self._client(service, name, region),
+        )
+        self.name = f"{PREFIX}-{ENV}-lake-{uuid.uuid4().hex[:8]}"
+        self.database = self.name.replace("-", "_")
+        self.s3, self.glue, self.iam = self.client("s3"), self.client("glue"), self.client("iam")
+        self.athena = self.client("athena")
+        self.s3.create_bucket(Bucket=self.name)
+        self.s3.create_bucket(Bucket=f"{self.name}-results")
+        self.glue.create_database(DatabaseInput={"Name": self.database})
+        configuration = {"ResultConfiguration": {"OutputLocation": f"s3://{self.name}-results/"}}
+        self.athena.create_work_group(Name=self.name, Configuration=configuration)
+
+    def _new_user(self, policies):
+        """A session of a new user that may do what the policies say, and nothing else."""
+        iam, name = self.root("iam"), f"{PREFIX}-{ENV}-{uuid.uuid4().hex[:8]}"
+        iam.create_user(UserName=name)
+        for policy_name, document in policies.items():
+            iam.put_user_policy(UserName=name, PolicyName=policy_name, PolicyDocument=document)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return boto3.Session(key["AccessKeyId"], key["SecretAccessKey"])
+
+    def _stand_in_policies(self):
+        account_id = self.root("sts").get_caller_identity()["Account"]
+        text = Template(POLICY.read_text()).substitute(account_id=account_id, prefix=PREFIX, env=ENV)
+        return {name: json.dumps(document) for name, document in json.loads(text).items()}
+
+    def _client(self, session, service, region):
+        target = {"endpoint_url": self.server.endpoint_url, "verify": str(self.server.ca_bundle)}
+        return session.client(service, region, **target)
+
+    def client(self, service):
+        return self._client(self.session, service, REGION)
+
+    def root(self, service):
+        """For what the deployer may not do, and a test must see or make."""
+        return deployer.client(self.server, service, deployer.ROOT_KEY, deployer.ROOT_KEY)
+
+    def role(self, actions=("s3:*", "glue:*"), service="glue.amazonaws.com"):
+        name = f"{PREFIX}-{ENV}-{uuid.uuid4().hex[:8]}"
+        trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        allow = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        arn = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))["Role"]["Arn"]
+        self.iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=_policy(allow))
+        return arn
+
+    def put(self, key, content):
+        body = content.encode() if isinstance(content, str) else content
+        self.s3.put_object(Bucket=self.name, Key=key, Body=body)
+
+    def crawler(self, classifier=None, path="", exclusions=(), role=None, **options):
+        """Make a crawler of the bucket; returns its name."""
+        name = f"{PREFIX}-{ENV}-{uuid.uuid4().hex[:8]}"
+        if classifier is not None:
+            self.glue.create_classifier(CsvClassifier={"Name": name, **classifier})
+        target = {"Path": f"s3://{self.name}/{path}", "Exclusions": list(exclusions)}
+        self.glue.create_crawler(
+            Name=name,
+            Role=role or self.role(),
+            DatabaseName=self.database,
+            Classifiers=[name] if classifier is not None else [],
+            Targets={"S3Targets": [target]},
+            **options,
+        )
+        return name
+
+    def crawl(self, name):
+        """Start the crawler; returns how the crawl ended."""
+        self.glue.start_crawler(Name=name)
+        crawler = self.glue.get_crawler(Name=name)["Crawler"]
+        assert crawler["State"] == "READY"
+        return crawler["LastCrawl"]
+
+    def tables(self):
+        return {
+            table["Name"]: table for table in self.glue.get_tables(DatabaseName=self.database)["TableList"]
+        }
+
+    def columns(self, table):
+        columns = self.tables()[table]["StorageDescriptor"]["Columns"]
+        return {column["Name"]: column["Type"] for column in columns}
+
+    def cursor(self):
+        """PyAthena's, with the very call that works on AWS (there endpoint_url and verify are None)."""
+        return connect(
+            session=self.session,
+            region_name=REGION,
+            work_group=self.name,
+            schema_name=self.database,
+            poll_interval=0.02,
+            endpoint_url=self.server.endpoint_url,
+            verify=str(self.server.ca_bundle),
+        ).cursor()
+
+    def rows(self, sql, parameters=None):
+        return self.cursor().execute(sql, parameters).fetchall()
+
+
+def samples_lake(server):
+    """A lake of the sample files, crawled: one folder and one table each."""
+    lake = Lake(server)
+    for path in SAMPLES.glob("*.csv"):
+        lake.put(f"{path.stem}/{path.name}", path.read_bytes())
+    last = lake.crawl(lake.crawler(CSV))
+    assert last["Status"] == "SUCCEEDED", last
+    return lake
+
+
+def _policy(statement):
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

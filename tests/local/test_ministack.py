@@ -1,0 +1,174 @@
+import io
+import json
+import socket
+import stat
+import subprocess
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lib.local import ministack
+from lib.local.deployer import ROOT_KEY
+from lib.local.deployer import client as make_client
+from lib.paths import ROOT
+
+START = "from lib.local import ministack; print(ministack.start().pid)"
+BUCKET = "runbook-test-lifecycle"
+
+
+def root_client(server, service):
+    """The server's life is no matter of the deployer's rights."""
+    return make_client(server, service, ROOT_KEY, ROOT_KEY)
+
+
+def test_a_second_start_returns_the_server_that_runs(own_home):
+    server = ministack.start()
+    assert ministack.start() == server == ministack.status()
+
+
+def test_two_runs_at_once_share_one_server(own_home):
+    runs = [
+        subprocess.Popen([sys.executable, "-c", START], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        for _ in range(3)
+    ]
+    pids = {int(run.communicate(timeout=120)[0]) for run in runs}
+    assert pids == {ministack.status().pid}
+
+
+def test_the_state_folder_is_private_and_below_home(own_home):
+    server = ministack.start()
+    assert server.state.is_relative_to(own_home)
+    assert stat.S_IMODE(server.state.stat().st_mode) == 0o700
+    assert stat.S_IMODE((server.state / "tls" / "server.key").stat().st_mode) == 0o600
+
+
+def test_it_listens_on_one_port_of_this_machine_only(own_home):
+    server = ministack.start()
+    listening = [c.laddr for c in psutil.Process(server.pid).net_connections() if c.status == "LISTEN"]
+    assert listening == [("127.0.0.1", server.port)]
+
+
+def test_the_server_sees_nothing_of_the_callers_environment(own_home, monkeypatch):
+    for name in ("AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "SSL_CERT_FILE", "PYTHONPATH", "CANARY"):
+        monkeypatch.setenv(name, "canary")
+    server = ministack.start()
+    environment = psutil.Process(server.pid).environ()
+    assert not [name for name, value in environment.items() if "canary" in value]
+    assert {name for name in environment if name.startswith("AWS_")} == {"AWS_CA_BUNDLE"}
+    assert environment["AWS_CA_BUNDLE"] == server.ca_bundle
+
+
+def test_a_stop_keeps_state_port_and_certificate(own_home):
+    server = ministack.start()
+    certificate = Path(server.ca_bundle).read_text()
+    root_client(server, "s3").create_bucket(Bucket=BUCKET)
+    root_client(server, "s3").put_object(Bucket=BUCKET, Key="a/b", Body=b"kept")
+    root_client(server, "sqs").create_queue(QueueName="runbook-test-lifecycle")
+
+    assert ministack.stop()
+    assert ministack.status() is None
+    assert not ministack.stop()
+
+    again = ministack.start()
+    assert (again.port, Path(again.ca_bundle).read_text()) == (server.port, certificate)
+    assert root_client(again, "s3").get_object(Bucket=BUCKET, Key="a/b")["Body"].read() == b"kept"
+    assert len(root_client(again, "sqs").list_queues()["QueueUrls"]) == 1
+
+
+def test_a_stop_ends_busy_handlers_and_keeps_state(own_home):
+    server = ministack.start()
+    functions = root_client(server, "lambda")
+    create_sleeper(server)
+    with ThreadPoolExecutor() as pool:
+        invocation = pool.submit(functions.invoke, FunctionName="sleeper")
+        handlers = wait_for_handlers(server)
+        assert ministack.stop()
+        assert invocation.exception(timeout=30) or invocation.result().get("FunctionError")
+    assert not [handler for handler in handlers if handler.is_running()]
+    assert root_client(ministack.start(), "lambda").list_functions()["Functions"]
+
+
+def create_sleeper(server):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as bundle:
+        bundle.writestr("handler.py", "import time\ndef handle(event, context):\n    time.sleep(600)\n")
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = root_client(server, "iam").create_role(RoleName="sleeper", AssumeRolePolicyDocument=document)
+    root_client(server, "lambda").create_function(
+        FunctionName="sleeper",
+        Runtime="python3.12",
+        Handler="handler.handle",
+        Role=role["Role"]["Arn"],
+        Code={"ZipFile": archive.getvalue()},
+        Timeout=900,
+    )
+
+
+def wait_for_handlers(server):
+    for _ in range(10_000):
+        if handlers := psutil.Process(server.pid).children(recursive=True):
+            return handlers
+    raise AssertionError(f"No handler was started.\n{server.log.read_text()}")
+
+
+def test_after_a_kill_a_new_server_starts_on_the_kept_state(own_home, kill):
+    server = ministack.start()
+    root_client(server, "sqs").create_queue(QueueName="saved")
+    ministack.stop()
+    kill(ministack.start().pid)
+    assert ministack.status() is None
+
+    again = ministack.start()
+    assert again.port == server.port
+    assert len(root_client(again, "sqs").list_queues()["QueueUrls"]) == 1
+
+
+def test_a_reset_empties_and_keeps_the_port(own_home):
+    server = ministack.start()
+    root_client(server, "s3").create_bucket(Bucket=BUCKET)
+    ministack.reset()
+    assert ministack.status() is None
+
+    again = ministack.start()
+    assert again.port == server.port
+    assert root_client(again, "s3").list_buckets()["Buckets"] == []
+
+
+def test_a_port_that_somebody_else_took_is_left_to_them(own_home):
+    port = ministack.start().port
+    ministack.stop()
+    with socket.create_server(("127.0.0.1", port)) as foreign:
+        again = ministack.start()
+        assert again.port != port
+        with socket.create_connection(("127.0.0.1", port), timeout=5):
+            foreign.accept()[0].close()
+    assert root_client(again, "s3").list_buckets()["Buckets"] == []
+
+
+def test_a_pid_that_now_belongs_to_somebody_else_is_left_alone(own_home):
+    server = ministack.start()
+    ministack.stop()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as foreign:
+        file = server.state / "server.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"pid": foreign.pid}))
+        assert ministack.status() is None
+        assert not ministack.stop()
+        assert ministack.start().pid != foreign.pid
+        ministack.reset()
+        assert foreign.poll() is None
+        foreign.communicate(b"\n", timeout=30)
+    assert foreign.returncode == 0
+
+
+def test_a_server_that_cannot_start_says_why(own_home):
+    server = ministack.start()
+    ministack.stop()
+    Path(server.ca_bundle).write_text("no certificate")
+    with pytest.raises(ministack.LocalAwsError, match=r"(?s)ended while it was starting.*server\.log.*SSL"):
+        ministack.start()
+    assert ministack.status() is None

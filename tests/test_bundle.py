@@ -1,0 +1,142 @@
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import sysconfig
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from lib import bundle as bundle_module
+from lib.bundle import BundleError, bundle
+
+RUNTIME = ["boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six.py"]
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.fixture(scope="module")
+def module_home(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNBOOK_HOME", str(tmp_path_factory.mktemp("home")))
+        yield Path(os.environ["RUNBOOK_HOME"])
+
+
+@pytest.fixture(scope="module")
+def zipped(module_home):
+    return bundle("replicate", python_version=PYTHON)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with one handler that needs nothing."""
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
+    for name in ("handlers/one/handler.py", "handlers/common/__init__.py", "requirements.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    return tmp_path
+
+
+def names(zipped):
+    return zipfile.ZipFile(io.BytesIO(zipped)).namelist()
+
+
+def test_contents(zipped):
+    assert {"handler.py", "common/events.py", "aws_lambda_powertools/__init__.py"} <= set(names(zipped))
+    assert names(zipped) == sorted(names(zipped))
+
+
+@pytest.mark.parametrize("part", ["boto3/", "botocore/", "__pycache__", "bin/", "/RECORD", "policy", ".lock"])
+def test_nothing_that_does_not_belong(zipped, part):
+    assert not [name for name in names(zipped) if part in f"/{name}"]
+
+
+def test_two_builds_are_equal(zipped, tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))
+    other = bundle("replicate", python_version=PYTHON)
+    assert hashlib.sha256(other).digest() == hashlib.sha256(zipped).digest()
+
+
+def test_the_second_build_does_without_pip(zipped, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nonexistent")
+    assert bundle("replicate", python_version=PYTHON) == zipped
+
+
+def test_it_imports_with_nothing_but_itself_and_the_runtime(zipped, tmp_path):
+    zipfile.ZipFile(io.BytesIO(zipped)).extractall(tmp_path / "task")
+    (tmp_path / "runtime").mkdir()
+    installed = Path(sysconfig.get_path("purelib"))
+    for package in RUNTIME:
+        (tmp_path / "runtime" / package).symlink_to(installed / package)
+    program = (
+        f"import sys; sys.path[:0] = [{str(tmp_path / 'task')!r}, {str(tmp_path / 'runtime')!r}]\n"
+        "import handler; print(callable(handler.handler), handler.__file__)"
+    )
+    environment = {"POWERTOOLS_METRICS_NAMESPACE": "test", "POWERTOOLS_SERVICE_NAME": "test"}
+    result = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
+    )
+    assert result.stdout.split() == ["True", str(tmp_path / "task" / "handler.py")], result.stderr
+
+
+def test_without_requirements(project):
+    assert names(bundle("one", root=project)) == ["common/__init__.py", "handler.py"]
+
+
+def test_file_times_and_modes_do_not_matter(project):
+    before = bundle("one", root=project)
+    source = project / "handlers/one/handler.py"
+    os.utime(source, (0, 0))
+    source.chmod(0o600)
+    assert bundle("one", root=project) == before
+    source.write_text("x = 1")
+    assert bundle("one", root=project) != before
+
+
+def test_an_unknown_handler(project):
+    with pytest.raises(BundleError, match=r"No handler\.py in .*handlers/two"):
+        bundle("two", root=project)
+
+
+def test_what_pip_says_is_told_and_nothing_is_kept(project):
+    (project / "handlers/one/requirements.txt").write_text("./no-such-folder")
+    with pytest.raises(BundleError, match=r"(?s)pip could not install .*no-such-folder"):
+        bundle("one", root=project)
+    kept = [path.suffix for path in (project / "home/.cache/bundles").iterdir()]
+    assert [suffix for suffix in kept if suffix not in (".lock", ".partial")] == []
+
+
+def test_a_killed_build_is_done_again(project):
+    (project / "handlers/one/requirements.txt").write_text("# nothing\n")
+    bundle("one", root=project)
+    (installed,) = [path for path in (project / "home/.cache/bundles").iterdir() if path.is_dir()]
+    installed.rename(installed.with_suffix(".partial"))
+    (installed.with_suffix(".partial") / "half.py").write_text("")
+    assert "half.py" not in names(bundle("one", root=project))
+
+
+def test_two_builders_at_once(project, zipped):
+    (project / "handlers/one/requirements.txt").write_text("# nothing\n")
+    built = []
+    threads = [threading.Thread(target=lambda: built.append(bundle("one", root=project))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(built) == 3
+    assert len(set(built)) == 1
+
+
+@pytest.mark.parametrize("limit", ["MAX_ZIPPED_BYTES", "MAX_UNZIPPED_BYTES"])
+def test_too_large(project, monkeypatch, limit):
+    monkeypatch.setattr(bundle_module, limit, 10)
+    (project / "handlers/one/handler.py").write_text("x = 'more than ten bytes'")
+    with pytest.raises(BundleError, match="gettingstarted-limits"):
+        bundle("one", root=project)
