@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pandas as pd
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -37,10 +38,8 @@ def crawl(
             f"crawler {crawler} has not finished within {timeout_s} s; see its log in Glue's console"
         )
 
-    try:
+    with suppress(client.exceptions.CrawlerRunningException):
         client.start_crawler(Name=crawler)
-    except client.exceptions.CrawlerRunningException:
-        pass
     retrying = Retrying(
         retry=retry_if_result(lambda answer: answer["State"] != "READY"),
         stop=stop_after_delay(timeout_s),

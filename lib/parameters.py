@@ -88,6 +88,15 @@ class Parameters(Section):
         return sorted({self.migrate.source_region, self.migrate.target_region})
 
     @model_validator(mode="after")
+    def _samples_pass_the_filter(self) -> "Parameters":
+        if self.exercise and not ".csv".endswith(self.migrate.key_suffix):
+            raise ValueError(
+                f"migrate.key_suffix {self.migrate.key_suffix!r} keeps out the samples, which end in '.csv'; "
+                "set exercise to false"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _bucket_names_fit(self) -> "Parameters":
         room = BUCKET_NAME_CHARACTERS - BUCKET_NAME_FIXED_CHARACTERS - max(map(len, self.regions))
         if len(self.prefix) + len(self.env) > room:
@@ -100,7 +109,16 @@ class Parameters(Section):
     @classmethod
     def names(cls) -> list[str]:
         """Return the names of all parameters, those of a section as `section.name`."""
-        return list(cls.model_fields) + [f"migrate.{name}" for name in Migrate.model_fields]
+        return [
+            name
+            for section, field in cls.model_fields.items()
+            for name in (section, *(f"{section}.{inner}" for inner in _inner_names(field.annotation)))
+        ]
+
+    @classmethod
+    def pipelines(cls) -> list[str]:
+        """Return the names of the pipelines: of the sections."""
+        return [name for name, field in cls.model_fields.items() if _inner_names(field.annotation)]
 
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> "Parameters":
@@ -145,7 +163,7 @@ class Parameters(Section):
         return cls.check(_merge(values, overrides))
 
     @classmethod
-    def from_notebook(cls, namespace: Mapping[str, Any]) -> "Parameters":
+    def from_notebook(cls, namespace: Mapping[str, Any], *own: str) -> "Parameters":
         """Take the parameters from a notebook's variables, and refuse names that papermill injected in vain.
 
         papermill only warns of a parameter that it does not know, so a typo would deploy the defaults
@@ -153,6 +171,7 @@ class Parameters(Section):
 
         Args:
             namespace: The notebook's `globals()`.
+            own: Names of further parameters that this notebook has and checks itself.
 
         Returns:
             The parameters, checked.
@@ -161,7 +180,7 @@ class Parameters(Section):
             ParameterError: If a name is unknown or a value is wrong.
         """
         injected = assigned_names(namespace.get("In", []))
-        names = set(cls.model_fields) & set(namespace) | (injected & set(namespace))
+        names = (set(cls.model_fields) | injected) & set(namespace) - set(own)
         return cls.check({name: namespace[name] for name in sorted(names)})
 
     def _repr_html_(self) -> str:
@@ -193,3 +212,9 @@ def _merge(values: dict, overrides: Mapping[str, Any]) -> dict:
         inner = merged.get(name)
         merged[name] = _merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
     return merged
+
+
+def _inner_names(annotation: Any) -> list[str]:
+    """Return the names in a section; none for what is no section."""
+    is_section = isinstance(annotation, type) and issubclass(annotation, Section)
+    return list(annotation.model_fields) if is_section else []

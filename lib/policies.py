@@ -6,6 +6,7 @@ from pathlib import Path
 from string import Template
 
 from lib.errors import ParameterError
+from lib.paths import ROOT
 
 Statement = dict
 Document = dict
@@ -32,8 +33,10 @@ def from_template(path: str | Path, **values: str) -> Document:
     """Read a policy template.
 
     Args:
-        path: A JSON file whose strings hold `${name}` for what differs between deployments.
-        values: What goes in the place of each name, usually an ARN.
+        path: A JSON file, relative to the project, whose strings hold `${name}` for what differs between
+            deployments.
+        values: What goes in the place of each name, usually an ARN. A statement whose resource is empty then,
+            such as that for a KMS key that is not used, is left out.
 
     Returns:
         The policy document.
@@ -42,9 +45,10 @@ def from_template(path: str | Path, **values: str) -> Document:
         ParameterError: If the template asks for a name that is not among the values.
     """
     try:
-        return json.loads(Template(Path(path).read_text("utf-8")).substitute(values))
+        policy = json.loads(Template((ROOT / path).read_text("utf-8")).substitute(values))
     except KeyError as error:
         raise ParameterError(f"{path} asks for {error}, which is not among {sorted(values)}") from error
+    return {**policy, "Statement": [s for s in policy["Statement"] if s["Resource"]]}
 
 
 def ours(policy: Document | str | None) -> dict[str, Statement]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from lib.paths import ROOT
+from lib.query import Athena
 
 FOLDER = ROOT / "notebooks" / "samples"
 # boto3 uploads in parts from 8 MiB on:
@@ -34,6 +35,11 @@ class Sample:
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
+    def table(self) -> str:
+        """The table that a crawler makes of its folder."""
+        return self.key.split("/")[-2]
+
+    @property
     def rows(self) -> int:
         """How many rows it has below its header."""
         return len(pd.read_csv(BytesIO(self.body)))
@@ -43,7 +49,7 @@ class Samples(list[Sample]):
     """Samples, shown as a table."""
 
     def table(self) -> pd.DataFrame:
-        """Return one row a sample: key, bytes, rows, metadata, tags."""
+        """Return one row a sample."""
         rows = [(s.key, len(s.body), s.rows, s.metadata, s.tags) for s in self]
         return pd.DataFrame(rows, columns=["key", "bytes", "rows", "metadata", "tags"])
 
@@ -54,26 +60,31 @@ class Samples(list[Sample]):
         return self.table().to_string(index=False)
 
 
-def load(folder: Path = FOLDER) -> Samples:
+def load(key_prefix: str = "", folder: Path = FOLDER) -> Samples:
     """Return every CSV file of a folder, and two made of them that are hard to copy.
 
-    One has a key that must be decoded (a space, a plus, an umlaut, a percent sign); one is so large that it is
-    uploaded, and must be copied, in parts. Both carry metadata and tags.
+    One has a key that must be decoded (a space, a plus, an umlaut, a percent sign); one is so large that it
+    is uploaded, and must be copied, in parts. Both carry metadata and tags.
 
     Args:
+        key_prefix: What all keys begin with.
         folder: Where the CSV files are.
 
     Returns:
         The samples, `<name>/<name>.csv` first, the two hard ones last.
     """
     files = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
-    plain = [Sample(f"{name}/{name}.csv", body) for name, body in files.items()]
+    plain = [Sample(f"{key_prefix}{name}/{name}.csv", body) for name, body in files.items()]
     marks = {"metadata": {"origin": "runbook"}, "tags": {"project": "runbook", "kind": "sample"}}
     return Samples(
         [
             *plain,
-            Sample("folder/Project Idea+ü 100%.csv", files["airlines"], **marks),
-            Sample("large/planes repeated.csv", repeat(files["planes"], MULTIPART_THRESHOLD_BYTES), **marks),
+            Sample(f"{key_prefix}folder/Project Idea+ü 100%.csv", files["airlines"], **marks),
+            Sample(
+                f"{key_prefix}large/planes repeated.csv",
+                repeat(files["planes"], MULTIPART_THRESHOLD_BYTES),
+                **marks,
+            ),
         ]
     )
 
@@ -110,3 +121,21 @@ def upload(client, bucket: str, samples: Iterable[Sample]) -> pd.DataFrame:
         client.upload_fileobj(BytesIO(sample.body), bucket, sample.key, ExtraArgs=extra)
         rows.append((sample.key, len(sample.body), pd.Timestamp.now("UTC")))
     return pd.DataFrame(rows, columns=["key", "bytes", "uploaded"])
+
+
+def count_rows(samples: Iterable[Sample], analyst: Athena) -> pd.DataFrame:
+    """Count the rows of samples in their files and in the tables that were made of them.
+
+    Args:
+        samples: As they were uploaded.
+        analyst: The database with the tables.
+
+    Returns:
+        One row a sample: table, rows `in the file`, rows `in Athena`.
+    """
+    rows = []
+    for sample in tqdm(list(samples), desc="Count", unit="table", leave=False, delay=1):
+        # Table names come from a crawler; they hold nothing but letters, digits and underscores.
+        count = analyst.query(f'SELECT count(*) AS n FROM "{sample.table}"')["n"].item()
+        rows.append((sample.table, sample.rows, int(count)))
+    return pd.DataFrame(rows, columns=["table", "in the file", "in Athena"])

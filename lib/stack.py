@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from lib.errors import NotOursError
 from lib.ledger import Ledger
@@ -63,17 +63,20 @@ class Plan(list[Step]):
     def __str__(self) -> str:
         return ", ".join(f"{self.count(action)} {word}" for action, word in ACTIONS.items())
 
+    def __repr__(self) -> str:
+        return f"{self.table().to_string(index=False)}\n{self}"
+
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         counts = {word: self.count(action) for action, word in ACTIONS.items()}
         return {
-            "text/plain": f"{self.table().to_string(index=False)}\n{self}",
+            "text/plain": repr(self),
             "text/html": f"{self.table().to_html(index=False)}<p>{self}</p>",
-            COUNTS: counts,
+            COUNTS: {"summary": str(self), "counts": counts, "rows": self.table().to_dict("records")},
         }
 
 
 ACTIONS = {"create": "to create", "change": "to change", "unchanged": "unchanged"}
-# Under this MIME type an executed notebook tells `runbook run` what it did.
+# Under this MIME type an executed notebook tells `runbook run` what it did: summary, counts, rows.
 COUNTS = "application/vnd.runbook.counts+json"
 
 

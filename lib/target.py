@@ -1,6 +1,7 @@
 """The AWS that a run works on: the local one on this laptop, or a real account."""
 
 from dataclasses import dataclass, field, replace
+from types import ModuleType
 
 import boto3
 from botocore.config import Config
@@ -81,23 +82,28 @@ def connect(parameters: Parameters) -> Target:
 
 def _local(parameters: Parameters) -> Target:
     # Imported here: whoever works on a real account needs nothing of the local one.
-    from lib.local import deployer, ministack, stand_ins
+    from lib.local import ministack, stand_ins
 
     server = ministack.start()
-    credentials = deployer.credentials(server, prefix=parameters.prefix, env=parameters.env)
-    key = (credentials.access_key_id, credentials.secret_access_key)
-    plain = _identify(
-        Target(
-            "local",
-            session=deployer.new_session(*key),
-            endpoint_url=server.endpoint_url,
-            ca_bundle=server.ca_bundle,
-            config=CONFIG.merge(Config(proxies={})),  # no proxy lies between us and this laptop
-        )
+    plain = _identify(_as_user(server, parameters, "deployer"))
+    target = _as_user(server, parameters, "deployer")
+    services = _as_user(server, parameters, "stand-in")
+    stand_ins.install(target.session, plain.client, services.client, announce=print)
+    return replace(target, account_id=plain.account_id, caller=plain.caller)
+
+
+def _as_user(server, parameters: Parameters, user: str) -> Target:
+    """Return the local AWS as one of its users sees it, without stand-ins."""
+    from lib.local import deployer
+
+    key = deployer.credentials(server, parameters.prefix, parameters.env, user)
+    return Target(
+        "local",
+        session=deployer.new_session(key.access_key_id, key.secret_access_key),
+        endpoint_url=server.endpoint_url,
+        ca_bundle=server.ca_bundle,
+        config=CONFIG.merge(Config(proxies={})),  # no proxy lies between us and this laptop
     )
-    session = deployer.new_session(*key)
-    stand_ins.install(session, plain.client, announce=print)
-    return replace(plain, session=session, _clients={})
 
 
 def _aws() -> Target:
@@ -112,3 +118,17 @@ def _identify(target: Target) -> Target:
     except (BotoCoreError, ClientError) as error:
         raise TargetError(f"target {target.name!r}: AWS does not say who we are: {error}") from error
     return replace(target, account_id=caller["Account"], caller=caller["Arn"])
+
+
+def local_aws() -> ModuleType:
+    """Return the local AWS's life, for the command line: `start`, `status`, `stop` and `reset`."""
+    from lib.local import ministack
+
+    return ministack
+
+
+def local_errors() -> tuple[type[Exception], ...]:
+    """Return what the local AWS raises when it does not start, answer or install."""
+    from lib.local import install, ministack
+
+    return ministack.LocalAwsError, install.InstallError

@@ -9,13 +9,20 @@ from urllib.parse import unquote_plus
 
 import pandas as pd
 from botocore.exceptions import ClientError
-from tqdm.auto import tqdm
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+from tqdm import tqdm
+
+from lib.resources.sqs import Queue
+from lib.target import Target
 
 POLL_S = 0.25
+# What SQS says of a queue's depth is a minute old at the most:
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+SETTLE_S = 60
 DEAD_LETTERS_SHOWN = 10  # one receive gives at most ten messages
 
 # What HEAD tells of an object that a faithful copy must have too.
-FACTS = ("ContentLength", "ContentType", "Metadata", "StorageClass", "ETag")
+FACTS = ("ContentLength", "ContentType", "Metadata", "StorageClass")
 
 
 @dataclass(frozen=True)
@@ -64,14 +71,31 @@ class Waiting:
     client: object
     url: str
 
+    @classmethod
+    def of(cls, target: Target, queue: Queue) -> "Waiting":
+        """Return a queue that exists, with a client."""
+        client = target.client(queue.service, queue.region)
+        return cls(client, queue.url(client))
+
     def depth(self) -> int:
-        """Return how many messages are in it, also those that are being worked on; approximate, as SQS says."""
+        """Return about how many messages are in it, those included that are being worked on."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         attributes = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
         return sum(int(value) for value in attributes.values())
 
+    def settle(self, timeout_s: float = SETTLE_S, sleep: Callable[[float], None] = time.sleep) -> int:
+        """Wait until no message is in it, or the time is up, and return how many there are then."""
+        retrying = Retrying(
+            retry=retry_if_result(bool),
+            stop=stop_after_delay(timeout_s),
+            wait=wait_fixed(POLL_S),
+            sleep=sleep,
+            retry_error_callback=lambda state: state.outcome.result(),
+        )
+        return retrying(self.depth)
+
     def keys(self) -> set[str]:
-        """Return the keys of the objects that up to ten of its messages speak of, and leave the messages there."""
+        """Return the keys that up to ten of its messages speak of; the messages stay there."""
         answer = self.client.receive_message(
             QueueUrl=self.url, MaxNumberOfMessages=DEAD_LETTERS_SHOWN, VisibilityTimeout=0
         )
@@ -88,7 +112,7 @@ def arrivals(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> pd.DataFrame:
-    """Watch until every upload is in place, dead, or the time is up.
+    """Watch until every upload is in place or dead, or the time is up.
 
     Args:
         uploads: As `samples.upload` returns it.
@@ -104,25 +128,26 @@ def arrivals(
         One row an upload: key, bytes, `state` (`in place`, `dead letter` or `not yet`) and `seconds` from the
         upload until it was seen in place.
     """
-    states = {key: ("not yet", float("nan")) for key in uploads["key"]}
+    seen = {key: ("not yet", float("nan")) for key in uploads["key"]}
     uploaded = uploads.set_index("key")["uploaded"]
     deadline = clock() + timeout_s
-    with tqdm(total=len(states), desc="Arrived", unit="object", leave=False) as progress:
-        while True:
-            for key in [key for key, (state, _) in states.items() if state == "not yet"]:
+    with tqdm(total=len(seen), desc="Arrived", unit="object", leave=False) as progress:
+        while _not_yet(seen) and clock() < deadline:
+            for key in _not_yet(seen):
                 if is_same(source.head(key), target.head(key)):
-                    states[key] = ("in place", (pd.Timestamp.now("UTC") - uploaded[key]).total_seconds())
+                    seen[key] = ("in place", (pd.Timestamp.now("UTC") - uploaded[key]).total_seconds())
                     progress.update()
-            missing = [key for key, (state, _) in states.items() if state == "not yet"]
-            if missing and dead_letters.depth():
-                states |= {key: ("dead letter", float("nan")) for key in dead_letters.keys() & set(missing)}
-                missing = [key for key in missing if states[key][0] == "not yet"]
-            if not missing or clock() > deadline:
-                break
+            if _not_yet(seen) and dead_letters.depth():
+                seen |= {key: ("dead letter", float("nan")) for key in dead_letters.keys() & _not_yet(seen)}
             progress.set_postfix(queued=queue.depth(), refresh=False)
-            sleep(POLL_S)
-    seen = pd.DataFrame.from_dict(states, orient="index", columns=["state", "seconds"])
-    return uploads[["key", "bytes"]].join(seen, on="key")
+            if _not_yet(seen):
+                sleep(POLL_S)
+    states = pd.DataFrame.from_dict(seen, orient="index", columns=["state", "seconds"])
+    return uploads[["key", "bytes"]].join(states, on="key")
+
+
+def _not_yet(seen: dict[str, tuple[str, float]]) -> set[str]:
+    return {key for key, (state, _) in seen.items() if state == "not yet"}
 
 
 def is_same(source: dict | None, target: dict | None) -> bool:
@@ -133,15 +158,14 @@ def is_same(source: dict | None, target: dict | None) -> bool:
         target: The copy's; None if it is not there.
 
     Returns:
-        Whether size, content type, metadata and storage class are equal, and the contents by checksum or, where
-        a KMS key makes them comparable no more, by whichever of checksum and ETag both have.
+        Whether size, content type, metadata and storage class are equal, and the contents by the checksums
+        that both have, or else by ETag.
     """
     if source is None or target is None:
         return False
     checksums = {key for key in source if key.startswith("Checksum") and key != "ChecksumType"} & set(target)
     contents = checksums or {"ETag"}
-    facts = [fact for fact in FACTS if fact != "ETag"]
-    return all(source.get(name) == target.get(name) for name in (*facts, *contents))
+    return all(source.get(name) == target.get(name) for name in (*FACTS, *contents))
 
 
 def compare(keys: list[str], source: Place, target: Place) -> pd.DataFrame:
@@ -166,11 +190,36 @@ def compare(keys: list[str], source: Place, target: Place) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def function_log(client, log_group: str, since: pd.Timestamp) -> pd.DataFrame:
+    """Return what a function has logged about objects.
+
+    Args:
+        client: A CloudWatch Logs client of the function's region.
+        log_group: The function's log group.
+        since: From when on.
+
+    Returns:
+        One row a log line that names a key, in the order of time: time, level, message, key, bytes, seconds.
+    """
+    pages = client.get_paginator("filter_log_events").paginate(
+        logGroupName=log_group, startTime=int(since.timestamp() * 1000), filterPattern='{ $.key = "*" }'
+    )
+    lines = [_json_object(event["message"]) for page in pages for event in page["events"]]
+    log = pd.DataFrame([line for line in lines if "key" in line])
+    columns = ["timestamp", "level", "message", "key", "bytes", "seconds"]
+    return log.reindex(columns=columns).sort_values("timestamp", ignore_index=True)
+
+
+def _json_object(text: str) -> dict:
+    """Return the JSON object that a text is, or an empty one."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def _keys(body: str) -> Iterator[str]:
     """Yield the keys that a message speaks of; one that is no event of S3 speaks of none."""
-    try:
-        event = json.loads(body)
-    except json.JSONDecodeError:
-        return
-    for record in event.get("Records", []) if isinstance(event, dict) else []:
+    for record in _json_object(body).get("Records", []):
         yield unquote_plus(record["s3"]["object"]["key"])

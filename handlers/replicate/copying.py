@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from boto3.s3.transfer import TransferConfig
 from state import ObjectState, Place, look, same_bytes, tags
@@ -57,28 +57,30 @@ def _copy_in_parts(source: Place, target: Place, state: ObjectState) -> None:
     """Copy an object that was uploaded in parts, in parts of the same size."""
     source_tags = tags(source, state)
     config = TransferConfig(multipart_threshold=1, multipart_chunksize=_first_part_bytes(source, state))
-    with _creating_uploads_with(target.client, _checksum_type(state)):
+    tagging = {"Tagging": urlencode(source_tags, quote_via=quote)} if source_tags else {}
+    with _creating_uploads_with(target.client, tagging | _checksum_type(state)):
         target.client.copy(
             CopySource=source.name | state.version,
             **target.name,
             SourceClient=source.client,
             Config=config,
-            # Explicitly, since managed copies carry no tags, and metadata in some versions only.
-            # https://github.com/boto/s3transfer/pull/392
+            # Explicitly, since only some versions carry metadata. https://github.com/boto/s3transfer/pull/392
             ExtraArgs={
                 "CopySourceIfMatch": state.etag,
                 "MetadataDirective": "REPLACE",
-                "TaggingDirective": "REPLACE",
-                "Tagging": urlencode(source_tags),
                 **state.attributes,
                 **_checksum_algorithm(state),
             },
         )
-    _verify(target, state, source_tags)
+    copied = _verified(target, state)
+    if tags(target, copied) != source_tags:
+        # MiniStack 1.5.33 ignores the tags of an upload; S3 never comes here.
+        tag_set = [{"Key": name, "Value": value} for name, value in source_tags.items()]
+        target.client.put_object_tagging(**target.name, **copied.version, Tagging={"TagSet": tag_set})
 
 
-def _verify(target: Place, state: ObjectState, source_tags: dict[str, str]) -> None:
-    """Raise if the copy is provably not what the source was.
+def _verified(target: Place, state: ObjectState) -> ObjectState:
+    """Return what the target is now; raise if that is provably not what the source was.
 
     Another delivery may have written the key since; then this one is retried and finds it in place.
     """
@@ -87,8 +89,7 @@ def _verify(target: Place, state: ObjectState, source_tags: dict[str, str]) -> N
         raise CopyDiffersError(f"s3://{target.bucket}/{target.key}: gone right after it was copied")
     if same_bytes(state, copied) is False or copied.attributes != state.attributes:
         raise CopyDiffersError(f"s3://{target.bucket}/{target.key}: {copied.head} instead of {state.head}")
-    if tags(target, copied) != source_tags:
-        raise CopyDiffersError(f"s3://{target.bucket}/{target.key}: tags other than {source_tags}")
+    return copied
 
 
 def _first_part_bytes(source: Place, state: ObjectState) -> int:
@@ -116,7 +117,11 @@ def _checksum_type(state: ObjectState) -> dict:
 
 @contextmanager
 def _creating_uploads_with(client, arguments: dict) -> Iterator[None]:
-    """Add arguments that s3transfer knows for uploads but not for copies (`ChecksumType`, as of 0.19)."""
+    """Add arguments that managed copies do not hand on.
+
+    These are the kind of checksum, and the tags, which newer versions of s3transfer (0.19 does) set by
+    a call of their own after the object has appeared.
+    """
     event, name = "provide-client-params.s3.CreateMultipartUpload", "replicate"
     client.meta.events.register(event, lambda params, **_: params | arguments, unique_id=name)
     try:

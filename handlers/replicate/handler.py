@@ -1,8 +1,8 @@
 """Lambda *replicate*: keeps TARGET_BUCKET the same as the buckets whose events it gets.
 
 Invoked by SQS (S3 events, raw or in SNS envelopes; the mapping reports batch item failures) or by S3 itself.
-Environment: TARGET_BUCKET, a bucket in the function's region; POWERTOOLS_SERVICE_NAME and
-POWERTOOLS_METRICS_NAMESPACE.
+Environment: TARGET_BUCKET, a bucket in the function's region; POWERTOOLS_SERVICE_NAME names
+it in logs and metrics.
 """
 
 import os
@@ -21,7 +21,7 @@ from replication import Outcome, replicate
 from state import Place
 
 logger = Logger()
-metrics = Metrics()
+metrics = Metrics(namespace="runbook")
 processor = BatchProcessor(event_type=EventType.SQS)
 
 # 300 s: CopyObject answers when it is done, and copies up to 5 GB across regions.

@@ -1,7 +1,7 @@
 """A stand-in for what Athena checks before it runs a query, and for its SQL: MiniStack does neither.
 
-On AWS a missing table or column fails the running query; here StartQueryExecution itself fails. PyAthena raises
-a DatabaseError in both cases.
+On AWS a missing table or column fails the running query; here StartQueryExecution itself fails. PyAthena
+raises a DatabaseError in both cases.
 """
 
 from collections.abc import Callable, Iterator
@@ -76,7 +76,7 @@ class QueryStandIn:
             self._queries[parsed["QueryExecutionId"]] = context["runbook_query"]
 
     def after_get(self, parsed: dict, **_: object) -> None:
-        """Put the query as it was asked, and the bytes scanned, into GetQueryExecution's answer (after-call)."""
+        """Put the query as asked, and the bytes scanned, into the answer (botocore: after-call)."""
         execution = parsed.get("QueryExecution", {})
         if query := self._queries.get(execution.get("QueryExecutionId", "")):
             execution["Query"] = query.sql
@@ -135,13 +135,13 @@ def _check_objects(glue: BaseClient, s3: BaseClient, database: str, table: dict)
         folders = [part.partition("=") for part in found["Key"].removeprefix(prefix).split("/")[:-1]]
         if keys and [name for name, _, _ in folders] != keys:
             raise NotOnLocalAwsError(
-                f"{table['Name']} has the partition keys {keys}, but s3://{bucket}/{found['Key']} does not say "
-                "name=value, so the local AWS cannot read them. Name the folders so, and crawl again."
+                f"{table['Name']} has the partition keys {keys}, but s3://{bucket}/{found['Key']} does not "
+                "say name=value, so the local AWS cannot read them. Name the folders so, and crawl again."
             )
         if keys and tuple(value for _, _, value in folders) not in registered:
             raise NotOnLocalAwsError(
-                f"s3://{bucket}/{found['Key']} is in no registered partition of {table['Name']}: Athena would skip "
-                "it, the local AWS would read it. Crawl again, or register the partition."
+                f"s3://{bucket}/{found['Key']} is in no registered partition of {table['Name']}: Athena "
+                "would skip it, the local AWS would read it. Crawl again, or register the partition."
             )
         size += found["Size"]
     return size

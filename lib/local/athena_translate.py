@@ -110,11 +110,8 @@ def _refuse_nested(query: exp.Query) -> None:
 
 def _keep_dates(query: exp.Query) -> None:
     for node in list(query.find_all(*_DATE_ARITHMETIC)):
-        if (
-            node.this.type
-            and node.this.type.this == exp.DataType.Type.DATE
-            and not node.expression.is_type("date")
-        ):
+        adds_number = isinstance(node, exp.Add | exp.Sub) and not isinstance(node.expression, exp.Interval)
+        if node.this.type and node.this.type.this == exp.DataType.Type.DATE and not adds_number:
             node.replace(exp.cast(node.copy(), "date"))
 
 

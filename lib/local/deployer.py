@@ -1,6 +1,6 @@
-"""The deployer on the local AWS: the IAM user that the runbook works as, with the policies that we publish.
+"""The users of the local AWS: the deployer, whom the runbook works as, with the policies that we publish.
 
-Root is used here and nowhere else, to make that user.
+Root is used here and nowhere else, to make them.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ REFUSED = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoes
 
 @dataclass(frozen=True)
 class Credentials:
-    """The access key of a deployer.
+    """The access key of an IAM user.
 
     Attributes:
         user_name: The IAM user's name.
@@ -42,8 +42,8 @@ class Credentials:
     secret_access_key: str = field(repr=False)
 
 
-def credentials(server: LocalAws, prefix: str, env: str) -> Credentials:
-    """Return the deployer's access key; makes or repairs the user if it is not as it should be.
+def credentials(server: LocalAws, prefix: str, env: str, user: str = "deployer") -> Credentials:
+    """Return a user's access key; makes or repairs the user if it is not as it should be.
 
     Each environment has a user of its own, so that two of them can be deployed at once.
 
@@ -51,23 +51,22 @@ def credentials(server: LocalAws, prefix: str, env: str) -> Credentials:
         server: The local AWS, running.
         prefix: What the names of all resources begin with.
         env: The environment's name.
+        user: `deployer`, or `stand-in` for what plays AWS's own services.
 
     Returns:
-        A key that the server knows, of a user that has the policies of `deployer_policies.POLICY_FILES`.
+        A key that the server knows, of a user that has its policies of `deployer_policies.POLICY_FILES`.
 
     Raises:
         botocore.exceptions.ClientError: The local AWS refused something else than an outdated key.
         ValueError: The policy file breaks one of IAM's limits or names an unknown placeholder.
         filelock.Timeout: Another run has been making the user for a minute.
     """
-    user_name = f"{prefix}-{env}-deployer"
-    path = server.state / "deployers" / f"{user_name}.json"
+    user_name = f"{prefix}-{env}-{user}"
+    path = server.state / "users" / f"{user_name}.json"
     path.parent.mkdir(mode=0o700, exist_ok=True)
     with FileLock(path.with_suffix(".lock"), timeout=LOCK_TIMEOUT_S):
         account_id = _caller(server, ROOT_KEY, ROOT_KEY)["Account"]
-        documents = deployer_policies.render(
-            deployer_policies.POLICY_FILES, account_id=account_id, prefix=prefix, env=env
-        )
+        documents = deployer_policies.render(user, account_id=account_id, prefix=prefix, env=env)
         # A server that was killed starts from an older state: what was attached counts for one run of it.
         made_for = f"{server.started} {hashlib.sha256(json.dumps(documents).encode()).hexdigest()}"
         kept = json.loads(path.read_text()) if path.exists() else {"made_for": None, "key": None}

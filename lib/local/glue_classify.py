@@ -152,7 +152,7 @@ def _columns(names: Sequence[str] | None, rows: list[list[str]], trim: Callable[
     values = zip_longest(*rows) if rows else [()] * width
     labels = [name.strip().lower() for name in names or []] + [""] * width
     kinds = [_widest({_value_type(trim(value)) for value in column}) for column in values]
-    # A name that is missing is Glue's col0, col1, …; one that comes twice is treated alike, to keep the places.
+    # A name that is missing is Glue's col0, col1, …; one that comes twice is treated alike: places stay.
     unique = [label if label not in labels[:i] else "" for i, label in enumerate(labels)]
     return {unique[i] or f"col{i}": kind for i, kind in enumerate(kinds)}
 

@@ -1,7 +1,7 @@
 """A stand-in for the Glue crawler: MiniStack's reports success after 5 s and writes no table.
 
-As on AWS, StartCrawler itself succeeds, and GetCrawler tells how the crawl ended. What the crawl read and wrote
-is then truly in the catalogue; how it ended is known to this process only.
+As on AWS, StartCrawler itself succeeds, and GetCrawler tells how the crawl ended. What it wrote is then
+truly in the catalogue; how it ended is known to this process only.
 """
 
 import json

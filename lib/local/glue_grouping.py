@@ -1,7 +1,7 @@
-"""Which objects make which table, as a Glue crawler decides it: exclude patterns, folders, likeness of schemas.
+"""Which objects make which table, as a Glue crawler decides it: exclusions, folders, likeness of schemas.
 
 https://docs.aws.amazon.com/glue/latest/dg/define-crawler.html (exclude patterns)
-https://docs.aws.amazon.com/glue/latest/dg/crawler-s3-folder-table-partition.html (folders to tables, partitions)
+https://docs.aws.amazon.com/glue/latest/dg/crawler-s3-folder-table-partition.html (folders, partitions)
 https://docs.aws.amazon.com/glue/latest/dg/crawler-grouping-policy.html (one schema for each include path)
 https://docs.aws.amazon.com/glue/latest/dg/crawler-table-level.html (which folder level is a table)
 

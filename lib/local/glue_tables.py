@@ -1,4 +1,4 @@
-"""How a Glue crawler writes tables and partitions into the catalogue, and what it does with those that are gone."""
+"""How a Glue crawler writes tables and partitions into the catalogue, and treats those that are gone."""
 
 import time
 from collections.abc import Iterator

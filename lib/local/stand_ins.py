@@ -11,25 +11,23 @@ from botocore.client import BaseClient
 from lib.local.athena_query import QueryStandIn
 from lib.local.glue_crawler import CrawlStandIn
 
-
 MakeClient = Callable[[str, str], BaseClient]
 
 
 def install(
     session: boto3.Session,
     client: MakeClient,
+    service_client: MakeClient,
     announce: Callable[[str], None],
-    service_client: MakeClient | None = None,
 ) -> None:
     """Register the stand-ins on a session; clients made from it afterwards have them.
 
     Args:
         session: The session of the local target.
         client: Makes a client from a service's name and a region, with the rights of the session.
-        announce: Called with a line the first time each stand-in is used, and only then.
         service_client: The same with the rights of a user that plays AWS's own services
             (lib/local/stand-in-policy.json): Glue writes tables, which the deployer need not be allowed to.
-            By default `client`.
+        announce: Called with a line the first time each stand-in is used, and only then.
     """
     said: set[str] = set()
 
@@ -38,7 +36,7 @@ def install(
             said.add(line)
             announce(line)
 
-    crawler = CrawlStandIn(service_client or client, announce_once)
+    crawler = CrawlStandIn(service_client, announce_once)
     session.events.register("provide-client-params.glue.StartCrawler", crawler.before_start)
     session.events.register("after-call.glue.StartCrawler", crawler.after_start)
     session.events.register("after-call.glue.GetCrawler", crawler.after_get)

@@ -10,7 +10,7 @@ from lib.resources.s3 import Bucket
 MEGABYTE = 1024 * 1024
 
 
-@dataclass
+@dataclass(repr=False)
 class WorkGroup(Resource):
     """Where queries run: whose results go to one bucket, encrypted, and which may scan so much and no more.
 

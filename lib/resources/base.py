@@ -69,7 +69,7 @@ class Link:
     label: str = ""
 
 
-@dataclass
+@dataclass(repr=False)
 class Resource(ABC):
     """One thing in AWS, described once; `read` and `desired` give the same settings, found and wanted.
 
@@ -83,7 +83,7 @@ class Resource(ABC):
 
     what: str
     region: str
-    scope: Scope = field(init=False, repr=False, compare=False)
+    scope: Scope = field(init=False, compare=False)
 
     service: ClassVar[str]  # the name of its boto3 client
     noun: ClassVar[str]  # what AWS calls it
@@ -143,6 +143,9 @@ class Resource(ABC):
             client: As for `read`.
             identifier: As `find` gives it.
         """
+
+    def __repr__(self) -> str:
+        return f"{self.noun} {self.name if hasattr(self, 'scope') else self.what} in {self.region}"
 
     def links(self, settings: Settings) -> Iterable[Link]:
         """Return the arrows that the settings it was found with draw."""

@@ -1,14 +1,16 @@
 """CloudWatch: alarms."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.lambda_ import Function
 from lib.resources.sns import Topic
+from lib.resources.sqs import Queue
 
 
-@dataclass
+@dataclass(repr=False)
 class Alarm(Resource):
     """Something is wrong when a metric exceeds a threshold; a topic is told.
 
@@ -30,7 +32,7 @@ class Alarm(Resource):
     topic: Topic
     statistic: str = "Maximum"
     period_s: int = 60
-    description: str = field(default="", repr=False)
+    description: str = ""
 
     service: ClassVar[str] = "cloudwatch"
     noun: ClassVar[str] = "CloudWatch alarm"
@@ -90,3 +92,35 @@ class Alarm(Resource):
     @classmethod
     def delete(cls, client, identifier: str) -> None:
         client.delete_alarms(AlarmNames=[identifier])
+
+
+def alarm_arns(scope: Scope, region: str) -> str:
+    """Return a pattern of the ARNs of all alarms of a pipeline in a region."""
+    return f"arn:aws:cloudwatch:{region}:{scope.account_id}:alarm:{scope.beginning}*"
+
+
+def messages_alarm(what: str, queue: Queue, topic: Topic, description: str) -> Alarm:
+    """Return an alarm for any message in a queue that ought to be empty.
+
+    Args:
+        what: The last part of the alarm's name; so too below.
+        queue: The queue, such as one for dead letters.
+        topic: Who is told; so too below.
+        description: What to do; so too below.
+    """
+    metric, whose = "ApproximateNumberOfMessagesVisible", {"QueueName": queue.name}
+    return Alarm(what, queue.region, "AWS/SQS", metric, whose, 0, topic, description=description)
+
+
+def age_alarm(what: str, queue: Queue, oldest_s: float, topic: Topic, description: str) -> Alarm:
+    """Return an alarm for messages that wait too long, in seconds."""
+    metric, whose = "ApproximateAgeOfOldestMessage", {"QueueName": queue.name}
+    return Alarm(what, queue.region, "AWS/SQS", metric, whose, oldest_s, topic, description=description)
+
+
+def errors_alarm(what: str, function: Function, topic: Topic, description: str) -> Alarm:
+    """Return an alarm for any failed invocation of a function."""
+    whose = {"FunctionName": function.name}
+    return Alarm(
+        what, function.region, "AWS/Lambda", "Errors", whose, 0, topic, "Sum", description=description
+    )

@@ -10,7 +10,7 @@ from lib.resources.iam import Role
 from lib.resources.s3 import Bucket
 
 
-@dataclass
+@dataclass(repr=False)
 class Database(Resource):
     """A database of the Glue Data Catalog: names and columns of tables whose rows lie in S3.
 
@@ -76,7 +76,7 @@ class Database(Resource):
             return
 
 
-@dataclass
+@dataclass(repr=False)
 class CsvClassifier(Resource):
     """Tells the crawler that the first line of a CSV file holds the columns' names.
 
@@ -137,7 +137,7 @@ class CsvClassifier(Resource):
             return
 
 
-@dataclass
+@dataclass(repr=False)
 class Crawler(Resource):
     """Reads the objects of a bucket and writes what it finds as tables into a database.
 
@@ -147,6 +147,7 @@ class Crawler(Resource):
         database: Where the tables go.
         classifier: How it reads CSV.
         schedule: When it runs, as `cron(…)`; empty for on demand only.
+        folder: Where in the bucket; empty for all of it, otherwise it ends in "/".
     """
 
     role: Role
@@ -154,6 +155,7 @@ class Crawler(Resource):
     database: Database
     classifier: CsvClassifier
     schedule: str = ""
+    folder: str = ""
 
     service: ClassVar[str] = "glue"
     noun: ClassVar[str] = "Glue crawler"
@@ -166,7 +168,7 @@ class Crawler(Resource):
         return {
             "Role": self.role.arn,
             "DatabaseName": self.database.name,
-            "Targets": {"S3Targets": [{"Path": f"s3://{self.bucket.name}/"}]},
+            "Targets": {"S3Targets": [{"Path": f"s3://{self.bucket.name}/{self.folder}"}]},
             "Classifiers": [self.classifier.name],
             "Schedule": self.schedule,
             # A table whose objects are gone is marked, not dropped: an analyst may still name it.
@@ -178,7 +180,11 @@ class Crawler(Resource):
             # https://docs.aws.amazon.com/glue/latest/dg/crawler-grouping-policy.html
             "Configuration": {
                 "Version": 1.0,
-                "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas"},
+                "Grouping": {
+                    "TableGroupingPolicy": "CombineCompatibleSchemas",
+                    # The bucket is level 1, so each folder in it, or in `folder`, is a table.
+                    "TableLevelConfiguration": 2 + self.folder.count("/"),
+                },
             },
             "tags": self.scope.tags,
         }

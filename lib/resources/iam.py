@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from lib.policies import Document, canonical, document
@@ -11,7 +11,7 @@ from lib.resources.base import Found, Resource, Scope, Settings, our_tags, tag_d
 POLICY_NAME = "runbook"
 
 
-@dataclass
+@dataclass(repr=False)
 class Role(Resource):
     """A role that one AWS service takes on, with one inline policy.
 
@@ -21,7 +21,7 @@ class Role(Resource):
     """
 
     trusts: str
-    policy: Document = field(repr=False)
+    policy: Document
 
     service: ClassVar[str] = "iam"
     noun: ClassVar[str] = "IAM role"

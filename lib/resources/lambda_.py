@@ -24,7 +24,7 @@ ROLE_PROPAGATION_S = 60
 MAPPING_DELETION_S = 120
 
 
-@dataclass
+@dataclass(repr=False)
 class Function(Resource):
     """A Lambda function whose code is a zip.
 
@@ -38,7 +38,7 @@ class Function(Resource):
     """
 
     role: Role
-    code: bytes = field(repr=False)
+    code: bytes
     environment: dict[str, str] = field(default_factory=dict)
     timeout_s: int = 60
     memory_mb: int = 512
@@ -112,7 +112,7 @@ class Function(Resource):
             return
 
 
-@dataclass
+@dataclass(repr=False)
 class EventSourceMapping(Resource):
     """A queue's messages make a function run, in batches; a record that fails comes back alone.
 

@@ -9,7 +9,7 @@ from lib.resources.base import Found, Resource, Scope, Settings, our_tags
 LAMBDA = "/aws/lambda/"
 
 
-@dataclass
+@dataclass(repr=False)
 class LogGroup(Resource):
     """The log group of a Lambda function of the same name, made by us so that its retention is ours to set.
 

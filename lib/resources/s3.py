@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from botocore.exceptions import ClientError
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from lib.errors import RunbookError
 from lib.policies import Statement, deny_insecure_transport, merge, ours
@@ -18,7 +18,7 @@ ABORT_MULTIPART_UPLOADS_AFTER_DAYS = 7
 DELETE_BATCH_KEYS = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
 
-@dataclass
+@dataclass(repr=False)
 class Bucket(Resource):
     """A private bucket: versioned, encrypted, TLS only, without public access.
 
@@ -188,7 +188,7 @@ def empty_bucket(client, name: str) -> None:
                 progress.update(len(batch))
 
 
-@dataclass
+@dataclass(repr=False)
 class BucketNotification(Resource):
     """One entry of a bucket's notification configuration: its events go to a topic in the same region.
 

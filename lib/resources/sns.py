@@ -9,7 +9,7 @@ from lib.policies import allow_services, deny_insecure_transport, merge, ours
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 
 
-@dataclass
+@dataclass(repr=False)
 class Topic(Resource):
     """A topic that only named AWS services may publish to, each on behalf of one source.
 
@@ -67,7 +67,7 @@ class Topic(Resource):
         client.delete_topic(TopicArn=identifier)
 
 
-@dataclass
+@dataclass(repr=False)
 class Subscription(Resource):
     """What a topic publishes goes to an endpoint: a queue, which may be in another region, or a mailbox.
 

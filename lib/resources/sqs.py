@@ -17,14 +17,14 @@ DAY_S = 24 * 60 * 60
 NAME_BLOCKED_S = 90
 
 
-@dataclass
+@dataclass(repr=False)
 class Queue(Resource):
     """An encrypted queue that only named AWS services may send to, each on behalf of one source.
 
     Attributes:
         visibility_timeout_s: How long a received message is hidden from others.
-        retention_s: How long an unread message is kept; a dead-letter queue keeps longer than its source, since
-            age counts from the first queue.
+        retention_s: How long an unread message is kept; longer for dead letters, since age counts from the
+            first queue.
         dead_letter: The queue for messages that were received too often.
         max_receive_count: How often is too often.
         senders: Services to the ARN they may send for, such as `{"sns.amazonaws.com": topic.arn}`.

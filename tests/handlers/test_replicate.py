@@ -130,8 +130,8 @@ def test_parts_of_different_sizes(replicate, pair):
     assert pair.differences("uneven") == {}
 
 
-def test_the_kind_of_checksum_is_asked_for(replicate, pair):
-    pair.source.put_parts("composite", PARTS, ChecksumAlgorithm="SHA256")
+def test_the_kind_of_checksum_and_the_tags_are_asked_for(replicate, pair):
+    pair.source.put_parts("composite", PARTS, TAGS, ChecksumAlgorithm="SHA256")
     asked = {}
 
     def note(params, **_):
@@ -143,6 +143,7 @@ def test_the_kind_of_checksum_is_asked_for(replicate, pair):
     client.meta.events.unregister("before-call.s3.CreateMultipartUpload", note)
     assert asked["x-amz-checksum-algorithm"] == "SHA256"
     assert asked["x-amz-checksum-type"] == "COMPOSITE"
+    assert asked["x-amz-tagging"] == "team=data%20%26%20more&a%3Db=%C3%BC%2B%20%25&empty="
 
 
 def test_a_failed_copy_in_parts_leaves_nothing(replicate, pair):

@@ -1,4 +1,4 @@
-"""Athena's SQL on the local AWS, through PyAthena: what pandas finds in the same files, or a refusal with a reason."""
+"""Athena's SQL on the local AWS, through PyAthena: what pandas finds in the same files, or a refusal."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -51,9 +51,8 @@ SAME = {
     "SELECT year(date_parse(date, '%b %e %Y')) y, count(*) FROM stocks GROUP BY 1 ORDER BY 1": list(
         DATES.dt.year.value_counts().sort_index().items()
     ),
-    "SELECT date_trunc('year', date_parse(date, '%b %e %Y')), sum(1) FROM stocks GROUP BY 1 ORDER BY 1 LIMIT 1": [
-        (datetime(2000, 1, 1), int((DATES.dt.year == 2000).sum()))
-    ],
+    "SELECT date_trunc('year', date_parse(date, '%b %e %Y')), sum(1) FROM stocks"
+    " GROUP BY 1 ORDER BY 1 LIMIT 1": [(datetime(2000, 1, 1), int((DATES.dt.year == 2000).sum()))],
     "SELECT count(*) FROM planes WHERE speed = 'NA'": [(int((PLANES.speed == "NA").sum()),)],
     "SELECT avg(TRY_CAST(speed AS double)) FROM planes": [(SPEED.mean(),)],
     "SELECT count(DISTINCT manufacturer) FROM planes": [(PLANES.manufacturer.nunique(),)],
@@ -67,13 +66,15 @@ SAME = {
     "SELECT faa FROM airports WHERE regexp_like(name, '^La.*Field$') ORDER BY faa": [
         (faa,) for faa in sorted(AIRPORTS.faa[AIRPORTS.name.str.match("^La.*Field$")])
     ],
-    "SELECT element_at(split(tzone, '/'), 2) z, count(*) FROM airports WHERE tzone LIKE 'Pacific/%' GROUP BY 1": list(
+    "SELECT element_at(split(tzone, '/'), 2) z, count(*) FROM airports"
+    " WHERE tzone LIKE 'Pacific/%' GROUP BY 1": list(
         AIRPORTS.tzone[AIRPORTS.tzone.str.startswith("Pacific/")].str.split("/").str[1].value_counts().items()
     ),
-    "SELECT symbol, price FROM (SELECT symbol, price, row_number() OVER (PARTITION BY symbol ORDER BY price DESC) n"
-    " FROM stocks) WHERE n = 1 ORDER BY symbol": list(STOCKS.groupby("symbol").price.max().items()),
-    "WITH best AS (SELECT symbol, max(price) p FROM stocks GROUP BY 1) SELECT count(*) FROM stocks s JOIN best b"
-    " ON s.symbol = b.symbol AND s.price = b.p": [(5,)],
+    "SELECT symbol, price FROM"
+    " (SELECT symbol, price, row_number() OVER (PARTITION BY symbol ORDER BY price DESC) n FROM stocks)"
+    " WHERE n = 1 ORDER BY symbol": list(STOCKS.groupby("symbol").price.max().items()),
+    "WITH best AS (SELECT symbol, max(price) p FROM stocks GROUP BY 1) SELECT count(*) FROM stocks s"
+    " JOIN best b ON s.symbol = b.symbol AND s.price = b.p": [(5,)],
     "SELECT count(*) FROM airlines a, stocks s WHERE a.carrier = 'UA'": [(560,)],
     "SELECT count(*) FROM airlines UNION ALL SELECT count(*) FROM stocks ORDER BY 1": [(16,), (560,)],
     "SELECT upper(substr(symbol, 1, 2)) || '-' || CAST(count(*) AS varchar) FROM stocks WHERE symbol = 'IBM'"
@@ -234,8 +235,9 @@ def test_get_query_execution_tells_what_was_asked_and_scanned(samples):
 def test_external_tables_are_made_and_dropped(samples):
     cursor = samples.cursor()
     cursor.execute(
-        "CREATE EXTERNAL TABLE named (code string, label string) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' "
-        f"LOCATION 's3://{samples.name}/airlines/' TBLPROPERTIES ('skip.header.line.count'='1')"
+        "CREATE EXTERNAL TABLE named (code string, label string) ROW FORMAT DELIMITED"
+        f" FIELDS TERMINATED BY ',' LOCATION 's3://{samples.name}/airlines/'"
+        " TBLPROPERTIES ('skip.header.line.count'='1')"
     )
     assert cursor.execute("SELECT count(*) FROM named WHERE code = 'UA'").fetchall() == [(1,)]
     cursor.execute("DROP TABLE named")
@@ -262,7 +264,8 @@ REFUSED = {
     "EXECUTE p USING 1": "prepared",
     "VALUES (1)": "SELECT … FROM",
     "VACUUM stocks": "run it on AWS",
-    "CREATE EXTERNAL TABLE x (a int) LOCATION 's3://x/' TBLPROPERTIES ('projection.enabled'='true')": "no rows",
+    "CREATE EXTERNAL TABLE x (a int) LOCATION 's3://x/'"
+    " TBLPROPERTIES ('projection.enabled'='true')": "no rows",
     'SELECT "$path" FROM stocks': "where a row came from",
     "SELECT format_datetime(now(), 'YYYY')": "does not have this function",
     "SELECT map_agg(symbol, price) FROM stocks": "does not have this function",

@@ -29,12 +29,12 @@ def allow(*actions):
 @pytest.fixture
 def policy_file(tmp_path, monkeypatch):
     file = tmp_path / "deployer-policy.json"
-    monkeypatch.setattr(deployer_policies, "POLICY_FILES", (file,))
+    monkeypatch.setitem(deployer_policies.POLICY_FILES, "deployer", (file,))
     return file
 
 
-def render(*files):
-    return deployer_policies.render(files, account_id="000000000000", prefix="runbook", env="test")
+def render(user="deployer"):
+    return deployer_policies.render(user, account_id="000000000000", prefix="runbook", env="test")
 
 
 def test_it_is_an_iam_user_of_the_local_account(local_aws):
@@ -46,7 +46,7 @@ def test_its_key_is_kept_privately_and_not_shown(local_aws):
     key = credentials(local_aws, "runbook", "test")
     assert credentials(local_aws, "runbook", "test") == key
     assert key.secret_access_key not in repr(key)
-    file = local_aws.state / "deployers" / "runbook-test-deployer.json"
+    file = local_aws.state / "users" / "runbook-test-deployer.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
@@ -116,7 +116,7 @@ def test_a_policy_may_change_more_often_than_iam_keeps_versions(own_home, policy
 def test_placeholders_are_filled_in_and_iams_own_variables_kept(policy_file):
     policy_file.write_text('{"a": {"Resource": "arn:${account_id}:${prefix}-${env}-$${aws:username}"}}')
     expected = '{"Resource":"arn:000000000000:runbook-test-${aws:username}"}'
-    assert render(policy_file) == {"runbook-test-deployer-a": expected}
+    assert render() == {"runbook-test-deployer-a": expected}
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,9 @@ def test_placeholders_are_filled_in_and_iams_own_variables_kept(policy_file):
 def test_what_iam_would_refuse_is_refused_with_the_reason(policy_file, text, message):
     policy_file.write_text(text)
     with pytest.raises(ValueError, match=message):
-        render(policy_file)
+        render()
 
 
-def test_the_published_policies_are_within_iams_limits():
-    assert render(*deployer_policies.POLICY_FILES)
+@pytest.mark.parametrize("user", deployer_policies.POLICY_FILES)
+def test_our_policies_are_within_iams_limits(user):
+    assert render(user)

@@ -1,4 +1,4 @@
-"""The Glue crawl: what it writes to the catalogue, and that Athena then reads the same rows as the files hold."""
+"""The Glue crawl: what it writes to the catalogue, and that Athena then reads the files' rows."""
 
 import csv
 import gzip
@@ -30,8 +30,14 @@ def count(lake, table):
 def test_samples_get_real_names_and_types(samples):
     assert samples.columns("airlines") == {"carrier": "string", "name": "string"}
     assert samples.columns("airports") == {
-        **{"faa": "string", "name": "string", "lat": "double", "lon": "double"},
-        **{"alt": "bigint", "tz": "bigint", "dst": "string", "tzone": "string"},
+        "faa": "string",
+        "name": "string",
+        "lat": "double",
+        "lon": "double",
+        "alt": "bigint",
+        "tz": "bigint",
+        "dst": "string",
+        "tzone": "string",
     }
     planes = samples.columns("planes")
     assert (planes["engines"], planes["seats"]) == ("bigint", "bigint")
@@ -207,6 +213,10 @@ def test_unlike_files_in_one_folder_are_a_table_each(lake):
     [
         ({"TableLevelConfiguration": 2}, ["one", "two"]),
         ({"TableLevelConfiguration": 3}, ["x", "x_"]),
+        (
+            {"TableLevelConfiguration": 2, "TableGroupingPolicy": "CombineCompatibleSchemas"},
+            ["one", "two"],
+        ),
         ({"TableGroupingPolicy": "CombineCompatibleSchemas"}, ["runbook_test_lake"]),
     ],
 )
@@ -239,8 +249,12 @@ def test_json_lines(lake):
     lake.put("summaries/b.json", '{"name": "b", "rows": 4, "mean": 2, "ok": false, "tags": ["x"]}\n')
     lake.crawl(lake.crawler())  # a CSV classifier would come first, and take the lines for CSV
     assert lake.columns("summaries") == {
-        **{"name": "string", "rows": "int", "mean": "double", "ok": "boolean"},
-        **{"none": "string", "tags": "array<string>"},
+        "name": "string",
+        "rows": "int",
+        "mean": "double",
+        "ok": "boolean",
+        "none": "string",
+        "tags": "array<string>",
     }
     assert lake.rows("SELECT sum(rows), avg(mean) FROM summaries") == [(7, 1.75)]
 

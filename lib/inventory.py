@@ -1,12 +1,12 @@
-"""Destroying: find what the runbook made, delete it in reverse order, and prove that nothing is left."""
+"""The inventory: what the runbook made, found again, deleted in reverse order, and proven to be gone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
-from lib.errors import RunbookError
+from lib.errors import ParameterError, RunbookError
 from lib.ledger import Ledger
 from lib.parameters import Parameters
 from lib.resources.athena import WorkGroup
@@ -59,7 +59,7 @@ class Existing:
     is_ours: bool
 
 
-class Teardown:
+class Inventory:
     """What exists of one environment, or of one of its pipelines, and its end."""
 
     def __init__(self, target: Target, parameters: Parameters, pipeline: str = ""):
@@ -69,7 +69,12 @@ class Teardown:
             target: The AWS to work on.
             parameters: Of the environment.
             pipeline: A pipeline's name, or empty for all.
+
+        Raises:
+            ParameterError: If there is no pipeline of that name.
         """
+        if pipeline and pipeline not in parameters.pipelines():
+            raise ParameterError(f"pipeline: {pipeline!r} is none of {', '.join(parameters.pipelines())}")
         self.target = target
         self.parameters = parameters
         self.scope = Scope(parameters.prefix, parameters.env, pipeline, parameters.account_id)
@@ -87,18 +92,18 @@ class Teardown:
             item for kind in TYPES for region in self.regions_of(kind) for item in self._list(kind, region)
         ]
 
-    def plan(self) -> pd.DataFrame:
-        """Return what would be deleted and what would be left alone, one a row."""
+    def table(self) -> pd.DataFrame:
+        """Return one row for each thing of our name: type, name, region, and who made it."""
         rows = [
             (
-                "delete" if e.is_ours else "leave: not made by this runbook",
-                e.type.noun,
-                e.found.name,
-                e.region,
+                item.type.noun,
+                item.found.name,
+                item.region,
+                "this runbook" if item.is_ours else "somebody else",
             )
-            for e in self.existing()
+            for item in self.existing()
         ]
-        return pd.DataFrame(rows, columns=["action", "type", "name", "region"])
+        return pd.DataFrame(rows, columns=["type", "name", "region", "made by"])
 
     def destroy(self) -> pd.DataFrame:
         """Delete what is ours. With mode `plan`, delete nothing.
@@ -115,27 +120,28 @@ class Teardown:
         counts = pd.Series([item.type.noun for item in ours], name="type").value_counts(sort=False)
         return counts.rename("deleted").reset_index()
 
-    def proof(self) -> pd.DataFrame:
+    def prove_empty(self) -> pd.DataFrame:
         """List every service in every region again, and clear the ledger if nothing of ours is left.
 
         Returns:
-            One row a type and region: how many of ours exist, and how many of somebody else under our name.
+            One row a type, one column a region: how many of ours exist. Last how many of somebody else's have
+            a name like ours.
 
         Raises:
             RunbookError: If something of ours is left.
         """
         rows, left = [], []
         for kind in TYPES:
-            for region in self.regions_of(kind):
-                listed = list(self._list(kind, region))
-                left += [e.found.name for e in listed if e.is_ours]
-                rows.append(
-                    (kind.noun, region, sum(e.is_ours for e in listed), sum(not e.is_ours for e in listed))
-                )
+            listed = {region: list(self._list(kind, region)) for region in self.regions_of(kind)}
+            left += [item.found.name for items in listed.values() for item in items if item.is_ours]
+            counts = {region: str(sum(e.is_ours for e in items)) for region, items in listed.items()}
+            others = sum(not item.is_ours for items in listed.values() for item in items)
+            rows.append({"type": kind.noun, **counts, "not ours": others})
         if left:
             raise RunbookError(f"{len(left)} of ours are left: {', '.join(left)}; run 90_destroy again")
-        self._forget()
-        return pd.DataFrame(rows, columns=["type", "region", "ours", "not ours"])
+        for pipeline in [self.scope.pipeline] if self.scope.pipeline else self.ledger.pipelines():
+            self.ledger.forget(pipeline)
+        return pd.DataFrame(rows).fillna("")
 
     def regions_of(self, kind: type[Resource]) -> list[str]:
         """Return the regions in which a type of resource is to be looked for."""
@@ -149,8 +155,4 @@ class Teardown:
         """Tell by the tags; what has none, or lost them in a run that was killed, by its name in the ledger."""
         if found.tags is None or found.tags.get(TAG_ENV) == self.scope.env:
             return True
-        return not found.tags and found.name in {entry["name"] for entry in self.ledger.entries().values()}
-
-    def _forget(self) -> None:
-        for pipeline in [self.scope.pipeline] if self.scope.pipeline else self.ledger.pipelines():
-            self.ledger.forget(pipeline)
+        return not found.tags and found.name in {facts["name"] for facts in self.ledger.entries().values()}

@@ -1,0 +1,31 @@
+"""The notebooks' IPython extension (`%load_ext lib.notebook`): the `%%when` magic, and how tables look."""
+
+import pandas as pd
+
+MAGIC = "%%when "
+
+
+def load_ipython_extension(shell) -> None:
+    """Let cells begin with `%%when expression`, and show tables whole.
+
+    A cell that begins so runs only if the expression is true. The line is taken away, or the whole cell
+    replaced by one that says it was skipped, before the cell is compiled; so a cell that runs is an ordinary
+    one, with its output and its tracebacks. https://ipython.readthedocs.io/en/stable/config/inputtransforms.html
+
+    Args:
+        shell: IPython's shell.
+    """
+
+    def when(lines: list[str]) -> list[str]:
+        if not lines or not lines[0].startswith(MAGIC):
+            return lines
+        expression = lines[0].removeprefix(MAGIC).strip()
+        if eval(expression, shell.user_ns):  # the cell's own author wrote it
+            return ["\n", *lines[1:]]
+        return [f"print({f'skipped: not {expression}'!r})\n"]
+
+    # Otherwise IPython would also call it to see whether the input is complete.
+    when.has_side_effects = True
+    shell.input_transformers_cleanup.append(when)
+    pd.options.display.max_colwidth = None
+    pd.options.display.max_rows = 200

@@ -1,0 +1,247 @@
+"""Headless runs: runbooks found by name, executed by papermill, and what became of each."""
+
+import ast
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import nbformat
+import papermill
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager
+from papermill.exceptions import PapermillException, PapermillExecutionError
+from traitlets import default
+
+from lib.errors import ParameterError, RunbookError
+from lib.parameter_types import did_you_mean
+from lib.parameters import Parameters
+from lib.paths import ROOT, home
+from lib.stack import COUNTS
+
+NOTEBOOKS = ROOT / "notebooks"
+DESTROY = "90_destroy"
+PROGRESS_BAR = "{desc} {bar:30} {n_fmt}/{total_fmt} cells  {elapsed}"
+NAME_CHARACTERS = 16  # of the progress bars' names, so that the bars stand below each other
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook to execute.
+
+    Attributes:
+        notebook: The file.
+        own: Values for parameters that only this notebook has.
+    """
+
+    notebook: Path
+    own: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What its result is called: the notebook's name, and its own values if there are any."""
+        return "-".join([self.notebook.stem, *(str(value) for value in self.own.values() if value)])
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a notebook failed.
+
+    Attributes:
+        kind: The exception's type.
+        message: What it said.
+        cell: The number that Jupyter shows beside the failing cell; None if the failure was in no cell.
+        source: That cell's source.
+    """
+
+    kind: str
+    message: str
+    cell: int | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a notebook.
+
+    Attributes:
+        name: Its job's name.
+        outcome: `ok`, `failed`, `interrupted`, or `not run` because one before it did not end well.
+        seconds: How long it took.
+        executed: The executed copy, if there is one.
+        made: What it told under the MIME type `lib.stack.COUNTS`: `summary`, `counts` and `rows`.
+        failure: Why it failed.
+    """
+
+    name: str
+    outcome: Literal["ok", "failed", "interrupted", "not run"]
+    seconds: float = 0.0
+    executed: Path | None = None
+    made: Mapping[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    @property
+    def summary(self) -> str:
+        """What it made, in a few words; empty if it did not say."""
+        return self.made.get("summary", "")
+
+    @property
+    def differs(self) -> bool:
+        """Whether it found anything that is not as described."""
+        return any(count for word, count in self.made.get("counts", {}).items() if word != "unchanged")
+
+
+class OurKernels(AsyncKernelManager):
+    """Starts kernels with the interpreter that runs us, whatever kernels the user has installed.
+
+    Without folders to look in, jupyter_client falls back to the ipykernel of `sys.executable`.
+    """
+
+    @default("kernel_spec_manager")
+    def _ours_only(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[], parent=self)
+
+
+def select(names: list[str]) -> list[Path]:
+    """Find runbooks by name.
+
+    Args:
+        names: Such as `migrate`, `10_migrate` or `notebooks/10_migrate.ipynb`; none for all but 90_destroy.
+
+    Returns:
+        Their files, each once, in the order of the names.
+
+    Raises:
+        ParameterError: If there is no such runbook; it names those there are.
+    """
+    known = {path.stem: path for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
+    if not names:
+        return [path for stem, path in known.items() if stem != DESTROY]
+    short = {short_name(stem): path for stem, path in known.items()}
+    for name in names:
+        if short_name(name) not in short:
+            hint = did_you_mean(short_name(name), short)
+            raise ParameterError(f"unknown runbook {name!r}{hint}; there are: {', '.join(short)}")
+    return list(dict.fromkeys(short[short_name(name)] for name in names))
+
+
+def short_name(name: str) -> str:
+    """Return `migrate` for `migrate`, `10_migrate`, `10_migrate.ipynb` and a path to it."""
+    stem = Path(name).name.removesuffix(".ipynb")
+    return stem[3:] if stem[:2].isdigit() and stem[2:3] == "_" else stem
+
+
+def new_folder(now: datetime) -> Path:
+    """Make the folder of a run, `runs/<UTC time>`; a second one in the same second gets a number.
+
+    Args:
+        now: When the run began.
+
+    Returns:
+        The folder, which nobody else has.
+    """
+    began = now.astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    number = 1
+    while True:
+        folder = home() / "runs" / (began if number == 1 else f"{began}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def execute_all(jobs: list[Job], parameters: Parameters, folder: Path) -> Iterator[Result]:
+    """Execute notebooks one after the other; after one that does not end well the others are not run.
+
+    Args:
+        jobs: What to execute.
+        parameters: Given to each notebook, as far as its parameters cell knows them.
+        folder: Where the executed copies go.
+
+    Yields:
+        The result of each job, when it has one.
+    """
+    goes_on = True
+    for job in jobs:
+        result = _execute(job, parameters, folder) if goes_on else Result(job.name, "not run")
+        goes_on = goes_on and result.outcome == "ok"
+        yield result
+
+
+def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
+    executed = folder / f"{job.name}.ipynb"
+    values = {**parameters.model_dump(), **job.own}
+    known = parameter_names(job.notebook)
+    outcome, failure, began = "ok", None, time.monotonic()
+    try:
+        papermill.execute_notebook(
+            job.notebook,
+            executed,
+            {name: value for name, value in values.items() if name in known},
+            kernel_name=NATIVE_KERNEL_NAME,
+            kernel_manager_class=OurKernels,
+            language="python",
+            cwd=job.notebook.parent,
+            # disable=None: no bar where nobody watches (tqdm asks whether stderr is a terminal).
+            progress_bar={
+                "desc": f"{job.name:<{NAME_CHARACTERS}}",
+                "bar_format": PROGRESS_BAR,
+                "disable": None,
+            },
+        )
+    except PapermillExecutionError as error:
+        outcome, failure = "failed", Failure(error.ename, error.evalue, error.exec_count, error.source)
+    except (PapermillException, RuntimeError) as error:  # RuntimeError: nbclient's, when a kernel dies
+        outcome, failure = "failed", Failure(type(error).__name__, str(error))
+    except KeyboardInterrupt:
+        outcome = "interrupted"
+    seconds = time.monotonic() - began
+    return Result(job.name, outcome, seconds, executed, what_it_made(executed), failure)
+
+
+def parameter_names(notebook: Path) -> set[str]:
+    """Return the names that a notebook's parameters cell assigns.
+
+    Parsed rather than asked of papermill, whose line-wise parser misses a name when its comment holds a second
+    `=` (https://github.com/nteract/papermill/blob/main/papermill/translators.py): such a parameter would keep
+    its default without a word.
+
+    Args:
+        notebook: The file.
+
+    Returns:
+        The names; none if no cell has the tag `parameters`.
+
+    Raises:
+        RunbookError: If the file is no notebook, or the cell no Python.
+    """
+    try:
+        cells = nbformat.read(notebook, as_version=4).cells
+        source = next((c.source for c in cells if "parameters" in c.metadata.get("tags", [])), "")
+        statements = ast.parse(source).body
+    except (nbformat.reader.NotJSONError, SyntaxError) as error:
+        raise RunbookError(f"{notebook} cannot be read: {error}") from error
+    targets = [t for s in statements if isinstance(s, ast.Assign) for t in s.targets]
+    targets += [s.target for s in statements if isinstance(s, ast.AnnAssign)]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def what_it_made(executed: Path) -> dict[str, Any]:
+    """Return what an executed notebook told last under the MIME type `lib.stack.COUNTS`.
+
+    Args:
+        executed: The file; it may be missing, if its kernel never started.
+
+    Returns:
+        Its `summary`, `counts` and `rows`; empty if it told nothing.
+    """
+    if not executed.exists():
+        return {}
+    cells = json.loads(executed.read_text("utf-8"))["cells"]
+    outputs = (output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
+    told = [data[COUNTS] for data in outputs if COUNTS in data]
+    return told[-1] if told else {}
