@@ -152,7 +152,7 @@ class Inventory:
             yield Existing(kind, region, found, self._is_ours(found))
 
     def _is_ours(self, found: Found) -> bool:
-        """Tell by the tags; what has none, or lost them in a run that was killed, by its name in the ledger."""
-        if found.tags is None or found.tags.get(TAG_ENV) == self.scope.env:
-            return True
-        return not found.tags and found.name in {facts["name"] for facts in self.ledger.entries().values()}
+        """Tell by the tags; what lost them, or never got them in a run that was killed, by the ledger."""
+        if found.tags is None or TAG_ENV in found.tags:
+            return found.tags is None or found.tags[TAG_ENV] == self.scope.env
+        return found.arn in self.ledger.entries()

@@ -1,17 +1,22 @@
 """Queries: SQL through PyAthena into pandas, with a deadline."""
 
+import logging
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 
 import pandas as pd
 from pyathena import connect
 from pyathena.async_cursor import AsyncCursor
+from pyathena.error import DatabaseError
 from pyathena.pandas.util import as_pandas
 
 from lib.errors import RunbookError, WaitError
 from lib.target import Target
 
 QUERY_TIMEOUT_S = 300
+# What PyAthena logs, with a traceback, it also raises.
+logging.getLogger("pyathena").addHandler(logging.NullHandler())
+logging.getLogger("pyathena").propagate = False
 
 
 class Athena:
@@ -54,7 +59,10 @@ class Athena:
             WaitError: If it is not done in time.
         """
         cursor = self._connection.cursor()
-        query_id, future = cursor.execute(sql, values or None)
+        try:
+            query_id, future = cursor.execute(sql, values or None)
+        except DatabaseError as error:
+            raise RunbookError(f"Athena refuses the query: {error}") from error
         try:
             result = future.result(timeout=timeout_s)
         except FutureTimeoutError as error:

@@ -1,6 +1,5 @@
 """The report of a run: each executed notebook as a page, and an index of them. Needs no network."""
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +27,7 @@ def write_report(folder: Path, results: Sequence[Result], parameters: Parameters
         The index page.
     """
     for result in results:
-        if result.executed and result.executed.exists():
+        if result.executed:
             _page(result.executed).write_text(_to_html(result.executed), "utf-8")
     index = folder / "index.html"
     index.write_text(_index(folder, results, parameters, began), "utf-8")
@@ -65,4 +64,4 @@ def _link(folder: Path) -> None:
     """Point `runs/latest` to the folder in one step: somebody may be reading it."""
     staged = folder.with_name(f".latest-{folder.name}")
     staged.symlink_to(folder.name)
-    os.replace(staged, folder.with_name("latest"))
+    staged.replace(folder.with_name("latest"))

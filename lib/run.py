@@ -2,6 +2,7 @@
 
 import ast
 import json
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from lib.stack import COUNTS
 NOTEBOOKS = ROOT / "notebooks"
 DESTROY = "90_destroy"
 PROGRESS_BAR = "{desc} {bar:30} {n_fmt}/{total_fmt} cells  {elapsed}"
+# papermill warns of parameters that its line-wise parser does not see; we have looked (parameter_names).
+logging.getLogger("papermill").setLevel(logging.CRITICAL)
 NAME_CHARACTERS = 16  # of the progress bars' names, so that the bars stand below each other
 
 
@@ -72,7 +75,7 @@ class Result:
         outcome: `ok`, `failed`, `interrupted`, or `not run` because one before it did not end well.
         seconds: How long it took.
         executed: The executed copy, if there is one.
-        made: What it told under the MIME type `lib.stack.COUNTS`: `summary`, `counts` and `rows`.
+        made: What it told under the MIME type `lib.stack.COUNTS`: `summary`, `counts` and `table`.
         failure: Why it failed.
     """
 
@@ -89,6 +92,12 @@ class Result:
         return self.made.get("summary", "")
 
     @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The resources it told of, each as the table's columns to values; none if it did not say."""
+        table = self.made.get("table", {"columns": [], "data": []})
+        return [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
+
+    @property
     def differs(self) -> bool:
         """Whether it found anything that is not as described."""
         return any(count for word, count in self.made.get("counts", {}).items() if word != "unchanged")
@@ -97,8 +106,13 @@ class Result:
 class OurKernels(AsyncKernelManager):
     """Starts kernels with the interpreter that runs us, whatever kernels the user has installed.
 
-    Without folders to look in, jupyter_client falls back to the ipykernel of `sys.executable`.
+    Without folders to look in, jupyter_client falls back to the ipykernel of `sys.executable`. The encryption
+    keeps other users of this machine from listening, and the kernel from warning that they could.
     """
+
+    @default("transport_encryption")
+    def _encrypted(self) -> str:
+        return "auto"
 
     @default("kernel_spec_manager")
     def _ours_only(self) -> KernelSpecManager:
@@ -175,9 +189,9 @@ def execute_all(jobs: list[Job], parameters: Parameters, folder: Path) -> Iterat
 def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
     executed = folder / f"{job.name}.ipynb"
     values = {**parameters.model_dump(), **job.own}
-    known = parameter_names(job.notebook)
     outcome, failure, began = "ok", None, time.monotonic()
     try:
+        known = parameter_names(job.notebook)
         papermill.execute_notebook(
             job.notebook,
             executed,
@@ -195,20 +209,22 @@ def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
         )
     except PapermillExecutionError as error:
         outcome, failure = "failed", Failure(error.ename, error.evalue, error.exec_count, error.source)
-    except (PapermillException, RuntimeError) as error:  # RuntimeError: nbclient's, when a kernel dies
-        outcome, failure = "failed", Failure(type(error).__name__, str(error))
+    except (RunbookError, PapermillException, RuntimeError) as error:  # RuntimeError: when a kernel dies
+        outcome, failure = "failed", Failure(type(error).__name__, str(error).strip())
     except KeyboardInterrupt:
         outcome = "interrupted"
     seconds = time.monotonic() - began
+    if not executed.exists():
+        return Result(job.name, outcome, seconds, failure=failure)
     return Result(job.name, outcome, seconds, executed, what_it_made(executed), failure)
 
 
 def parameter_names(notebook: Path) -> set[str]:
     """Return the names that a notebook's parameters cell assigns.
 
-    Parsed rather than asked of papermill, whose line-wise parser misses a name when its comment holds a second
-    `=` (https://github.com/nteract/papermill/blob/main/papermill/translators.py): such a parameter would keep
-    its default without a word.
+    Parsed here, since papermill's own parser, line by line, misses a name if a comment beside it holds an `=`
+    (https://github.com/nteract/papermill/blob/main/papermill/translators.py): such a parameter would keep its
+    default without a word.
 
     Args:
         notebook: The file.
@@ -234,13 +250,11 @@ def what_it_made(executed: Path) -> dict[str, Any]:
     """Return what an executed notebook told last under the MIME type `lib.stack.COUNTS`.
 
     Args:
-        executed: The file; it may be missing, if its kernel never started.
+        executed: The file.
 
     Returns:
-        Its `summary`, `counts` and `rows`; empty if it told nothing.
+        Its `summary`, `counts` and `table`; empty if it told nothing.
     """
-    if not executed.exists():
-        return {}
     cells = json.loads(executed.read_text("utf-8"))["cells"]
     outputs = (output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
     told = [data[COUNTS] for data in outputs if COUNTS in data]

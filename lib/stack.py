@@ -71,17 +71,26 @@ class Plan(list[Step]):
         return {
             "text/plain": repr(self),
             "text/html": f"{self.table().to_html(index=False)}<p>{self}</p>",
-            COUNTS: {"summary": str(self), "counts": counts, "rows": self.table().to_dict("records")},
+            COUNTS: {
+                "summary": str(self),
+                "counts": counts,
+                "table": self.table().to_dict("split", index=False),
+            },
         }
 
 
 ACTIONS = {"create": "to create", "change": "to change", "unchanged": "unchanged"}
-# Under this MIME type an executed notebook tells `runbook run` what it did: summary, counts, rows.
+# Under this MIME type an executed notebook tells `runbook run` what it did: summary, counts, table.
 COUNTS = "application/vnd.runbook.counts+json"
 
 
 class Done(Plan):
     """The steps of a plan, after they were taken."""
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a resource: what was done, type, name, region, why."""
+        past = {"create": "created", "change": "changed"}
+        return super().table().replace({"action": past})
 
     def __str__(self) -> str:
         return super().__str__().replace("to create", "created").replace("to change", "changed")
@@ -151,15 +160,16 @@ class Stack:
             self._take(step)
         return Done(plan)
 
-    def record_outputs(self, **outputs: str) -> pd.DataFrame:
+    def record_outputs(self, **resources: Resource) -> pd.DataFrame:
         """Write down what others want to know of the pipeline, for `runbook output`.
 
         Args:
-            outputs: Names to values, such as `source_bucket=source.name`.
+            resources: Names to resources, such as `source_bucket=source`.
 
         Returns:
-            The same as a table.
+            Names and values as a table.
         """
+        outputs = {name: resource.output(self.client(resource)) for name, resource in resources.items()}
         self.ledger.record_outputs(self.scope.pipeline, outputs)
         return pd.DataFrame(outputs.items(), columns=["output", "value"])
 

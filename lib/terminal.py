@@ -1,23 +1,30 @@
 """What the command line shows: tables, failures, and what to try next."""
 
-import os
 import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lib.run import Result
+if TYPE_CHECKING:  # it brings papermill with it, which takes a second and a half to import
+    from lib.run import Result
 
 STYLES = {
-    **{"ok": "green", "failed": "bold red", "interrupted": "yellow", "not run": "yellow"},
-    **{"create": "green", "change": "yellow", "unchanged": "dim", "delete": "red"},
+    "ok": "green",
+    "failed": "bold red",
+    "interrupted": "yellow",
+    "not run": "yellow",
+    "create": "green",
+    "created": "green",
+    "change": "yellow",
+    "changed": "yellow",
+    "unchanged": "dim",
 }
 LOG_COLUMNS = 200  # where no terminal says how wide it is, such as in CI's logs
 
@@ -28,16 +35,15 @@ def console(stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else LOG_COLUMNS)
 
 
-def show_table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
+def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print rows as a table; the first row's names are the heading.
 
     Args:
         rows: Names to values, the same names in each; none prints nothing.
-        title: Printed above.
     """
     if not rows:
         return
-    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold")
+    table = Table(box=box.SIMPLE_HEAD)
     for name, value in rows[0].items():
         table.add_column(name, justify="right" if isinstance(value, float) else "left", overflow="fold")
     for row in rows:
@@ -45,7 +51,7 @@ def show_table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
     console().print(table)
 
 
-def show_results(results: Sequence[Result]) -> None:
+def show_results(results: "Sequence[Result]") -> None:
     """Print a run's table: notebook, outcome, seconds, what it made."""
     show_table(
         [
@@ -55,13 +61,15 @@ def show_results(results: Sequence[Result]) -> None:
     )
 
 
-def show_failure(result: Result) -> None:
+def show_failure(result: "Result") -> None:
     """Print why a notebook failed and where to look: to stderr, without a traceback."""
     failure, err = result.failure, console(stderr=True)
     where = f", cell {failure.cell}" if failure.cell else ""
     say_error(f"{result.name}{where}: {failure.kind}: {failure.message}")
-    err.print(*(Text(f"    {line}", "dim") for line in failure.source.splitlines()), sep="\n")
-    err.print(f"executed notebook: {shown_path(result.executed)}", soft_wrap=True)
+    for line in failure.source.splitlines():
+        err.print(Text(f"    {line}", "dim"), soft_wrap=True)
+    if result.executed:
+        err.print(f"executed notebook: {shown_path(result.executed)}", soft_wrap=True)
 
 
 def say_error(message: object) -> None:
@@ -75,10 +83,12 @@ def say_next(*hints: tuple[str, str]) -> None:
     Args:
         hints: A command and what it is for, each.
     """
-    grid = Table.grid(padding=(0, 3))
+    width = max(len(command) for command, _ in hints)
     for number, (command, what_for) in enumerate(hints):
-        grid.add_row("Next" if number == 0 else "", Text(command, "bold"), Text(what_for, "dim"))
-    console().print(grid)
+        line = Text.assemble(
+            f"{'' if number else 'Next':<9}", (f"{command:<{width}}", "bold"), (f"  # {what_for}", "dim")
+        )
+        console().print(line, soft_wrap=True)  # as it is, to be copied
 
 
 def command_name() -> str:
@@ -92,7 +102,7 @@ def command_name() -> str:
 
 def shown_path(path: Path) -> str:
     """Return a path as one would type it here: relative if it is below the working directory."""
-    absolute = Path(os.path.abspath(path))
+    absolute = Path.cwd() / path
     return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute)
 
 

@@ -75,7 +75,7 @@ class Waiting:
     def of(cls, target: Target, queue: Queue) -> "Waiting":
         """Return a queue that exists, with a client."""
         client = target.client(queue.service, queue.region)
-        return cls(client, queue.url(client))
+        return cls(client, queue.output(client))
 
     def depth(self) -> int:
         """Return about how many messages are in it, those included that are being worked on."""

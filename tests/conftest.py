@@ -1,14 +1,20 @@
 """What all tests share: an environment of their own, and one local AWS with its deployer."""
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.config import Config
 
+from lib.inventory import TYPES
 from lib.local import deployer, ministack
+from lib.parameters import Parameters
+from lib.stack import Stack
+from lib.target import Target, connect
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -44,3 +50,47 @@ def client(local_aws: ministack.LocalAws, deployer_session: boto3.Session) -> Ca
         return deployer_session.client(service, region_name=region, config=Config(proxies={}), **target)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def parameters() -> Parameters:
+    """Of environment `test` on the local AWS."""
+    return Parameters.check({"env": "test"})
+
+
+@pytest.fixture(scope="session")
+def target(local_aws: ministack.LocalAws, parameters: Parameters) -> Target:
+    """The local AWS as the runbook sees it: with the deployer's rights and the stand-ins."""
+    return connect(parameters)
+
+
+@pytest.fixture
+def stack(target: Target, parameters: Parameters) -> Iterator[Stack]:
+    """An empty stack of a pipeline that nobody else has; what it makes is deleted after the test."""
+    stack = Stack(target, parameters, f"t{secrets.token_hex(4)}")
+    yield stack
+    remove(stack)
+
+
+@pytest.fixture(scope="session")
+def somebody(local_aws: ministack.LocalAws) -> Callable[..., BaseClient]:
+    """Makes the clients of somebody else with all rights: `somebody("s3", "us-west-1")`."""
+    session = deployer.new_session(deployer.ROOT_KEY, deployer.ROOT_KEY)
+
+    @cache
+    def make(service: str, region: str = "us-east-1") -> BaseClient:
+        target = {"endpoint_url": local_aws.endpoint_url, "verify": local_aws.ca_bundle}
+        return session.client(service, region_name=region, config=Config(proxies={}), **target)
+
+    return make
+
+
+def remove(stack: Stack) -> None:
+    """Delete all that exists of a stack's pipeline, in the order of deletion."""
+    regions = {(type(resource), resource.region) for resource in stack.resources.values()}
+    for kind in TYPES:
+        for region in sorted(region for other, region in regions if other is kind):
+            client = stack.target.client(kind.service, region)
+            for found in list(kind.find(client, stack.scope)):
+                kind.delete(client, found.identifier)
+    stack.ledger.forget(stack.scope.pipeline)

@@ -1,8 +1,7 @@
 """Lambda *replicate*: keeps TARGET_BUCKET the same as the buckets whose events it gets.
 
 Invoked by SQS (S3 events, raw or in SNS envelopes; the mapping reports batch item failures) or by S3 itself.
-Environment: TARGET_BUCKET, a bucket in the function's region; POWERTOOLS_SERVICE_NAME names
-it in logs and metrics.
+Environment: TARGET_BUCKET, a bucket in the function's region.
 """
 
 import os
@@ -20,8 +19,9 @@ from common.events import ObjectEvent, object_events
 from replication import Outcome, replicate
 from state import Place
 
-logger = Logger()
-metrics = Metrics(namespace="runbook")
+SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "replicate")
+logger = Logger(service=SERVICE)
+metrics = Metrics(namespace="runbook", service=SERVICE)
 processor = BatchProcessor(event_type=EventType.SQS)
 
 # 300 s: CopyObject answers when it is done, and copies up to 5 GB across regions.

@@ -1,6 +1,7 @@
 """Athena: workgroups."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -44,8 +45,7 @@ class WorkGroup(Resource):
         try:
             found = client.get_work_group(WorkGroup=self.name)["WorkGroup"]["Configuration"]
         except client.exceptions.InvalidRequestException as error:
-            # Athena has no error of its own for this.
-            if "not found" in str(error):
+            if _is_missing(error):
                 return None
             raise
         result = found.get("ResultConfiguration", {})
@@ -98,8 +98,9 @@ class WorkGroup(Resource):
             for group in page["WorkGroups"]:
                 if (name := group["Name"]).startswith(scope.beginning):
                     arn = f"arn:aws:athena:{client.meta.region_name}:{scope.account_id}:workgroup/{name}"
-                    tags = client.list_tags_for_resource(ResourceARN=arn)["Tags"]
-                    yield Found(name, name, tag_dict(tags))
+                    with suppress(client.exceptions.ResourceNotFoundException):
+                        tags = client.list_tags_for_resource(ResourceARN=arn)["Tags"]
+                        yield Found(name, name, arn, tag_dict(tags))
             if "NextToken" not in page:
                 return
             token = {"NextToken": page["NextToken"]}
@@ -107,4 +108,13 @@ class WorkGroup(Resource):
     @classmethod
     def delete(cls, client, identifier: str) -> None:
         """Delete a workgroup with its query history and saved queries."""
-        client.delete_work_group(WorkGroup=identifier, RecursiveDeleteOption=True)
+        try:
+            client.delete_work_group(WorkGroup=identifier, RecursiveDeleteOption=True)
+        except client.exceptions.InvalidRequestException as error:
+            if not _is_missing(error):
+                raise
+
+
+def _is_missing(error: Exception) -> bool:
+    """Tell a workgroup that does not exist from other mistakes; Athena has one error for them all."""
+    return "not found" in str(error)

@@ -52,11 +52,14 @@ class Found:
     Attributes:
         identifier: What the service's calls want: a name, URL, ARN or UUID.
         name: Its name, for people.
-        tags: Its tags; None if this type of resource has none, so that its name must do.
+        arn: As its class's `arn`, by which the ledger knows it.
+        tags: Its tags, or those of what it is a part of, since a part has none of its own; None if there is
+            nothing that could have tags, so that its name must do.
     """
 
     identifier: str
     name: str
+    arn: str
     tags: dict[str, str] | None
 
 
@@ -99,6 +102,14 @@ class Resource(ABC):
     def arn(self) -> str:
         """Its ARN, known before it exists."""
 
+    def output(self, client) -> str:
+        """Return what others name it by, for `runbook output`; it must exist.
+
+        Args:
+            client: A boto3 client of its service in its region; so too below.
+        """
+        return self.name
+
     @abstractmethod
     def desired(self) -> Settings:
         """Return the settings it shall have."""
@@ -108,7 +119,7 @@ class Resource(ABC):
         """Return the settings it has, or None if it does not exist.
 
         Args:
-            client: A boto3 client of its service in its region; so too below.
+            client: As for `output`.
         """
 
     @abstractmethod
@@ -120,17 +131,17 @@ class Resource(ABC):
         """Change it.
 
         Args:
-            client: As for `read`.
+            client: As for `output`.
             settings: Those of the desired settings that differ.
         """
 
     @classmethod
     @abstractmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
-        """List what exists of this type.
+        """List what exists of this type; what was deleted a moment ago may still be listed and is left out.
 
         Args:
-            client: As for `read`.
+            client: As for `output`.
             scope: Whose; without a pipeline, those of all pipelines of the environment.
         """
 
@@ -140,7 +151,7 @@ class Resource(ABC):
         """Delete one and what is in it; one that is gone already is no error.
 
         Args:
-            client: As for `read`.
+            client: As for `output`.
             identifier: As `find` gives it.
         """
 

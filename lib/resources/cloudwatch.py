@@ -1,6 +1,7 @@
 """CloudWatch: alarms."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -65,7 +66,9 @@ class Alarm(Resource):
         if not alarms:
             return None
         tags = tag_dict(client.list_tags_for_resource(ResourceARN=self.arn)["Tags"])
-        return {**{key: alarms[0].get(key) for key in self._metric_alarm()}, "tags": our_tags(tags)}
+        # An alarm with an empty description is told without one.
+        found = {"AlarmDescription": "", **alarms[0]}
+        return {**{key: found.get(key) for key in self._metric_alarm()}, "tags": our_tags(tags)}
 
     def create(self, client) -> None:
         client.put_metric_alarm(AlarmName=self.name, **self._metric_alarm(), Tags=tag_list(self.scope.tags))
@@ -76,7 +79,13 @@ class Alarm(Resource):
         if "tags" in settings:
             client.tag_resource(ResourceARN=self.arn, Tags=tag_list(settings["tags"]))
         if settings.keys() - {"tags"}:
-            client.put_metric_alarm(AlarmName=self.name, **self._metric_alarm())
+            client.put_metric_alarm(AlarmName=self.name, **self._others(client), **self._metric_alarm())
+
+    def _others(self, client) -> dict:
+        """Return what others may have set; an alarm that is put replaces all that there was."""
+        found = client.describe_alarms(AlarmNames=[self.name], AlarmTypes=["MetricAlarm"])["MetricAlarms"][0]
+        names = ("ActionsEnabled", "OKActions", "InsufficientDataActions")
+        return {name: found[name] for name in names if name in found}
 
     def links(self, settings: Settings) -> Iterable[Link]:
         for topic_arn in settings["AlarmActions"]:
@@ -86,12 +95,15 @@ class Alarm(Resource):
     def find(cls, client, scope: Scope) -> Iterator[Found]:
         for page in client.get_paginator("describe_alarms").paginate(AlarmNamePrefix=scope.beginning):
             for alarm in page["MetricAlarms"]:
-                tags = client.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
-                yield Found(alarm["AlarmName"], alarm["AlarmName"], tag_dict(tags))
+                name, arn = alarm["AlarmName"], alarm["AlarmArn"]
+                with suppress(client.exceptions.ResourceNotFoundException):
+                    tags = client.list_tags_for_resource(ResourceARN=arn)["Tags"]
+                    yield Found(name, name, arn, tag_dict(tags))
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:
-        client.delete_alarms(AlarmNames=[identifier])
+        with suppress(client.exceptions.ResourceNotFound):
+            client.delete_alarms(AlarmNames=[identifier])
 
 
 def alarm_arns(scope: Scope, region: str) -> str:

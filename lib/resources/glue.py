@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lib.policies import Document, from_template
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.iam import Role
 from lib.resources.s3 import Bucket
@@ -52,9 +54,9 @@ class Database(Resource):
         if "tags" in settings:
             client.tag_resource(ResourceArn=self.arn, TagsToAdd=settings["tags"])
         if "Description" in settings:
-            client.update_database(
-                Name=self.name, DatabaseInput={"Name": self.name, "Description": self.description}
-            )
+            found = client.get_database(Name=self.name)["Database"]
+            others = _known_to(client, "DatabaseInput", found)  # since an update replaces all of it
+            client.update_database(Name=self.name, DatabaseInput={**others, "Description": self.description})
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
@@ -62,7 +64,8 @@ class Database(Resource):
             for database in page["DatabaseList"]:
                 if (name := database["Name"]).startswith(scope.beginning.replace("-", "_")):
                     arn = f"arn:aws:glue:{client.meta.region_name}:{scope.account_id}:database/{name}"
-                    yield Found(name, name, client.get_tags(ResourceArn=arn).get("Tags", {}))
+                    with suppress(client.exceptions.EntityNotFoundException):
+                        yield Found(name, name, arn, client.get_tags(ResourceArn=arn).get("Tags", {}))
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:
@@ -119,7 +122,11 @@ class CsvClassifier(Resource):
         client.create_classifier(CsvClassifier={"Name": self.name, **self.desired()})
 
     def update(self, client, settings: Settings) -> None:
-        client.update_classifier(CsvClassifier={"Name": self.name, **settings})
+        """Make it anew, as the local AWS has no UpdateClassifier; crawlers know it by its name."""
+        found = client.get_classifier(Name=self.name)["Classifier"]["CsvClassifier"]
+        others = _known_to(client, "CreateCsvClassifierRequest", found)
+        client.delete_classifier(Name=self.name)
+        client.create_classifier(CsvClassifier={**others, **settings})
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
@@ -127,7 +134,9 @@ class CsvClassifier(Resource):
             for classifier in page["Classifiers"]:
                 name = next(iter(classifier.values()))["Name"]
                 if name.startswith(scope.beginning):
-                    yield Found(name, name, None)
+                    region = client.meta.region_name
+                    arn = f"arn:aws:glue:{region}:{scope.account_id}:classifier/{name}"
+                    yield Found(name, name, arn, None)
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:
@@ -147,7 +156,7 @@ class Crawler(Resource):
         database: Where the tables go.
         classifier: How it reads CSV.
         schedule: When it runs, as `cron(…)`; empty for on demand only.
-        folder: Where in the bucket; empty for all of it, otherwise it ends in "/".
+        key_prefix: Only keys that begin so, as far as its last "/": the folder in which tables' folders are.
     """
 
     role: Role
@@ -155,7 +164,7 @@ class Crawler(Resource):
     database: Database
     classifier: CsvClassifier
     schedule: str = ""
-    folder: str = ""
+    key_prefix: str = ""
 
     service: ClassVar[str] = "glue"
     noun: ClassVar[str] = "Glue crawler"
@@ -165,10 +174,11 @@ class Crawler(Resource):
         return f"arn:aws:glue:{self.region}:{self.scope.account_id}:crawler/{self.name}"
 
     def desired(self) -> Settings:
+        folder = self.key_prefix[: self.key_prefix.rfind("/") + 1]
         return {
             "Role": self.role.arn,
             "DatabaseName": self.database.name,
-            "Targets": {"S3Targets": [{"Path": f"s3://{self.bucket.name}/{self.folder}"}]},
+            "Targets": {"S3Targets": [{"Path": f"s3://{self.bucket.name}/{folder}"}]},
             "Classifiers": [self.classifier.name],
             "Schedule": self.schedule,
             # A table whose objects are gone is marked, not dropped: an analyst may still name it.
@@ -182,8 +192,8 @@ class Crawler(Resource):
                 "Version": 1.0,
                 "Grouping": {
                     "TableGroupingPolicy": "CombineCompatibleSchemas",
-                    # The bucket is level 1, so each folder in it, or in `folder`, is a table.
-                    "TableLevelConfiguration": 2 + self.folder.count("/"),
+                    # The bucket is level 1, so each folder in it, or in `key_prefix`, is a table.
+                    "TableLevelConfiguration": 2 + folder.count("/"),
                 },
             },
             "tags": self.scope.tags,
@@ -234,7 +244,8 @@ class Crawler(Resource):
             for crawler in page["Crawlers"]:
                 if (name := crawler["Name"]).startswith(scope.beginning):
                     arn = f"arn:aws:glue:{client.meta.region_name}:{scope.account_id}:crawler/{name}"
-                    yield Found(name, name, client.get_tags(ResourceArn=arn).get("Tags", {}))
+                    with suppress(client.exceptions.EntityNotFoundException):
+                        yield Found(name, name, arn, client.get_tags(ResourceArn=arn).get("Tags", {}))
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:
@@ -242,3 +253,20 @@ class Crawler(Resource):
             client.delete_crawler(Name=identifier)
         except client.exceptions.EntityNotFoundException:
             return
+
+
+def _known_to(client, shape: str, found: dict) -> dict:
+    """Return what was found as far as a request of that shape takes it: Glue also tells times and versions."""
+    return {name: found[name] for name in client.meta.service_model.shape_for(shape).members if name in found}
+
+
+def crawler_policy(bucket: Bucket, database: Database) -> Document:
+    """Return all that a crawler's role may do: read a bucket, write the tables of a database, and its log."""
+    return from_template(
+        "lib/crawler-policy.json",
+        bucket_arn=bucket.arn,
+        kms_key_arn=bucket.kms_key_arn,
+        region=database.region,
+        account_id=database.scope.account_id,
+        database=database.name,
+    )

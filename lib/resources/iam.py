@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -79,7 +80,9 @@ class Role(Resource):
         for page in client.get_paginator("list_roles").paginate():
             for role in page["Roles"]:
                 if (name := role["RoleName"]).startswith(scope.beginning):
-                    yield Found(name, name, tag_dict(client.list_role_tags(RoleName=name)["Tags"]))
+                    with suppress(client.exceptions.NoSuchEntityException):
+                        tags = client.list_role_tags(RoleName=name)["Tags"]
+                        yield Found(name, name, role["Arn"], tag_dict(tags))
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:

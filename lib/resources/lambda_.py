@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import sleep
 from typing import ClassVar
@@ -31,10 +32,9 @@ class Function(Resource):
     Attributes:
         role: What it may do.
         code: The zip's bytes; equal code gives equal bytes, so that an unchanged function stays as it is.
-        environment: Its environment variables.
+        environment: Its environment variables; those named `…_BUCKET` say what it writes to.
         timeout_s: How long one invocation may take.
         memory_mb: Its memory in MiB, which also decides its share of a CPU.
-        targets: ARNs of what it writes to, for the picture.
     """
 
     role: Role
@@ -42,7 +42,6 @@ class Function(Resource):
     environment: dict[str, str] = field(default_factory=dict)
     timeout_s: int = 60
     memory_mb: int = 512
-    targets: tuple[str, ...] = ()
 
     service: ClassVar[str] = "lambda"
     noun: ClassVar[str] = "Lambda function"
@@ -92,17 +91,18 @@ class Function(Resource):
             client.get_waiter("function_updated_v2").wait(FunctionName=self.name)
 
     def links(self, settings: Settings) -> Iterable[Link]:
-        for target in self.targets:
-            yield Link(self.arn, target, "copies")
+        for name, value in settings["Environment"]["Variables"].items():
+            if name.endswith("_BUCKET"):
+                yield Link(self.arn, f"arn:aws:s3:::{value}", "writes")
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
         for page in client.get_paginator("list_functions").paginate():
             for function in page["Functions"]:
                 if (name := function["FunctionName"]).startswith(scope.beginning):
-                    yield Found(
-                        name, name, client.list_tags(Resource=function["FunctionArn"]).get("Tags", {})
-                    )
+                    arn = function["FunctionArn"]
+                    with suppress(client.exceptions.ResourceNotFoundException):
+                        yield Found(name, name, arn, client.list_tags(Resource=arn).get("Tags", {}))
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:

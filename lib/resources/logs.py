@@ -1,6 +1,7 @@
 """CloudWatch Logs: log groups."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -56,8 +57,9 @@ class LogGroup(Resource):
         for group in _groups(client, LAMBDA + scope.beginning):
             # Groups are tagged by their ARN without the ":*" that it is listed with.
             arn = group["arn"].removesuffix(":*")
-            tags = client.list_tags_for_resource(resourceArn=arn).get("tags", {})
-            yield Found(group["logGroupName"], group["logGroupName"], tags)
+            with suppress(client.exceptions.ResourceNotFoundException):
+                tags = client.list_tags_for_resource(resourceArn=arn).get("tags", {})
+                yield Found(group["logGroupName"], group["logGroupName"], arn, tags)
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -146,10 +147,12 @@ class Bucket(Resource):
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
         region = client.meta.region_name
-        for bucket in client.list_buckets()["Buckets"]:
-            # The region is in our names, which spares asking S3 for each bucket's.
-            if bucket["Name"].startswith(scope.beginning) and bucket["Name"].endswith(f"-{region}"):
-                yield Found(bucket["Name"], bucket["Name"], _tags(client, bucket["Name"]))
+        for page in client.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": 1000}):
+            for name in (bucket["Name"] for bucket in page["Buckets"]):
+                # The region is in our names, which spares asking S3 for each bucket's.
+                if name.startswith(scope.beginning) and name.endswith(f"-{region}"):
+                    with suppress(client.exceptions.NoSuchBucket):
+                        yield Found(name, name, f"arn:aws:s3:::{name}", _tags(client, name))
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:
@@ -259,9 +262,9 @@ class BucketNotification(Resource):
     def find(cls, client, scope: Scope) -> Iterator[Found]:
         for bucket in Bucket.find(client, scope):
             for entries in _notifications(client, bucket.name).values():
-                for entry in entries if isinstance(entries, list) else []:
-                    if entry["Id"].startswith(scope.beginning):
-                        yield Found(f"{bucket.name}#{entry['Id']}", entry["Id"], None)
+                for name in (entry["Id"] for entry in entries if isinstance(entries, list)):
+                    if name.startswith(scope.beginning):
+                        yield Found(f"{bucket.name}#{name}", name, f"{bucket.arn}#{name}", bucket.tags)
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:

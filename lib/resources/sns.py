@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -60,7 +61,9 @@ class Topic(Resource):
             for topic in page["Topics"]:
                 arn, name = topic["TopicArn"], topic["TopicArn"].split(":")[-1]
                 if name.startswith(scope.beginning):
-                    yield Found(arn, name, tag_dict(client.list_tags_for_resource(ResourceArn=arn)["Tags"]))
+                    with suppress(client.exceptions.ResourceNotFoundException):
+                        tags = client.list_tags_for_resource(ResourceArn=arn)["Tags"]
+                        yield Found(arn, name, arn, tag_dict(tags))
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:
@@ -120,7 +123,7 @@ class Subscription(Resource):
 
     def _subscription_arn(self, client) -> str | None:
         for subscription in _subscriptions(client, self.topic.arn):
-            if subscription["Endpoint"] == self.endpoint:
+            if (subscription["Protocol"], subscription["Endpoint"]) == (self.protocol, self.endpoint):
                 return subscription["SubscriptionArn"]
         return None
 
@@ -130,17 +133,20 @@ class Subscription(Resource):
             for subscription in _subscriptions(client, topic.identifier):
                 # One that waits for confirmation has no ARN yet; it goes with its topic.
                 if subscription["SubscriptionArn"].startswith("arn:"):
-                    name = f"{topic.name} → {subscription['Endpoint']}"
-                    yield Found(subscription["SubscriptionArn"], name, None)
+                    endpoint = subscription["Endpoint"]
+                    name, arn = f"{topic.name} → {endpoint}", f"{topic.arn}#{endpoint}"
+                    yield Found(subscription["SubscriptionArn"], name, arn, topic.tags)
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:
-        client.unsubscribe(SubscriptionArn=identifier)
+        with suppress(client.exceptions.NotFoundException):
+            client.unsubscribe(SubscriptionArn=identifier)
 
 
 def _subscriptions(client, topic_arn: str) -> Iterator[dict]:
     try:
         for page in client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn):
-            yield from page["Subscriptions"]
+            # SNS goes on listing one that was deleted, with this in the place of its ARN.
+            yield from (one for one in page["Subscriptions"] if one["SubscriptionArn"] != "Deleted")
     except client.exceptions.NotFoundException:
         return

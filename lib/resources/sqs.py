@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import sleep
 from typing import ClassVar, Optional
@@ -43,15 +44,8 @@ class Queue(Resource):
     def arn(self) -> str:
         return f"arn:aws:sqs:{self.region}:{self.scope.account_id}:{self.name}"
 
-    def url(self, client) -> str:
-        """Return its URL.
-
-        Args:
-            client: An SQS client of its region.
-
-        Returns:
-            The URL; calls with it must go to the queue's region.
-        """
+    def output(self, client) -> str:
+        """Return its URL; calls with it must go to the queue's region."""
         return client.get_queue_url(QueueName=self.name)["QueueUrl"]
 
     def desired(self) -> Settings:
@@ -73,7 +67,7 @@ class Queue(Resource):
 
     def read(self, client) -> Settings | None:
         try:
-            url = self.url(client)
+            url = self.output(client)
             found = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         except client.exceptions.QueueDoesNotExist:
             return None
@@ -97,7 +91,7 @@ class Queue(Resource):
         retrying(client.create_queue, QueueName=self.name, Attributes=attributes, tags=self.scope.tags)
 
     def update(self, client, settings: Settings) -> None:
-        url = self.url(client)
+        url = self.output(client)
         if "tags" in settings:
             client.tag_queue(QueueUrl=url, Tags=settings["tags"])
         found = client.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
@@ -112,14 +106,21 @@ class Queue(Resource):
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
-        for page in client.get_paginator("list_queues").paginate(QueueNamePrefix=scope.beginning):
-            for url in page.get("QueueUrls", []):
-                tags = client.list_queue_tags(QueueUrl=url).get("Tags", {})
-                yield Found(url, url.rsplit("/", 1)[-1], tags)
+        # Without a page size there would be one page only:
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html
+        pages = client.get_paginator("list_queues").paginate(
+            QueueNamePrefix=scope.beginning, PaginationConfig={"PageSize": 1000}
+        )
+        for url in (url for page in pages for url in page.get("QueueUrls", [])):
+            name = url.rsplit("/", 1)[-1]
+            arn = f"arn:aws:sqs:{client.meta.region_name}:{scope.account_id}:{name}"
+            with suppress(client.exceptions.QueueDoesNotExist):
+                yield Found(url, name, arn, client.list_queue_tags(QueueUrl=url).get("Tags", {}))
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:
-        client.delete_queue(QueueUrl=identifier)
+        with suppress(client.exceptions.QueueDoesNotExist):
+            client.delete_queue(QueueUrl=identifier)
 
 
 def _attributes(settings: Settings, found_policy: str | None) -> dict[str, str]:

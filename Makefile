@@ -1,0 +1,67 @@
+# Everything a newcomer needs is Python >= 3.11 and make. `make` alone lists what there is.
+
+PYTHON ?= python3
+# Further arguments of `runbook` or pytest: make run ARGS="migrate --no-exercise", make test ARGS="-k cli"
+ARGS ?=
+
+BIN := .venv/bin
+INSTALLED := .venv/installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+# For every Python from 3.11 on and every system; the newest versions there are.
+COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade
+
+.DEFAULT_GOAL := help
+.PHONY: help install run plan destroy lab test requirements clean
+
+help: ## List what there is
+	@echo "make TARGET, where TARGET is"
+	@sed -n 's/^\([a-z]*\):.*## /  \1	/p' Makefile | expand -t 16
+
+install: $(INSTALLED) ## Make .venv, unless it is there and up to date
+	@:
+
+run: $(INSTALLED) ## Run all runbooks on the AWS on this laptop; leaves the pipelines up
+	@$(BIN)/runbook run $(ARGS)
+
+plan: $(INSTALLED) ## Show what a run would create or change; write nothing
+	@$(BIN)/runbook plan $(ARGS)
+
+destroy: $(INSTALLED) ## Remove what the runbooks made, and prove that nothing is left
+	@$(BIN)/runbook destroy $(ARGS)
+
+lab: $(INSTALLED) ## Open the notebooks in JupyterLab
+	@$(BIN)/runbook lab $(ARGS)
+
+test: $(INSTALLED) ## Run the linter and all tests
+	@$(BIN)/ruff check --quiet && check=ok || check=FAILED; \
+	$(BIN)/ruff format --check --quiet && format=ok || format=FAILED; \
+	$(BIN)/pytest $(ARGS) && tests=ok || tests=FAILED; \
+	echo "ruff check: $$check · ruff format: $$format · pytest: $$tests"; \
+	test "$$check $$format $$tests" = "ok ok ok"
+
+requirements: ## Compile requirements.txt and lib/local/requirements.txt anew, with the newest versions
+	@test -x .cache/uv/bin/uv || $(PYTHON) -m venv .cache/uv
+	@.cache/uv/bin/python -m pip --disable-pip-version-check --quiet install uv
+	$(COMPILE) --group test --output-file requirements.txt pyproject.toml
+	$(COMPILE) --group local-aws --output-file lib/local/requirements.txt
+
+# The reset stops the server, so that none is left behind without its files.
+clean: ## Stop the AWS on this laptop and remove all that is not in git: environments, runs, ledgers
+	@if [ -e .local-aws/state/server.json ]; then \
+		$(MAKE) --no-print-directory install && RUNBOOK_HOME= $(BIN)/runbook local reset --yes; fi
+	@rm -rf .venv .local-aws runs run_data .cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+# A killed installation leaves no stamp, so the next one takes it up; a .venv without a working pip is made anew.
+$(INSTALLED): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make: Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+			"Say which one to take: make PYTHON=python3.12 ..."; exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+		echo "make: $(PYTHON) has no ensurepip; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; } >&2
+	@echo "Installing the runbook into .venv (about a minute, once)"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!; \
+	$(PIP) install --no-deps -r requirements.txt -e .; status=$$?; \
+	kill $$dots; echo; exit $$status
+	@touch $@

@@ -1,0 +1,166 @@
+"""The rules of the house: what may import what, and what a notebook looks like."""
+
+import ast
+import json
+import re
+import statistics
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from lib.parameters import Parameters
+from lib.paths import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LIB = sorted((ROOT / "lib").rglob("*.py"))
+HANDLERS = sorted(path.parent for path in (ROOT / "handlers").glob("*/handler.py"))
+PARAMS = sorted((ROOT / "params").glob("*.yaml"))
+MAGIC = re.compile(r"^(%%when .*|%load_ext .*)$", re.MULTILINE)
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imports(source: str) -> set[str]:
+    """The full names of the modules that a source imports."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+def code_cells(path: Path) -> list[dict]:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def python_of(cell: dict) -> str:
+    return MAGIC.sub("", cell.source)
+
+
+@pytest.mark.parametrize("path", LIB, ids=name)
+def test_lib_imports_neither_notebooks_nor_handlers(path):
+    assert not {
+        module for module in imports(path.read_text()) if module.split(".")[0] in ("notebooks", "handlers")
+    }
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in LIB if p.parent.name != "local" and p.name != "target.py"], ids=name
+)
+def test_only_target_knows_of_the_local_aws(path):
+    source = path.read_text()
+    assert not {module for module in imports(source) if module.startswith("lib.local")}
+    strings = [
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Compare)
+        for node in [node.left, *node.comparators]
+        if isinstance(node, ast.Constant)
+    ]
+    assert "local" not in strings, "an `if local` outside lib/target.py and lib/local/"
+
+
+@pytest.mark.parametrize("folder", HANDLERS, ids=name)
+def test_a_handler_is_whole_and_imports_neither_lib_nor_another_handler(folder):
+    assert (folder / "policy.json").exists()
+    assert (folder / "requirements.txt").exists()
+    others = {other.name for other in HANDLERS if other != folder}
+    for path in folder.glob("*.py"):
+        assert not {m.split(".")[0] for m in imports(path.read_text())} & {
+            "lib",
+            "handlers",
+            "notebooks",
+            *others,
+        }
+
+
+def test_policies_grant_no_wildcard_action_and_no_full_access():
+    for path in [*ROOT.glob("handlers/*/policy.json"), *ROOT.glob("lib/**/*-policy.json")]:
+        text = path.read_text()
+        assert "FullAccess" not in text, path
+        content = json.loads(text)
+        documents = [content] if "Statement" in content else content.values()
+        for statement in (s for document in documents for s in document["Statement"]):
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            assert not [action for action in actions if "*" in action], path
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+class TestNotebook:
+    def test_it_has_one_parameters_cell_of_literals_whose_names_and_defaults_are_the_schemas(self, path):
+        tagged = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
+        assert len(tagged) == 1
+        assignments = ast.parse(tagged[0].source).body
+        values = {node.targets[0].id: ast.literal_eval(node.value) for node in assignments}
+        own = values.keys() - Parameters.model_fields.keys()
+        assert own <= {"pipeline"}
+        Parameters.check({key: value for key, value in values.items() if key not in own})
+        flat = {key: value for key, value in values.items() if key in Parameters.model_fields and value != {}}
+        assert flat == {key: getattr(Parameters(), key) for key in flat}
+
+    def test_every_literal_is_explained(self, path):
+        (cell,) = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
+        assert all("# " in line for line in cell.source.splitlines())
+
+    def test_cells_are_short_and_only_call(self, path):
+        cells = [python_of(cell) for cell in code_cells(path)]
+        lengths = [len(cell.strip().splitlines()) for cell in cells]
+        assert max(lengths) <= 15
+        assert statistics.median(lengths) <= 4
+        for cell in cells:
+            nodes = list(ast.walk(ast.parse(cell)))
+            assert not [
+                n for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef | ast.While | ast.Try)
+            ]
+            called = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+            assert not called & {"sleep", "input", "exec", "eval"}
+        assert not [c for c in code_cells(path) if re.search(r"^\s*!|^%(pip|conda)", c.source, re.MULTILINE)]
+
+    def test_it_reads_as_a_story(self, path):
+        cells = nbformat.read(path, as_version=4).cells
+        prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
+        titles = [line for text in prose for line in text.splitlines() if line.startswith("# ")]
+        assert len(titles) == 1
+        assert cells[0].source.startswith("# ")
+        assert 0.7 <= len(prose) / len(code_cells(path)) <= 1.5
+
+    def test_its_outputs_are_committed_and_whole(self, path):
+        cells = code_cells(path)
+        assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), (
+            "run `make notebooks`"
+        )
+        for cell in cells:
+            for output in cell.outputs:
+                assert output.output_type != "error"
+                assert output.get("name") != "stderr", output
+                text = json.dumps(output)
+                assert str(ROOT) not in text
+                assert not re.search(r"(AKIA|ASIA)[A-Z0-9]{16}|/home/|/root/|/tmp/", text)
+
+    def test_most_outputs_are_compared(self, path):
+        ignored = [c for c in code_cells(path) if "nbval-ignore-output" in c.metadata.get("tags", [])]
+        assert len(ignored) <= len(code_cells(path)) / 3
+
+
+def test_a_notebook_a_section_and_its_tests_rhyme():
+    names = {path.stem.split("_", 1)[1] for path in NOTEBOOKS}
+    for pipeline in Parameters.pipelines():
+        assert pipeline in names
+        assert list((ROOT / "tests").rglob(f"test_{pipeline}.py")), f"no tests of {pipeline}"
+
+
+def test_params_have_the_same_keys():
+    def keys(value, path=""):
+        if not isinstance(value, dict):
+            return {path}
+        return {key for name, inner in value.items() for key in keys(inner, f"{path}.{name}")}
+
+    first, *others = [keys(yaml.safe_load(path.read_text())) for path in PARAMS]
+    assert all(other == first for other in others)
+    assert first == keys(Parameters().model_dump())
