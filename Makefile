@@ -5,13 +5,15 @@ PYTHON ?= python3
 ARGS ?=
 
 BIN := .venv/bin
+# What the linter reads. Named, since it finds .gitignore only in a clone, not in an unpacked archive.
+SOURCES := handlers lib notebooks tests
 INSTALLED := .venv/installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 # For every Python from 3.11 on and every system; the newest versions there are.
 COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab test requirements clean
+.PHONY: help install run plan destroy lab test notebooks requirements clean
 
 help: ## List what there is
 	@echo "make TARGET, where TARGET is"
@@ -33,11 +35,18 @@ lab: $(INSTALLED) ## Open the notebooks in JupyterLab
 	@$(BIN)/runbook lab $(ARGS)
 
 test: $(INSTALLED) ## Run the linter and all tests
-	@$(BIN)/ruff check --quiet && check=ok || check=FAILED; \
-	$(BIN)/ruff format --check --quiet && format=ok || format=FAILED; \
+	@$(BIN)/ruff check --quiet $(SOURCES) && check=ok || check=FAILED; \
+	$(BIN)/ruff format --check --quiet $(SOURCES) && format=ok || format=FAILED; \
 	$(BIN)/pytest $(ARGS) && tests=ok || tests=FAILED; \
 	echo "ruff check: $$check · ruff format: $$format · pytest: $$tests"; \
 	test "$$check $$format $$tests" = "ok ok ok"
+
+# In a home of their own, so that the outputs are those of a first run; without bars, which would stay in them.
+notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, and keep the outputs in them
+	@RUNBOOK_HOME=$$(mktemp -d); export RUNBOOK_HOME; \
+	TQDM_DISABLE=1 $(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
+		notebooks/[0-9][0-9]_*.ipynb; status=$$?; \
+	$(BIN)/runbook local reset --yes; rm -rf "$$RUNBOOK_HOME"; exit $$status
 
 requirements: ## Compile requirements.txt and lib/local/requirements.txt anew, with the newest versions
 	@test -x .cache/uv/bin/uv || $(PYTHON) -m venv .cache/uv

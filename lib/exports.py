@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from lib.parameters import Parameters
 from lib.paths import home
-from lib.target import connect
+from lib.target import connect, is_local
 
 # Names to values; None is for what must not be set.
 Exports = dict[str, str | None]
@@ -28,7 +28,7 @@ def exports(parameters: Parameters, environ: Mapping[str, str] = os.environ) -> 
     """
     region = parameters.migrate.target_region
     regions: Exports = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
-    if parameters.target == "local":
+    if is_local(parameters):
         return regions | _local(parameters, environ)
     return regions | (dict.fromkeys(LOCAL_ONLY) if _has_local(environ) else {})
 

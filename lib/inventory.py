@@ -1,9 +1,11 @@
 """The inventory: what the runbook made, found again, deleted in reverse order, and proven to be gone."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from tqdm import tqdm
 
 from lib.errors import ParameterError, RunbookError
@@ -40,6 +42,8 @@ TYPES: tuple[type[Resource], ...] = (
     Bucket,
 )
 GLOBAL_REGION = "us-east-1"  # where IAM, which has no regions, is asked
+# A deleted queue may be told of for 60 s: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html
+DELETION_S = 90
 
 
 @dataclass(frozen=True)
@@ -120,8 +124,11 @@ class Inventory:
         counts = pd.Series([item.type.noun for item in ours], name="type").value_counts(sort=False)
         return counts.rename("deleted").reset_index()
 
-    def prove_empty(self) -> pd.DataFrame:
+    def prove_empty(self, sleep: Callable[[float], None] = time.sleep) -> pd.DataFrame:
         """List every service in every region again, and clear the ledger if nothing of ours is left.
+
+        Args:
+            sleep: Waits between two looks, while something is left that AWS may still be deleting.
 
         Returns:
             One row a type, one column a region: how many of ours exist. Last how many of somebody else's have
@@ -130,6 +137,22 @@ class Inventory:
         Raises:
             RunbookError: If something of ours is left.
         """
+        retrying = Retrying(
+            retry=retry_if_result(lambda answer: answer[1]),
+            stop=stop_after_delay(DELETION_S),
+            wait=wait_fixed(5),
+            sleep=sleep,
+            retry_error_callback=lambda state: state.outcome.result(),
+        )
+        rows, left = retrying(self._count)
+        if left:
+            raise RunbookError(f"{len(left)} of ours are left: {', '.join(left)}; run 90_destroy again")
+        for pipeline in [self.scope.pipeline] if self.scope.pipeline else self.ledger.pipelines():
+            self.ledger.forget(pipeline)
+        return pd.DataFrame(rows).fillna("")
+
+    def _count(self) -> tuple[list[dict], list[str]]:
+        """Return the rows of the proof, and the names of ours that are left."""
         rows, left = [], []
         for kind in TYPES:
             listed = {region: list(self._list(kind, region)) for region in self.regions_of(kind)}
@@ -137,11 +160,7 @@ class Inventory:
             counts = {region: str(sum(e.is_ours for e in items)) for region, items in listed.items()}
             others = sum(not item.is_ours for items in listed.values() for item in items)
             rows.append({"type": kind.noun, **counts, "not ours": others})
-        if left:
-            raise RunbookError(f"{len(left)} of ours are left: {', '.join(left)}; run 90_destroy again")
-        for pipeline in [self.scope.pipeline] if self.scope.pipeline else self.ledger.pipelines():
-            self.ledger.forget(pipeline)
-        return pd.DataFrame(rows).fillna("")
+        return rows, left
 
     def regions_of(self, kind: type[Resource]) -> list[str]:
         """Return the regions in which a type of resource is to be looked for."""
@@ -153,6 +172,8 @@ class Inventory:
 
     def _is_ours(self, found: Found) -> bool:
         """Tell by the tags; what lost them, or never got them in a run that was killed, by the ledger."""
-        if found.tags is None or TAG_ENV in found.tags:
-            return found.tags is None or found.tags[TAG_ENV] == self.scope.env
+        if found.tags is None:
+            return True
+        if TAG_ENV in found.tags:
+            return found.tags[TAG_ENV] == self.scope.env
         return found.arn in self.ledger.entries()

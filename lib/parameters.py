@@ -26,6 +26,7 @@ from lib.parameter_types import (
 # S3 bucket names have at most 63 characters, the tightest of all names we make:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BUCKET_NAME_CHARACTERS = 63
+RESERVED_PREFIX = "sthree"
 # {prefix}-{env}-{pipeline}-{what}-{account_id}-{region}: five hyphens, "summarize", "results", the account.
 BUCKET_NAME_FIXED_CHARACTERS = 5 + len("summarize") + len("results") + 12
 
@@ -103,6 +104,10 @@ class Parameters(Section):
             raise ValueError(
                 f"prefix {self.prefix!r} and env {self.env!r} have more than {room} characters together: "
                 f"bucket names would exceed {BUCKET_NAME_CHARACTERS}"
+            )
+        if self.prefix == RESERVED_PREFIX:
+            raise ValueError(
+                f"prefix: S3 reserves bucket names that begin with '{RESERVED_PREFIX}-' for itself"
             )
         return self
 

@@ -73,7 +73,12 @@ def merge(policy: Document | str | None, statements: Iterable[Statement]) -> Doc
 
 
 def canonical(value):
-    """Return a part of a policy in one form: one-element lists as scalars, the others sorted."""
+    """Return a part of a policy in one form: one-element lists as scalars, the others sorted.
+
+    "Everybody" has two spellings: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-anonymous.
+    """
+    if value == {"AWS": "*"}:
+        return "*"
     if isinstance(value, dict):
         return {key: canonical(inner) for key, inner in sorted(value.items())}
     if isinstance(value, list):

@@ -3,6 +3,7 @@
 import ast
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -117,6 +118,10 @@ class OurKernels(AsyncKernelManager):
     @default("kernel_spec_manager")
     def _ours_only(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[], parent=self)
+
+    async def start_kernel(self, **arguments: Any) -> None:
+        """Start a kernel whose progress bars are off: nobody watches, and they would stay in the output."""
+        await super().start_kernel(env={**os.environ, "TQDM_DISABLE": "1"}, **arguments)
 
 
 def select(names: list[str]) -> list[Path]:

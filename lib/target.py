@@ -120,6 +120,11 @@ def _identify(target: Target) -> Target:
     return replace(target, account_id=caller["Account"], caller=caller["Arn"])
 
 
+def is_local(parameters: Parameters) -> bool:
+    """Say whether the parameters name the local AWS, which costs nothing and is nobody else's."""
+    return parameters.target == "local"
+
+
 def local_aws() -> ModuleType:
     """Return the local AWS's life, for the command line: `start`, `status`, `stop` and `reset`."""
     from lib.local import ministack

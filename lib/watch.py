@@ -221,5 +221,6 @@ def _json_object(text: str) -> dict:
 
 def _keys(body: str) -> Iterator[str]:
     """Yield the keys that a message speaks of; one that is no event of S3 speaks of none."""
-    for record in _json_object(body).get("Records", []):
-        yield unquote_plus(record["s3"]["object"]["key"])
+    for record in _json_object(body).get("Records") or []:
+        if "s3" in record:
+            yield unquote_plus(record["s3"]["object"]["key"])

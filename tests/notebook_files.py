@@ -5,6 +5,8 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
+from lib.stack import COUNTS
+
 PARAMETERS = 'target = "local"\nmode = "apply"  # not = nothing\nmigrate = {}'
 
 
@@ -13,6 +15,12 @@ def write(path: Path, *sources: str, parameters: str = PARAMETERS) -> Path:
     first = new_code_cell(parameters, metadata={"tags": ["parameters"]})
     nbformat.write(new_notebook(cells=[first, *map(new_code_cell, sources)]), path)
     return path
+
+
+def tell(made: dict) -> str:
+    """Return the source of a cell that tells what it made, as an applied stack does."""
+    bundle = {"text/plain": made["summary"], COUNTS: made}
+    return f"display({bundle!r}, raw=True)"
 
 
 def stream(executed: Path) -> str:

@@ -16,7 +16,6 @@ from lib import run
 from lib.cli import app
 from lib.ledger import Ledger
 from lib.local.ministack import LocalAws
-from lib.stack import COUNTS
 
 COMMANDS = ["run", "plan", "destroy", "status", "output", "env", "lab", "local"]
 LOCAL_COMMANDS = ["start", "stop", "status", "reset"]
@@ -145,7 +144,7 @@ def test_output_as_lines_as_a_value_and_as_json(home: Path) -> None:
 
 def test_a_run_ends_with_a_table_a_report_and_what_to_try_next(home: Path, notebooks: Path, aws: str) -> None:
     told = {"summary": "1 created", "counts": {"to create": 1}, "table": {"columns": [], "data": []}}
-    notebook_files.write(notebooks / "10_migrate.ipynb", f"display({{{COUNTS!r}: {told!r}}}, raw=True)")
+    notebook_files.write(notebooks / "10_migrate.ipynb", notebook_files.tell(told))
     notebook_files.write(notebooks / "90_destroy.ipynb")
     result = runbook("run", "--params", aws)
     assert result.exit_code == 0
@@ -184,8 +183,7 @@ def test_a_plan_shows_the_rows_and_tells_by_its_exit_code_whether_anything_diffe
 ) -> None:
     table = {"columns": ["action", "name"], "data": [["create", "a-bucket"]]}
     told = {"summary": "", "counts": {"to create": to_create, "unchanged": 5}, "table": table}
-    show = f"display({{{COUNTS!r}: {told!r}}}, raw=True); print(mode)"
-    notebook_files.write(notebooks / "10_migrate.ipynb", show)
+    notebook_files.write(notebooks / "10_migrate.ipynb", notebook_files.tell(told), "print(mode)")
     result = runbook("plan", "--exit-code", "--params", aws)
     assert result.exit_code == code
     assert "a-bucket" in result.stdout
@@ -203,19 +201,21 @@ def test_destroy_runs_its_notebook_for_the_pipelines_that_are_named(
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "dash", "zsh"])
-def test_any_tool_reaches_the_local_aws_after_env(local_aws: LocalAws, shell: str) -> None:
+def test_any_tool_reaches_the_local_aws_after_env(local_aws: LocalAws, tmp_path: Path, shell: str) -> None:
     if not shutil.which(shell):
         pytest.skip(f"{shell} is not installed")
     who = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
     script = f'set -u; eval "$("{RUNBOOK}" env)"; "{sys.executable}" -c "{who}"'
-    misled = {
-        "AWS_PROFILE": "nobody's",
+    (config := tmp_path / "config").write_text("[profile work]\nendpoint_url = https://127.0.0.1:9\n")
+    misleading = {
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_PROFILE": "work",
         "AWS_SESSION_TOKEN": "x",
         "AWS_ENDPOINT_URL_STS": "https://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
     }
-    proxy = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     done = subprocess.run(
-        [shell, "-c", script], env=os.environ | misled | proxy, capture_output=True, text=True, check=False
+        [shell, "-c", script], env=os.environ | misleading, capture_output=True, text=True, check=False
     )
     assert done.stdout == "arn:aws:iam::000000000000:user/runbook-local-deployer\n", done.stderr
 

@@ -13,7 +13,6 @@ from lib.errors import ParameterError, RunbookError
 from lib.parameters import Migrate, Parameters
 from lib.report import write_report
 from lib.run import Job, Result
-from lib.stack import COUNTS
 
 NOW = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
 PARAMETERS = Parameters(target="aws", env="test", account_id="111122223333", migrate=Migrate(batch_size=7))
@@ -112,9 +111,7 @@ def test_what_was_told_last_is_what_was_made(tmp_path: Path) -> None:
     table = {"columns": ["action", "name"], "data": [["create", "a"]]}
     first = {"summary": "1 to create", "counts": {"to create": 1, "unchanged": 0}, "table": table}
     last = {"summary": "0 created", "counts": {"to create": 0, "unchanged": 1}, "table": table}
-    display = "from IPython.display import display; "
-    tell = [f"{display}display({{{COUNTS!r}: {told!r}}}, raw=True)" for told in (first, last)]
-    result = execute(tmp_path, *tell)
+    result = execute(tmp_path, notebook_files.tell(first), notebook_files.tell(last))
     assert (result.summary, result.differs) == ("0 created", False)
     assert result.rows == [{"action": "create", "name": "a"}]
     assert Result("10_first", "ok", made=first).differs

@@ -1,15 +1,22 @@
 """Glue: databases, CSV classifiers and crawlers."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from time import sleep
 from typing import ClassVar
+
+from botocore.exceptions import ClientError
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from lib.policies import Document, from_template
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.iam import Role
 from lib.resources.s3 import Bucket
+
+# A crawl of a few files takes one to three minutes on AWS; many files take longer.
+CRAWL_S = 900
 
 
 @dataclass(repr=False)
@@ -219,20 +226,28 @@ class Crawler(Resource):
             "tags": our_tags(tags),
         }
 
-    def _arguments(self) -> dict:
-        settings = {key: value for key, value in self.desired().items() if key != "tags"}
-        return {**settings, "Configuration": json.dumps(settings["Configuration"])}
-
     def create(self, client) -> None:
-        client.create_crawler(Name=self.name, Tags=self.scope.tags, **self._arguments())
+        # Without a schedule rather than with an empty one, which only an update takes for "none":
+        # https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2247
+        arguments = _arguments({key: value for key, value in self.desired().items() if value})
+        client.create_crawler(Name=self.name, Tags=self.scope.tags, **arguments)
         # Once more, apart: the local AWS forgets the tags that a crawler is created with.
         client.tag_resource(ResourceArn=self.arn, TagsToAdd=self.scope.tags)
 
-    def update(self, client, settings: Settings) -> None:
+    def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
         if "tags" in settings:
             client.tag_resource(ResourceArn=self.arn, TagsToAdd=settings["tags"])
-        if settings.keys() - {"tags"}:
-            client.update_crawler(Name=self.name, **self._arguments())
+        if arguments := _arguments(settings):
+            if "Targets" in settings:
+                arguments["Targets"] = self._targets(client)
+            _unless_it_runs(sleep)(client.update_crawler, Name=self.name, **arguments)
+
+    def _targets(self, client) -> dict:
+        """Return the targets, ours as described; what others have set, such as exclusions, stays."""
+        found = client.get_crawler(Name=self.name)["Crawler"]["Targets"]
+        paths = {target["Path"]: target for target in found.get("S3Targets", [])}
+        ours = self.desired()["Targets"]["S3Targets"]
+        return {**found, "S3Targets": [{**paths.get(target["Path"], {}), **target} for target in ours]}
 
     def links(self, settings: Settings) -> Iterable[Link]:
         yield Link(self.bucket.arn, self.arn, "is read by")
@@ -248,15 +263,36 @@ class Crawler(Resource):
                         yield Found(name, name, arn, client.get_tags(ResourceArn=arn).get("Tags", {}))
 
     @classmethod
-    def delete(cls, client, identifier: str) -> None:
-        try:
-            client.delete_crawler(Name=identifier)
-        except client.exceptions.EntityNotFoundException:
-            return
+    def delete(cls, client, identifier: str, sleep: Callable[[float], None] = sleep) -> None:
+        with suppress(client.exceptions.EntityNotFoundException):
+            _unless_it_runs(sleep)(client.delete_crawler, Name=identifier)
+
+
+def _arguments(settings: Settings) -> dict:
+    """Return settings as CreateCrawler and UpdateCrawler want them; tags are not among them."""
+    arguments = {key: value for key, value in settings.items() if key != "tags"}
+    if "Configuration" in arguments:
+        arguments["Configuration"] = json.dumps(arguments["Configuration"])
+    return arguments
+
+
+def _unless_it_runs(sleep: Callable[[float], None]) -> Retrying:
+    """Return a caller that tries again while a crawler runs: Glue neither changes nor deletes it then."""
+    return Retrying(
+        retry=retry_if_exception(_is_running),
+        stop=stop_after_delay(CRAWL_S),
+        wait=wait_fixed(2),
+        sleep=sleep,
+        reraise=True,
+    )
+
+
+def _is_running(error: BaseException) -> bool:
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] == "CrawlerRunningException"
 
 
 def _known_to(client, shape: str, found: dict) -> dict:
-    """Return what was found as far as a request of that shape takes it: Glue also tells times and versions."""
+    """Return what was found as far as a shape of Glue's requests has it; answers tell more, such as times."""
     return {name: found[name] for name in client.meta.service_model.shape_for(shape).members if name in found}
 
 

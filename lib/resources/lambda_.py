@@ -10,7 +10,14 @@ from time import sleep
 from typing import ClassVar
 
 from botocore.exceptions import ClientError
-from tenacity import Retrying, retry_if_exception, retry_if_result, stop_after_delay, wait_fixed
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_delay,
+    wait_fixed,
+)
 
 from lib.errors import WaitError
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
@@ -18,11 +25,13 @@ from lib.resources.iam import Role
 from lib.resources.sqs import Queue
 
 RUNTIME = "python3.13"
-# A new role takes seconds until Lambda may assume it; a minute is ample:
+# A new role takes seconds until Lambda may assume it, and a function until it is made; a minute is ample:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency
-ROLE_PROPAGATION_S = 60
-# Disabling, draining and deleting a mapping takes up to a minute on AWS; twice that is the bound.
-MAPPING_DELETION_S = 120
+NOT_READY_S = 60
+# Disabling, draining, changing or deleting a mapping takes up to a minute on AWS; twice that is the bound.
+MAPPING_CHANGE_S = 120
+# As long as botocore's own waiters, which look once a second.
+WAIT_300_S = {"Delay": 0.2, "MaxAttempts": 1500}
 
 
 @dataclass(repr=False)
@@ -76,19 +85,20 @@ class Function(Resource):
 
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
         arguments = {"FunctionName": self.name, "Code": {"ZipFile": self.code}, "Tags": self.scope.tags}
-        retry_until_assumable(sleep)(client.create_function, **arguments, **self._configuration())
-        client.get_waiter("function_active_v2").wait(FunctionName=self.name)
+        retry_until_ready(sleep)(client.create_function, **arguments, **self._configuration())
+        client.get_waiter("function_active_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
 
     def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
         if "tags" in settings:
             client.tag_resource(Resource=self.arn, Tags=settings["tags"])
         if "CodeSha256" in settings:
-            client.update_function_code(FunctionName=self.name, ZipFile=self.code)
-            client.get_waiter("function_updated_v2").wait(FunctionName=self.name)
+            update = retry_until_ready(sleep)
+            update(client.update_function_code, FunctionName=self.name, ZipFile=self.code)
+            client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
         if configuration := {key: settings[key] for key in self._configuration() if key in settings}:
-            update = retry_until_assumable(sleep)
+            update = retry_until_ready(sleep)
             update(client.update_function_configuration, FunctionName=self.name, **configuration)
-            client.get_waiter("function_updated_v2").wait(FunctionName=self.name)
+            client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
 
     def links(self, settings: Settings) -> Iterable[Link]:
         for name, value in settings["Environment"]["Variables"].items():
@@ -155,10 +165,17 @@ class EventSourceMapping(Resource):
 
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
         arguments = {"EventSourceArn": self.queue.arn, "FunctionName": self.function.name}
-        retry_until_assumable(sleep)(client.create_event_source_mapping, **arguments, **self.desired())
+        retry_until_ready(sleep)(client.create_event_source_mapping, **arguments, **self.desired())
 
-    def update(self, client, settings: Settings) -> None:
-        client.update_event_source_mapping(UUID=self._mapping(client)["UUID"], **settings)
+    def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
+        retrying = Retrying(
+            retry=retry_if_exception_type(client.exceptions.ResourceInUseException),
+            stop=stop_after_delay(MAPPING_CHANGE_S),
+            wait=wait_fixed(2),
+            sleep=sleep,
+            reraise=True,
+        )
+        retrying(client.update_event_source_mapping, UUID=self._mapping(client)["UUID"], **settings)
 
     def links(self, settings: Settings) -> Iterable[Link]:
         yield Link(self.queue.arn, self.function.arn, f"batches of {settings['BatchSize']}")
@@ -175,54 +192,74 @@ class EventSourceMapping(Resource):
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
-        for page in client.get_paginator("list_event_source_mappings").paginate():
-            for mapping in page["EventSourceMappings"]:
-                function = mapping["FunctionArn"].split(":")[6]
-                if function.startswith(scope.beginning):
-                    queue = mapping["EventSourceArn"].split(":")[-1]
-                    yield Found(mapping["UUID"], f"{function} ← {queue}", None)
+        tags = {function.arn: function.tags for function in Function.find(client, scope)}
+        for mapping in _mappings(client):
+            arn = ":".join(mapping["FunctionArn"].split(":")[:7])  # without a version or an alias
+            if (function := arn.split(":")[6]).startswith(scope.beginning):
+                queue = mapping["EventSourceArn"]
+                name = f"{function} ← {queue.split(':')[-1]}"
+                yield Found(mapping["UUID"], name, f"{arn}#{queue}", tags.get(arn, {}))
 
     @classmethod
     def delete(cls, client, identifier: str, sleep: Callable[[float], None] = sleep) -> None:
         """Delete a mapping and wait until it is gone, since a new one is refused before."""
-        try:
-            client.delete_event_source_mapping(UUID=identifier)
-            _until_deleted(client, identifier, sleep)
-        except client.exceptions.ResourceNotFoundException:
-            return
+
+        def too_long(state):
+            raise WaitError(f"event source mapping {identifier} still exists after {MAPPING_CHANGE_S} s")
+
+        retrying = Retrying(
+            retry=retry_if_result(lambda gone: not gone),
+            stop=stop_after_delay(MAPPING_CHANGE_S),
+            wait=wait_fixed(0.5),
+            sleep=sleep,
+            retry_error_callback=too_long,
+        )
+        retrying(_delete_mapping, client, identifier)
 
 
-def retry_until_assumable(sleep: Callable[[float], None]) -> Retrying:
-    """Return a caller that tries again while Lambda cannot use a new role yet, and on no other error."""
+def retry_until_ready(sleep: Callable[[float], None]) -> Retrying:
+    """Return a caller that tries again while a role or a function is too new, and on no other error."""
     return Retrying(
-        retry=retry_if_exception(_role_is_too_new),
-        stop=stop_after_delay(ROLE_PROPAGATION_S),
+        retry=retry_if_exception(_is_too_early),
+        stop=stop_after_delay(NOT_READY_S),
         wait=wait_fixed(2),
         sleep=sleep,
         reraise=True,
     )
 
 
-def _role_is_too_new(error: BaseException) -> bool:
-    """Tell Lambda's answer for a role that is not known everywhere yet, or whose policy is not."""
+# Lambda's answers for a role that is not known everywhere yet, or whose policy is not; and for a function
+# that is being made or changed, perhaps by a run that was killed.
+TOO_EARLY = {
+    "InvalidParameterValueException": r"cannot be assumed by Lambda|execution role does not have permissions",
+    "ResourceConflictException": r"cannot be performed at this time",
+}
+
+
+def _is_too_early(error: BaseException) -> bool:
     if not isinstance(error, ClientError):
         return False
     code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-    about_role = re.search(r"cannot be assumed by Lambda|execution role does not have permissions", message)
-    return code == "InvalidParameterValueException" and about_role is not None
+    return code in TOO_EARLY and re.search(TOO_EARLY[code], message) is not None
 
 
-def _until_deleted(client, uuid: str, sleep: Callable[[float], None]) -> None:
-    """Ask for the mapping until Lambda no longer knows it (ResourceNotFoundException is the good end)."""
+def _mappings(client) -> Iterator[dict]:
+    for page in client.get_paginator("list_event_source_mappings").paginate():
+        yield from page["EventSourceMappings"]
 
-    def too_long(state):
-        raise WaitError(f"event source mapping {uuid} still exists after {MAPPING_DELETION_S} s")
 
-    retrying = Retrying(
-        retry=retry_if_result(lambda mapping: True),
-        stop=stop_after_delay(MAPPING_DELETION_S),
-        wait=wait_fixed(0.5),
-        sleep=sleep,
-        retry_error_callback=too_long,
-    )
-    retrying(client.get_event_source_mapping, UUID=uuid)
+def _delete_mapping(client, uuid: str) -> bool:
+    """Ask for a mapping to be deleted unless it is on its way, and tell whether it is gone.
+
+    It is looked for in the list: to ask for one by its UUID we need to be allowed its function, and where
+    there is no mapping any more there is no function to be allowed.
+    """
+    if _state(client, uuid) not in (None, "Deleting"):
+        # One that is being changed is in use; it is asked for again.
+        with suppress(client.exceptions.ResourceInUseException, client.exceptions.ResourceNotFoundException):
+            client.delete_event_source_mapping(UUID=uuid)
+    return _state(client, uuid) is None
+
+
+def _state(client, uuid: str) -> str | None:
+    return next((mapping["State"] for mapping in _mappings(client) if mapping["UUID"] == uuid), None)

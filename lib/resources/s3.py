@@ -71,17 +71,14 @@ class Bucket(Resource):
                 f"bucket {self.name}: S3 answers {error.response['Error']['Code']}. Either another account "
                 f"has the name (choose another prefix) or the deployer may not read it"
             ) from error
-        rules = _lifecycle_rules(client, self.name)
-        encryption = _unless(
-            "ServerSideEncryptionConfigurationNotFoundError", client.get_bucket_encryption, Bucket=self.name
-        )
-        default = encryption.get("ServerSideEncryptionConfiguration", {}).get("Rules", [{}])[0]
+        rules = _lifecycle(client, self.name)["Rules"]
+        encryption = _encryption_rule(client, self.name)
         block = _unless(
             "NoSuchPublicAccessBlockConfiguration", client.get_public_access_block, Bucket=self.name
         )
         return {
             "versioning": client.get_bucket_versioning(Bucket=self.name).get("Status"),
-            "encryption": default.get("ApplyServerSideEncryptionByDefault"),
+            "encryption": encryption.get("ApplyServerSideEncryptionByDefault"),
             "public_access_block": block.get("PublicAccessBlockConfiguration"),
             "policy": ours(_policy(client, self.name)),
             "lifecycle": next((rule for rule in rules if rule.get("ID") == LIFECYCLE_ID), None),
@@ -111,7 +108,8 @@ class Bucket(Resource):
 
     def _put_encryption(self, client, default: dict) -> None:
         # A bucket key saves most calls to KMS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
-        rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": bool(self.kms_key_arn)}
+        ours = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": bool(self.kms_key_arn)}
+        rule = {**_encryption_rule(client, self.name), **ours}
         client.put_bucket_encryption(Bucket=self.name, ServerSideEncryptionConfiguration={"Rules": [rule]})
 
     def _put_public_access_block(self, client, block: dict) -> None:
@@ -122,9 +120,10 @@ class Bucket(Resource):
         client.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
 
     def _put_lifecycle(self, client, rule: dict) -> None:
-        others = [r for r in _lifecycle_rules(client, self.name) if r.get("ID") != LIFECYCLE_ID]
+        found = _lifecycle(client, self.name)
+        others = [r for r in found.pop("Rules") if r.get("ID") != LIFECYCLE_ID]
         client.put_bucket_lifecycle_configuration(
-            Bucket=self.name, LifecycleConfiguration={"Rules": [*others, rule]}
+            Bucket=self.name, LifecycleConfiguration={"Rules": [*others, rule]}, **found
         )
 
     def _encryption(self) -> dict:
@@ -323,6 +322,28 @@ def _tags(client, bucket: str) -> dict[str, str]:
     return tag_dict(_unless("NoSuchTagSet", client.get_bucket_tagging, Bucket=bucket).get("TagSet", []))
 
 
-def _lifecycle_rules(client, bucket: str) -> list[dict]:
+def _encryption_rule(client, bucket: str) -> dict:
+    code = "ServerSideEncryptionConfigurationNotFoundError"
+    answer = _unless(code, client.get_bucket_encryption, Bucket=bucket)
+    return answer.get("ServerSideEncryptionConfiguration", {}).get("Rules", [{}])[0]
+
+
+def _lifecycle(client, bucket: str) -> dict:
+    """Return a bucket's `Rules` and whatever else is set of its lifecycle: S3 replaces all of it at once."""
     answer = _unless("NoSuchLifecycleConfiguration", client.get_bucket_lifecycle_configuration, Bucket=bucket)
-    return answer.get("Rules", [])
+    others = {key: value for key, value in answer.items() if key not in ("Rules", "ResponseMetadata")}
+    return {**others, "Rules": [with_filter(rule) for rule in answer.get("Rules", [])]}
+
+
+def with_filter(rule: dict) -> dict:
+    """Return a lifecycle rule in S3's newer spelling.
+
+    Args:
+        rule: As S3 gives it. An old one has a prefix of its own, which S3 refuses beside rules with a filter:
+            https://github.com/noobaa/noobaa-core/issues/8426. An empty filter means all keys.
+
+    Returns:
+        The same rule, its prefix in the filter.
+    """
+    rest = {key: value for key, value in rule.items() if key != "Prefix"}
+    return {**rest, "Filter": rule.get("Filter") or {"Prefix": rule.get("Prefix", "")}}
