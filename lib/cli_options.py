@@ -14,7 +14,6 @@ from lib import terminal
 from lib.errors import ParameterError, RunbookError
 from lib.parameters import Parameters
 from lib.paths import ROOT
-from lib.target import local_errors
 
 EXIT_FAILED = 1
 EXIT_PARAMETERS = 2
@@ -42,8 +41,6 @@ class Commands(TyperGroup):
             terminal.say_error(error)
             raise typer.Exit(EXIT_PARAMETERS) from None
         except (RunbookError, BotoCoreError, ClientError, PermissionError, Timeout) as error:
-            terminal.say_error(error)
-        except local_errors() as error:
             terminal.say_error(error)
         raise typer.Exit(EXIT_FAILED)
 

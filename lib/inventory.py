@@ -1,11 +1,12 @@
 """The inventory: what the runbook made, found again, deleted in reverse order, and proven to be gone."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
 from tqdm import tqdm
 
 from lib.errors import ParameterError, RunbookError
@@ -21,6 +22,7 @@ from lib.resources.logs import LogGroup
 from lib.resources.s3 import Bucket, BucketNotification
 from lib.resources.sns import Subscription, Topic
 from lib.resources.sqs import Queue
+from lib.stack import COUNTS
 from lib.target import Target
 
 # In the order of deletion: first what makes others act, last what they write to. Log groups come after the
@@ -43,7 +45,7 @@ TYPES: tuple[type[Resource], ...] = (
 )
 GLOBAL_REGION = "us-east-1"  # where IAM, which has no regions, is asked
 # A deleted queue may be told of for 60 s: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html
-DELETION_S = 90
+DELETION_S, DELETION_POLL_S = 90, 5
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,17 @@ class Existing:
     region: str
     found: Found
     is_ours: bool
+
+
+class Destroyed(list[Existing]):
+    """What was deleted, shown as how many of each type."""
+
+    def __repr__(self) -> str:
+        lines = [f"{count} × {noun}" for noun, count in Counter(item.type.noun for item in self).items()]
+        return "\n".join([*lines, f"{len(self)} deleted"])
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        return {"text/plain": repr(self), COUNTS: {"summary": f"{len(self)} deleted"}}
 
 
 class Inventory:
@@ -109,20 +122,19 @@ class Inventory:
         ]
         return pd.DataFrame(rows, columns=["type", "name", "region", "made by"])
 
-    def destroy(self) -> pd.DataFrame:
+    def destroy(self) -> "Destroyed":
         """Delete what is ours. With mode `plan`, delete nothing.
 
         Returns:
-            How many of each type were deleted, or would be.
+            How many of each type were deleted; none with mode `plan`.
         """
-        ours = [e for e in self.existing() if e.is_ours]
-        if self.parameters.mode == "apply":
-            for item in tqdm(ours, desc="Destroy", unit="resource", leave=False, delay=1):
-                item.type.delete(self.target.client(item.type.service, item.region), item.found.identifier)
-        else:
+        if self.parameters.mode == "plan":
             print("mode is 'plan': nothing was deleted")
-        counts = pd.Series([item.type.noun for item in ours], name="type").value_counts(sort=False)
-        return counts.rename("deleted").reset_index()
+            return Destroyed([])
+        ours = [item for item in self.existing() if item.is_ours]
+        for item in tqdm(ours, desc="Destroy", unit="resource", leave=False, delay=1):
+            item.type.delete(self.target.client(item.type.service, item.region), item.found.identifier)
+        return Destroyed(ours)
 
     def prove_empty(self, sleep: Callable[[float], None] = time.sleep) -> pd.DataFrame:
         """List every service in every region again, and clear the ledger if nothing of ours is left.
@@ -139,8 +151,8 @@ class Inventory:
         """
         retrying = Retrying(
             retry=retry_if_result(lambda answer: answer[1]),
-            stop=stop_after_delay(DELETION_S),
-            wait=wait_fixed(5),
+            stop=stop_after_attempt(1 + DELETION_S // DELETION_POLL_S),
+            wait=wait_fixed(DELETION_POLL_S),
             sleep=sleep,
             retry_error_callback=lambda state: state.outcome.result(),
         )

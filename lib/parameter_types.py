@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
 
-import boto3
 from aws_cron_expression_validator.validator import AWSCronExpressionError, AWSCronExpressionValidator
+from botocore.loaders import create_loader
+from botocore.regions import EndpointResolver
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, StringConstraints
 
@@ -19,7 +20,9 @@ SECRET = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|(?<![A-Za-z0-9/+=])[A-Za-z0-9/
 @cache
 def regions() -> tuple[str, ...]:
     """Return the names of all AWS regions that have S3, from botocore's own data (no call to AWS)."""
-    return tuple(boto3.session.Session().get_available_regions("s3"))
+    # A session would also read the caller's profile, and fail if that is a wrong one.
+    endpoints = create_loader().load_data("endpoints")
+    return tuple(EndpointResolver(endpoints).get_available_endpoints("s3"))
 
 
 def _region(name: str) -> str:

@@ -146,7 +146,7 @@ class Parameters(Section):
             raise ParameterError("; ".join(explain(e, cls.names()) for e in error.errors())) from None
 
     @classmethod
-    def load(cls, path: str | Path, **overrides: Any) -> "Parameters":
+    def load(cls, path: str | Path, /, **overrides: Any) -> "Parameters":
         """Read a file of parameters.
 
         Args:
@@ -193,8 +193,10 @@ class Parameters(Section):
 
     def table(self) -> pd.DataFrame:
         """Return the resolved parameters, one a row, sections as `section.name`."""
-        values = pd.json_normalize(self.model_dump()).iloc[0]
-        return pd.DataFrame({"parameter": values.index, "value": [repr(value) for value in values]})
+        (values,) = pd.json_normalize(self.model_dump()).to_dict("records")
+        return pd.DataFrame(
+            [(name, repr(value)) for name, value in values.items()], columns=["parameter", "value"]
+        )
 
 
 def assigned_names(history: list[str]) -> set[str]:

@@ -130,10 +130,3 @@ def local_aws() -> ModuleType:
     from lib.local import ministack
 
     return ministack
-
-
-def local_errors() -> tuple[type[Exception], ...]:
-    """Return what the local AWS raises when it does not start, answer or install."""
-    from lib.local import install, ministack
-
-    return ministack.LocalAwsError, install.InstallError

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 from rich.console import Console
 
+from lib.errors import RunbookError
 from lib.paths import ROOT
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
@@ -20,7 +21,7 @@ CURRENT = FOLDER / "venv"
 INSTALL_TIMEOUT_S = 600
 
 
-class InstallError(RuntimeError):
+class InstallError(RunbookError):
     """The local AWS's environment could not be made."""
 
 

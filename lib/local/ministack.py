@@ -13,6 +13,7 @@ from ssl import create_default_context
 
 from filelock import FileLock
 
+from lib.errors import RunbookError
 from lib.local.install import INSTALL_TIMEOUT_S
 from lib.local.server_process import POLL_INTERVAL_S, STOP_TIMEOUT_S, certificate_path, end, is_server, launch
 from lib.paths import home
@@ -23,7 +24,7 @@ LOCK_TIMEOUT_S = INSTALL_TIMEOUT_S + START_TIMEOUT_S + STOP_TIMEOUT_S
 Sleep = Callable[[float], None]
 
 
-class LocalAwsError(RuntimeError):
+class LocalAwsError(RunbookError):
     """The local AWS did not start, answer or save its state."""
 
 

@@ -1,22 +1,31 @@
-"""CI's view of the notebooks: run anew, they give the outputs that are committed (nbval)."""
+"""CI's view of the notebooks: run anew, from nothing, they give the outputs that are committed (nbval)."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from lib.paths import ROOT
 
 CELL_TIMEOUT_S = 120
+NBVAL = ["-m", "pytest", "--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}"]
+OPTIONS = ["-q", "-p", "no:cacheprovider", "--override-ini=timeout=0"]
+
+
+@pytest.fixture
+def empty_aws(tmp_path):
+    """The environment of a local AWS of its own, which nothing was deployed to."""
+    environment = {**os.environ, "RUNBOOK_HOME": str(tmp_path), "TQDM_DISABLE": "1"}
+    yield environment
+    runbook = Path(sys.executable).with_name("runbook")
+    subprocess.run([runbook, "local", "reset", "--yes"], env=environment, check=True)
 
 
 @pytest.mark.timeout(600)
-def test_the_committed_outputs_are_true(local_aws):
-    """All notebooks in order, destroy last, on the local AWS that the tests share."""
+def test_the_committed_outputs_are_true(empty_aws):
     notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    nbval = ["-m", "pytest", "--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}"]
-    options = ["-q", "-p", "no:cacheprovider", "--override-ini=timeout=0"]
-    run = subprocess.run(
-        [sys.executable, *nbval, *options, *notebooks], cwd=ROOT, capture_output=True, text=True
-    )
+    command = [sys.executable, *NBVAL, *OPTIONS, *notebooks]
+    run = subprocess.run(command, cwd=ROOT, env=empty_aws, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
