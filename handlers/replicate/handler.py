@@ -6,6 +6,7 @@ Environment: TARGET_BUCKET, a bucket in the function's region.
 
 import os
 import time
+import warnings
 from datetime import UTC, datetime
 from functools import cache
 
@@ -22,6 +23,8 @@ from state import Place
 SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "replicate")
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace="runbook", service=SERVICE)
+# An event with nothing to do has no metrics to tell; Powertools would log a warning each time.
+warnings.filterwarnings("ignore", "No application metrics to publish")
 processor = BatchProcessor(event_type=EventType.SQS)
 
 # 300 s: CopyObject answers when it is done, and copies up to 5 GB across regions.

@@ -1,10 +1,10 @@
 """Buckets to replicate between, and what a person sees in them."""
 
+import json
 import uuid
 from dataclasses import dataclass
-from string import Template
 
-from handler_support import HANDLERS
+from lib.policies import from_template
 
 CONTENT_HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType")
 OTHERS = ("Expires", "StorageClass", "WebsiteRedirectLocation")
@@ -84,15 +84,17 @@ class Pair:
             Bucket.make(session, "us-west-1", versioned),
             Bucket.make(session, "us-east-1", versioned),
         )
-        template = Template((HANDLERS / "replicate" / "policy.json").read_text())
-        policy = template.substitute(
+        policy = from_template(
+            "handlers/replicate/policy.json",
             source_bucket_arn=f"arn:aws:s3:::{pair.source.bucket}",
             target_bucket_arn=f"arn:aws:s3:::{pair.target.bucket}",
             queue_arn="arn:aws:sqs:us-east-1:000000000000:unused",
             log_group_arn="arn:aws:logs:us-east-1:000000000000:log-group:unused",
+            source_key_arn="",
+            target_key_arn="",
         )
         session.client("iam").put_user_policy(
-            UserName="replicate", PolicyName=pair.source.bucket, PolicyDocument=policy
+            UserName="replicate", PolicyName=pair.source.bucket, PolicyDocument=json.dumps(policy)
         )
         return pair
 
