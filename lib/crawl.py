@@ -17,12 +17,12 @@ CRAWL_TIMEOUT_S = 900
 def crawl(
     client, crawler: str, timeout_s: float = CRAWL_TIMEOUT_S, sleep: Callable[[float], None] = time.sleep
 ) -> dict:
-    """Run a crawler and wait until it has finished; if it runs already, wait for that run.
+    """Run a crawler and wait until it has finished; if it runs already, wait for that run, and run it again.
 
     Args:
         client: A Glue client of the crawler's region.
         crawler: Its name.
-        timeout_s: How long to wait, in seconds.
+        timeout_s: How long to wait for each run, in seconds.
         sleep: Waits between two looks.
 
     Returns:
@@ -33,13 +33,14 @@ def crawl(
         WaitError: If it has not finished in time.
     """
 
+    def look() -> dict:
+        return client.get_crawler(Name=crawler)["Crawler"]
+
     def too_long(state):
         raise WaitError(
             f"crawler {crawler} has not finished within {timeout_s} s; see its log in Glue's console"
         )
 
-    with suppress(client.exceptions.CrawlerRunningException):
-        client.start_crawler(Name=crawler)
     retrying = Retrying(
         retry=retry_if_result(lambda answer: answer["State"] != "READY"),
         stop=stop_after_delay(timeout_s),
@@ -47,7 +48,11 @@ def crawl(
         sleep=sleep,
         retry_error_callback=too_long,
     )
-    last = retrying(lambda: client.get_crawler(Name=crawler)["Crawler"])["LastCrawl"]
+    # A crawl that is under way may have passed by what is new; one that begins from here on has not.
+    retrying(look)
+    with suppress(client.exceptions.CrawlerRunningException):
+        client.start_crawler(Name=crawler)
+    last = retrying(look)["LastCrawl"]
     if last["Status"] != "SUCCEEDED":
         raise RunbookError(
             f"crawler {crawler}: {last['Status']}: {last.get('ErrorMessage', 'no reason given')}"

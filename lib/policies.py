@@ -77,10 +77,9 @@ def canonical(value):
 
     "Everybody" has two spellings: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-anonymous.
     """
-    if value == {"AWS": "*"}:
-        return "*"
     if isinstance(value, dict):
-        return {key: canonical(inner) for key, inner in sorted(value.items())}
+        members = {key: canonical(inner) for key, inner in sorted(value.items())}
+        return "*" if members == {"AWS": "*"} else members
     if isinstance(value, list):
         inner = sorted((canonical(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
         return inner[0] if len(inner) == 1 else inner
@@ -151,7 +150,7 @@ def principal(service: str, source_arn: str) -> str:
 
 
 def _load(policy: Document | str | None) -> Document:
-    if isinstance(policy, str):
+    if policy and isinstance(policy, str):
         policy = json.loads(policy)
     policy = policy or document([])
     statements = policy["Statement"]

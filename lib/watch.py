@@ -94,12 +94,12 @@ class Waiting:
         )
         return retrying(self.depth)
 
-    def keys(self) -> set[str]:
-        """Return the keys that up to ten of its messages speak of; the messages stay there."""
+    def versions(self) -> set[tuple[str, str | None]]:
+        """Return key and version id of what up to ten of its messages speak of; the messages stay there."""
         answer = self.client.receive_message(
             QueueUrl=self.url, MaxNumberOfMessages=DEAD_LETTERS_SHOWN, VisibilityTimeout=0
         )
-        return {key for message in answer.get("Messages", []) for key in _keys(message["Body"])}
+        return {version for message in answer.get("Messages", []) for version in _versions(message["Body"])}
 
 
 def arrivals(
@@ -138,7 +138,8 @@ def arrivals(
                     seen[key] = ("in place", (pd.Timestamp.now("UTC") - uploaded[key]).total_seconds())
                     progress.update()
             if _not_yet(seen) and dead_letters.depth():
-                seen |= {key: ("dead letter", float("nan")) for key in dead_letters.keys() & _not_yet(seen)}
+                dead = _current(dead_letters.versions(), _not_yet(seen), source)
+                seen |= dict.fromkeys(dead, ("dead letter", float("nan")))
             progress.set_postfix(queued=queue.depth(), refresh=False)
             if _not_yet(seen):
                 sleep(POLL_S)
@@ -148,6 +149,12 @@ def arrivals(
 
 def _not_yet(seen: dict[str, tuple[str, float]]) -> set[str]:
     return {key for key, (state, _) in seen.items() if state == "not yet"}
+
+
+def _current(versions: set[tuple[str, str | None]], keys: set[str], source: Place) -> set[str]:
+    """Return those of the keys of which a version is meant that is still the newest: no older dead letter."""
+    newest = {key: (source.head(key) or {}).get("VersionId") for key, _ in versions if key in keys}
+    return {key for key, version in versions if key in newest and version in (None, newest[key])}
 
 
 def is_same(source: dict | None, target: dict | None) -> bool:
@@ -219,8 +226,8 @@ def _json_object(text: str) -> dict:
     return value if isinstance(value, dict) else {}
 
 
-def _keys(body: str) -> Iterator[str]:
-    """Yield the keys that a message speaks of; one that is no event of S3 speaks of none."""
+def _versions(body: str) -> Iterator[tuple[str, str | None]]:
+    """Yield key and version id of what a message speaks of; one that is no event of S3 speaks of nothing."""
     for record in _json_object(body).get("Records") or []:
         if "s3" in record:
-            yield unquote_plus(record["s3"]["object"]["key"])
+            yield unquote_plus(record["s3"]["object"]["key"]), record["s3"]["object"].get("versionId")

@@ -9,8 +9,9 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.config import Config
+from cleanup import remove
+from moto.server import ThreadedMotoServer
 
-from lib.inventory import TYPES
 from lib.local import deployer, ministack
 from lib.parameters import Parameters
 from lib.stack import Stack
@@ -85,12 +86,11 @@ def somebody(local_aws: ministack.LocalAws) -> Callable[..., BaseClient]:
     return make
 
 
-def remove(stack: Stack) -> None:
-    """Delete all that exists of a stack's pipeline, in the order of deletion."""
-    regions = {(type(resource), resource.region) for resource in stack.resources.values()}
-    for kind in TYPES:
-        for region in sorted(region for other, region in regions if other is kind):
-            client = stack.target.client(kind.service, region)
-            for found in list(kind.find(client, stack.scope)):
-                kind.delete(client, found.identifier)
-    stack.ledger.forget(stack.scope.pipeline)
+@pytest.fixture(scope="session")
+def moto(own_environment: None) -> Iterator[str]:
+    """The endpoint of another emulator of AWS, for a second opinion; its account is 123456789012."""
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()

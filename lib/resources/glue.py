@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from time import sleep
 from typing import ClassVar
 
-from botocore.exceptions import ClientError
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
-
 from lib.policies import Document, from_template
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.iam import Role
 from lib.resources.s3 import Bucket
+from lib.retry import PROPAGATION_S, retry_on
 
+# Glue neither changes nor deletes a crawler while it runs.
+RUNS = "^CrawlerRunningException"
+# A role that is not known everywhere yet.
+TOO_EARLY = "^InvalidInputException: .*(unable to assume|cannot be assumed)"
 # A crawl of a few files takes one to three minutes on AWS; many files take longer.
 CRAWL_S = 900
 
@@ -226,11 +228,12 @@ class Crawler(Resource):
             "tags": our_tags(tags),
         }
 
-    def create(self, client) -> None:
+    def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
         # Without a schedule rather than with an empty one, which only an update takes for "none":
         # https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2247
         arguments = _arguments({key: value for key, value in self.desired().items() if value})
-        client.create_crawler(Name=self.name, Tags=self.scope.tags, **arguments)
+        create = retry_on(TOO_EARLY, PROPAGATION_S, sleep)
+        create(client.create_crawler, Name=self.name, Tags=self.scope.tags, **arguments)
         # Once more, apart: the local AWS forgets the tags that a crawler is created with.
         client.tag_resource(ResourceArn=self.arn, TagsToAdd=self.scope.tags)
 
@@ -240,7 +243,7 @@ class Crawler(Resource):
         if arguments := _arguments(settings):
             if "Targets" in settings:
                 arguments["Targets"] = self._targets(client)
-            _unless_it_runs(sleep)(client.update_crawler, Name=self.name, **arguments)
+            retry_on(RUNS, CRAWL_S, sleep)(client.update_crawler, Name=self.name, **arguments)
 
     def _targets(self, client) -> dict:
         """Return the targets, ours as described; what others have set, such as exclusions, stays."""
@@ -265,7 +268,7 @@ class Crawler(Resource):
     @classmethod
     def delete(cls, client, identifier: str, sleep: Callable[[float], None] = sleep) -> None:
         with suppress(client.exceptions.EntityNotFoundException):
-            _unless_it_runs(sleep)(client.delete_crawler, Name=identifier)
+            retry_on(RUNS, CRAWL_S, sleep)(client.delete_crawler, Name=identifier)
 
 
 def _arguments(settings: Settings) -> dict:
@@ -274,21 +277,6 @@ def _arguments(settings: Settings) -> dict:
     if "Configuration" in arguments:
         arguments["Configuration"] = json.dumps(arguments["Configuration"])
     return arguments
-
-
-def _unless_it_runs(sleep: Callable[[float], None]) -> Retrying:
-    """Return a caller that tries again while a crawler runs: Glue neither changes nor deletes it then."""
-    return Retrying(
-        retry=retry_if_exception(_is_running),
-        stop=stop_after_delay(CRAWL_S),
-        wait=wait_fixed(2),
-        sleep=sleep,
-        reraise=True,
-    )
-
-
-def _is_running(error: BaseException) -> bool:
-    return isinstance(error, ClientError) and error.response["Error"]["Code"] == "CrawlerRunningException"
 
 
 def _known_to(client, shape: str, found: dict) -> dict:

@@ -2,32 +2,27 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import sleep
 from typing import ClassVar
 
-from botocore.exceptions import ClientError
-from tenacity import (
-    Retrying,
-    retry_if_exception,
-    retry_if_exception_type,
-    retry_if_result,
-    stop_after_delay,
-    wait_fixed,
-)
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from lib.errors import WaitError
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.iam import Role
 from lib.resources.sqs import Queue
+from lib.retry import PROPAGATION_S, retry_on
 
 RUNTIME = "python3.13"
-# A new role takes seconds until Lambda may assume it, and a function until it is made; a minute is ample:
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency
-NOT_READY_S = 60
+# Lambda's answers for a role that is not known everywhere yet, or whose policy is not; and for a function
+# that is being made or changed, perhaps by a run that was killed.
+TOO_EARLY = (
+    "^InvalidParameterValueException: .*(cannot be assumed by Lambda|role does not have permissions)"
+    "|^ResourceConflictException: .*cannot be performed at this time"
+)
 # Disabling, draining, changing or deleting a mapping takes up to a minute on AWS; twice that is the bound.
 MAPPING_CHANGE_S = 120
 # As long as botocore's own waiters, which look once a second.
@@ -85,18 +80,20 @@ class Function(Resource):
 
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
         arguments = {"FunctionName": self.name, "Code": {"ZipFile": self.code}, "Tags": self.scope.tags}
-        retry_until_ready(sleep)(client.create_function, **arguments, **self._configuration())
+        retry_on(TOO_EARLY, PROPAGATION_S, sleep)(
+            client.create_function, **arguments, **self._configuration()
+        )
         client.get_waiter("function_active_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
 
     def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
         if "tags" in settings:
             client.tag_resource(Resource=self.arn, Tags=settings["tags"])
         if "CodeSha256" in settings:
-            update = retry_until_ready(sleep)
+            update = retry_on(TOO_EARLY, PROPAGATION_S, sleep)
             update(client.update_function_code, FunctionName=self.name, ZipFile=self.code)
             client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
         if configuration := {key: settings[key] for key in self._configuration() if key in settings}:
-            update = retry_until_ready(sleep)
+            update = retry_on(TOO_EARLY, PROPAGATION_S, sleep)
             update(client.update_function_configuration, FunctionName=self.name, **configuration)
             client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
 
@@ -165,16 +162,12 @@ class EventSourceMapping(Resource):
 
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
         arguments = {"EventSourceArn": self.queue.arn, "FunctionName": self.function.name}
-        retry_until_ready(sleep)(client.create_event_source_mapping, **arguments, **self.desired())
+        retry_on(TOO_EARLY, PROPAGATION_S, sleep)(
+            client.create_event_source_mapping, **arguments, **self.desired()
+        )
 
     def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
-        retrying = Retrying(
-            retry=retry_if_exception_type(client.exceptions.ResourceInUseException),
-            stop=stop_after_delay(MAPPING_CHANGE_S),
-            wait=wait_fixed(2),
-            sleep=sleep,
-            reraise=True,
-        )
+        retrying = retry_on("^ResourceInUseException", MAPPING_CHANGE_S, sleep)
         retrying(client.update_event_source_mapping, UUID=self._mapping(client)["UUID"], **settings)
 
     def links(self, settings: Settings) -> Iterable[Link]:
@@ -215,32 +208,6 @@ class EventSourceMapping(Resource):
             retry_error_callback=too_long,
         )
         retrying(_delete_mapping, client, identifier)
-
-
-def retry_until_ready(sleep: Callable[[float], None]) -> Retrying:
-    """Return a caller that tries again while a role or a function is too new, and on no other error."""
-    return Retrying(
-        retry=retry_if_exception(_is_too_early),
-        stop=stop_after_delay(NOT_READY_S),
-        wait=wait_fixed(2),
-        sleep=sleep,
-        reraise=True,
-    )
-
-
-# Lambda's answers for a role that is not known everywhere yet, or whose policy is not; and for a function
-# that is being made or changed, perhaps by a run that was killed.
-TOO_EARLY = {
-    "InvalidParameterValueException": r"cannot be assumed by Lambda|execution role does not have permissions",
-    "ResourceConflictException": r"cannot be performed at this time",
-}
-
-
-def _is_too_early(error: BaseException) -> bool:
-    if not isinstance(error, ClientError):
-        return False
-    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-    return code in TOO_EARLY and re.search(TOO_EARLY[code], message) is not None
 
 
 def _mappings(client) -> Iterator[dict]:

@@ -1,9 +1,10 @@
 """S3: buckets and their notifications."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from time import sleep
 from typing import ClassVar
 
 from botocore.exceptions import ClientError
@@ -13,7 +14,12 @@ from lib.errors import RunbookError
 from lib.policies import Statement, deny_insecure_transport, merge, ours
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.sns import Topic
+from lib.retry import PROPAGATION_S, retry_on
 
+# A bucket of the same name that was deleted a moment ago.
+BEING_DELETED = "^OperationAborted"
+# S3 tries the topic before it takes a notification, and the topic's policy may be too new.
+NOT_LET_IN = "^InvalidArgument: Unable to validate the following destination configurations"
 LIFECYCLE_ID = "runbook"
 ABORT_MULTIPART_UPLOADS_AFTER_DAYS = 7
 DELETE_BATCH_KEYS = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
@@ -85,11 +91,12 @@ class Bucket(Resource):
             "tags": our_tags(_tags(client, self.name)),
         }
 
-    def create(self, client) -> None:
+    def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
         # us-east-1 is the one region that must not be named:
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
         location = {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
-        client.create_bucket(Bucket=self.name, **({} if self.region == "us-east-1" else location))
+        create = retry_on(BEING_DELETED, PROPAGATION_S, sleep)
+        create(client.create_bucket, Bucket=self.name, **({} if self.region == "us-east-1" else location))
         client.get_waiter("bucket_exists").wait(Bucket=self.name)
         self.update(client, self.desired())
 
@@ -301,7 +308,12 @@ def _notifications(client, bucket: str) -> dict:
 
 def _put_notifications(client, bucket: str, configuration: dict) -> None:
     """Write the whole configuration: S3 replaces it, so it must hold everybody's entries."""
-    client.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+    put = retry_on(NOT_LET_IN, PROPAGATION_S, sleep)
+    put(
+        client.put_bucket_notification_configuration,
+        Bucket=bucket,
+        NotificationConfiguration=configuration,
+    )
 
 
 def _unless(code: str, call, **arguments) -> dict:

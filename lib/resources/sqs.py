@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import ClassVar, Optional
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
 from lib.policies import allow_services, deny_insecure_transport, merge, ours
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
+from lib.retry import retry_on
 
 DAY_S = 24 * 60 * 60
 # A queue's name is blocked for 60 s after its deletion; 90 s leaves room:
@@ -80,13 +79,7 @@ class Queue(Resource):
         return settings
 
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
-        retrying = Retrying(
-            retry=retry_if_exception_type(client.exceptions.QueueDeletedRecently),
-            stop=stop_after_delay(NAME_BLOCKED_S),
-            wait=wait_fixed(5),
-            sleep=sleep,
-            reraise=True,
-        )
+        retrying = retry_on("QueueDeletedRecently", NAME_BLOCKED_S, sleep)
         attributes = _attributes(self.desired(), found_policy=None)
         retrying(client.create_queue, QueueName=self.name, Attributes=attributes, tags=self.scope.tags)
 

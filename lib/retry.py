@@ -1,0 +1,39 @@
+"""Trying again, on errors that AWS itself says will pass, and bounded."""
+
+import re
+from collections.abc import Callable
+
+from botocore.exceptions import ClientError
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
+# A new role, policy or topic is known everywhere within seconds; a minute is ample:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency
+PROPAGATION_S = 60
+WAIT_S = 2
+
+
+def retry_on(error: str, timeout_s: float, sleep: Callable[[float], None]) -> Retrying:
+    """Return a caller that calls again while AWS answers with an error that will pass, and on no other error.
+
+    Args:
+        error: A regular expression, looked for in `code: message` of the error.
+        timeout_s: For how long, in seconds; then the error is raised.
+        sleep: Waits between two calls.
+
+    Returns:
+        To be called with a function and its arguments; returns what the function returns.
+    """
+    return Retrying(
+        retry=retry_if_exception(lambda raised: _matches(error, raised)),
+        stop=stop_after_delay(timeout_s),
+        wait=wait_fixed(WAIT_S),
+        sleep=sleep,
+        reraise=True,
+    )
+
+
+def _matches(pattern: str, raised: BaseException) -> bool:
+    if not isinstance(raised, ClientError):
+        return False
+    answer = raised.response["Error"]
+    return re.search(pattern, f"{answer['Code']}: {answer['Message']}") is not None

@@ -1,0 +1,214 @@
+"""What somebody may change of each class, by the setting that a plan must then name."""
+
+import json
+
+from examples import a_zip
+
+from lib.policies import document
+
+
+def theirs(arn: str, action: str) -> str:
+    """A policy of one statement, which is not ours."""
+    principal = {"AWS": "arn:aws:iam::000000000000:root"}
+    return json.dumps(
+        document([{"Effect": "Allow", "Principal": principal, "Action": action, "Resource": arn}])
+    )
+
+
+KEYS = ["runbook:env", "runbook:pipeline"]
+
+
+def configure_bucket(call: str, **arguments):
+    """Somebody calls S3 with a bucket's name."""
+    return lambda s3, bucket: getattr(s3, call)(Bucket=bucket.name, **arguments)
+
+
+def set_notification(**changed):
+    """Somebody changes our entry of a bucket's notifications."""
+
+    def change(s3, ours) -> None:
+        bucket = ours.bucket.name
+        found = s3.get_bucket_notification_configuration(Bucket=bucket)
+        entries = [{**entry, **changed} for entry in found["TopicConfigurations"]]
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"TopicConfigurations": entries}
+        )
+
+    return change
+
+
+def set_queue(**attributes):
+    def change(sqs, queue) -> None:
+        sqs.set_queue_attributes(QueueUrl=queue.output(sqs), Attributes=attributes)
+
+    return change
+
+
+def untag_queue(sqs, queue) -> None:
+    sqs.untag_queue(QueueUrl=queue.output(sqs), TagKeys=KEYS)
+
+
+def unset_raw_delivery(sns, subscription) -> None:
+    arn = sns.list_subscriptions_by_topic(TopicArn=subscription.topic.arn)["Subscriptions"][0][
+        "SubscriptionArn"
+    ]
+    sns.set_subscription_attributes(
+        SubscriptionArn=arn, AttributeName="RawMessageDelivery", AttributeValue="false"
+    )
+
+
+def distrust(iam, role) -> None:
+    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam.update_assume_role_policy(RoleName=role.name, PolicyDocument=json.dumps(document([trust])))
+
+
+def configure_function(**arguments):
+    return lambda client, ours: client.update_function_configuration(FunctionName=ours.name, **arguments)
+
+
+def configure_mapping(**arguments):
+    def change(client, ours) -> None:
+        found = client.list_event_source_mappings(EventSourceArn=ours.queue.arn)["EventSourceMappings"]
+        client.update_event_source_mapping(UUID=found[0]["UUID"], **arguments)
+
+    return change
+
+
+def put_alarm(**changed):
+    def change(cloudwatch, ours) -> None:
+        cloudwatch.put_metric_alarm(AlarmName=ours.name, **{**ours._metric_alarm(), **changed})
+
+    return change
+
+
+def make_classifier_anew(**changed):
+    """The local AWS cannot update a classifier."""
+
+    def change(glue, ours) -> None:
+        glue.delete_classifier(Name=ours.name)
+        glue.create_classifier(CsvClassifier={"Name": ours.name, **ours.desired(), **changed})
+
+    return change
+
+
+def update_crawler(**arguments):
+    return lambda glue, ours: glue.update_crawler(Name=ours.name, **arguments)
+
+
+def update_workgroup(**updates):
+    return lambda athena, ours: athena.update_work_group(WorkGroup=ours.name, ConfigurationUpdates=updates)
+
+
+def untag_glue(glue, ours) -> None:
+    glue.untag_resource(ResourceArn=ours.arn, TagsToRemove=KEYS)
+
+
+DRIFT = {
+    "Bucket": {
+        "versioning": configure_bucket(
+            "put_bucket_versioning", VersioningConfiguration={"Status": "Suspended"}
+        ),
+        "encryption": configure_bucket(
+            "put_bucket_encryption",
+            ServerSideEncryptionConfiguration={
+                "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
+            },
+        ),
+        "public_access_block": configure_bucket("delete_public_access_block"),
+        "policy": lambda s3, ours: s3.put_bucket_policy(
+            Bucket=ours.name, Policy=theirs(ours.arn, "s3:ListBucket")
+        ),
+        "lifecycle": configure_bucket("delete_bucket_lifecycle"),
+        "tags": configure_bucket("delete_bucket_tagging"),
+    },
+    "BucketNotification": {
+        "events": set_notification(Events=["s3:ObjectCreated:Put"]),
+        "filter": set_notification(Filter={"Key": {"FilterRules": [{"Name": "Prefix", "Value": "out/"}]}}),
+    },
+    "Topic": {
+        "policy": lambda sns, ours: sns.set_topic_attributes(
+            TopicArn=ours.arn, AttributeName="Policy", AttributeValue=theirs(ours.arn, "sns:Subscribe")
+        ),
+        "tags": lambda sns, ours: sns.untag_resource(ResourceArn=ours.arn, TagKeys=KEYS[:1]),
+    },
+    "Subscription": {"RawMessageDelivery": unset_raw_delivery},
+    "Queue": {
+        "VisibilityTimeout": set_queue(VisibilityTimeout="1"),
+        "MessageRetentionPeriod": set_queue(MessageRetentionPeriod="60"),
+        "SqsManagedSseEnabled": set_queue(SqsManagedSseEnabled="false"),
+        "RedrivePolicy": set_queue(RedrivePolicy=""),
+        "policy": lambda sqs, ours: sqs.set_queue_attributes(
+            QueueUrl=ours.output(sqs), Attributes={"Policy": theirs(ours.arn, "sqs:ReceiveMessage")}
+        ),
+        "tags": untag_queue,
+    },
+    "Role": {
+        "trust": distrust,
+        "policy": lambda iam, ours: iam.delete_role_policy(RoleName=ours.name, PolicyName="runbook"),
+        "tags": lambda iam, ours: iam.untag_role(RoleName=ours.name, TagKeys=KEYS),
+    },
+    "LogGroup": {
+        "retentionInDays": lambda logs, ours: logs.delete_retention_policy(logGroupName=ours.name),
+        "tags": lambda logs, ours: logs.untag_resource(resourceArn=ours.arn, tagKeys=KEYS),
+    },
+    "Function": {
+        "CodeSha256": lambda client, ours: client.update_function_code(
+            FunctionName=ours.name, ZipFile=a_zip("theirs")
+        ),
+        "Handler": configure_function(Handler="theirs.handler"),
+        "Runtime": configure_function(Runtime="python3.12"),
+        "Role": configure_function(Role="arn:aws:iam::000000000000:role/theirs"),
+        "MemorySize": configure_function(MemorySize=1024),
+        "Environment": configure_function(
+            Environment={"Variables": {"TARGET_BUCKET": "here", "THEIRS": "1"}}
+        ),
+        "tags": lambda client, ours: client.untag_resource(Resource=ours.arn, TagKeys=KEYS),
+    },
+    "EventSourceMapping": {
+        "BatchSize": configure_mapping(BatchSize=2),
+        "ScalingConfig": configure_mapping(ScalingConfig={}),
+        "FunctionResponseTypes": configure_mapping(FunctionResponseTypes=[]),
+        "Enabled": configure_mapping(Enabled=False),
+    },
+    "Alarm": {
+        "Threshold": put_alarm(Threshold=9.0),
+        "AlarmActions": put_alarm(AlarmActions=[]),
+        "TreatMissingData": put_alarm(TreatMissingData="breaching"),
+        "Dimensions": put_alarm(Dimensions=[]),
+        "tags": lambda cloudwatch, ours: cloudwatch.untag_resource(ResourceARN=ours.arn, TagKeys=KEYS),
+    },
+    "Database": {
+        "Description": lambda glue, ours: glue.update_database(
+            Name=ours.name, DatabaseInput={"Name": ours.name, "Description": "Theirs"}
+        ),
+        "tags": untag_glue,
+    },
+    "CsvClassifier": {
+        "Delimiter": make_classifier_anew(Delimiter="|"),
+        "ContainsHeader": make_classifier_anew(ContainsHeader="UNKNOWN"),
+        "AllowSingleColumn": make_classifier_anew(AllowSingleColumn=False),
+    },
+    "Crawler": {
+        "Role": update_crawler(Role="arn:aws:iam::000000000000:role/theirs"),
+        "DatabaseName": update_crawler(DatabaseName="theirs"),
+        "Targets": update_crawler(Targets={"S3Targets": [{"Path": "s3://theirs/"}]}),
+        "Classifiers": update_crawler(Classifiers=[]),
+        "Schedule": update_crawler(Schedule="cron(0 0 * * ? *)"),
+        "SchemaChangePolicy": update_crawler(
+            SchemaChangePolicy={"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"}
+        ),
+        "Configuration": update_crawler(Configuration='{"Version": 1.0}'),
+        "tags": untag_glue,
+    },
+    "WorkGroup": {
+        "BytesScannedCutoffPerQuery": update_workgroup(BytesScannedCutoffPerQuery=20_000_000),
+        "EnforceWorkGroupConfiguration": update_workgroup(EnforceWorkGroupConfiguration=False),
+        "OutputLocation": update_workgroup(ResultConfigurationUpdates={"OutputLocation": "s3://theirs/"}),
+        "EncryptionOption": update_workgroup(
+            ResultConfigurationUpdates={
+                "EncryptionConfiguration": {"EncryptionOption": "SSE_KMS", "KmsKey": "k"}
+            }
+        ),
+        "tags": lambda athena, ours: athena.untag_resource(ResourceARN=ours.arn, TagKeys=KEYS),
+    },
+}

@@ -1,0 +1,168 @@
+"""An example of each class of resources, and what to change of it."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+from lib.policies import document
+from lib.resources import athena, cloudwatch, glue, iam, lambda_, logs, s3, sns, sqs
+from lib.resources.base import Resource
+from lib.stack import Stack
+
+HERE, ELSEWHERE = "us-west-1", "us-east-1"
+
+
+def a_zip(source: str) -> bytes:
+    """A function's code; equal sources give equal bytes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("handler.py"), source)
+    return file.getvalue()
+
+
+def may_read(bucket_arn: str) -> dict:
+    return document(
+        [{"Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{bucket_arn}/*"}]
+    )
+
+
+def bucket(stack: Stack) -> s3.Bucket:
+    return stack.add(s3.Bucket("files", HERE))
+
+
+def topic(stack: Stack) -> sns.Topic:
+    return stack.add(sns.Topic("files", HERE, {"s3.amazonaws.com": bucket(stack).arn}))
+
+
+def notification(stack: Stack) -> s3.BucketNotification:
+    publisher = topic(stack)
+    return stack.add(s3.BucketNotification("files", HERE, bucket(stack), publisher, key_prefix="in/"))
+
+
+def queue(stack: Stack) -> sqs.Queue:
+    dead_letters = stack.add(sqs.Queue("dead", ELSEWHERE, retention_s=14 * sqs.DAY_S))
+    senders = {"sns.amazonaws.com": topic(stack).arn}
+    return stack.add(sqs.Queue("files", ELSEWHERE, 360, dead_letter=dead_letters, senders=senders))
+
+
+def subscription(stack: Stack) -> sns.Subscription:
+    receiver = queue(stack)
+    return stack.add(sns.Subscription("files", HERE, topic(stack), receiver.arn))
+
+
+def mailbox(stack: Stack) -> sns.Subscription:
+    return stack.add(sns.Subscription("mail", HERE, topic(stack), "ops@example.org", "email"))
+
+
+def role(stack: Stack) -> iam.Role:
+    policy = may_read(bucket(stack).arn)
+    return stack.add(iam.Role("copy", "us-east-1", "lambda.amazonaws.com", policy))
+
+
+def log_group(stack: Stack) -> logs.LogGroup:
+    return stack.add(logs.LogGroup("copy", ELSEWHERE, 7))
+
+
+def function(stack: Stack) -> lambda_.Function:
+    code = a_zip("def handler(event, context): pass")
+    return stack.add(lambda_.Function("copy", ELSEWHERE, role(stack), code, {"TARGET_BUCKET": "here"}))
+
+
+def mapping(stack: Stack) -> lambda_.EventSourceMapping:
+    source = queue(stack)
+    return stack.add(lambda_.EventSourceMapping("files", ELSEWHERE, source, function(stack)))
+
+
+def alarm(stack: Stack) -> cloudwatch.Alarm:
+    alerts = stack.add(sns.Topic("alerts", ELSEWHERE))
+    return stack.add(cloudwatch.messages_alarm("dead", queue(stack), alerts, "Look at the dead letters"))
+
+
+def database(stack: Stack) -> glue.Database:
+    return stack.add(glue.Database("tables", ELSEWHERE, "What came here"))
+
+
+def classifier(stack: Stack) -> glue.CsvClassifier:
+    return stack.add(glue.CsvClassifier("csv", ELSEWHERE))
+
+
+def crawler(stack: Stack) -> glue.Crawler:
+    crawled = stack.add(s3.Bucket("lake", ELSEWHERE))
+    reader = stack.add(iam.Role("crawl", "us-east-1", "glue.amazonaws.com", may_read(crawled.arn)))
+    tables, csv = database(stack), classifier(stack)
+    return stack.add(glue.Crawler("files", ELSEWHERE, reader, crawled, tables, csv))
+
+
+def workgroup(stack: Stack) -> athena.WorkGroup:
+    results = stack.add(s3.Bucket("results", ELSEWHERE))
+    return stack.add(athena.WorkGroup("queries", ELSEWHERE, results))
+
+
+# How to describe each: adds a resource, and before it those that it needs, to a stack.
+EXAMPLES: dict[str, Callable[[Stack], Resource]] = {
+    "Bucket": bucket,
+    "BucketNotification": notification,
+    "Topic": topic,
+    "Subscription": subscription,
+    "Subscription by mail": mailbox,
+    "Queue": queue,
+    "Role": role,
+    "LogGroup": log_group,
+    "Function": function,
+    "EventSourceMapping": mapping,
+    "Alarm": alarm,
+    "Database": database,
+    "CsvClassifier": classifier,
+    "Crawler": crawler,
+    "WorkGroup": workgroup,
+}
+
+# What to change of each: arguments to new values, and the settings that a plan must name then, and no others.
+CHANGES: dict[str, list[tuple[dict[str, Any], set[str]]]] = {
+    "Bucket": [
+        ({"expire_days": 5}, {"lifecycle"}),
+        ({"expire_days": None}, {"lifecycle"}),
+        ({"kms_key_arn": "arn:aws:kms:us-west-1:000000000000:key/k"}, {"encryption"}),
+    ],
+    "BucketNotification": [
+        ({"key_suffix": ".csv"}, {"filter"}),
+        ({"key_prefix": "", "key_suffix": ""}, {"filter"}),
+        ({"events": ("s3:ObjectRemoved:*", "s3:ObjectCreated:Put")}, {"events"}),
+    ],
+    "Topic": [({"publishers": {}}, {"policy"})],
+    "Queue": [
+        ({"visibility_timeout_s": 90, "retention_s": 120}, {"VisibilityTimeout", "MessageRetentionPeriod"}),
+        ({"senders": {}, "max_receive_count": 9}, {"policy", "RedrivePolicy"}),
+    ],
+    "Role": [
+        ({"policy": may_read("arn:aws:s3:::another")}, {"policy"}),
+        ({"trusts": "glue.amazonaws.com"}, {"trust"}),
+    ],
+    "LogGroup": [({"retention_days": 14}, {"retentionInDays"})],
+    "Function": [
+        ({"environment": {"TARGET_BUCKET": "there"}}, {"Environment"}),
+        ({"environment": {}}, {"Environment"}),
+        ({"memory_mb": 256, "timeout_s": 30}, {"MemorySize", "Timeout"}),
+        ({"code": a_zip("def handler(event, context): return 1")}, {"CodeSha256"}),
+    ],
+    "EventSourceMapping": [
+        ({"maximum_concurrency": 4}, {"ScalingConfig"}),
+        ({"batch_size": 1}, {"BatchSize"}),
+    ],
+    "Alarm": [
+        ({"threshold": 3}, {"Threshold"}),
+        ({"description": "", "statistic": "Sum"}, {"AlarmDescription", "Statistic"}),
+    ],
+    "Database": [
+        ({"description": "Something else"}, {"Description"}),
+        ({"description": ""}, {"Description"}),
+    ],
+    "CsvClassifier": [({"delimiter": ";"}, {"Delimiter"}), ({"quote_symbol": "'"}, {"QuoteSymbol"})],
+    "Crawler": [
+        ({"schedule": "cron(15 3 * * ? *)"}, {"Schedule"}),
+        ({"schedule": ""}, {"Schedule"}),
+        ({"key_prefix": "in/2024"}, {"Targets", "Configuration"}),
+    ],
+    "WorkGroup": [({"scan_limit_mb": 20}, {"BytesScannedCutoffPerQuery"})],
+}

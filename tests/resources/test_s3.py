@@ -1,0 +1,149 @@
+"""Buckets and notifications: what the other classes do not have."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import examples
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.errors import RunbookError
+from lib.resources.s3 import Bucket, BucketNotification, empty_bucket, with_filter, without_entry
+from lib.stack import Stack
+
+
+def test_versions_delete_markers_and_unfinished_uploads_are_deleted_with_their_bucket(stack: Stack, somebody):
+    bucket = examples.bucket(stack)
+    stack.apply()
+    s3, name = somebody("s3", bucket.region), bucket.name
+    for body in (b"1", b"2"):
+        s3.put_object(Bucket=name, Key="folder/Project Idea+ü 100%.csv", Body=body)
+    s3.put_object(Bucket=name, Key="deleted", Body=b"1")
+    s3.delete_object(Bucket=name, Key="deleted")
+    s3.delete_object(Bucket=name, Key="never there")
+    for key in ("parts", "parts", "more parts"):
+        s3.create_multipart_upload(Bucket=name, Key=key)
+    Bucket.delete(stack.client(bucket), name)
+    assert bucket.read(stack.client(bucket)) is None
+
+
+def test_more_keys_than_one_call_can_list_or_delete_are_deleted(stack: Stack, somebody):
+    bucket = examples.bucket(stack)
+    stack.apply()
+    s3, client = somebody("s3", bucket.region), stack.client(bucket)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: s3.put_object(Bucket=bucket.name, Key=f"{n % 700}", Body=b""), range(1100)))
+        list(pool.map(lambda n: s3.delete_object(Bucket=bucket.name, Key=f"{n}"), range(100)))
+    empty_bucket(client, bucket.name)
+    left = client.list_object_versions(Bucket=bucket.name)
+    assert "Versions" not in left
+    assert "DeleteMarkers" not in left
+
+
+def test_what_may_not_be_deleted_is_an_error_that_names_it(stack: Stack, somebody):
+    bucket = stack.add(Bucket("locked", "us-east-1"))
+    s3 = somebody("s3")
+    s3.create_bucket(Bucket=bucket.name, ObjectLockEnabledForBucket=True)
+    s3.put_object(Bucket=bucket.name, Key="kept", Body=b"1", ObjectLockLegalHoldStatus="ON")
+    with pytest.raises(RunbookError, match="1 not deleted, the first: .*kept"):
+        Bucket.delete(stack.client(bucket), bucket.name)
+    s3.put_object_legal_hold(Bucket=bucket.name, Key="kept", LegalHold={"Status": "OFF"})
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+def test_a_bucket_is_made_in_its_region(stack: Stack, somebody, region: str):
+    bucket = stack.add(Bucket("files", region))
+    stack.apply()
+    location = somebody("s3").get_bucket_location(Bucket=bucket.name)["LocationConstraint"]
+    assert location == (None if region == "us-east-1" else region)
+
+
+def test_a_bucket_that_may_not_be_read_is_not_one_that_does_not_exist(stack: Stack, somebody):
+    """To S3, a bucket of another account and one that we lack the rights for are alike: 403."""
+    bucket = stack.add(Bucket("files", "us-east-1"))
+    bucket.scope = replace(stack.scope, env="other")  # the deployer of `test` may not read these
+    s3 = somebody("s3")
+    s3.create_bucket(Bucket=bucket.name)
+    try:
+        with pytest.raises(RunbookError, match="S3 answers 403.*or the deployer may not read it"):
+            bucket.read(stack.client(bucket))
+    finally:
+        s3.delete_bucket(Bucket=bucket.name)
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ({"Prefix": "logs/"}, {"Prefix": "logs/"}),
+        ({"Prefix": ""}, {"Prefix": ""}),
+        ({"Filter": {}}, {"Prefix": ""}),
+        ({}, {"Prefix": ""}),
+        ({"Filter": {"And": {"Prefix": "a", "Tags": []}}}, {"And": {"Prefix": "a", "Tags": []}}),
+        ({"Filter": {"Tag": {"Key": "a", "Value": "b"}}}, {"Tag": {"Key": "a", "Value": "b"}}),
+    ],
+)
+def test_a_rule_s_filter_has_one_spelling(told: dict, meant: dict):
+    rule = {"ID": "x", "Status": "Enabled"}
+    assert with_filter(rule | told) == rule | {"Filter": meant}
+
+
+# --- notifications
+
+ENTRIES = st.lists(st.sampled_from("abcd").map(lambda name: {"Id": name, "Events": ["s3:ObjectCreated:*"]}))
+CONFIGURATIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "TopicConfigurations": ENTRIES,
+        "QueueConfigurations": ENTRIES,
+        "LambdaFunctionConfigurations": ENTRIES,
+        "EventBridgeConfiguration": st.just({}),
+    },
+)
+
+
+@given(CONFIGURATIONS)
+def test_without_one_entry_all_others_stay_as_they_are(configuration: dict):
+    rest = without_entry(configuration, "a")
+    assert rest.keys() == configuration.keys()
+    for kind, entries in configuration.items():
+        assert rest[kind] == (
+            entries if isinstance(entries, dict) else [e for e in entries if e["Id"] != "a"]
+        )
+    assert without_entry(configuration, "not there") == configuration
+
+
+def test_deleting_ours_leaves_everybody_else_s(stack: Stack, somebody):
+    notification = examples.notification(stack)
+    stack.apply()
+    s3, bucket = somebody("s3", notification.region), notification.bucket.name
+    (ours,) = s3.get_bucket_notification_configuration(Bucket=bucket)["TopicConfigurations"]
+    theirs = {**ours, "Id": "theirs", "Events": ["s3:ObjectRemoved:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket,
+        NotificationConfiguration={"TopicConfigurations": [theirs, ours], "EventBridgeConfiguration": {}},
+    )
+    BucketNotification.delete(stack.client(notification), f"{bucket}#{notification.name}")
+    left = s3.get_bucket_notification_configuration(Bucket=bucket)
+    assert left["TopicConfigurations"] == [theirs]
+    assert left["EventBridgeConfiguration"] == {}
+
+
+def test_a_filter_is_the_same_however_its_names_are_written(stack: Stack, somebody):
+    """S3 answers with "Prefix" where it was given "prefix"."""
+    notification = examples.notification(stack)
+    stack.apply()
+    s3, bucket = somebody("s3", notification.region), notification.bucket.name
+    (ours,) = s3.get_bucket_notification_configuration(Bucket=bucket)["TopicConfigurations"]
+    ours["Filter"] = {"Key": {"FilterRules": [{"Name": "Prefix", "Value": "in/"}]}}
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"TopicConfigurations": [ours]}
+    )
+    assert stack.plan().count("unchanged") == len(stack.resources)
+
+
+def test_the_notification_of_a_bucket_that_is_gone_is_gone(stack: Stack):
+    notification = examples.notification(stack)
+    client = stack.client(notification)
+    assert notification.read(client) is None
+    BucketNotification.delete(client, f"{notification.bucket.name}#{notification.name}")

@@ -1,0 +1,72 @@
+"""The `%%when` magic: a cell runs, is skipped, or fails with its own error."""
+
+import pandas as pd
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+
+@pytest.fixture
+def shell():
+    with pd.option_context("display.max_colwidth", 50, "display.max_rows", 60):
+        shell = InteractiveShell()
+        shell.run_cell("%load_ext lib.notebook")
+        yield shell
+    shell.history_manager.end_session()
+
+
+def test_a_cell_whose_expression_is_true_runs(shell, capsys):
+    result = shell.run_cell("%%when 1 + 1 == 2\nx = 5\nx + 1")
+    assert (result.success, result.result, shell.user_ns["x"]) == (True, 6, 5)
+    assert "skipped" not in capsys.readouterr().out
+
+
+def test_a_cell_whose_expression_is_false_says_that_it_was_skipped(shell, capsys):
+    shell.run_cell('mode = "plan"')
+    result = shell.run_cell('%%when mode == "apply"\nx = 5\n1 / 0')
+    assert result.success
+    assert "x" not in shell.user_ns
+    assert capsys.readouterr().out == 'skipped: not mode == "apply"\n'
+
+
+def test_a_skipped_cell_need_not_even_be_python(shell, capsys):
+    assert shell.run_cell("%%when False\n!rm -rf /nowhere ?? (").success
+    assert capsys.readouterr().out == "skipped: not False\n"
+
+
+@pytest.mark.parametrize("expression", ["nowhere.applies", "1 +", ""])
+def test_an_error_in_the_expression_is_an_error_of_the_cell(shell, capsys, expression: str):
+    result = shell.run_cell(f"%%when {expression}\nx = 5")
+    assert not result.success
+    assert isinstance(result.error_before_exec or result.error_in_exec, NameError | SyntaxError)
+    assert "x" not in shell.user_ns
+    if "nowhere" in expression:
+        assert "nowhere" in capsys.readouterr().out
+
+
+def test_errors_in_a_cell_point_at_its_own_lines(shell, capsys):
+    result = shell.run_cell("%%when True\nx = 5\n1 / 0")
+    assert isinstance(result.error_in_exec, ZeroDivisionError)
+    assert result.error_in_exec.__traceback__.tb_next.tb_lineno == 3
+
+
+def test_other_cells_are_as_they_were(shell, capsys):
+    assert shell.run_cell("y = 1\n'%%when False'").result == "%%when False"
+    assert shell.run_cell("%%time\nz = 2").success
+    assert shell.user_ns["z"] == 2
+
+
+def test_the_expression_is_looked_at_once(shell):
+    shell.run_cell("looks = []")
+    shell.run_cell("%%when looks.append(1) is None\nx = 1")
+    assert shell.user_ns["looks"] == [1]
+
+
+def test_our_errors_are_shown_as_one_message(shell, capsys):
+    shell.run_cell("from lib.errors import ParameterError\nraise ParameterError('env: too long')")
+    shown = capsys.readouterr().out
+    assert "ParameterError: env: too long" in shown
+    assert "Traceback" not in shown
+
+
+def test_tables_are_shown_whole(shell):
+    assert pd.options.display.max_colwidth is None

@@ -1,0 +1,201 @@
+"""Policies: documents in, documents out."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.errors import ParameterError
+from lib.paths import ROOT
+from lib.policies import (
+    allow_services,
+    canonical,
+    deny_insecure_transport,
+    document,
+    from_template,
+    merge,
+    ours,
+    principal,
+)
+from lib.resources.base import differences
+
+ACTIONS = st.sampled_from(["s3:GetObject", "s3:PutObject", "s3:ListBucket", "sqs:SendMessage"])
+ONE_OR_MORE = ACTIONS | st.lists(ACTIONS, min_size=1, max_size=4, unique=True)
+BODIES = st.fixed_dictionaries(
+    {
+        "Effect": st.sampled_from(["Allow", "Deny"]),
+        "Principal": st.sampled_from(
+            ["*", {"AWS": "*"}, {"Service": ["s3.amazonaws.com", "sns.amazonaws.com"]}]
+        ),
+        "Action": ONE_OR_MORE,
+        "Resource": st.lists(st.sampled_from(["arn:a", "arn:b", "arn:c"]), min_size=1, unique=True),
+    }
+)
+SIDS = st.text("abcR", min_size=1, max_size=4)
+THEIRS = st.lists(
+    st.tuples(BODIES, st.none() | SIDS).map(
+        lambda pair: {**pair[0], **({"Sid": pair[1]} if pair[1] else {})}
+    ),
+    max_size=4,
+)
+OURS = st.dictionaries(SIDS.map("Runbook".__add__), BODIES, max_size=4).map(
+    lambda named: [{**body, "Sid": sid} for sid, body in named.items()]
+)
+
+
+@given(THEIRS, OURS, OURS)
+def test_ours_replace_ours_and_theirs_stay_in_their_order(theirs: list, before: list, after: list):
+    policy = {**document([*before[:1], *theirs, *before[1:]]), "Id": "theirs"}
+    merged = merge(policy, after)
+    assert merged["Id"] == "theirs"
+    assert merged["Statement"] == theirs + after
+    assert ours(merged) == {s["Sid"]: canonical(s) for s in after}
+
+
+@given(THEIRS, OURS)
+def test_merging_again_changes_nothing(theirs: list, statements: list):
+    once = merge(document(theirs), statements)
+    assert merge(once, statements) == once
+    assert merge(json.dumps(once), statements) == once
+
+
+@given(OURS)
+def test_there_may_be_no_policy_yet(statements: list):
+    assert merge(None, statements) == merge("", statements) == document(statements)
+
+
+def test_a_policy_may_have_one_statement_that_is_not_in_a_list():
+    theirs = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:a"}
+    assert merge({"Version": "2008-10-17", "Statement": theirs}, []) == {
+        "Version": "2008-10-17",
+        "Statement": [theirs],
+    }
+
+
+def scrambled(value, draw):
+    """The same policy as AWS may tell it: other order, scalars for lists of one."""
+    if isinstance(value, dict):
+        return {key: scrambled(value[key], draw) for key in draw(st.permutations(list(value)))}
+    if isinstance(value, list):
+        inner = [scrambled(item, draw) for item in draw(st.permutations(value))]
+        return inner[0] if len(inner) == 1 and draw(st.booleans()) else inner
+    return {"AWS": "*"} if value == "*" and draw(st.booleans()) else value
+
+
+@given(st.data(), BODIES)
+def test_a_policy_that_aws_rewrote_is_still_the_same(data, body: dict):
+    assert canonical(scrambled(body, data.draw)) == canonical(body)
+    assert differences({"policy": scrambled(body, data.draw)}, {"policy": body}) == {}
+
+
+@given(BODIES)
+def test_the_canonical_form_is_canonical(body: dict):
+    assert canonical(canonical(body)) == canonical(body)
+
+
+def test_only_what_differs_is_a_difference():
+    found = {"a": 1, "b": ["x", "y"], "c": {"d": ["z"]}, "theirs": 5}
+    assert differences(found, {"a": 1, "b": ["y", "x"], "c": {"d": "z"}}) == {}
+    assert differences(found, {"a": 2, "b": ["x"]}) == {"a": 2, "b": ["x"]}
+    assert differences(found, {"e": None}) == {}
+    assert differences(None, {"a": 1}) == {"a": 1}
+    assert differences({"a": []}, {"a": ["x"]}) == {"a": ["x"]}
+
+
+# --- statements
+
+
+def test_services_act_for_one_source_in_one_account_only():
+    (statement,) = allow_services(
+        {"s3.amazonaws.com": "arn:aws:s3:::b"}, "sns:Publish", "arn:t", "000000000000"
+    )
+    assert statement == {
+        "Sid": "RunbookAllowS3",
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": "arn:t",
+        "Condition": {
+            "ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"},
+            "StringEquals": {"aws:SourceAccount": "000000000000"},
+        },
+    }
+
+
+def test_an_arn_that_carries_the_account_does_not_need_it_twice():
+    topic = "arn:aws:sns:us-west-1:000000000000:t"
+    (statement,) = allow_services({"sns.amazonaws.com": topic}, "sqs:SendMessage", "arn:q", "000000000000")
+    assert statement["Condition"]["StringEqualsIfExists"] == {"aws:SourceAccount": "000000000000"}
+    (statement,) = allow_services({"sns.amazonaws.com": topic}, "sqs:SendMessage", "arn:q", "111122223333")
+    assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": "111122223333"}
+
+
+@pytest.mark.parametrize(
+    ("region", "name"),
+    [("us-west-1", "sns.amazonaws.com"), ("af-south-1", "sns.af-south-1.amazonaws.com")],
+)
+def test_topics_of_opt_in_regions_have_a_name_of_their_own(region: str, name: str):
+    assert principal("sns.amazonaws.com", f"arn:aws:sns:{region}:000000000000:t") == name
+    assert principal("s3.amazonaws.com", f"arn:aws:s3:{region}:000000000000:t") == "s3.amazonaws.com"
+
+
+def test_only_tls():
+    statement = deny_insecure_transport("s3:*", "arn:b", "arn:b/*")
+    assert (statement["Effect"], statement["Principal"], statement["Resource"]) == (
+        "Deny",
+        "*",
+        ["arn:b", "arn:b/*"],
+    )
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+# --- templates
+
+VALUES = {
+    "handlers/replicate/policy.json": dict.fromkeys(
+        [
+            "source_bucket_arn",
+            "target_bucket_arn",
+            "queue_arn",
+            "log_group_arn",
+            "source_key_arn",
+            "target_key_arn",
+        ]
+    ),
+    "lib/crawler-policy.json": dict.fromkeys(
+        ["bucket_arn", "kms_key_arn", "region", "account_id", "database"]
+    ),
+}
+TEMPLATES = sorted(
+    str(p.relative_to(ROOT))
+    for p in [*ROOT.glob("handlers/*/policy.json"), *ROOT.glob("lib/crawler-policy.json")]
+)
+
+
+@pytest.mark.parametrize("path", TEMPLATES)
+def test_templates_are_filled_in(path: str):
+    values = {name: f"arn-of-{name}" for name in VALUES[path]}
+    policy = from_template(path, **values)
+    text = json.dumps(policy)
+    assert "$" not in text
+    assert all(value in text for value in values.values())
+    assert not re.search(r'"Action": (\["?)?"?\*', text)
+    assert '"Resource": "*"' not in text
+
+
+@pytest.mark.parametrize("path", TEMPLATES)
+def test_what_is_not_used_is_not_allowed(path: str):
+    values = {name: "" if "key" in name else f"arn-of-{name}" for name in VALUES[path]}
+    policy = from_template(path, **values)
+    assert "kms:" not in json.dumps(policy)
+    full = from_template(path, **{name: f"arn-of-{name}" for name in VALUES[path]})
+    assert "kms:" in json.dumps(full)
+
+
+def test_a_template_that_asks_for_more_is_refused():
+    with pytest.raises(
+        ParameterError, match=r"policy\.json asks for 'source_bucket_arn', which is not among"
+    ):
+        from_template("handlers/replicate/policy.json", queue_arn="q")

@@ -1,0 +1,90 @@
+"""What is tried again: AWS's answers, made here, since the local AWS knows no delay."""
+
+import pytest
+from botocore.exceptions import ClientError
+
+from lib.resources import glue, lambda_, s3
+from lib.retry import WAIT_S, retry_on
+
+WILL_PASS = [
+    (
+        lambda_.TOO_EARLY,
+        "InvalidParameterValueException",
+        "The role defined for the function cannot be assumed by Lambda.",
+    ),
+    (
+        lambda_.TOO_EARLY,
+        "InvalidParameterValueException",
+        "The provided execution role does not have permissions to call ReceiveMessage on SQS",
+    ),
+    (
+        lambda_.TOO_EARLY,
+        "ResourceConflictException",
+        "The operation cannot be performed at this time. An update is in progress for resource: arn",
+    ),
+    (glue.TOO_EARLY, "InvalidInputException", "Service is unable to assume provided role. Please verify"),
+    (glue.RUNS, "CrawlerRunningException", "Crawler with name x is currently running"),
+    (s3.BEING_DELETED, "OperationAborted", "A conflicting conditional operation is in progress"),
+    (
+        s3.NOT_LET_IN,
+        "InvalidArgument",
+        "Unable to validate the following destination configurations",
+    ),
+]
+WRONG = [
+    (
+        lambda_.TOO_EARLY,
+        "InvalidParameterValueException",
+        "Queue visibility timeout: 30 seconds is less than Function timeout: 60",
+    ),
+    (lambda_.TOO_EARLY, "ResourceConflictException", "Function already exist: copy"),
+    (lambda_.TOO_EARLY, "AccessDeniedException", "cannot be assumed by Lambda"),
+    (glue.TOO_EARLY, "InvalidInputException", "Crawler name is too long"),
+    (glue.RUNS, "AccessDeniedException", "CrawlerRunningException"),
+    (s3.BEING_DELETED, "BucketAlreadyExists", "The requested bucket name is not available"),
+    (s3.NOT_LET_IN, "InvalidArgument", "The event is not supported for notifications"),
+]
+
+
+def failing(times: int, code: str, message: str):
+    """A call that AWS refuses so often, and the list of its attempts."""
+    attempts = []
+
+    def call(**arguments):
+        attempts.append(arguments)
+        if len(attempts) <= times:
+            raise ClientError({"Error": {"Code": code, "Message": message}}, "Create")
+        return "done"
+
+    return call, attempts
+
+
+@pytest.mark.parametrize(("pattern", "code", "message"), WILL_PASS)
+def test_what_will_pass_is_tried_again(pattern, code, message):
+    call, attempts = failing(2, code, message)
+    waits = []
+    assert retry_on(pattern, 60, waits.append)(call, Name="copy") == "done"
+    assert (attempts, waits) == ([{"Name": "copy"}] * 3, [WAIT_S, WAIT_S])
+
+
+@pytest.mark.parametrize(("pattern", "code", "message"), WRONG)
+def test_what_is_wrong_is_told_at_once(pattern, code, message):
+    call, attempts = failing(1, code, message)
+    with pytest.raises(ClientError, match=message):
+        retry_on(pattern, 60, lambda seconds: pytest.fail("waits"))(call)
+    assert len(attempts) == 1
+
+
+def test_it_has_an_end():
+    call, attempts = failing(10, "OperationAborted", "still")
+    with pytest.raises(ClientError, match="still"):
+        retry_on(s3.BEING_DELETED, 0, lambda seconds: pytest.fail("waits"))(call)
+    assert len(attempts) == 1
+
+
+def test_another_error_than_awss_is_no_answer():
+    def call():
+        raise KeyError("OperationAborted")
+
+    with pytest.raises(KeyError):
+        retry_on("OperationAborted", 60, lambda seconds: pytest.fail("waits"))(call)

@@ -1,0 +1,222 @@
+"""Plan and apply: reads only, or what is missing, and what a run that was killed leaves behind."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+
+import examples
+import pytest
+from calls import KillAt, Killed, Recorder, watched
+from cleanup import remove
+from drift import DRIFT
+
+from lib.errors import NotOursError
+from lib.inventory import Inventory
+from lib.ledger import Ledger
+from lib.parameters import Parameters
+from lib.resources.base import differences
+from lib.stack import COUNTS, Done, Stack
+from lib.target import Target, connect
+
+
+@pytest.fixture(scope="module")
+def parameters(local_aws) -> Parameters:
+    return Parameters.check({"env": "stack"})
+
+
+@pytest.fixture(scope="module")
+def target(parameters: Parameters) -> Target:
+    return connect(parameters)
+
+
+@pytest.fixture
+def inventory(target: Target, parameters: Parameters):
+    """Of the environment, which is empty again after the test."""
+    inventory = Inventory(target, parameters)
+    yield inventory
+    for item in inventory.existing():
+        item.type.delete(target.client(item.type.service, item.region), item.found.identifier)
+    for pipeline in inventory.ledger.pipelines():
+        inventory.ledger.forget(pipeline)
+
+
+def few(target: Target, parameters: Parameters, pipeline: str = "migrate") -> Stack:
+    """A few resources, with all the kinds of dependence there are."""
+    stack = Stack(target, parameters, pipeline)
+    examples.subscription(stack)
+    examples.notification(stack)
+    return stack
+
+
+def everything(target: Target, parameters: Parameters, pipeline: str = "migrate") -> Stack:
+    """One resource of every class at least."""
+    stack = Stack(target, parameters, pipeline)
+    for describe in examples.EXAMPLES.values():
+        describe(stack)
+    return stack
+
+
+def planning(parameters: Parameters) -> Parameters:
+    return parameters.model_copy(update={"mode": "plan"})
+
+
+def is_as_described(stack: Stack) -> bool:
+    return all(
+        differences(resource.read(stack.client(resource)), resource.desired()) == {}
+        for resource in stack.resources.values()
+    )
+
+
+def test_a_plan_of_what_is_not_there_only_reads(inventory, target, parameters, capsys):
+    recorder = Recorder()
+    stack = everything(watched(target, "before-call", recorder), planning(parameters))
+    plan = stack.apply()
+    assert "nothing was written" in capsys.readouterr().out
+    assert plan.count("create") == len(stack.resources)
+    assert str(plan) == f"{len(stack.resources)} to create, 0 to change, 0 unchanged"
+    assert recorder.made
+    assert recorder.writes == []
+    assert inventory.existing() == []
+    assert not stack.ledger.path.exists() or stack.ledger.entries() == {}
+
+
+def test_a_plan_of_what_has_drifted_only_reads_and_names_it(inventory, target, parameters, somebody):
+    stack = everything(target, parameters)
+    assert str(stack.apply()) == f"{len(stack.resources)} created, 0 changed, 0 unchanged"
+    assert str(stack.apply()) == f"0 created, 0 changed, {len(stack.resources)} unchanged"
+    settings = {"Bucket": "versioning", "Queue": "VisibilityTimeout", "Role": "trust", "Crawler": "Schedule"}
+    drifted = {}
+    for resource in stack.resources.values():
+        if setting := settings.get(type(resource).__name__):
+            change = DRIFT[type(resource).__name__][setting]
+            change(somebody(resource.service, resource.region), resource)
+            drifted[resource.arn] = {setting}
+    recorder = Recorder()
+    plan = everything(watched(target, "before-call", recorder), planning(parameters)).apply()
+    named = {step.resource.arn: set(step.changes) for step in plan if step.action == "change"}
+    assert named == drifted
+    assert recorder.writes == []
+    assert all(step.why for step in plan if step.action == "change")
+
+
+def test_what_a_plan_shows(inventory, target, parameters):
+    stack = few(target, parameters)
+    bundle = stack.plan()._repr_mimebundle_()
+    assert bundle[COUNTS]["counts"] == {"to create": 6, "to change": 0, "unchanged": 0}
+    assert "does not exist" in bundle["text/plain"]
+    done = stack.apply()
+    assert isinstance(done, Done)
+    assert done._repr_mimebundle_()[COUNTS]["summary"] == "6 created, 0 changed, 0 unchanged"
+    stack.add(replace(examples.bucket(stack), expire_days=3))
+    table = stack.plan().table()
+    changed = table[table["action"] == "change"]
+    assert changed["why"].tolist()[0].startswith("lifecycle: {")
+    assert len(changed) == 1
+
+
+def killings(target: Target, parameters: Parameters) -> Iterator[str]:
+    """Kill a run of a few resources before its first write, the next before its second, until one ends."""
+    killer = KillAt()
+    killed = watched(target, "before-call", killer)
+    for number in count(1):
+        killer.set(number)
+        try:
+            few(killed, parameters).apply()
+        except Killed:
+            yield killer.name
+        else:
+            return
+
+
+def test_a_run_killed_before_any_of_its_writes_is_simply_run_again(inventory, target, parameters):
+    killed_at = []
+    for name in killings(target, parameters):
+        killed_at.append(name)
+        stack = few(target, parameters)
+        stack.apply()
+        assert is_as_described(stack), f"killed before {name}"
+        assert {facts["state"] for facts in stack.ledger.entries().values()} == {"made"}
+        remove(stack)
+    assert len(killed_at) >= 12
+    assert {"CreateBucket", "PutBucketTagging", "CreateTopic", "Subscribe"} <= set(killed_at)
+
+
+def test_a_run_killed_before_any_of_its_writes_can_be_destroyed(inventory, target, parameters):
+    for name in killings(target, parameters):
+        migrate = Inventory(target, parameters, "migrate")
+        migrate.destroy()
+        assert migrate.existing() == [], f"killed before {name}"
+        migrate.ledger.forget("migrate")
+
+
+def test_runs_killed_right_after_every_single_write_reach_the_same_end(inventory, target, parameters):
+    """AWS has done it, but the run never heard of it; the next one does one more thing, and so on."""
+    killer, writes = KillAt(), []
+    killed = watched(target, "after-call", killer)
+    while len(writes) < 100:
+        killer.set(1)
+        try:
+            everything(killed, parameters).apply()
+        except Killed:
+            writes.append(killer.name)
+        else:
+            break
+    assert {"CreateBucket", "CreateFunction", "CreateEventSourceMapping", "CreateCrawler"} <= set(writes)
+    stack = everything(target, parameters)
+    assert is_as_described(stack)
+    assert stack.plan().count("unchanged") == len(stack.resources)
+    Inventory(target, parameters, "migrate").destroy()
+    assert inventory.existing() == []
+
+
+def test_destroying_that_is_killed_is_simply_run_again(inventory, target, parameters):
+    few(target, parameters).apply()
+    killer, kills = KillAt(), 0
+    killed = watched(target, "after-call", killer)
+    while kills < 50:
+        killer.set(1)
+        try:
+            Inventory(killed, parameters, "migrate").destroy()
+        except Killed:
+            kills += 1
+        else:
+            break
+    assert kills >= len(few(target, parameters).resources)
+    assert inventory.existing() == []
+
+
+@pytest.mark.parametrize("name", [name for name in examples.EXAMPLES if "tags" in DRIFT.get(name, {})])
+def test_what_somebody_else_made_is_refused_before_anything_is_written(
+    inventory, target, parameters, somebody, name
+):
+    stack = Stack(target, parameters, "migrate")
+    resource = examples.EXAMPLES[name](stack)
+    stack.apply()
+    DRIFT[name]["tags"](somebody(resource.service, resource.region), resource)
+    stack.ledger.forget("migrate")
+    recorder = Recorder()
+    again = Stack(watched(target, "before-call", recorder), parameters, "migrate")
+    examples.EXAMPLES[name](again)
+    with pytest.raises(NotOursError) as error:
+        again.apply()
+    assert resource.name in str(error.value)
+    assert "\n" not in str(error.value)
+    assert recorder.writes == []
+
+
+def test_a_description_may_be_replaced(target, parameters):
+    stack = Stack(target, parameters, "migrate")
+    examples.bucket(stack)
+    examples.bucket(stack)
+    assert len(stack.resources) == 1
+
+
+def test_outputs_are_written_down(inventory, target, parameters):
+    stack = few(target, parameters)
+    stack.apply()
+    named = {type(resource).__name__: resource for resource in stack.resources.values()}
+    table = stack.record_outputs(bucket=named["Bucket"], queue_url=named["Queue"])
+    assert table["output"].tolist() == ["bucket", "queue_url"]
+    outputs = Ledger("stack", parameters.account_id).outputs()["migrate"]
+    assert outputs["bucket"] == named["Bucket"].name
+    assert outputs["queue_url"].endswith(named["Queue"].name)

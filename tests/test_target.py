@@ -1,0 +1,102 @@
+"""The target: who we are is checked before anything is done."""
+
+from functools import partial
+
+import pytest
+from botocore.config import Config
+
+from lib import target as target_module
+from lib.errors import ParameterError, TargetError
+from lib.local import deployer
+from lib.parameters import Parameters
+from lib.target import Target, connect
+
+AWS = {"target": "aws", "account_id": "123456789012", "exercise": False}
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    """Sets the variables by which a caller's credentials are found; there are none to begin with."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+
+    def set_variables(**variables: str) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return set_variables
+
+
+def refused(error: type[Exception], **values) -> str:
+    with pytest.raises(error) as raised:
+        connect(Parameters.check({**AWS, **values}))
+    message = str(raised.value)
+    assert "\n" not in message
+    return message
+
+
+def test_the_local_target_is_the_deployer(target: Target, parameters: Parameters):
+    assert target.name == "local"
+    assert target.account_id == parameters.account_id
+    assert target.caller == "arn:aws:iam::000000000000:user/runbook-test-deployer"
+
+
+def test_clients_are_made_once_for_each_region(target: Target):
+    assert target.client("sqs", "us-west-1") is target.client("sqs", "us-west-1")
+    assert target.client("sqs", "us-west-1") is not target.client("sqs", "us-east-1")
+    assert target.client("sqs", "us-west-1").meta.region_name == "us-west-1"
+
+
+def test_an_account_that_is_not_the_caller_s_is_refused(local_aws):
+    with pytest.raises(ParameterError) as raised:
+        connect(Parameters.check({"env": "test", "account_id": "111122223333"}))
+    message = str(raised.value)
+    assert "the parameters say 111122223333" in message
+    assert "credentials are for account 000000000000" in message
+
+
+def test_the_caller_s_account_is_compared_on_aws_too(aws, moto):
+    aws(AWS_ENDPOINT_URL=moto, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b")
+    assert "for account 123456789012" in refused(ParameterError, account_id="111122223333")
+    connected = connect(Parameters.check(AWS))
+    assert (connected.name, connected.account_id, connected.endpoint_url) == ("aws", "123456789012", None)
+
+
+def test_root_is_refused(aws, local_aws):
+    aws(
+        AWS_ENDPOINT_URL=local_aws.endpoint_url,
+        AWS_CA_BUNDLE=local_aws.ca_bundle,
+        AWS_ACCESS_KEY_ID=deployer.ROOT_KEY,
+        AWS_SECRET_ACCESS_KEY=deployer.ROOT_KEY,
+    )
+    message = refused(ParameterError, account_id="000000000000")
+    assert "arn:aws:iam::000000000000:root" in message
+    assert "lib/deployer-policy.json" in message
+
+
+def test_without_credentials(aws):
+    assert refused(TargetError) == "target 'aws': AWS does not say who we are: Unable to locate credentials"
+
+
+def test_with_credentials_that_aws_does_not_know(aws, local_aws):
+    aws(
+        AWS_ENDPOINT_URL=local_aws.endpoint_url,
+        AWS_CA_BUNDLE=local_aws.ca_bundle,
+        AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE",
+        AWS_SECRET_ACCESS_KEY="b",
+    )
+    assert "InvalidClientTokenId" in refused(TargetError)
+
+
+def test_where_nobody_answers(aws, monkeypatch):
+    once = target_module.CONFIG.merge(Config(retries={"total_max_attempts": 1}))
+    monkeypatch.setattr(target_module, "Target", partial(Target, config=once))
+    aws(AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b")
+    assert 'Could not connect to the endpoint URL: "http://127.0.0.1:9/"' in refused(TargetError)
+
+
+@pytest.mark.xfail(reason="lib/target.py makes the session outside its try", strict=True)
+def test_with_a_profile_that_there_is_not(aws):
+    aws(AWS_PROFILE="nobody")
+    assert "nobody" in refused(TargetError)
