@@ -12,9 +12,13 @@ from botocore.regions import EndpointResolver
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, StringConstraints
 
-# Access key ids, and secret keys by their length and alphabet: https://docs.aws.amazon.com/IAM/latest/UserGuide/
-# reference_identifiers.html#identifiers-unique-ids
-SECRET = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
+# Access key ids by their beginning:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+# Secret keys have 40 characters, and hardly ever lack upper case, lower case or digits as a key prefix may.
+SECRET = re.compile(
+    r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"
+    r"|(?<![A-Za-z0-9/+=])(?=\S*[A-Z])(?=\S*[a-z])(?=\S*[0-9])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
+)
 
 
 @cache

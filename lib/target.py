@@ -107,7 +107,11 @@ def _as_user(server, parameters: Parameters, user: str) -> Target:
 
 
 def _aws() -> Target:
-    return _identify(Target("aws", session=boto3.Session()))
+    try:
+        session = boto3.Session()
+    except BotoCoreError as error:
+        raise TargetError(f"target 'aws': {error}; see AWS_PROFILE and ~/.aws/config") from error
+    return _identify(Target("aws", session=session))
 
 
 def _identify(target: Target) -> Target:

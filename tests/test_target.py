@@ -96,7 +96,6 @@ def test_where_nobody_answers(aws, monkeypatch):
     assert 'Could not connect to the endpoint URL: "http://127.0.0.1:9/"' in refused(TargetError)
 
 
-@pytest.mark.xfail(reason="lib/target.py makes the session outside its try", strict=True)
 def test_with_a_profile_that_there_is_not(aws):
     aws(AWS_PROFILE="nobody")
     assert "nobody" in refused(TargetError)
