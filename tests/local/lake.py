@@ -3,7 +3,6 @@
 import json
 import uuid
 from pathlib import Path
-from string import Template
 
 import boto3
 from pyathena import connect
@@ -11,7 +10,6 @@ from pyathena import connect
 from lib.local import deployer, stand_ins
 
 SAMPLES = Path(__file__).parents[2] / "notebooks" / "samples"
-POLICY = Path(stand_ins.__file__).with_name("stand-in-policy.json")
 REGION = "us-east-1"
 PREFIX, ENV = "runbook", "test"
 CSV = {"Delimiter": ",", "QuoteSymbol": '"', "ContainsHeader": "PRESENT"}
@@ -36,13 +34,14 @@ class Lake:
         self.server = server
         self.session = self._new_user({"all": _policy({"Effect": "Allow", "Action": OWNER, "Resource": "*"})})
         plain = boto3.Session(*self.session.get_credentials().get_frozen_credentials()[:2])
-        service = self._new_user(self._stand_in_policies())
+        key = deployer.credentials(server, PREFIX, ENV, "stand-in")
+        service = deployer.new_session(key.access_key_id, key.secret_access_key)
         self.said = []
         stand_ins.install(
             self.session,
             lambda name, region: self._client(plain, name, region),
+            lambda name, region: self._client(service, name, region),
             self.said.append,
-            service_client=lambda name, region: self._client(service, name, region),
         )
         self.name = f"{PREFIX}-{ENV}-lake-{uuid.uuid4().hex[:8]}"
         self.database = self.name.replace("-", "_")
@@ -62,11 +61,6 @@ class Lake:
             iam.put_user_policy(UserName=name, PolicyName=policy_name, PolicyDocument=document)
         key = iam.create_access_key(UserName=name)["AccessKey"]
         return boto3.Session(key["AccessKeyId"], key["SecretAccessKey"])
-
-    def _stand_in_policies(self):
-        account_id = self.root("sts").get_caller_identity()["Account"]
-        text = Template(POLICY.read_text()).substitute(account_id=account_id, prefix=PREFIX, env=ENV)
-        return {name: json.dumps(document) for name, document in json.loads(text).items()}
 
     def _client(self, session, service, region):
         target = {"endpoint_url": self.server.endpoint_url, "verify": str(self.server.ca_bundle)}
