@@ -58,7 +58,9 @@ requirements: ## Compile requirements.txt and lib/local/requirements.txt anew, w
 clean: ## Stop the AWS on this laptop and remove all that is not in git: environments, runs, ledgers
 	@if [ -e .local-aws/state/server.json ]; then \
 		$(MAKE) --no-print-directory install && RUNBOOK_HOME= $(BIN)/runbook local reset --yes; fi
-	@rm -rf .venv .local-aws runs run_data .cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	@grep -sL '"account_id": "000000000000"' run_data/*.json | grep . && \
+		echo "run_data is kept: these say what exists in real accounts" || rm -rf run_data
+	@rm -rf .venv .local-aws runs .cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 # A killed installation leaves no stamp, so the next one takes it up; a .venv without a working pip is made anew.

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shlex
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -70,7 +72,7 @@ def run(
     notebooks = select(names)
     if any(notebook.stem == DESTROY for notebook in notebooks):
         raise ParameterError(f"{DESTROY} is run by `runbook destroy`, which asks first; nothing was done")
-    _execute([Job(notebook) for notebook in notebooks], parameters, params)
+    _execute([Job(notebook) for notebook in notebooks], parameters, params, assignments)
 
 
 @app.command(epilog="Examples: runbook plan | runbook plan --set migrate.batch_size=5 | runbook plan destroy")
@@ -84,7 +86,7 @@ def plan(
     parameters = load(params, assignments, mode="plan", exercise=False)
     from lib.run import Job, select
 
-    results = _execute([Job(notebook) for notebook in select(names)], parameters, params)
+    results = _execute([Job(notebook) for notebook in select(names)], parameters, params, assignments)
     if exit_code and any(result.differs for result in results):
         raise typer.Exit(EXIT_DIFFERS)
 
@@ -110,7 +112,9 @@ def destroy(
         where = f"account {parameters.account_id} on target {parameters.target!r}"
         confirm(f"Destroy {what} in {where}?", may_skip=is_local(parameters))
     (notebook,) = select([DESTROY])
-    _execute([Job(notebook, {"pipeline": name}) for name in pipelines or [""]], parameters, params)
+    _execute(
+        [Job(notebook, {"pipeline": name}) for name in pipelines or [""]], parameters, params, assignments
+    )
 
 
 @app.command()
@@ -176,7 +180,7 @@ def lab(ctx: typer.Context) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", root, *ctx.args])
 
 
-def _execute(jobs: list, parameters: Parameters, params: Path) -> list:
+def _execute(jobs: list, parameters: Parameters, params: Path, assignments: Sequence[str]) -> list:
     """Execute notebooks, write the report, show both; exit if one did not end well."""
     from lib.report import write_report
     from lib.run import execute_all, new_folder
@@ -199,14 +203,16 @@ def _execute(jobs: list, parameters: Parameters, params: Path) -> list:
     print(f"Report   {terminal.shown_path(index)}")
     if bad:
         raise typer.Exit(EXIT_FAILED if bad.failure else EXIT_INTERRUPTED)
-    _say_next(parameters, params)
+    _say_next(parameters, params, assignments)
     return results
 
 
-def _say_next(parameters: Parameters, params: Path) -> None:
+def _say_next(parameters: Parameters, params: Path, assignments: Sequence[str]) -> None:
     """Say what can be tried next: what can be done with what exists, or how to make it."""
     runbook = terminal.command_name()
-    option = "" if params == DEFAULT_PARAMS else f" --params {params}"
+    given = [] if params == DEFAULT_PARAMS else ["--params", str(params)]
+    given += [word for assignment in assignments for word in ("--set", assignment)]
+    option = f" {shlex.join(given)}" if given else ""
     if Ledger(parameters.env, parameters.account_id).outputs():
         terminal.say_next(
             (f'eval "$({runbook} env{option})"; aws s3 ls', "look at it with any AWS tool"),

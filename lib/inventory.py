@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -99,14 +99,22 @@ class Inventory:
 
     @property
     def regions(self) -> list[str]:
-        """Every region to look in: those of the parameters, and those the ledger remembers."""
+        """Every region to look in: those of the parameters, of the ledger, and of all our buckets.
+
+        A ledger may be lost, but a pipeline has a bucket in each of its regions, and S3 lists those of all.
+        """
         remembered = {entry["region"] for entry in self.ledger.entries().values()}
-        return sorted({GLOBAL_REGION, *self.parameters.regions, *remembered})
+        buckets = Bucket.regions(self.target.client("s3", GLOBAL_REGION), self.scope)
+        return sorted({GLOBAL_REGION, *self.parameters.regions, *remembered, *buckets})
 
     def existing(self) -> list[Existing]:
         """List what exists under our name, of every type in every region, in the order of deletion."""
+        regions = self.regions
         return [
-            item for kind in TYPES for region in self.regions_of(kind) for item in self._list(kind, region)
+            item
+            for kind in TYPES
+            for region in _regions_of(kind, regions)
+            for item in self._list(kind, region)
         ]
 
     def table(self) -> pd.DataFrame:
@@ -121,6 +129,21 @@ class Inventory:
             for item in self.existing()
         ]
         return pd.DataFrame(rows, columns=["type", "name", "region", "made by"])
+
+    def left_behind(self, described: Container[str]) -> pd.DataFrame:
+        """Return what is ours but not described any more, for instance since a region or an address changed.
+
+        It stays as it is until `destroy`.
+
+        Args:
+            described: The ARNs of what is described, such as a stack's `resources`.
+
+        Returns:
+            One row each: type, name, region.
+        """
+        left = [item for item in self.existing() if item.is_ours and item.found.arn not in described]
+        rows = [(item.type.noun, item.found.name, item.region) for item in left]
+        return pd.DataFrame(rows, columns=["type", "name", "region"])
 
     def destroy(self) -> "Destroyed":
         """Delete what is ours. With mode `plan`, delete nothing.
@@ -165,18 +188,14 @@ class Inventory:
 
     def _count(self) -> tuple[list[dict], list[str]]:
         """Return the rows of the proof, and the names of ours that are left."""
-        rows, left = [], []
+        rows, left, regions = [], [], self.regions
         for kind in TYPES:
-            listed = {region: list(self._list(kind, region)) for region in self.regions_of(kind)}
+            listed = {region: list(self._list(kind, region)) for region in _regions_of(kind, regions)}
             left += [item.found.name for items in listed.values() for item in items if item.is_ours]
             counts = {region: str(sum(e.is_ours for e in items)) for region, items in listed.items()}
             others = sum(not item.is_ours for items in listed.values() for item in items)
             rows.append({"type": kind.noun, **counts, "not ours": others})
         return rows, left
-
-    def regions_of(self, kind: type[Resource]) -> list[str]:
-        """Return the regions in which a type of resource is to be looked for."""
-        return [GLOBAL_REGION] if kind is Role else self.regions
 
     def _list(self, kind: type[Resource], region: str) -> Iterator[Existing]:
         for found in kind.find(self.target.client(kind.service, region), self.scope):
@@ -189,3 +208,8 @@ class Inventory:
         if TAG_ENV in found.tags:
             return found.tags[TAG_ENV] == self.scope.env
         return found.arn in self.ledger.entries()
+
+
+def _regions_of(kind: type[Resource], regions: list[str]) -> list[str]:
+    """Return those of the regions in which a type of resource is to be looked for."""
+    return [GLOBAL_REGION] if kind is Role else regions

@@ -169,7 +169,7 @@ class Parameters(Section):
 
     @classmethod
     def from_notebook(cls, namespace: Mapping[str, Any], *own: str) -> "Parameters":
-        """Take the parameters from a notebook's variables, and refuse names that papermill injected in vain.
+        """Take the parameters from a notebook's variables, and refuse names that would be in vain.
 
         papermill only warns of a parameter that it does not know, so a typo would deploy the defaults
         (https://github.com/nteract/papermill/blob/main/papermill/parameterize.py).
@@ -184,8 +184,8 @@ class Parameters(Section):
         Raises:
             ParameterError: If a name is unknown or a value is wrong.
         """
-        injected = assigned_names(namespace.get("In", []))
-        names = (set(cls.model_fields) | injected) & set(namespace) - set(own)
+        assigned = assigned_names(namespace.get("In", []))
+        names = (set(cls.model_fields) | assigned) & set(namespace) - set(own)
         return cls.check({name: namespace[name] for name in sorted(names)})
 
     def _repr_html_(self) -> str:
@@ -200,17 +200,29 @@ class Parameters(Section):
 
 
 def assigned_names(history: list[str]) -> set[str]:
-    """Return the names that the newest cell injected by papermill assigns.
+    """Return the names that the newest parameters cells assign: papermill's, and the notebook's own.
 
     Args:
         history: The sources of the cells run so far, oldest first (IPython's `In`).
 
     Returns:
-        The names; none if no cell was injected. papermill begins that cell with `# Parameters`.
+        The names. papermill begins the cell that it injects with `# Parameters`; the notebook's own one is
+        known by its assigning `target`, `env` and `account_id`.
     """
-    injected = next((source for source in reversed(history) if source.startswith("# Parameters")), "")
-    assignments = (node for node in ast.parse(injected).body if isinstance(node, ast.Assign))
-    return {target.id for node in assignments for target in node.targets if isinstance(target, ast.Name)}
+    newest_first = [(source, _names_assigned(source)) for source in reversed(history)]
+    injected = (names for source, names in newest_first if source.startswith("# Parameters"))
+    own = (names for _, names in newest_first if {"target", "env", "account_id"} <= names)
+    return next(injected, set()) | next(own, set())
+
+
+def _names_assigned(source: str) -> set[str]:
+    """Return the names that a cell assigns at its top level; none for what is no plain Python."""
+    try:
+        nodes = ast.parse(source).body
+    except SyntaxError:
+        return set()
+    targets = (target for node in nodes if isinstance(node, ast.Assign) for target in node.targets)
+    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _merge(values: dict, overrides: Mapping[str, Any]) -> dict:

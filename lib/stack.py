@@ -1,5 +1,6 @@
 """A pipeline as a whole: its resources described, planned, applied and drawn."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -9,6 +10,7 @@ from tqdm import tqdm
 from lib.errors import NotOursError
 from lib.ledger import Ledger
 from lib.parameters import Parameters
+from lib.policies import canonical
 from lib.resources.base import Link, Resource, Scope, Settings, differences
 from lib.target import Target
 
@@ -43,8 +45,9 @@ class Step:
         if self.found is None:
             return "does not exist"
         return "; ".join(
-            f"{name}: {_short(self.found.get(name))} → {_short(value)}"
+            difference
             for name, value in self.changes.items()
+            for difference in _differences(name, self.found.get(name), value)
         )
 
 
@@ -204,6 +207,16 @@ class Stack:
         else:
             resource.update(client, step.changes)
         self.ledger.made(resource.arn)
+
+
+def _differences(name: str, found: object, wanted: object) -> Iterator[str]:
+    """Yield what differs, inside of dicts too: of a policy only what was changed in a statement."""
+    if not isinstance(found, dict) or not isinstance(wanted, dict):
+        yield f"{name}: {_short(found)} → {_short(wanted)}"
+        return
+    for key in sorted(found.keys() | wanted.keys()):
+        if canonical(found.get(key)) != canonical(wanted.get(key)):
+            yield from _differences(f"{name}.{key}", found.get(key), wanted.get(key))
 
 
 def _short(value: object) -> str:

@@ -11,6 +11,7 @@ from drift import DRIFT
 from lib.errors import ParameterError, RunbookError
 from lib.inventory import TYPES, Inventory
 from lib.parameters import Parameters
+from lib.resources import s3, sns
 from lib.stack import Stack
 from lib.target import Target, connect
 
@@ -192,3 +193,25 @@ def test_a_pipeline_that_there_is_not():
     name = f"x{secrets.token_hex(3)}"
     with pytest.raises(ParameterError, match=f"'{name}' is none of migrate"):
         Inventory(None, Parameters(), name)
+
+
+def test_what_lies_in_a_region_that_nobody_remembers_is_found_by_its_bucket(make, target, parameters):
+    stack = make("migrate", examples.bucket)
+    elsewhere = stack.add(s3.Bucket("source", "eu-west-1"))
+    topic = stack.add(sns.Topic("uploads", "eu-west-1"))
+    stack.apply()
+    stack.ledger.forget("migrate")
+    inventory = Inventory(target, parameters, "migrate")
+    assert {elsewhere.arn, topic.arn} <= names(inventory)
+    inventory.destroy()
+    inventory.prove_empty(sleep=lambda seconds: None)
+    assert names(inventory) == set()
+
+
+def test_what_is_described_no_more_is_named(make, target, parameters):
+    stack = make("migrate", examples.bucket, examples.queue)
+    inventory = Inventory(target, parameters, "migrate")
+    assert inventory.left_behind(stack.resources).empty
+    queue = next(resource for resource in stack.resources.values() if resource.noun == "SQS queue")
+    described = set(stack.resources) - {queue.arn}
+    assert inventory.left_behind(described)["name"].tolist() == [queue.name]

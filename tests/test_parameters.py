@@ -272,3 +272,14 @@ def test_the_table_shows_every_resolved_value():
     assert table["migrate.batch_size"] == "2"
     assert table["account_id"] == "'000000000000'"
     assert set(table.index) == set(Parameters.names()) - set(Parameters.pipelines())
+
+
+def test_a_mistake_in_the_notebook_s_own_cell_is_refused_until_it_is_mended():
+    own = 'target = "local"\nenv = "test"\naccount_id = "000000000000"\n'
+    namespace = {"target": "local", "env": "test", "account_id": "000000000000", "batch_size": 5}
+    wrong = own + "batch_size = 5\n"
+    with pytest.raises(
+        ParameterError, match=r"unknown parameter batch_size – did you mean migrate.batch_size\?"
+    ):
+        Parameters.from_notebook({**namespace, "In": [wrong, "%magic x", "x = 1"]})
+    assert Parameters.from_notebook({**namespace, "In": [wrong, own]}).env == "test"

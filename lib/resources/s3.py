@@ -69,7 +69,7 @@ class Bucket(Resource):
 
     def read(self, client) -> Settings | None:
         try:
-            client.head_bucket(Bucket=self.name)
+            region = client.head_bucket(Bucket=self.name).get("BucketRegion", self.region)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return None
@@ -77,6 +77,11 @@ class Bucket(Resource):
                 f"bucket {self.name}: S3 answers {error.response['Error']['Code']}. Either another account "
                 f"has the name (choose another prefix) or the deployer may not read it"
             ) from error
+        if region != self.region:
+            raise RunbookError(
+                f"bucket {self.name} is in {region}, not in {self.region} as its name says. If the local "
+                "AWS was killed, it has lost its buckets' settings: `runbook local reset`, then run again"
+            )
         rules = _lifecycle(client, self.name)["Rules"]
         encryption = _encryption_rule(client, self.name)
         block = _unless(
@@ -152,13 +157,24 @@ class Bucket(Resource):
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
-        region = client.meta.region_name
+        for name, region in cls._names(client, scope):
+            if region == client.meta.region_name:
+                with suppress(client.exceptions.NoSuchBucket):
+                    yield Found(name, name, f"arn:aws:s3:::{name}", _tags(client, name))
+
+    @classmethod
+    def regions(cls, client, scope: Scope) -> set[str]:
+        """Return the regions in which there are buckets of our name; any S3 client is told of all buckets."""
+        return {region for _, region in cls._names(client, scope)}
+
+    @staticmethod
+    def _names(client, scope: Scope) -> Iterator[tuple[str, str]]:
+        """Yield the names that are ours, and the regions in them, which spares asking S3 for each."""
         for page in client.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": 1000}):
             for name in (bucket["Name"] for bucket in page["Buckets"]):
-                # The region is in our names, which spares asking S3 for each bucket's.
-                if name.startswith(scope.beginning) and name.endswith(f"-{region}"):
-                    with suppress(client.exceptions.NoSuchBucket):
-                        yield Found(name, name, f"arn:aws:s3:::{name}", _tags(client, name))
+                ours, _, region = name.partition(f"-{scope.account_id}-")
+                if ours.startswith(scope.beginning) and region:
+                    yield name, region
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:
