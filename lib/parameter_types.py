@@ -37,15 +37,37 @@ def _region(name: str) -> str:
 
 def _schedule(expression: str) -> str:
     """Check a Glue crawler's schedule, which knows cron() only: https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html."""
-    match = re.fullmatch(r"cron\((.*)\)", expression)
-    if expression and not match:
+    if expression and not _is_cron(expression):
         raise ValueError(f"{expression!r} is not a schedule: write cron(15 12 * * ? *), or '' for on demand")
+    return expression
+
+
+def _rule_schedule(expression: str) -> str:
+    """Check an EventBridge rule's schedule: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html."""
+    match = re.fullmatch(r"rate\(([1-9][0-9]*) (minute|hour|day)(s?)\)", expression)
+    one_has_no_s = match and (match[1] == "1") == (match[3] == "")
+    if not one_has_no_s and not _is_cron(expression):
+        raise ValueError(
+            f"{expression!r} is not a schedule: write rate(1 minute), rate(5 minutes) or cron(15 12 * * ? *)"
+        )
+    return expression
+
+
+def _is_cron(expression: str) -> bool:
+    """Say whether it is written as cron(…); one that AWS would not understand is refused."""
+    match = re.fullmatch(r"cron\((.*)\)", expression)
     if match:
         try:
             AWSCronExpressionValidator.validate(match[1])
         except AWSCronExpressionError as error:
             raise ValueError(f"{expression!r} is not a schedule: {error}") from error
-    return expression
+    return bool(match)
+
+
+def _folder(prefix: str) -> str:
+    if not re.fullmatch(r"[^/].*/", prefix) or "//" in prefix:
+        raise ValueError(f"{prefix!r} is no folder: write for instance 'summaries/'")
+    return _key_part(prefix)
 
 
 def _key_part(text: str) -> str:
@@ -66,7 +88,10 @@ def _email(address: str) -> str:
 
 Region = Annotated[str, AfterValidator(_region)]
 Schedule = Annotated[str, AfterValidator(_schedule)]
+RuleSchedule = Annotated[str, AfterValidator(_rule_schedule)]
 KeyPart = Annotated[str, AfterValidator(_key_part)]
+Folder = Annotated[str, AfterValidator(_folder)]
+Ticker = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9.-]{0,11}$")]
 AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
 Email = Annotated[str, AfterValidator(_email)]
@@ -99,9 +124,11 @@ def secrets(values: Mapping[str, Any], path: str = "") -> set[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return " – did you mean X?" if one of the known names is close, else nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" – did you mean {close[0]}?" if close else ""
+    """Return " – did you mean X?" if a known name is close, or the same in a section; else nothing."""
+    known = list(known)
+    in_sections = [one for one in known if one.endswith(f".{name}")]
+    close = in_sections or difflib.get_close_matches(name, known, n=1)
+    return f" – did you mean {' or '.join(close)}?" if close else ""
 
 
 def explain(error: dict, known: Iterable[str]) -> str:

@@ -3,25 +3,15 @@
 import ast
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import pandas as pd
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from lib.errors import ParameterError
-from lib.parameter_types import (
-    AccountId,
-    Email,
-    KeyPart,
-    KmsKeyArn,
-    Name,
-    Region,
-    RetentionDays,
-    Schedule,
-    explain,
-    secrets,
-)
+from lib.parameter_sections import Analyze, Backup, Index, Ingest, Migrate, Section, Summarize
+from lib.parameter_types import AccountId, Name, explain, secrets
 
 # S3 bucket names have at most 63 characters, the tightest of all names we make:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -29,47 +19,6 @@ BUCKET_NAME_CHARACTERS = 63
 RESERVED_PREFIX = "sthree"
 # {prefix}-{env}-{pipeline}-{what}-{account_id}-{region}: five hyphens, "summarize", "results", the account.
 BUCKET_NAME_FIXED_CHARACTERS = 5 + len("summarize") + len("results") + 12
-
-
-class Section(BaseModel):
-    """What every group of parameters has in common: exact types, no unknown names, never changed."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class Migrate(Section):
-    """The parameters of *migrate*."""
-
-    source_region: Region = "us-west-1"
-    target_region: Region = "us-east-1"
-    key_prefix: KeyPart = ""
-    key_suffix: KeyPart = ""
-    source_kms_key_arn: KmsKeyArn = ""
-    target_kms_key_arn: KmsKeyArn = ""
-    # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-    function_timeout_s: Annotated[int, Field(ge=1, le=900)] = 60
-    function_memory_mb: Annotated[int, Field(ge=128, le=10240)] = 512
-    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
-    batch_size: Annotated[int, Field(ge=1, le=10)] = 10
-    maximum_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
-    # AWS's advice for queues that feed a function: at least 5.
-    max_receive_count: Annotated[int, Field(ge=5, le=1000)] = 5
-    log_retention_days: RetentionDays = 30
-    oldest_message_alarm_s: Annotated[int, Field(ge=60, le=1209600)] = 900
-    alert_email: Email = ""
-    crawler_schedule: Schedule = ""
-    # https://docs.aws.amazon.com/athena/latest/ug/workgroups-setting-control-limits-cloudwatch.html
-    query_scan_limit_mb: Annotated[int, Field(ge=10, le=7_000_000)] = 1024
-    results_expire_days: Annotated[int, Field(ge=1, le=3650)] = 30
-    watch_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 120
-
-    @model_validator(mode="after")
-    def _keys_are_in_their_bucket_s_region(self) -> "Migrate":
-        for side in ("source", "target"):
-            arn, region = getattr(self, f"{side}_kms_key_arn"), getattr(self, f"{side}_region")
-            if arn and arn.split(":")[3] != region:
-                raise ValueError(f"{side}_kms_key_arn: the key must be in the bucket's region, {region}")
-        return self
 
 
 class Parameters(Section):
@@ -82,11 +31,17 @@ class Parameters(Section):
     mode: Literal["apply", "plan"] = "apply"
     exercise: bool = True
     migrate: Migrate = Migrate()
+    backup: Backup = Backup()
+    index: Index = Index()
+    summarize: Summarize = Summarize()
+    ingest: Ingest = Ingest()
+    analyze: Analyze = Analyze()
 
     @property
     def regions(self) -> list[str]:
         """The regions that the pipelines use, sorted."""
-        return sorted({self.migrate.source_region, self.migrate.target_region})
+        sections = (getattr(self, pipeline) for pipeline in self.pipelines())
+        return sorted({v for section in sections for name, v in section if name.endswith("region")})
 
     @model_validator(mode="after")
     def _samples_pass_the_filter(self) -> "Parameters":

@@ -95,6 +95,32 @@ def test_accepted(values: dict):
         ({"prefix": "sthree"}, "prefix: S3 reserves bucket names that begin with 'sthree-'"),
         ({"prefix": "p" * 15, "env": "e" * 15}, "more than 21 characters together"),
         # regions, keys, mail, schedules
+        ({"backup": {"dr_region": "us-east-1"}}, "dr_region: must be another region than primary_region"),
+        (
+            {"backup": {"dr_kms_key_arn": KEY}},
+            "dr_kms_key_arn: the key must be in the bucket's region, us-east-2",
+        ),
+        (
+            {"summarize": {"output_prefix": "synthetic-data/x/"}},
+            "'synthetic-data/x/' and 'synthetic-data/' overlap",
+        ),
+        ({"summarize": {"input_prefix": "rejected/"}}, "overlap"),
+        ({"summarize": {"rejected_prefix": "athena-staging/r/"}}, "overlap"),
+        ({"summarize": {"input_prefix": "x"}}, "summarize.input_prefix: 'x' is no folder"),
+        ({"summarize": {"input_prefix": "/x/"}}, "is no folder"),
+        ({"summarize": {"input_prefix": ""}}, "is no folder"),
+        ({"summarize": {"athena_above_mb": 6000}}, "athena_above_mb: a file of 6000 MiB needs as much again"),
+        ({"ingest": {"schedule": "rate(1 minutes)"}}, "ingest.schedule: 'rate(1 minutes)' is not a schedule"),
+        ({"ingest": {"schedule": "rate(5 minute)"}}, "is not a schedule: write rate(1 minute)"),
+        ({"ingest": {"schedule": "rate(0 minutes)"}}, "is not a schedule"),
+        ({"ingest": {"schedule": ""}}, "is not a schedule"),
+        (
+            {"ingest": {"schedule": "cron(61 3 * * ? *)"}},
+            "ingest.schedule: 'cron(61 3 * * ? *)' is not a schedule",
+        ),
+        ({"ingest": {"tickers": ["A", "A"]}}, "tickers: each once"),
+        ({"ingest": {"tickers": ["a,b"]}}, "ingest.tickers.0: String should match pattern"),
+        ({"ingest": {"tickers": []}}, "ingest.tickers: "),
         (
             migrate(source_region="us-west-9"),
             "migrate.source_region: 'us-west-9' is not an AWS region – did you",
@@ -184,7 +210,7 @@ def keys(values: dict, path: str = "") -> list[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_files_load_and_name_every_parameter(path):
     names = [name for name in Parameters.names() if name not in Parameters.pipelines()]
-    assert keys(yaml.safe_load(path.read_text())) == names
+    assert sorted(keys(yaml.safe_load(path.read_text()))) == sorted(names)
     assert Parameters.load(path).target == path.stem
 
 
@@ -279,7 +305,7 @@ def test_a_mistake_in_the_notebook_s_own_cell_is_refused_until_it_is_mended():
     namespace = {"target": "local", "env": "test", "account_id": "000000000000", "batch_size": 5}
     wrong = own + "batch_size = 5\n"
     with pytest.raises(
-        ParameterError, match=r"unknown parameter batch_size – did you mean migrate.batch_size\?"
+        ParameterError, match=r"batch_size – did you mean migrate.batch_size or ingest.batch_size\?"
     ):
         Parameters.from_notebook({**namespace, "In": [wrong, "%magic x", "x = 1"]})
     assert Parameters.from_notebook({**namespace, "In": [wrong, own]}).env == "test"

@@ -1,0 +1,198 @@
+"""The parameters of each pipeline: a section for each, with what AWS allows."""
+
+from itertools import permutations
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lib.parameter_types import (
+    Email,
+    Folder,
+    KeyPart,
+    KmsKeyArn,
+    Region,
+    RetentionDays,
+    RuleSchedule,
+    Schedule,
+    Ticker,
+)
+
+STAGING_PREFIX = "athena-staging/"  # where *summarize* lays the files that it hands to Athena
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+FunctionTimeout = Annotated[int, Field(ge=1, le=900)]
+FunctionMemory = Annotated[int, Field(ge=128, le=10240)]
+FunctionDisk = Annotated[int, Field(ge=512, le=10240)]
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
+BatchSize = Annotated[int, Field(ge=1, le=10)]
+MaximumConcurrency = Annotated[int, Field(ge=2, le=1000)]
+# AWS's advice for queues that feed a function: at least 5.
+MaxReceiveCount = Annotated[int, Field(ge=5, le=1000)]
+# Lambda retries an asynchronous invocation twice at most:
+# https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html
+Retries = Annotated[int, Field(ge=0, le=2)]
+MessageAge = Annotated[int, Field(ge=60, le=1209600)]
+Days = Annotated[int, Field(ge=1, le=3650)]
+DaysOrNever = Annotated[int, Field(ge=0, le=3650)]  # 0 is for never
+
+
+class Section(BaseModel):
+    """What every group of parameters has in common: exact types, no unknown names, never changed."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Pipeline(Section):
+    """The parameters that every pipeline has."""
+
+    log_retention_days: RetentionDays = 30
+    alert_email: Email = ""
+    watch_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 120
+
+
+class Queried(Section):
+    """The parameters of whatever is queried with Athena."""
+
+    # https://docs.aws.amazon.com/athena/latest/ug/workgroups-setting-control-limits-cloudwatch.html
+    query_scan_limit_mb: Annotated[int, Field(ge=10, le=7_000_000)] = 1024
+    results_expire_days: Days = 30
+
+
+class Migrate(Pipeline, Queried):
+    """The parameters of *migrate*."""
+
+    source_region: Region = "us-west-1"
+    target_region: Region = "us-east-1"
+    key_prefix: KeyPart = ""
+    key_suffix: KeyPart = ""
+    source_kms_key_arn: KmsKeyArn = ""
+    target_kms_key_arn: KmsKeyArn = ""
+    function_timeout_s: FunctionTimeout = 60
+    function_memory_mb: FunctionMemory = 512
+    batch_size: BatchSize = 10
+    maximum_concurrency: MaximumConcurrency = 10
+    max_receive_count: MaxReceiveCount = 5
+    oldest_message_alarm_s: MessageAge = 900
+    crawler_schedule: Schedule = ""
+
+    @model_validator(mode="after")
+    def _keys_are_in_their_bucket_s_region(self) -> "Migrate":
+        _refuse_keys_elsewhere(self, "source", "target")
+        return self
+
+
+class Backup(Pipeline):
+    """The parameters of *backup*."""
+
+    primary_region: Region = "us-east-1"
+    dr_region: Region = "us-east-2"
+    primary_kms_key_arn: KmsKeyArn = ""
+    dr_kms_key_arn: KmsKeyArn = ""
+    function_timeout_s: FunctionTimeout = 300
+    function_memory_mb: FunctionMemory = 512
+    retries: Retries = 2
+    delete_sync: bool = True
+    erase_versions: bool = False
+    brake_deletes: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    brake_minutes: Annotated[int, Field(ge=1, le=60)] = 10
+
+    @model_validator(mode="after")
+    def _are_two_regions(self) -> "Backup":
+        if self.primary_region == self.dr_region:
+            raise ValueError(f"dr_region: must be another region than primary_region, {self.primary_region}")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_are_in_their_bucket_s_region(self) -> "Backup":
+        _refuse_keys_elsewhere(self, "primary", "dr")
+        return self
+
+
+class Index(Pipeline, Queried):
+    """The parameters of *index*."""
+
+    region: Region = "us-east-1"
+    function_timeout_s: FunctionTimeout = 60
+    function_memory_mb: FunctionMemory = 256
+    retries: Retries = 2
+    time_to_live_days: DaysOrNever = 0
+
+
+class Summarize(Pipeline, Queried):
+    """The parameters of *summarize*."""
+
+    region: Region = "us-east-1"
+    input_prefix: Folder = "synthetic-data/"
+    output_prefix: Folder = "summaries/"
+    rejected_prefix: Folder = "rejected/"
+    function_timeout_s: FunctionTimeout = 900
+    function_memory_mb: FunctionMemory = 2048
+    function_disk_mb: FunctionDisk = 10240
+    retries: Retries = 2
+    athena_above_mb: Annotated[int, Field(ge=0, le=10240)] = 4096
+
+    @model_validator(mode="after")
+    def _cannot_trigger_itself(self) -> "Summarize":
+        prefixes = [self.input_prefix, self.output_prefix, self.rejected_prefix, STAGING_PREFIX]
+        for one, other in permutations(prefixes, 2):
+            if one.startswith(other):
+                raise ValueError(
+                    f"the prefixes {one!r} and {other!r} overlap: what is written could be read again; "
+                    f"input_prefix, output_prefix, rejected_prefix and {STAGING_PREFIX!r} must be apart"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_on_the_disk(self) -> "Summarize":
+        if 2 * self.athena_above_mb > self.function_disk_mb:
+            raise ValueError(
+                f"athena_above_mb: a file of {self.athena_above_mb} MiB needs as much again to work with; "
+                f"at most half of function_disk_mb, {self.function_disk_mb}"
+            )
+        return self
+
+
+class Ingest(Pipeline, Queried):
+    """The parameters of *ingest*."""
+
+    region: Region = "us-east-1"
+    schedule: RuleSchedule = "rate(1 minute)"
+    schedule_state: Literal["ENABLED", "DISABLED", ""] = ""
+    wait_for_schedule: bool = True
+    tickers: Annotated[list[Ticker], Field(min_length=1, max_length=200)] = [
+        "AAPL",
+        "AMZN",
+        "GOOG",
+        "IBM",
+        "MSFT",
+    ]
+    files: Annotated[int, Field(ge=1, le=1000)] = 50
+    rows: Annotated[int, Field(ge=1, le=10_000)] = 20
+    function_timeout_s: FunctionTimeout = 60
+    function_memory_mb: FunctionMemory = 512
+    retries: Retries = 2
+    batch_size: BatchSize = 10
+    maximum_concurrency: MaximumConcurrency = 10
+    max_receive_count: MaxReceiveCount = 5
+    oldest_message_alarm_s: MessageAge = 900
+    files_expire_days: Days = 7
+    time_to_live_days: DaysOrNever = 30
+
+    @model_validator(mode="after")
+    def _tickers_differ(self) -> "Ingest":
+        if len(set(self.tickers)) < len(self.tickers):
+            raise ValueError(f"tickers: each once; found {self.tickers}")
+        return self
+
+
+class Analyze(Queried):
+    """The parameters of *analyze*."""
+
+    region: Region = "us-east-1"
+
+
+def _refuse_keys_elsewhere(section: Section, *sides: str) -> None:
+    """Refuse a KMS key that is in another region than its bucket: S3 could not use it."""
+    for side in sides:
+        arn, region = getattr(section, f"{side}_kms_key_arn"), getattr(section, f"{side}_region")
+        if arn and arn.split(":")[3] != region:
+            raise ValueError(f"{side}_kms_key_arn: the key must be in the bucket's region, {region}")
