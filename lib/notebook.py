@@ -21,7 +21,8 @@ def load_ipython_extension(shell) -> None:
             return lines
         expression = lines[0].removeprefix(MAGIC).strip()
         if eval(expression, shell.user_ns):  # the cell's own author wrote it
-            return ["\n", *lines[1:]]
+            # A magic of the rest must be on the first line; otherwise tracebacks count lines as they stand.
+            return lines[1:] if lines[1:] and lines[1].startswith("%%") else ["\n", *lines[1:]]
         return [f"print({f'skipped: not {expression}'!r})\n"]
 
     # Otherwise IPython would also call it to see whether the input is complete.

@@ -1,5 +1,6 @@
 """The sample files: real data under notebooks/samples, and how it is uploaded."""
 
+from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -13,6 +14,10 @@ from lib.paths import ROOT
 from lib.query import Athena
 
 FOLDER = ROOT / "notebooks" / "samples"
+# A picture of one transparent pixel: a file that is no CSV, whatever it is called.
+PIXEL_PNG = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
 # boto3 uploads in parts from 8 MiB on:
 # https://boto3.amazonaws.com/v1/documentation/api/latest/reference/customizations/s3.html
 MULTIPART_THRESHOLD_BYTES = 8 * 1024 * 1024
@@ -60,21 +65,24 @@ class Samples(list[Sample]):
         return self.table().to_string(index=False)
 
 
-def load(key_prefix: str = "", folder: Path = FOLDER) -> Samples:
+def load(key_prefix: str = "", folder: Path = FOLDER, hard: bool = True) -> Samples:
     """Return every CSV file of a folder, and two made of them that are hard to copy.
 
-    One has a key that must be decoded (a space, a plus, an umlaut, a percent sign); one is so large that it
-    is uploaded, and must be copied, in parts. Both carry metadata and tags.
+    Of these, one has a key that must be decoded (a space, a plus, an umlaut, a percent sign); one is so large
+    that it is uploaded, and must be copied, in parts. Both carry metadata and tags.
 
     Args:
         key_prefix: What all keys begin with.
         folder: Where the CSV files are.
+        hard: Whether the two hard ones are wanted.
 
     Returns:
         The samples, `<name>/<name>.csv` first, the two hard ones last.
     """
     files = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
     plain = [Sample(f"{key_prefix}{name}/{name}.csv", body) for name, body in files.items()]
+    if not hard:
+        return Samples(plain)
     marks = {"metadata": {"origin": "runbook"}, "tags": {"project": "runbook", "kind": "sample"}}
     return Samples(
         [
@@ -113,23 +121,43 @@ def upload(client, bucket: str, samples: Iterable[Sample]) -> pd.DataFrame:
         samples: What to upload.
 
     Returns:
-        One row a sample: key, bytes, and when it was there, as `uploaded` (UTC).
+        One row a sample: key, bytes, version_id, and when it was there, as `time` (UTC).
     """
     rows = []
     for sample in tqdm(list(samples), desc="Upload", unit="object", leave=False, delay=1):
         extra = {"ContentType": "text/csv", "Metadata": sample.metadata, "Tagging": urlencode(sample.tags)}
         client.upload_fileobj(BytesIO(sample.body), bucket, sample.key, ExtraArgs=extra)
-        _ensure_tags(client, bucket, sample)
-        rows.append((sample.key, len(sample.body), pd.Timestamp.now("UTC")))
-    return pd.DataFrame(rows, columns=["key", "bytes", "uploaded"])
+        version_id = _ensure_tags(client, bucket, sample)
+        rows.append((sample.key, len(sample.body), version_id, pd.Timestamp.now("UTC")))
+    return pd.DataFrame(rows, columns=["key", "bytes", "version_id", "time"])
 
 
-def _ensure_tags(client, bucket: str, sample: Sample) -> None:
-    found = client.get_object_tagging(Bucket=bucket, Key=sample.key)["TagSet"]
-    if len(found) != len(sample.tags):
+def delete(client, bucket: str, keys: Iterable[str]) -> pd.DataFrame:
+    """Delete objects, as a person does: in a versioned bucket each gets a delete marker.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        bucket: The bucket's name.
+        keys: What to delete.
+
+    Returns:
+        One row a key: key, version_id of its delete marker, and when it was deleted, as `time` (UTC).
+    """
+    rows = []
+    for key in tqdm(list(keys), desc="Delete", unit="object", leave=False, delay=1):
+        marker = client.delete_object(Bucket=bucket, Key=key)
+        rows.append((key, marker["VersionId"], pd.Timestamp.now("UTC")))
+    return pd.DataFrame(rows, columns=["key", "version_id", "time"])
+
+
+def _ensure_tags(client, bucket: str, sample: Sample) -> str:
+    """Set the tags that are missing, and return the version's id."""
+    found = client.get_object_tagging(Bucket=bucket, Key=sample.key)
+    if len(found["TagSet"]) != len(sample.tags):
         # MiniStack 1.5.33 ignores the tags of an upload in parts; S3 never comes here.
         tags = [{"Key": key, "Value": value} for key, value in sample.tags.items()]
         client.put_object_tagging(Bucket=bucket, Key=sample.key, Tagging={"TagSet": tags})
+    return found["VersionId"]
 
 
 def count_rows(samples: Sequence[Sample], analyst: Athena) -> pd.DataFrame:

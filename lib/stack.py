@@ -26,15 +26,19 @@ class Step:
         resource: Which.
         found: Its settings as they are; None if it does not exist.
         changes: Those of its desired settings that differ.
+        wanted: Whether it shall exist.
     """
 
     resource: Resource
     found: Settings | None
     changes: Settings
+    wanted: bool = True
 
     @property
-    def action(self) -> Literal["create", "change", "unchanged"]:
+    def action(self) -> Literal["create", "change", "delete", "unchanged"]:
         """What will happen."""
+        if not self.wanted:
+            return "delete"
         if self.found is None:
             return "create"
         return "change" if self.changes else "unchanged"
@@ -42,6 +46,8 @@ class Step:
     @property
     def why(self) -> str:
         """What is there now, and what shall be."""
+        if not self.wanted:
+            return "is not wanted any more"
         if self.found is None:
             return "does not exist"
         return "; ".join(
@@ -82,7 +88,8 @@ class Plan(list[Step]):
         }
 
 
-ACTIONS = {"create": "to create", "change": "to change", "unchanged": "unchanged"}
+ACTIONS = {"create": "to create", "change": "to change", "delete": "to delete", "unchanged": "unchanged"}
+PAST = {"create": "created", "change": "changed", "delete": "deleted"}
 # Under this MIME type an executed notebook tells `runbook run` what it did: summary, counts, table.
 COUNTS = "application/vnd.runbook.counts+json"
 
@@ -92,11 +99,13 @@ class Done(Plan):
 
     def table(self) -> pd.DataFrame:
         """Return one row a resource: what was done, type, name, region, why."""
-        past = {"create": "created", "change": "changed"}
-        return super().table().replace({"action": past})
+        return super().table().replace({"action": PAST})
 
     def __str__(self) -> str:
-        return super().__str__().replace("to create", "created").replace("to change", "changed")
+        text = super().__str__()
+        for action, past in PAST.items():
+            text = text.replace(f"to {action}", past)
+        return text
 
 
 class Stack:
@@ -115,6 +124,7 @@ class Stack:
         self.scope = Scope(parameters.prefix, parameters.env, pipeline, parameters.account_id)
         self.ledger = Ledger(parameters.env, parameters.account_id)
         self.resources: dict[str, Resource] = {}
+        self.unwanted: dict[str, Resource] = {}
 
     @property
     def applies(self) -> bool:
@@ -126,17 +136,20 @@ class Stack:
         """Whether this run uploads samples and checks what becomes of them."""
         return self.applies and self.parameters.exercise
 
-    def add(self, resource: AnyResource) -> AnyResource:
+    def add(self, resource: AnyResource, wanted: bool = True) -> AnyResource:
         """Describe a resource; nothing is made yet. Describing it again replaces the description.
 
         Args:
             resource: Only refers to resources that were added before.
+            wanted: Whether it shall exist; if not, it is deleted if it is there.
 
         Returns:
             The same resource, which now knows its full name and ARN.
         """
         resource.scope = self.scope
-        self.resources[resource.arn] = resource
+        here, elsewhere = (self.resources, self.unwanted) if wanted else (self.unwanted, self.resources)
+        here[resource.arn] = resource
+        elsewhere.pop(resource.arn, None)
         return resource
 
     def plan(self) -> Plan:
@@ -146,10 +159,12 @@ class Stack:
             NotOursError: If something exists under our name that this runbook did not make.
         """
         ledger = self.ledger.entries()
-        return Plan(self._step(resource, ledger) for resource in self.resources.values())
+        unwanted = (self._step(resource, ledger, wanted=False) for resource in self.unwanted.values())
+        steps = (self._step(resource, ledger) for resource in self.resources.values())
+        return Plan([*(step for step in unwanted if step.found is not None), *steps])
 
     def apply(self) -> Plan:
-        """Create what is missing, change what differs, leave the rest. With mode `plan`, write nothing.
+        """Create what is missing, change what differs, delete what is not wanted. Mode `plan` writes nothing.
 
         Returns:
             What was done; for mode `plan` what would be.
@@ -187,7 +202,7 @@ class Stack:
             link for resource, settings in found if settings is not None for link in resource.links(settings)
         ]
 
-    def _step(self, resource: Resource, ledger: dict) -> Step:
+    def _step(self, resource: Resource, ledger: dict, wanted: bool = True) -> Step:
         found = resource.read(self.client(resource))
         is_ours = not resource.taggable or resource.arn in ledger
         if found is not None and not is_ours and found["tags"] != self.scope.tags:
@@ -196,10 +211,14 @@ class Stack:
                 f"{found['tags']} instead of {self.scope.tags}: this runbook did not make it. Choose another "
                 "prefix or env, or remove it"
             )
-        return Step(resource, found, differences(found, resource.desired()))
+        return Step(resource, found, differences(found, resource.desired()), wanted)
 
     def _take(self, step: Step) -> None:
         resource, client = step.resource, self.client(step.resource)
+        if step.action == "delete":
+            (found,) = (f for f in resource.find(client, self.scope) if f.arn == resource.arn)
+            resource.delete(client, found.identifier)
+            return
         facts = {"noun": resource.noun, "name": resource.name, "region": resource.region}
         self.ledger.intend(resource.arn, pipeline=self.scope.pipeline, **facts)
         if step.action == "create":

@@ -24,6 +24,8 @@ STYLES = {
     "created": "green",
     "change": "yellow",
     "changed": "yellow",
+    "delete": "red",
+    "deleted": "red",
     "unchanged": "dim",
 }
 LOG_COLUMNS = 200  # where no terminal says how wide it is, such as in CI's logs

@@ -1,17 +1,16 @@
-"""Watching objects arrive: bounded, and honest about those that do not."""
+"""Watching what follows an upload: bounded, and honest about what does not happen."""
 
 import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from urllib.parse import unquote_plus
 
 import pandas as pd
-from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from tqdm import tqdm
 
+from lib.objects import Place, is_same
 from lib.resources.sqs import Queue
 from lib.target import Target
 
@@ -20,43 +19,6 @@ POLL_S = 0.25
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
 SETTLE_S = 60
 DEAD_LETTERS_SHOWN = 10  # one receive gives at most ten messages
-
-# What HEAD tells of an object that a faithful copy must have too.
-FACTS = ("ContentLength", "ContentType", "Metadata", "StorageClass")
-
-
-@dataclass(frozen=True)
-class Place:
-    """A bucket, and a client of its region.
-
-    Attributes:
-        client: An S3 client.
-        bucket: The bucket's name.
-    """
-
-    client: object
-    bucket: str
-
-    def head(self, key: str) -> dict | None:
-        """Return what HEAD tells of an object, or None if there is none."""
-        try:
-            return self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                return None
-            raise
-
-    def tags(self, key: str) -> dict[str, str]:
-        """Return an object's tags."""
-        answer = self.client.get_object_tagging(Bucket=self.bucket, Key=key)
-        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
-
-    def digest(self, key: str) -> str:
-        """Return the SHA-256 of an object's bytes, read in pieces."""
-        hashed = sha256()
-        for chunk in self.client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(1024 * 1024):
-            hashed.update(chunk)
-        return hashed.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -102,99 +64,92 @@ class Waiting:
         return {version for message in answer.get("Messages", []) for version in _versions(message["Body"])}
 
 
-def arrivals(
+def until(
     uploads: pd.DataFrame,
-    source: Place,
-    target: Place,
-    queue: Waiting,
+    is_done: Callable[[str], bool],
     dead_letters: Waiting,
     timeout_s: float,
+    queue: Waiting | None = None,
+    done: str = "in place",
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> pd.DataFrame:
-    """Watch until every upload is in place or dead, or the time is up.
+    """Watch until what was to follow each upload has happened or its event is dead, or the time is up.
 
     Args:
-        uploads: As `samples.upload` returns it.
-        source: Where they were uploaded.
-        target: Where they shall arrive.
-        queue: Through which their events go.
+        uploads: As `samples.upload` or `samples.delete` returns it.
+        is_done: Tells of a key whether it has happened.
         dead_letters: Where events end that failed too often.
         timeout_s: How long to watch, in seconds.
+        queue: Through which the events go, if there is one; the progress bar shows how many wait in it.
+        done: What the state is called when it has happened.
         sleep: Waits between two looks.
         clock: Tells the seconds.
 
     Returns:
-        One row an upload: key, bytes, `state` (`in place`, `dead letter` or `not yet`) and `seconds` from the
-        upload until it was seen in place.
+        One row an upload: key, `state` (`done`'s word, `dead letter` or `not yet`) and `seconds` from the
+        upload until it was seen to have happened.
     """
+    began = uploads.set_index("key")["time"]
+    version = dict(zip(uploads["key"], uploads["version_id"], strict=True))
     seen = {key: ("not yet", float("nan")) for key in uploads["key"]}
-    uploaded = uploads.set_index("key")["uploaded"]
     deadline = clock() + timeout_s
-    with tqdm(total=len(seen), desc="Arrived", unit="object", leave=False) as progress:
+    with tqdm(total=len(seen), desc=done.capitalize(), unit="object", leave=False) as progress:
         while _not_yet(seen) and clock() < deadline:
-            for key in _not_yet(seen):
-                if is_same(source.head(key), target.head(key)):
-                    seen[key] = ("in place", (pd.Timestamp.now("UTC") - uploaded[key]).total_seconds())
-                    progress.update()
+            for key in filter(is_done, _not_yet(seen)):
+                seen[key] = (done, (pd.Timestamp.now("UTC") - began[key]).total_seconds())
+                progress.update()
             if _not_yet(seen) and dead_letters.depth():
-                dead = _current(dead_letters.versions(), _not_yet(seen), source)
-                seen |= dict.fromkeys(dead, ("dead letter", float("nan")))
-            progress.set_postfix(queued=queue.depth(), refresh=False)
+                dead = {key for key, of in dead_letters.versions() if of in (None, version.get(key))}
+                seen |= dict.fromkeys(dead & _not_yet(seen), ("dead letter", float("nan")))
+            if queue:
+                progress.set_postfix(queued=queue.depth(), refresh=False)
             if _not_yet(seen):
                 sleep(POLL_S)
     states = pd.DataFrame.from_dict(seen, orient="index", columns=["state", "seconds"])
-    return uploads[["key", "bytes"]].join(states, on="key")
+    return uploads[["key"]].join(states, on="key")
 
 
 def _not_yet(seen: dict[str, tuple[str, float]]) -> set[str]:
     return {key for key, (state, _) in seen.items() if state == "not yet"}
 
 
-def _current(versions: set[tuple[str, str | None]], keys: set[str], source: Place) -> set[str]:
-    """Return those of the keys of which a version is meant that is still the newest: no older dead letter."""
-    newest = {key: (source.head(key) or {}).get("VersionId") for key, _ in versions if key in keys}
-    return {key for key, version in versions if key in newest and version in (None, newest[key])}
+def arrivals(uploads: pd.DataFrame, source: Place, target: Place, *waiting, **how) -> pd.DataFrame:
+    """Watch until every upload is in place in another bucket; further arguments are those of `until`."""
+    return until(uploads, lambda key: is_same(source.head(key), target.head(key)), *waiting, **how)
 
 
-def is_same(source: dict | None, target: dict | None) -> bool:
-    """Tell from two answers of HEAD whether one object is a faithful copy of the other.
-
-    Args:
-        source: The original's answer, with its checksum.
-        target: The copy's; None if it is not there.
-
-    Returns:
-        Whether size, content type, metadata and storage class are equal, and the contents by the checksums
-        that both have, or else by ETag.
-    """
-    if source is None or target is None:
-        return False
-    checksums = {key for key in source if key.startswith("Checksum") and key != "ChecksumType"} & set(target)
-    contents = checksums or {"ETag"}
-    return all(source.get(name) == target.get(name) for name in (*FACTS, *contents))
+def departures(deletes: pd.DataFrame, target: Place, *waiting, **how) -> pd.DataFrame:
+    """Watch until every deleted object is gone elsewhere too; further arguments are those of `until`."""
+    return until(deletes, lambda key: target.head(key) is None, *waiting, done="gone", **how)
 
 
-def compare(keys: list[str], source: Place, target: Place) -> pd.DataFrame:
-    """Compare objects and their copies, contents byte for byte.
+def rows(uploads: pd.DataFrame, client, table: str, *waiting, **how) -> pd.DataFrame:
+    """Watch until the index has a row of every upload's or delete's version.
 
     Args:
-        keys: Which.
-        source: Where the originals are.
-        target: Where the copies are.
+        uploads: As `samples.upload` or `samples.delete` returns it.
+        client: A DynamoDB client of the table's region.
+        table: The table's name.
+        waiting: As for `until`.
+        how: As for `until`.
 
     Returns:
-        One row a key: whether `content`, `metadata`, `tags`, `content type` and `storage class` are the same.
+        As `until`; the state is `indexed`.
     """
-    rows = []
-    for key in tqdm(keys, desc="Compare", unit="object", leave=False, delay=1):
-        original, copy = source.head(key), target.head(key)
-        there = original is not None and copy is not None
-        row = {"key": key, "content": there and source.digest(key) == target.digest(key)}
-        for name in ("Metadata", "ContentType", "StorageClass"):
-            row[name] = there and original.get(name) == copy.get(name)
-        rows.append(row | {"Tags": there and source.tags(key) == target.tags(key)})
-    return pd.DataFrame(rows)
+    version = dict(zip(uploads["key"], uploads["version_id"], strict=True))
+
+    def is_indexed(key: str) -> bool:
+        answer = client.query(
+            TableName=table,
+            KeyConditionExpression="file_key = :key",
+            FilterExpression="version_id = :version",
+            ExpressionAttributeValues={":key": {"S": key}, ":version": {"S": version[key]}},
+            ConsistentRead=True,
+        )
+        return bool(answer["Count"])
+
+    return until(uploads, is_indexed, *waiting, done="indexed", **how)
 
 
 def function_log(client, log_group: str, since: pd.Timestamp) -> pd.DataFrame:
@@ -206,15 +161,26 @@ def function_log(client, log_group: str, since: pd.Timestamp) -> pd.DataFrame:
         since: From when on.
 
     Returns:
-        One row a log line that names a key, in the order of time: time, level, message, key, bytes, seconds.
+        One row a log line that names a key, in the order of time: timestamp, level, message, key, bytes, seconds.
+    """
+    log = pd.DataFrame(log_lines(client, log_group, since))
+    columns = ["timestamp", "level", "message", "key", "bytes", "seconds"]
+    return log.reindex(columns=columns).sort_values("timestamp", ignore_index=True, kind="stable")
+
+
+def log_lines(client, log_group: str, since: pd.Timestamp) -> list[dict]:
+    """Return the log lines that name a key, as the JSON objects that they are.
+
+    Args:
+        client: As for `function_log`; so too below.
+        log_group: The function's log group.
+        since: From when on.
     """
     pages = client.get_paginator("filter_log_events").paginate(
         logGroupName=log_group, startTime=int(since.timestamp() * 1000), filterPattern='{ $.key = "*" }'
     )
-    lines = [_json_object(event["message"]) for page in pages for event in page["events"]]
-    log = pd.DataFrame([line for line in lines if "key" in line])
-    columns = ["timestamp", "level", "message", "key", "bytes", "seconds"]
-    return log.reindex(columns=columns).sort_values("timestamp", ignore_index=True)
+    lines = (_json_object(event["message"]) for page in pages for event in page["events"])
+    return [line for line in lines if "key" in line]
 
 
 def _json_object(text: str) -> dict:
@@ -227,7 +193,12 @@ def _json_object(text: str) -> dict:
 
 
 def _versions(body: str) -> Iterator[tuple[str, str | None]]:
-    """Yield key and version id of what a message speaks of; one that is no event of S3 speaks of nothing."""
-    for record in _json_object(body).get("Records") or []:
+    """Yield key and version id of what a message speaks of; one that is no event of S3 speaks of nothing.
+
+    Lambda wraps the event that a function failed on: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    """
+    content = _json_object(body)
+    content = content.get("requestPayload") or content
+    for record in content.get("Records") or []:
         if "s3" in record:
             yield unquote_plus(record["s3"]["object"]["key"]), record["s3"]["object"].get("versionId")

@@ -70,3 +70,11 @@ def test_our_errors_are_shown_as_one_message(shell, capsys):
 
 def test_tables_are_shown_whole(shell):
     assert pd.options.display.max_colwidth is None
+
+
+def test_another_magic_may_follow(shell, capsys):
+    result = shell.run_cell("%%when True\n%%capture said\nprint(5)")
+    assert result.success
+    assert shell.user_ns["said"].stdout == "5\n"
+    assert shell.run_cell("%%when False\n%%capture silent\nprint(5)").success
+    assert "silent" not in shell.user_ns

@@ -14,6 +14,7 @@ from lib.errors import NotOursError
 from lib.inventory import Inventory
 from lib.ledger import Ledger
 from lib.parameters import Parameters
+from lib.resources import s3
 from lib.resources.base import differences
 from lib.stack import COUNTS, Done, Stack
 from lib.target import Target, connect
@@ -73,7 +74,7 @@ def test_a_plan_of_what_is_not_there_only_reads(inventory, target, parameters, c
     plan = stack.apply()
     assert "nothing was written" in capsys.readouterr().out
     assert plan.count("create") == len(stack.resources)
-    assert str(plan) == f"{len(stack.resources)} to create, 0 to change, 0 unchanged"
+    assert str(plan) == f"{len(stack.resources)} to create, 0 to change, 0 to delete, 0 unchanged"
     assert recorder.made
     assert recorder.writes == []
     assert inventory.existing() == []
@@ -82,8 +83,8 @@ def test_a_plan_of_what_is_not_there_only_reads(inventory, target, parameters, c
 
 def test_a_plan_of_what_has_drifted_only_reads_and_names_it(inventory, target, parameters, somebody):
     stack = everything(target, parameters)
-    assert str(stack.apply()) == f"{len(stack.resources)} created, 0 changed, 0 unchanged"
-    assert str(stack.apply()) == f"0 created, 0 changed, {len(stack.resources)} unchanged"
+    assert str(stack.apply()) == f"{len(stack.resources)} created, 0 changed, 0 deleted, 0 unchanged"
+    assert str(stack.apply()) == f"0 created, 0 changed, 0 deleted, {len(stack.resources)} unchanged"
     settings = {"Bucket": "versioning", "Queue": "VisibilityTimeout", "Role": "trust", "Crawler": "Schedule"}
     drifted = {}
     for resource in stack.resources.values():
@@ -102,11 +103,11 @@ def test_a_plan_of_what_has_drifted_only_reads_and_names_it(inventory, target, p
 def test_what_a_plan_shows(inventory, target, parameters):
     stack = few(target, parameters)
     bundle = stack.plan()._repr_mimebundle_()
-    assert bundle[COUNTS]["counts"] == {"to create": 6, "to change": 0, "unchanged": 0}
+    assert bundle[COUNTS]["counts"] == {"to create": 6, "to change": 0, "to delete": 0, "unchanged": 0}
     assert "does not exist" in bundle["text/plain"]
     done = stack.apply()
     assert isinstance(done, Done)
-    assert done._repr_mimebundle_()[COUNTS]["summary"] == "6 created, 0 changed, 0 unchanged"
+    assert done._repr_mimebundle_()[COUNTS]["summary"] == "6 created, 0 changed, 0 deleted, 0 unchanged"
     stack.add(replace(examples.bucket(stack), expire_days=3))
     table = stack.plan().table()
     changed = table[table["action"] == "change"]
@@ -220,3 +221,19 @@ def test_outputs_are_written_down(inventory, target, parameters):
     outputs = Ledger("stack", parameters.account_id).outputs()["migrate"]
     assert outputs["bucket"] == named["Bucket"].name
     assert outputs["queue_url"].endswith(named["Queue"].name)
+
+
+def test_what_is_not_wanted_any_more_is_deleted_and_only_that(stack: Stack):
+    wanted = examples.notification(stack)
+    stack.add(s3.BucketNotification("other", examples.HERE, wanted.bucket, wanted.destination, key_prefix="x/"))
+    stack.apply()
+    stack.add(wanted, wanted=False)
+    plan = stack.plan()
+    assert [(step.action, step.why) for step in plan if step.resource is wanted] == [
+        ("delete", "is not wanted any more")
+    ]
+    assert str(stack.apply()) == f"0 created, 0 changed, 1 deleted, {len(stack.resources)} unchanged"
+    assert wanted.read(stack.client(wanted)) is None
+    assert plan.count("unchanged") == len(stack.plan()) == len(stack.resources)
+    stack.add(wanted)
+    assert stack.apply().count("create") == 1

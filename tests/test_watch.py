@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import samples, watch
+from lib import objects, samples, watch
+from lib.objects import Place
 from lib.resources import s3, sqs
 from lib.samples import Sample
 from lib.stack import Stack
@@ -41,8 +42,8 @@ class Pipeline:
         )
         queue, dead = stack.add(sqs.Queue("files", "us-east-1")), stack.add(sqs.Queue("dead", "us-east-1"))
         stack.apply()
-        self.source = watch.Place(stack.client(source), source.name)
-        self.target = watch.Place(stack.client(target), target.name)
+        self.source = Place(stack.client(source), source.name)
+        self.target = Place(stack.client(target), target.name)
         self.queue, self.dead = (watch.Waiting.of(stack.target, q) for q in (queue, dead))
         self.time = Time()
 
@@ -66,9 +67,9 @@ class Pipeline:
             uploads,
             self.source,
             self.target,
-            self.queue,
             self.dead,
             timeout_s,
+            self.queue,
             sleep=self.time.sleep,
             clock=self.time.clock,
         )
@@ -149,7 +150,7 @@ def test_copies_are_compared_byte_for_byte_and_tag_for_tag(pipeline: Pipeline):
     pipeline.upload()
     pipeline.copy(KEYS[0])
     pipeline.copy(KEYS[1], Tagging="kind=y")
-    compared = watch.compare(KEYS, pipeline.source, pipeline.target).set_index("key")
+    compared = objects.compare(KEYS, pipeline.source, pipeline.target).set_index("key")
     assert compared.loc[KEYS[0]].all()
     assert compared.loc[KEYS[1]].to_dict() == {
         "content": True,
@@ -187,26 +188,26 @@ HEAD = {
 
 
 def test_without_checksums_the_etag_decides():
-    assert watch.is_same(HEAD, HEAD | {"ChecksumType": "COMPOSITE"})
-    assert not watch.is_same(HEAD, HEAD | {"ETag": '"2"'})
+    assert objects.is_same(HEAD, HEAD | {"ChecksumType": "COMPOSITE"})
+    assert not objects.is_same(HEAD, HEAD | {"ETag": '"2"'})
 
 
 def test_checksums_that_both_have_decide_rather_than_the_etag():
     """The ETag of a multipart copy, or of one encrypted with KMS, is another."""
-    assert watch.is_same(HEAD | CRC, HEAD | CRC | {"ETag": '"1-2"'})
-    assert not watch.is_same(HEAD | CRC, HEAD | {"ChecksumCRC64NVME": "y"})
-    assert not watch.is_same(HEAD | CRC, HEAD | {"ChecksumSHA256": "z", "ETag": '"1-2"'})
+    assert objects.is_same(HEAD | CRC, HEAD | CRC | {"ETag": '"1-2"'})
+    assert not objects.is_same(HEAD | CRC, HEAD | {"ChecksumCRC64NVME": "y"})
+    assert not objects.is_same(HEAD | CRC, HEAD | {"ChecksumSHA256": "z", "ETag": '"1-2"'})
 
 
-@given(st.sampled_from(watch.FACTS))
+@given(st.sampled_from(objects.FACTS))
 def test_every_fact_counts(name: str):
-    assert not watch.is_same(HEAD, HEAD | {name: "another"})
+    assert not objects.is_same(HEAD, HEAD | {name: "another"})
 
 
 def test_what_is_not_there_is_not_the_same():
-    assert not watch.is_same(HEAD, None)
-    assert not watch.is_same(None, HEAD)
-    assert not watch.is_same(None, None)
+    assert not objects.is_same(HEAD, None)
+    assert not objects.is_same(None, HEAD)
+    assert not objects.is_same(None, None)
 
 
 def test_the_function_s_log_is_read_by_key(stack: Stack, somebody):

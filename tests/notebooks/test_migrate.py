@@ -4,45 +4,20 @@ import io
 import json
 import zipfile
 
-import boto3
-import papermill
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
+from headless import counts, execute
 
-from lib import samples, watch
+from lib import objects, samples, watch
 from lib.inventory import Inventory
 from lib.ledger import Ledger
-from lib.local import deployer
 from lib.parameters import Parameters
-from lib.paths import ROOT
-from lib.stack import COUNTS
 from lib.target import connect
 
-NOTEBOOKS = ROOT / "notebooks"
 ARRIVAL_S = 60
 # Enough for five receives of a message that is hidden for a second each time.
 DEAD_LETTER_S = 60
 PARAMETERS = {"env": "test", "exercise": False, "migrate": {"function_timeout_s": 10}}
-
-
-def execute(name: str, folder, **parameters):
-    """Run a notebook headlessly, as an operator does; returns it executed."""
-    output = folder / f"{name}.ipynb"
-    return papermill.execute_notebook(
-        NOTEBOOKS / f"{name}.ipynb",
-        output,
-        parameters,
-        cwd=NOTEBOOKS,
-        progress_bar=False,
-        kernel_name="python3",
-    )
-
-
-def counts(notebook) -> dict[str, int]:
-    """What the notebook's last plan or apply counted."""
-    bundles = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
-    return [bundle[COUNTS]["counts"] for bundle in bundles if COUNTS in bundle][-1]
 
 
 @pytest.fixture(scope="module")
@@ -65,28 +40,10 @@ def aws(parameters, deployed):
 
 
 @pytest.fixture(scope="module")
-def root(local_aws):
-    """Clients of root, for what the deployer may not do and a test must."""
-
-    def client(service, region="us-east-1"):
-        return boto3.client(
-            service,
-            region,
-            endpoint_url=local_aws.endpoint_url,
-            verify=local_aws.ca_bundle,
-            aws_access_key_id=deployer.ROOT_KEY,
-            aws_secret_access_key=deployer.ROOT_KEY,
-            config=Config(proxies={}),
-        )
-
-    return client
-
-
-@pytest.fixture(scope="module")
 def places(aws, deployed):
     return (
-        watch.Place(aws.client("s3", "us-west-1"), deployed["source_bucket"]),
-        watch.Place(aws.client("s3", "us-east-1"), deployed["target_bucket"]),
+        objects.Place(aws.client("s3", "us-west-1"), deployed["source_bucket"]),
+        objects.Place(aws.client("s3", "us-east-1"), deployed["target_bucket"]),
     )
 
 
@@ -100,7 +57,8 @@ def arrivals(files, places, queues, timeout_s=ARRIVAL_S):
     """Upload and watch; returns key → state."""
     source, target = places
     uploads = samples.upload(source.client, source.bucket, files)
-    seen = watch.arrivals(uploads, source, target, *queues, timeout_s=timeout_s)
+    queue, dead_letters = queues
+    seen = watch.arrivals(uploads, source, target, dead_letters, timeout_s, queue)
     return dict(zip(seen["key"], seen["state"], strict=True))
 
 
@@ -116,7 +74,7 @@ def test_objects_of_any_key_and_size_arrive_whole(places, queues):
     files = [samples.Sample(key, b"a,b\n1,2\n", **marks) for key in keys]
     files += [samples.Sample("empty", b""), samples.Sample("large", b"x" * 20_000_000, **marks)]
     assert set(arrivals(files, places, queues).values()) == {"in place"}
-    comparison = watch.compare([file.key for file in files], *places)
+    comparison = objects.compare([file.key for file in files], *places)
     assert comparison.drop(columns="key").all(axis=None), comparison
 
 
@@ -134,11 +92,11 @@ def test_the_test_event_of_s3_is_acknowledged(queues):
 
 
 def test_what_fails_is_named_as_a_dead_letter_and_does_not_hold_up_the_rest(
-    deployed, places, queues, aws, root
+    deployed, places, queues, aws, somebody
 ):
     source, _ = places
     queue, dead_letters = queues
-    role = root("lambda").get_function(FunctionName=deployed["function"])["Configuration"]["Role"]
+    role = somebody("lambda").get_function(FunctionName=deployed["function"])["Configuration"]["Role"]
     deny = {
         "Sid": "SomebodyElses",
         "Effect": "Deny",
@@ -154,7 +112,7 @@ def test_what_fails_is_named_as_a_dead_letter_and_does_not_hold_up_the_rest(
     files = [samples.Sample("forbidden.csv", b"no"), samples.Sample("allowed.csv", b"yes")]
     states = arrivals(files, places, queues, DEAD_LETTER_S)
     assert states == {"forbidden.csv": "dead letter", "allowed.csv": "in place"}
-    root("sqs").purge_queue(QueueUrl=dead_letters.url)
+    somebody("sqs").purge_queue(QueueUrl=dead_letters.url)
 
 
 def test_drift_is_named_and_repaired_and_somebody_elses_statement_survives(deployed, places, tmp_path):
@@ -180,9 +138,9 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def as_the_function(deployed, root):
+def as_the_function(deployed, somebody):
     """Calls AWS as the function would: from a function that has its role."""
-    client = root("lambda")
+    client = somebody("lambda")
     role = client.get_function(FunctionName=deployed["function"])["Configuration"]["Role"]
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
@@ -206,11 +164,11 @@ def as_the_function(deployed, root):
     client.delete_function(FunctionName="probe")
 
 
-def test_the_role_can_do_nothing_but_its_work(deployed, as_the_function, root):
-    root("s3").create_bucket(Bucket="somebody-elses")
-    root("s3").put_object(Bucket="somebody-elses", Key="secret", Body=b"secret")
+def test_the_role_can_do_nothing_but_its_work(deployed, as_the_function, somebody):
+    somebody("s3").create_bucket(Bucket="somebody-elses")
+    somebody("s3").put_object(Bucket="somebody-elses", Key="secret", Body=b"secret")
     source, target = deployed["source_bucket"], deployed["target_bucket"]
-    root("s3", "us-west-1").put_object(Bucket=source, Key="probe", Body=b"x")
+    somebody("s3", "us-west-1").put_object(Bucket=source, Key="probe", Body=b"x")
     assert as_the_function("s3", "get_object", Bucket=source, Key="probe") == "allowed"
     for service, operation, arguments in [
         ("s3", "get_object", {"Bucket": "somebody-elses", "Key": "secret"}),
@@ -235,22 +193,24 @@ def test_nothing_is_public_and_nothing_goes_without_tls(deployed, places):
     assert source.client.meta.endpoint_url.startswith("https://")
 
 
-def test_destroy_removes_all_of_it_and_nothing_else(deployed, root, aws, parameters, tmp_path):
+def test_destroy_removes_all_of_it_and_nothing_else(deployed, somebody, aws, parameters, tmp_path):
     execute("90_destroy", tmp_path, env=parameters.env)
     for region in parameters.regions:
-        assert not [q for q in root("sqs", region).list_queues().get("QueueUrls", []) if "runbook-test" in q]
-        topics = root("sns", region).list_topics()["Topics"]
+        assert not [
+            q for q in somebody("sqs", region).list_queues().get("QueueUrls", []) if "runbook-test" in q
+        ]
+        topics = somebody("sns", region).list_topics()["Topics"]
         assert not [topic for topic in topics if "runbook-test" in topic["TopicArn"]]
-        functions = root("lambda", region).list_functions()["Functions"]
+        functions = somebody("lambda", region).list_functions()["Functions"]
         assert [f["FunctionName"] for f in functions if f["FunctionName"] != "probe"] == []
-        assert root("lambda", region).list_event_source_mappings()["EventSourceMappings"] == []
-        groups = root("logs", region).describe_log_groups()["logGroups"]
+        assert somebody("lambda", region).list_event_source_mappings()["EventSourceMappings"] == []
+        groups = somebody("logs", region).describe_log_groups()["logGroups"]
         assert not [g for g in groups if "runbook-test" in g["logGroupName"]]
-    names = {bucket["Name"] for bucket in root("s3").list_buckets()["Buckets"]}
+    names = {bucket["Name"] for bucket in somebody("s3").list_buckets()["Buckets"]}
     assert not [name for name in names if name.startswith("runbook-test-migrate")]
     assert "somebody-elses" in names
-    roles = {role["RoleName"] for role in root("iam").list_roles()["Roles"]}
+    roles = {role["RoleName"] for role in somebody("iam").list_roles()["Roles"]}
     assert not [name for name in roles if name.startswith("runbook-test-migrate")]
     assert Ledger(parameters.env, parameters.account_id).entries() == {}
     with pytest.raises(ClientError, match="404|NoSuch"):
-        root("s3").head_bucket(Bucket=deployed["target_bucket"])
+        somebody("s3").head_bucket(Bucket=deployed["target_bucket"])

@@ -1,0 +1,139 @@
+"""Objects in two buckets: where they are, and whether they are the same."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+import pandas as pd
+from botocore.exceptions import ClientError
+from tqdm import tqdm
+
+# What HEAD tells of an object that a faithful copy must have too.
+FACTS = ("ContentLength", "ContentType", "Metadata", "StorageClass")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A bucket, and a client of its region.
+
+    Attributes:
+        client: An S3 client.
+        bucket: The bucket's name.
+    """
+
+    client: object
+    bucket: str
+
+    def head(self, key: str) -> dict | None:
+        """Return what HEAD tells of an object, or None if there is none."""
+        try:
+            return self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return None
+            raise
+
+    def tags(self, key: str) -> dict[str, str]:
+        """Return an object's tags."""
+        answer = self.client.get_object_tagging(Bucket=self.bucket, Key=key)
+        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+    def digest(self, key: str) -> str:
+        """Return the SHA-256 of an object's bytes, read in pieces."""
+        hashed = sha256()
+        for chunk in self.client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(1024 * 1024):
+            hashed.update(chunk)
+        return hashed.hexdigest()
+
+
+def is_same(source: dict | None, target: dict | None) -> bool:
+    """Tell from two answers of HEAD whether one object is a faithful copy of the other.
+
+    Args:
+        source: The original's answer, with its checksum.
+        target: The copy's; None if it is not there.
+
+    Returns:
+        Whether size, content type, metadata and storage class are equal, and the contents by the checksums
+        that both have, or else by ETag.
+    """
+    if source is None or target is None:
+        return False
+    checksums = {key for key in source if key.startswith("Checksum") and key != "ChecksumType"} & set(target)
+    contents = checksums or {"ETag"}
+    return all(source.get(name) == target.get(name) for name in (*FACTS, *contents))
+
+
+def compare(keys: list[str], source: Place, target: Place) -> pd.DataFrame:
+    """Compare objects and their copies, contents byte for byte.
+
+    Args:
+        keys: Which.
+        source: Where the originals are.
+        target: Where the copies are.
+
+    Returns:
+        One row a key: whether `content`, `metadata`, `tags`, `content type` and `storage class` are the same.
+    """
+    rows = []
+    for key in tqdm(keys, desc="Compare", unit="object", leave=False, delay=1):
+        original, copy = source.head(key), target.head(key)
+        there = original is not None and copy is not None
+        row = {"key": key, "content": there and source.digest(key) == target.digest(key)}
+        for name in ("Metadata", "ContentType", "StorageClass"):
+            row[name] = there and original.get(name) == copy.get(name)
+        rows.append(row | {"Tags": there and source.tags(key) == target.tags(key)})
+    return pd.DataFrame(rows)
+
+
+def side_by_side(one: Place, other: Place) -> pd.DataFrame:
+    """List two buckets beside each other, every version and delete marker counted.
+
+    Args:
+        one: A bucket.
+        other: The bucket that shall hold the same.
+
+    Returns:
+        One row a key, sorted: key; for each bucket its current object's `bytes` (missing if it is deleted),
+        and how many `versions` and delete `markers` there are; whether the current objects are the `same`;
+        and `lag`, the seconds from the one's being written to the other's, by S3's clock, which on AWS counts
+        whole seconds.
+    """
+    found = {name: _current(place) for name, place in (("primary", one), ("DR", other))}
+    rows = []
+    for key in sorted(found["primary"].keys() | found["DR"].keys()):
+        here, there = (_Listed() if key not in found[name] else found[name][key] for name in found)
+        both_gone = here.bytes is None and there.bytes is None
+        both_there = here.bytes is not None and there.bytes is not None
+        same = both_gone or (both_there and is_same(one.head(key), other.head(key)))
+        lag_s = (there.written - here.written).total_seconds() if both_there else None
+        rows.append((key, *here.facts, *there.facts, same, lag_s))
+    names = [f"{name} {fact}" for name in found for fact in ("bytes", "versions", "markers")]
+    frame = pd.DataFrame(rows, columns=["key", *names, "same", "lag"])
+    return frame.astype(dict.fromkeys(names, "Int64") | {"lag": "Float64"})
+
+
+@dataclass
+class _Listed:
+    """What a listing of versions tells of a key."""
+
+    bytes: int | None = None
+    versions: int = 0
+    markers: int = 0
+    written: pd.Timestamp | None = None
+
+    @property
+    def facts(self) -> tuple[int | None, int, int]:
+        return self.bytes, self.versions, self.markers
+
+
+def _current(place: Place) -> dict[str, _Listed]:
+    listed: dict[str, _Listed] = {}
+    for page in place.client.get_paginator("list_object_versions").paginate(Bucket=place.bucket):
+        for version in page.get("Versions", []):
+            entry = listed.setdefault(version["Key"], _Listed())
+            entry.versions += 1
+            if version["IsLatest"]:
+                entry.bytes, entry.written = version["Size"], version["LastModified"]
+        for marker in page.get("DeleteMarkers", []):
+            listed.setdefault(marker["Key"], _Listed()).markers += 1
+    return listed

@@ -1,0 +1,108 @@
+"""The summaries of *summarize*: where they are, what is in them, and waiting for them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import pandas as pd
+
+from lib.objects import Place
+from lib.parameter_sections import Summarize
+from lib.samples import Sample
+from lib.watch import Waiting, until
+
+# What `handlers/summarize` writes, as Athena's types.
+TOP_VALUE = "struct<value:string,count:bigint>"
+PROFILE = (
+    "struct<name:string,type:string,nulls:bigint,`distinct`:bigint,distinct_is_approximate:boolean,"
+    "min:string,max:string,mean:double,standard_deviation:double,quartiles:array<double>,"
+    f"quartiles_are_approximate:boolean,top_values:array<{TOP_VALUE}>>"
+)
+
+
+def watch_outcomes(uploads: pd.DataFrame, place: Place, settings: Summarize, failed: Waiting) -> pd.DataFrame:
+    """Watch until every upload is summarized or rejected, or has failed for good, or the time is up.
+
+    Args:
+        uploads: As `samples.upload` returns it.
+        place: Where they were uploaded.
+        settings: The parameters of *summarize*.
+        failed: Where events end that failed too often.
+
+    Returns:
+        One row an upload: key, `state` (`summarized`, `rejected`, `dead letter` or `not yet`) and `seconds`.
+    """
+    version = dict(zip(uploads["key"], uploads["version_id"], strict=True))
+    found = {}
+
+    def is_done(key: str) -> bool:
+        found[key] = next(
+            (state for state, where in _places(key, settings).items() if _is_of(place, where, version[key])),
+            None,
+        )
+        return found[key] is not None
+
+    outcomes = until(uploads, is_done, failed, settings.watch_timeout_s, done="done")
+    outcomes["state"] = [
+        found[key] or state for key, state in zip(outcomes["key"], outcomes["state"], strict=True)
+    ]
+    return outcomes
+
+
+def read(place: Place, key: str, settings: Summarize) -> pd.DataFrame:
+    """Return the summary of a file, one row a column.
+
+    Args:
+        place: Where the file is.
+        key: The file's key.
+        settings: The parameters of *summarize*.
+    """
+    profiles = pd.DataFrame(_load(place, summary_key(key, settings))["column_profiles"])
+    profiles["top_values"] = [
+        ", ".join(f"{top['value']} ({top['count']})" for top in tops[:3]) for tops in profiles["top_values"]
+    ]
+    return profiles
+
+
+def reason(place: Place, key: str, settings: Summarize) -> str:
+    """Return why a file was rejected; the arguments are those of `read`."""
+    return _load(place, rejected_key(key, settings))["reason"]
+
+
+def count_rows(files: Sequence[Sample], place: Place, settings: Summarize) -> pd.DataFrame:
+    """Count the rows of files, and what their summaries say.
+
+    Args:
+        files: As they were uploaded.
+        place: Where they were uploaded.
+        settings: The parameters of *summarize*.
+
+    Returns:
+        One row a file: key, rows `in the file`, rows `in the summary`.
+    """
+    rows = [(f.key, f.rows, _load(place, summary_key(f.key, settings))["rows"]) for f in files]
+    return pd.DataFrame(rows, columns=["key", "in the file", "in the summary"])
+
+
+def summary_key(key: str, settings: Summarize) -> str:
+    """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`."""
+    path = PurePosixPath(key.removeprefix(settings.input_prefix))
+    return f"{settings.output_prefix}{path.with_name(f'summary_{path.stem}.json')}"
+
+
+def rejected_key(key: str, settings: Summarize) -> str:
+    """Return where it is said why a file was rejected: `a/x.csv` → `rejected/a/x.csv.json`."""
+    return f"{settings.rejected_prefix}{key.removeprefix(settings.input_prefix)}.json"
+
+
+def _places(key: str, settings: Summarize) -> dict[str, str]:
+    return {"summarized": summary_key(key, settings), "rejected": rejected_key(key, settings)}
+
+
+def _is_of(place: Place, key: str, version_id: str) -> bool:
+    """Say whether there is such an object, and it speaks of this version."""
+    return place.head(key) is not None and _load(place, key)["version_id"] == version_id
+
+
+def _load(place: Place, key: str) -> dict:
+    return json.load(place.client.get_object(Bucket=place.bucket, Key=key)["Body"])
