@@ -5,8 +5,10 @@ import io
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
@@ -29,9 +31,39 @@ class BundleError(RunbookError):
     """A Lambda's zip cannot be built, or Lambda would not take it."""
 
 
-def bundle(
-    handler: str, python_version: str = "3.13", platform: str = "manylinux2014_x86_64", root: Path = ROOT
-) -> bytes:
+@dataclass(frozen=True)
+class Runtime:
+    """What runs a function; binary packages are chosen for it.
+
+    Attributes:
+        python_version: Such as "3.13".
+        platforms: Wheel platforms that it takes; none means this very interpreter, as pip finds it.
+    """
+
+    python_version: str
+    platforms: tuple[str, ...] = ()
+
+    @property
+    def pip_options(self) -> list[str]:
+        """How pip is told."""
+        if not self.platforms:
+            return []
+        platforms = [f"--platform={platform}" for platform in self.platforms]
+        return ["--implementation=cp", f"--python-version={self.python_version}", *platforms]
+
+    def __str__(self) -> str:
+        platforms = self.platforms or (sysconfig.get_platform(),)
+        return f"Python {self.python_version} on {', '.join(platforms)}"
+
+
+# Amazon Linux 2023 has glibc 2.34; pip takes a platform's name literally, not as "and older".
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+LAMBDA = Runtime("3.13", ("manylinux_2_28_x86_64", "manylinux2014_x86_64"))
+# The local AWS runs handlers with the interpreter that its environment is made from: this one.
+THIS = Runtime(f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def bundle(handler: str, runtime: Runtime = LAMBDA, root: Path = ROOT) -> bytes:
     """Return the zip of a handler; its entry point is `handler.handler`.
 
     The same inputs give the same bytes, so that `CodeSha256` tells whether a function is up to date (though
@@ -40,8 +72,7 @@ def bundle(
 
     Args:
         handler: Name of a folder in `handlers/`.
-        python_version: Of the Lambda runtime, such as "3.13"; binary packages are chosen for it.
-        platform: Wheel platform of the function's architecture.
+        runtime: What will run it: LAMBDA, or THIS for the local AWS.
         root: Folder with `handlers/` and `requirements.txt`, which pins the versions.
 
     Returns:
@@ -54,7 +85,7 @@ def bundle(
     if not (folder / "handler.py").is_file():
         raise BundleError(f"No handler.py in {folder}")
     files = dict(_sources(folder, root / "handlers" / "common"))
-    for name, path in _dependencies(folder, root / "requirements.txt", python_version, platform):
+    for name, path in _dependencies(folder, root / "requirements.txt", runtime):
         if name in files:
             raise BundleError(f"{handler}: {files[name]} hides {name} of a dependency; rename it")
         files[name] = path
@@ -67,40 +98,35 @@ def _sources(folder: Path, common: Path) -> Iterator[tuple[str, Path]]:
     yield from ((f"common/{path.name}", path) for path in common.glob("*.py"))
 
 
-def _dependencies(
-    folder: Path, constraints: Path, python_version: str, platform: str
-) -> Iterator[tuple[str, Path]]:
+def _dependencies(folder: Path, constraints: Path, runtime: Runtime) -> Iterator[tuple[str, Path]]:
     """Yield the files of the handler's dependencies, by their names in the zip, installed if need be."""
     requirements = folder / "requirements.txt"
     if not requirements.exists():
         return
-    inputs = [requirements.read_bytes(), constraints.read_bytes(), python_version.encode(), platform.encode()]
+    inputs = [requirements.read_bytes(), constraints.read_bytes(), str(runtime).encode()]
     digest = hashlib.sha256(b"\0".join(inputs)).hexdigest()[:16]
     installed = home() / ".cache" / "bundles" / f"{folder.name}-{digest}"
     installed.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(installed.with_suffix(".lock"), timeout=PIP_TIMEOUT_S):
         if not installed.exists():
-            _install(requirements, constraints, python_version, platform, installed)
+            _install(requirements, constraints, runtime, installed)
     for path in installed.rglob("*"):
         parts = path.relative_to(installed).parts
         if path.is_file() and parts[0] not in IN_THE_RUNTIME and not NOT_NEEDED.intersection(parts):
             yield "/".join(parts), path
 
 
-def _install(requirements: Path, constraints: Path, python_version: str, platform: str, target: Path) -> None:
-    """Install requirements for Lambda into the folder, wholly or not at all."""
+def _install(requirements: Path, constraints: Path, runtime: Runtime, target: Path) -> None:
+    """Install requirements for a runtime into the folder, wholly or not at all."""
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)  # of a build that was killed
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-compile"]
     command += ["--disable-pip-version-check", f"--target={partial}", f"--requirement={requirements}"]
-    command += [f"--constraint={constraints}", "--only-binary=:all:", "--implementation=cp"]
-    command += [f"--python-version={python_version}", f"--platform={platform}"]
+    command += [f"--constraint={constraints}", "--only-binary=:all:", *runtime.pip_options]
     result = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S)
     if result.returncode:
         tail = "\n".join(result.stderr.splitlines()[-10:])
-        raise BundleError(
-            f"pip could not install {requirements} for Python {python_version}, {platform}:\n{tail}"
-        )
+        raise BundleError(f"pip could not install {requirements} for {runtime}:\n{tail}")
     partial.mkdir(exist_ok=True)  # pip makes none for empty requirements
     partial.rename(target)
 

@@ -15,9 +15,12 @@ from lib.parameters import Parameters
 from lib.resources.athena import WorkGroup
 from lib.resources.base import TAG_ENV, Found, Resource, Scope
 from lib.resources.cloudwatch import Alarm
+from lib.resources.dynamodb import Table
+from lib.resources.eventbridge import Rule
 from lib.resources.glue import Crawler, CsvClassifier, Database
+from lib.resources.glue import Table as GlueTable
 from lib.resources.iam import Role
-from lib.resources.lambda_ import EventSourceMapping, Function
+from lib.resources.lambda_ import EventInvokeConfig, EventSourceMapping, Function, Permission
 from lib.resources.logs import LogGroup
 from lib.resources.s3 import Bucket, BucketNotification
 from lib.resources.sns import Subscription, Topic
@@ -29,18 +32,23 @@ from lib.target import Target
 # functions, which would make them anew with their last words.
 TYPES: tuple[type[Resource], ...] = (
     BucketNotification,
+    Rule,
+    Permission,
+    EventInvokeConfig,
     EventSourceMapping,
     Subscription,
     Alarm,
     WorkGroup,
     Crawler,
     CsvClassifier,
+    GlueTable,
     Database,
     Function,
     LogGroup,
     Role,
     Queue,
     Topic,
+    Table,
     Bucket,
 )
 GLOBAL_REGION = "us-east-1"  # where IAM, which has no regions, is asked

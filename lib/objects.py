@@ -96,7 +96,7 @@ def side_by_side(one: Place, other: Place) -> pd.DataFrame:
         One row a key, sorted: key; for each bucket its current object's `bytes` (missing if it is deleted),
         and how many `versions` and delete `markers` there are; whether the current objects are the `same`;
         and `lag`, the seconds from the one's being written to the other's, by S3's clock, which on AWS counts
-        whole seconds.
+        whole seconds; missing if the other had it before.
     """
     found = {name: _current(place) for name, place in (("primary", one), ("DR", other))}
     rows = []
@@ -105,8 +105,8 @@ def side_by_side(one: Place, other: Place) -> pd.DataFrame:
         both_gone = here.bytes is None and there.bytes is None
         both_there = here.bytes is not None and there.bytes is not None
         same = both_gone or (both_there and is_same(one.head(key), other.head(key)))
-        lag_s = (there.written - here.written).total_seconds() if both_there else None
-        rows.append((key, *here.facts, *there.facts, same, lag_s))
+        lag_s = (there.written - here.written).total_seconds() if both_there else -1
+        rows.append((key, *here.facts, *there.facts, same, lag_s if lag_s >= 0 else None))
     names = [f"{name} {fact}" for name in found for fact in ("bytes", "versions", "markers")]
     frame = pd.DataFrame(rows, columns=["key", *names, "same", "lag"])
     return frame.astype(dict.fromkeys(names, "Int64") | {"lag": "Float64"})

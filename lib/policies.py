@@ -141,6 +141,49 @@ def allow_services(sources: dict[str, str], action: str, resource: str, account_
     return statements
 
 
+def only_these_may(
+    actions: list[str], bucket_arn: str, role_arns: list[str], account_id: str, name: str
+) -> list[Statement]:
+    """Let some roles act on a bucket's objects and nobody else, whatever else their own policies allow.
+
+    The roles are named in conditions, as text: so they need not exist yet, and one that is made anew under
+    its name counts as the same, which it would not as a principal:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-roles
+
+    Args:
+        actions: On objects, such as `s3:DeleteObject`.
+        bucket_arn: ARN of the bucket.
+        role_arns: ARNs of the roles, which are in the bucket's account.
+        account_id: The account.
+        name: The end of the statements' Sids, in letters and digits.
+
+    Returns:
+        Two statements; the roles' own policies must allow the actions, too.
+    """
+    # Whoever takes on a role is known here by the role's ARN, never by that of a session:
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+    # The other ARN is for MiniStack 1.5.33, which takes the session's.
+    sessions = [f"arn:aws:sts::{account_id}:assumed-role/{arn.split('/')[-1]}/*" for arn in role_arns]
+    roles = {"aws:PrincipalArn": [*role_arns, *sessions]}
+    common = {"Action": actions, "Resource": f"{bucket_arn}/*"}
+    return [
+        {
+            "Sid": f"{SID_PREFIX}Allow{name}",
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
+            **common,
+            "Condition": {"ArnEquals": roles},
+        },
+        {
+            "Sid": f"{SID_PREFIX}Deny{name}",
+            "Effect": "Deny",
+            "Principal": "*",
+            **common,
+            "Condition": {"ArnNotEquals": roles},
+        },
+    ]
+
+
 def principal(service: str, source_arn: str) -> str:
     """Return the name under which a service acts for a source: SNS of an opt-in region has one of its own."""
     region = source_arn.split(":")[3]

@@ -7,6 +7,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lib.bundle import LAMBDA, THIS, Runtime
 from lib.errors import ParameterError, TargetError
 from lib.parameters import Parameters
 
@@ -25,6 +26,8 @@ class Target:
         endpoint_url: Where the local AWS listens; None for AWS's own endpoints.
         ca_bundle: The certificate that the local AWS shows; None for the usual ones.
         config: Of all clients: retries, and how we name ourselves to AWS.
+        runtime: What Lambda functions run on, for packages that are compiled.
+        rule_state: Whether schedules are on if nobody says: on the local AWS they cost nothing.
     """
 
     name: str
@@ -34,6 +37,8 @@ class Target:
     endpoint_url: str | None = None
     ca_bundle: str | None = None
     config: Config = CONFIG
+    runtime: Runtime = LAMBDA
+    rule_state: str = "DISABLED"
     _clients: dict[tuple[str, str], object] = field(default_factory=dict, repr=False)
 
     def client(self, service: str, region: str):
@@ -103,6 +108,8 @@ def _as_user(server, parameters: Parameters, user: str) -> Target:
         endpoint_url=server.endpoint_url,
         ca_bundle=server.ca_bundle,
         config=CONFIG.merge(Config(proxies={})),  # no proxy lies between us and this laptop
+        runtime=THIS,  # the local AWS runs functions with the Python that it was installed with: this one
+        rule_state="ENABLED",
     )
 
 

@@ -23,18 +23,28 @@ def configure_bucket(call: str, **arguments):
     return lambda s3, bucket: getattr(s3, call)(Bucket=bucket.name, **arguments)
 
 
-def set_notification(**changed):
+def set_notification(kind: str = "TopicConfigurations", **changed):
     """Somebody changes our entry of a bucket's notifications."""
 
     def change(s3, ours) -> None:
         bucket = ours.bucket.name
-        found = s3.get_bucket_notification_configuration(Bucket=bucket)
-        entries = [{**entry, **changed} for entry in found["TopicConfigurations"]]
+        (entry,) = s3.get_bucket_notification_configuration(Bucket=bucket)[kind]
         s3.put_bucket_notification_configuration(
-            Bucket=bucket, NotificationConfiguration={"TopicConfigurations": entries}
+            Bucket=bucket, NotificationConfiguration={kind: [{**entry, **changed}]}
         )
 
     return change
+
+
+def move_notification(s3, ours) -> None:
+    """Somebody has our entry's events go to the bucket's owner instead: another kind of destination."""
+    bucket = ours.bucket.name
+    (entry,) = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+    function = {"LambdaFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:theirs"}
+    entry = {"Id": entry["Id"], "Events": entry["Events"], **function}
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [entry]}
+    )
 
 
 def set_queue(**attributes):
@@ -70,6 +80,58 @@ def configure_mapping(**arguments):
     def change(client, ours) -> None:
         found = client.list_event_source_mappings(EventSourceArn=ours.queue.arn)["EventSourceMappings"]
         client.update_event_source_mapping(UUID=found[0]["UUID"], **arguments)
+
+    return change
+
+
+def allow_anew(**changed):
+    """Nobody can change a statement of a function's policy."""
+
+    def change(client, ours) -> None:
+        client.remove_permission(FunctionName=ours.function.name, StatementId=ours.name)
+        given = {"Action": "lambda:InvokeFunction", "Principal": ours.principal, "SourceArn": ours.source_arn}
+        given |= {"SourceAccount": ours.scope.account_id, **changed}
+        client.add_permission(FunctionName=ours.function.name, StatementId=ours.name, **given)
+
+    return change
+
+
+def configure_invocations(**arguments):
+    def change(client, ours) -> None:
+        given = {"DestinationConfig": {"OnFailure": {"Destination": ours.on_failure.arn}}, **arguments}
+        client.put_function_event_invoke_config(FunctionName=ours.function.name, **given)
+
+    return change
+
+
+def put_rule(**changed):
+    def change(events, ours) -> None:
+        names = ("ScheduleExpression", "State", "Description")
+        rule = {name: ours.desired()[name] for name in names}
+        events.put_rule(Name=ours.name, **{**rule, **changed})
+
+    return change
+
+
+def put_target(events, ours) -> None:
+    theirs = "arn:aws:lambda:us-east-1:000000000000:function:theirs"
+    events.put_targets(Rule=ours.name, Targets=[{"Id": "runbook", "Arn": theirs}])
+
+
+def call_dynamodb(call: str, **arguments):
+    return lambda dynamodb, ours: getattr(dynamodb, call)(TableName=ours.name, **arguments)
+
+
+def update_table(**changed):
+    """Somebody changes a table of the Glue Data Catalog; `storage` is a part of it."""
+
+    def change(glue, ours) -> None:
+        table = ours._table_input({})
+        storage = {**table["StorageDescriptor"], **changed.get("storage", {})}
+        rest = {name: value for name, value in changed.items() if name != "storage"}
+        glue.update_table(
+            DatabaseName=ours.database.name, TableInput={**table, "StorageDescriptor": storage, **rest}
+        )
 
     return change
 
@@ -125,6 +187,13 @@ DRIFT = {
         "events": set_notification(Events=["s3:ObjectCreated:Put"]),
         "filter": set_notification(Filter={"Key": {"FilterRules": [{"Name": "Prefix", "Value": "out/"}]}}),
     },
+    "BucketNotification to a queue": {
+        "destination": move_notification,
+        "events": set_notification("QueueConfigurations", Events=["s3:ObjectCreated:Put"]),
+    },
+    "BucketNotification to a function": {
+        "events": set_notification("LambdaFunctionConfigurations", Events=["s3:ObjectRemoved:Delete"]),
+    },
     "Topic": {
         "policy": lambda sns, ours: sns.set_topic_attributes(
             TopicArn=ours.arn, AttributeName="Policy", AttributeValue=theirs(ours.arn, "sns:Subscribe")
@@ -159,6 +228,7 @@ DRIFT = {
         "Runtime": configure_function(Runtime="python3.12"),
         "Role": configure_function(Role="arn:aws:iam::000000000000:role/theirs"),
         "MemorySize": configure_function(MemorySize=1024),
+        "EphemeralStorage": configure_function(EphemeralStorage={"Size": 600}),
         "Environment": configure_function(
             Environment={"Variables": {"TARGET_BUCKET": "here", "THEIRS": "1"}}
         ),
@@ -169,6 +239,48 @@ DRIFT = {
         "ScalingConfig": configure_mapping(ScalingConfig={}),
         "FunctionResponseTypes": configure_mapping(FunctionResponseTypes=[]),
         "Enabled": configure_mapping(Enabled=False),
+    },
+    "Permission": {
+        "Action": allow_anew(Action="lambda:GetFunction"),
+        "Condition": allow_anew(SourceArn="arn:aws:s3:::theirs"),
+        "Principal": allow_anew(Principal="sns.amazonaws.com"),
+    },
+    "EventInvokeConfig": {
+        "MaximumRetryAttempts": configure_invocations(MaximumRetryAttempts=1),
+        "MaximumEventAgeInSeconds": configure_invocations(MaximumEventAgeInSeconds=90),
+        "OnFailure": configure_invocations(DestinationConfig={}),
+    },
+    "Rule": {
+        "ScheduleExpression": put_rule(ScheduleExpression="rate(2 days)"),
+        "State": lambda events, ours: events.enable_rule(Name=ours.name),
+        "Description": put_rule(Description="Theirs"),
+        "Target": put_target,
+        "tags": lambda events, ours: events.untag_resource(ResourceARN=ours.arn, TagKeys=KEYS),
+    },
+    "Table": {
+        "TimeToLive": call_dynamodb(
+            "update_time_to_live",
+            TimeToLiveSpecification={"AttributeName": "expires_at", "Enabled": False},
+        ),
+        "PointInTimeRecovery": call_dynamodb(
+            "update_continuous_backups",
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False},
+        ),
+        "BillingMode": call_dynamodb(
+            "update_table",
+            BillingMode="PROVISIONED",
+            ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+        ),
+        "tags": lambda dynamodb, ours: dynamodb.untag_resource(ResourceArn=ours.arn, TagKeys=KEYS),
+    },
+    "Glue table": {
+        "Description": update_table(Description="Theirs"),
+        "Location": update_table(storage={"Location": "s3://theirs/"}),
+        "Columns": update_table(storage={"Columns": [{"Name": "theirs", "Type": "string"}]}),
+        "SerdeInfo": update_table(storage={"SerdeInfo": {"SerializationLibrary": "theirs"}}),
+        "InputFormat": update_table(storage={"InputFormat": "theirs"}),
+        "TableType": update_table(TableType="VIRTUAL_VIEW"),
+        "tags": update_table(Parameters={"classification": "json"}),
     },
     "Alarm": {
         "Threshold": put_alarm(Threshold=9.0),

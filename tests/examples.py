@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lib.policies import document
-from lib.resources import athena, cloudwatch, glue, iam, lambda_, logs, s3, sns, sqs
+from lib.resources import athena, cloudwatch, dynamodb, eventbridge, glue, iam, lambda_, logs, s3, sns, sqs
 from lib.resources.base import Resource
 from lib.stack import Stack
 
@@ -69,6 +69,39 @@ def function(stack: Stack) -> lambda_.Function:
     return stack.add(lambda_.Function("copy", ELSEWHERE, role(stack), code, {"TARGET_BUCKET": "here"}))
 
 
+def permission(stack: Stack) -> lambda_.Permission:
+    invoked = function(stack)
+    return stack.add(
+        lambda_.Permission("from-bucket", ELSEWHERE, invoked, "s3.amazonaws.com", bucket(stack).arn)
+    )
+
+
+def invoke_config(stack: Stack) -> lambda_.EventInvokeConfig:
+    failed = stack.add(sqs.Queue("failed", ELSEWHERE))
+    return stack.add(lambda_.EventInvokeConfig("copy", ELSEWHERE, function(stack), failed))
+
+
+def queue_notification(stack: Stack) -> s3.BucketNotification:
+    incoming = stack.add(s3.Bucket("incoming", ELSEWHERE))
+    receiver = stack.add(sqs.Queue("incoming", ELSEWHERE, senders={"s3.amazonaws.com": incoming.arn}))
+    return stack.add(s3.BucketNotification("queue", ELSEWHERE, incoming, receiver))
+
+
+def function_notification(stack: Stack) -> s3.BucketNotification:
+    incoming, invoked = stack.add(s3.Bucket("incoming", ELSEWHERE)), function(stack)
+    stack.add(lambda_.Permission("from-incoming", ELSEWHERE, invoked, "s3.amazonaws.com", incoming.arn))
+    return stack.add(s3.BucketNotification("function", ELSEWHERE, incoming, invoked, ("s3:ObjectRemoved:*",)))
+
+
+def rule(stack: Stack) -> eventbridge.Rule:
+    run = function(stack)
+    return stack.add(eventbridge.Rule("often", ELSEWHERE, "rate(1 minute)", run, "DISABLED", "Now and then"))
+
+
+def table(stack: Stack) -> dynamodb.Table:
+    return stack.add(dynamodb.Table("files", HERE, "file_key", "timestamp", "expires_at"))
+
+
 def mapping(stack: Stack) -> lambda_.EventSourceMapping:
     source = queue(stack)
     return stack.add(lambda_.EventSourceMapping("files", ELSEWHERE, source, function(stack)))
@@ -81,6 +114,14 @@ def alarm(stack: Stack) -> cloudwatch.Alarm:
 
 def database(stack: Stack) -> glue.Database:
     return stack.add(glue.Database("tables", ELSEWHERE, "What came here"))
+
+
+def json_table(stack: Stack) -> glue.Table:
+    lines = stack.add(s3.Bucket("lines", ELSEWHERE))
+    columns = {"name": "string", "rows": "array<struct<n:bigint>>"}
+    return stack.add(
+        glue.Table("all-lines", ELSEWHERE, database(stack), lines, "lines/", columns, "One line a row")
+    )
 
 
 def classifier(stack: Stack) -> glue.CsvClassifier:
@@ -103,6 +144,8 @@ def workgroup(stack: Stack) -> athena.WorkGroup:
 EXAMPLES: dict[str, Callable[[Stack], Resource]] = {
     "Bucket": bucket,
     "BucketNotification": notification,
+    "BucketNotification to a queue": queue_notification,
+    "BucketNotification to a function": function_notification,
     "Topic": topic,
     "Subscription": subscription,
     "Subscription by mail": mailbox,
@@ -111,8 +154,13 @@ EXAMPLES: dict[str, Callable[[Stack], Resource]] = {
     "LogGroup": log_group,
     "Function": function,
     "EventSourceMapping": mapping,
+    "Permission": permission,
+    "EventInvokeConfig": invoke_config,
+    "Rule": rule,
     "Alarm": alarm,
+    "Table": table,
     "Database": database,
+    "Glue table": json_table,
     "CsvClassifier": classifier,
     "Crawler": crawler,
     "WorkGroup": workgroup,
@@ -130,6 +178,8 @@ CHANGES: dict[str, list[tuple[dict[str, Any], set[str]]]] = {
         ({"key_prefix": "", "key_suffix": ""}, {"filter"}),
         ({"events": ("s3:ObjectRemoved:*", "s3:ObjectCreated:Put")}, {"events"}),
     ],
+    "BucketNotification to a queue": [({"key_prefix": "in/"}, {"filter"})],
+    "BucketNotification to a function": [({"events": ("s3:ObjectCreated:*",)}, {"events"})],
     "Topic": [({"publishers": {}}, {"policy"})],
     "Queue": [
         ({"visibility_timeout_s": 90, "retention_s": 120}, {"VisibilityTimeout", "MessageRetentionPeriod"}),
@@ -144,11 +194,33 @@ CHANGES: dict[str, list[tuple[dict[str, Any], set[str]]]] = {
         ({"environment": {"TARGET_BUCKET": "there"}}, {"Environment"}),
         ({"environment": {}}, {"Environment"}),
         ({"memory_mb": 256, "timeout_s": 30}, {"MemorySize", "Timeout"}),
+        ({"disk_mb": 1024}, {"EphemeralStorage"}),
         ({"code": a_zip("def handler(event, context): return 1")}, {"CodeSha256"}),
     ],
     "EventSourceMapping": [
         ({"maximum_concurrency": 4}, {"ScalingConfig"}),
         ({"batch_size": 1}, {"BatchSize"}),
+    ],
+    "Permission": [
+        ({"source_arn": "arn:aws:events:us-east-1:000000000000:rule/r"}, {"Condition"}),
+        ({"principal": "events.amazonaws.com"}, {"Principal"}),
+    ],
+    "EventInvokeConfig": [
+        ({"retries": 0}, {"MaximumRetryAttempts"}),
+        ({"maximum_event_age_s": 60}, {"MaximumEventAgeInSeconds"}),
+    ],
+    "Rule": [
+        ({"schedule": "rate(5 minutes)", "description": ""}, {"ScheduleExpression", "Description"}),
+        ({"state": "ENABLED"}, {"State"}),
+    ],
+    "Table": [
+        ({"time_to_live": "until"}, {"TimeToLive"}),
+        ({"time_to_live": ""}, {"TimeToLive"}),
+        ({"time_to_live": "expires_at"}, {"TimeToLive"}),
+    ],
+    "Glue table": [
+        ({"columns": {"name": "string", "n": "bigint"}}, {"Columns"}),
+        ({"description": "", "key_prefix": "more/"}, {"Description", "Location"}),
     ],
     "Alarm": [
         ({"threshold": 3}, {"Threshold"}),
@@ -163,6 +235,8 @@ CHANGES: dict[str, list[tuple[dict[str, Any], set[str]]]] = {
         ({"schedule": "cron(15 3 * * ? *)"}, {"Schedule"}),
         ({"schedule": ""}, {"Schedule"}),
         ({"key_prefix": "in/2024"}, {"Targets", "Configuration"}),
+        ({"one_table": True, "key_prefix": "in/"}, {"Configuration"}),
+        ({"classifier": None}, {"Classifiers"}),
     ],
     "WorkGroup": [({"scan_limit_mb": 20}, {"BytesScannedCutoffPerQuery"})],
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from lib.policies import merge
 from lib.resources.base import our_tags, tag_dict
+from lib.resources.s3 import KINDS
 
 TAGS = {"cost-center": "4711"}
 TAG_LIST = [{"Key": key, "Value": value} for key, value in TAGS.items()]
@@ -77,23 +78,19 @@ def read_bucket(s3, bucket) -> dict:
 
 
 def write_notification(s3, ours) -> None:
-    """A second entry for the same topic, one for a queue, and EventBridge."""
+    """A second entry for the same destination, and EventBridge."""
     found = s3.get_bucket_notification_configuration(Bucket=ours.bucket.name)
-    events = ["s3:ObjectRemoved:*"]
-    configuration = {
-        "TopicConfigurations": [
-            {"Id": "theirs", "TopicArn": ours.topic.arn, "Events": events},
-            *found["TopicConfigurations"],
-        ],
-        "EventBridgeConfiguration": {},
-    }
+    kind, destination = KINDS[ours.destination.service]
+    theirs = {"Id": "theirs", destination: ours.destination.arn, "Events": ["s3:ObjectTagging:*"]}
+    configuration = {kind: [theirs, *found[kind]], "EventBridgeConfiguration": {}}
     s3.put_bucket_notification_configuration(Bucket=ours.bucket.name, NotificationConfiguration=configuration)
 
 
 def read_notification(s3, ours) -> dict:
     found = s3.get_bucket_notification_configuration(Bucket=ours.bucket.name)
-    entries = [entry for entry in found["TopicConfigurations"] if entry["Id"] != ours.name]
-    return {"topics": entries, "event bridge": found.get("EventBridgeConfiguration")}
+    entries = found[KINDS[ours.destination.service][0]]
+    theirs = [entry for entry in entries if entry["Id"] != ours.name]
+    return {"entries": theirs, "event bridge": found.get("EventBridgeConfiguration")}
 
 
 def write_topic(sns, topic) -> None:
@@ -208,6 +205,98 @@ def write_mapping(client, ours) -> None:
     client.update_event_source_mapping(UUID=the_mapping(client, ours)["UUID"], FilterCriteria=pattern)
 
 
+def write_permission(client, ours) -> None:
+    client.add_permission(
+        FunctionName=ours.function.name,
+        StatementId="theirs",
+        Action="lambda:InvokeFunction",
+        Principal="sns.amazonaws.com",
+    )
+
+
+def read_permission(client, ours) -> list[dict]:
+    statements = json.loads(client.get_policy(FunctionName=ours.function.name)["Policy"])["Statement"]
+    return [statement for statement in statements if statement["Sid"] != ours.name]
+
+
+def write_invoke_config(client, ours) -> None:
+    found = client.get_function_event_invoke_config(FunctionName=ours.function.name)
+    client.put_function_event_invoke_config(
+        FunctionName=ours.function.name,
+        MaximumRetryAttempts=found["MaximumRetryAttempts"],
+        MaximumEventAgeInSeconds=found["MaximumEventAgeInSeconds"],
+        DestinationConfig={
+            "OnSuccess": {"Destination": ours.on_failure.arn},
+            "OnFailure": {"Destination": ours.on_failure.arn},
+        },
+    )
+
+
+def read_invoke_config(client, ours) -> object:
+    found = client.get_function_event_invoke_config(FunctionName=ours.function.name)
+    return found["DestinationConfig"].get("OnSuccess")
+
+
+def write_rule(events, ours) -> None:
+    """Another target, retries of ours, a pattern beside the schedule, a tag."""
+    events.tag_resource(ResourceARN=ours.arn, Tags=TAG_LIST)
+    names = ("ScheduleExpression", "State", "Description")
+    rule = {name: ours.desired()[name] for name in names}
+    events.put_rule(Name=ours.name, EventPattern='{"source": ["theirs"]}', **rule)
+    arn = ours.function.arn
+    retries = {"Id": "runbook", "Arn": arn, "RetryPolicy": {"MaximumRetryAttempts": 3}}
+    events.put_targets(Rule=ours.name, Targets=[{"Id": "theirs", "Arn": arn}, retries])
+
+
+def read_rule(events, ours) -> dict:
+    return {
+        "tags": foreign_tags(tag_dict(events.list_tags_for_resource(ResourceARN=ours.arn)["Tags"])),
+        "pattern": events.describe_rule(Name=ours.name).get("EventPattern"),
+        "targets": sorted(
+            (target["Id"], str(target.get("RetryPolicy")))
+            for target in events.list_targets_by_rule(Rule=ours.name)["Targets"]
+        ),
+    }
+
+
+def write_table(dynamodb, ours) -> None:
+    dynamodb.tag_resource(ResourceArn=ours.arn, Tags=TAG_LIST)
+    stream = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+    dynamodb.update_table(TableName=ours.name, DeletionProtectionEnabled=False, StreamSpecification=stream)
+
+
+def read_table(dynamodb, ours) -> dict:
+    return {
+        "tags": foreign_tags(tag_dict(dynamodb.list_tags_of_resource(ResourceArn=ours.arn)["Tags"])),
+        "stream": dynamodb.describe_table(TableName=ours.name)["Table"].get("StreamSpecification"),
+    }
+
+
+def write_json_table(glue, ours) -> None:
+    table = ours._table_input({})
+    storage = table["StorageDescriptor"]
+    serde = {**storage["SerdeInfo"], "Name": "theirs"}
+    serde["Parameters"] = {**serde["Parameters"], "mapping.name": "Name"}
+    theirs = {
+        "Owner": "they",
+        "Parameters": {**table["Parameters"], "owner": "they"},
+        "PartitionKeys": [{"Name": "dt", "Type": "string"}],
+        "StorageDescriptor": {**storage, "SerdeInfo": serde, "Compressed": True},
+    }
+    glue.update_table(DatabaseName=ours.database.name, TableInput={**table, **theirs})
+
+
+def read_json_table(glue, ours) -> dict:
+    found = glue.get_table(DatabaseName=ours.database.name, Name=ours.name)["Table"]
+    storage = found["StorageDescriptor"]
+    return {
+        "owner": (found.get("Owner"), found["Parameters"].get("owner")),
+        "partitions": found["PartitionKeys"],
+        "compressed": storage.get("Compressed"),
+        "serde": (storage["SerdeInfo"].get("Name"), storage["SerdeInfo"]["Parameters"]),
+    }
+
+
 def write_alarm(cloudwatch, ours) -> None:
     cloudwatch.tag_resource(ResourceARN=ours.arn, Tags=TAG_LIST)
     theirs = {"OKActions": [ours.topic.arn], "InsufficientDataActions": [ours.topic.arn]}
@@ -299,6 +388,8 @@ def read_workgroup(athena, ours) -> dict:
 OTHERS = {
     "Bucket": Others(write_bucket, read_bucket),
     "BucketNotification": Others(write_notification, read_notification),
+    "BucketNotification to a queue": Others(write_notification, read_notification),
+    "BucketNotification to a function": Others(write_notification, read_notification),
     "Topic": Others(write_topic, read_topic),
     "Subscription": Others(write_subscription, read_subscription),
     "Queue": Others(write_queue, read_queue),
@@ -308,6 +399,11 @@ OTHERS = {
     "EventSourceMapping": Others(
         write_mapping, lambda client, ours: the_mapping(client, ours).get("FilterCriteria")
     ),
+    "Permission": Others(write_permission, read_permission),
+    "EventInvokeConfig": Others(write_invoke_config, read_invoke_config),
+    "Rule": Others(write_rule, read_rule),
+    "Table": Others(write_table, read_table),
+    "Glue table": Others(write_json_table, read_json_table),
     "Alarm": Others(write_alarm, read_alarm),
     "Database": Others(write_database, read_database),
     "CsvClassifier": Others(write_classifier, read_classifier),

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from lib import bundle as bundle_module
-from lib.bundle import BundleError, bundle
+from lib.bundle import LAMBDA, THIS, BundleError, Runtime, bundle
 
 RUNTIME = ["boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six.py"]
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def module_home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def zipped(module_home):
-    return bundle("replicate", python_version=PYTHON)
+    return bundle("replicate", THIS)
 
 
 @pytest.fixture
@@ -56,24 +55,27 @@ def test_nothing_that_does_not_belong(zipped, part):
 
 def test_two_builds_are_equal(zipped, tmp_path, monkeypatch):
     monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))
-    other = bundle("replicate", python_version=PYTHON)
+    other = bundle("replicate", THIS)
     assert hashlib.sha256(other).digest() == hashlib.sha256(zipped).digest()
 
 
 def test_the_second_build_does_without_pip(zipped, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nonexistent")
-    assert bundle("replicate", python_version=PYTHON) == zipped
+    assert bundle("replicate", THIS) == zipped
 
 
-def test_it_imports_with_nothing_but_itself_and_the_runtime(zipped, tmp_path):
-    zipfile.ZipFile(io.BytesIO(zipped)).extractall(tmp_path / "task")
+@pytest.mark.parametrize("handler", ["replicate", "summarize"])
+def test_it_imports_with_nothing_but_itself_and_the_runtime(module_home, handler, tmp_path):
+    zipfile.ZipFile(io.BytesIO(bundle(handler, THIS))).extractall(tmp_path / "task")
     (tmp_path / "runtime").mkdir()
     installed = Path(sysconfig.get_path("purelib"))
     for package in RUNTIME:
         (tmp_path / "runtime" / package).symlink_to(installed / package)
     program = (
-        f"import sys; sys.path[:0] = [{str(tmp_path / 'task')!r}, {str(tmp_path / 'runtime')!r}]\n"
-        "import handler; print(callable(handler.handler), handler.__file__)"
+        f"import sys; from pathlib import Path; task = Path({str(tmp_path / 'task')!r})\n"
+        f"sys.path[:0] = [{str(tmp_path / 'task')!r}, {str(tmp_path / 'runtime')!r}]\n"
+        "import handler; print(callable(handler.handler), handler.__file__)\n"
+        "if (task / 'duckdb').exists(): import duckdb; assert duckdb.__file__.startswith(str(task))"
     )
     environment = {"POWERTOOLS_METRICS_NAMESPACE": "test", "POWERTOOLS_SERVICE_NAME": "test"}
     result = subprocess.run(
@@ -84,6 +86,21 @@ def test_it_imports_with_nothing_but_itself_and_the_runtime(zipped, tmp_path):
         timeout=60,
     )
     assert result.stdout.split() == ["True", str(tmp_path / "task" / "handler.py")], result.stderr
+
+
+def test_lambda_gets_the_binaries_of_its_own_runtime(module_home):
+    built = names(bundle("summarize", LAMBDA))  # or BundleError: Lambda would not take it
+    binaries = {name for name in built if name.endswith(".so")}
+    assert any(name.startswith("_duckdb.") for name in binaries)
+    assert all("cpython-313-x86_64-linux-gnu" in name or "abi3" in name for name in binaries)
+
+
+def test_runtimes_do_not_share_what_pip_installed(project):
+    (project / "handlers/one/requirements.txt").write_text("# nothing\n")
+    for runtime in (LAMBDA, THIS, Runtime("3.12", ("manylinux2014_x86_64",))):
+        bundle("one", runtime, root=project)
+    cached = [path for path in (project / "home/.cache/bundles").iterdir() if path.is_dir()]
+    assert len(cached) == 3
 
 
 def test_without_requirements(project):

@@ -16,6 +16,7 @@ from lib.policies import (
     document,
     from_template,
     merge,
+    only_these_may,
     ours,
     principal,
 )
@@ -151,32 +152,43 @@ def test_only_tls():
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
+def test_only_some_roles_may():
+    allow, deny = only_these_may(
+        ["s3:DeleteObject"], "arn:aws:s3:::dr", ["arn:aws:iam::000000000000:role/copy"], "000000000000", "Two"
+    )
+    roles = ["arn:aws:iam::000000000000:role/copy", "arn:aws:sts::000000000000:assumed-role/copy/*"]
+    assert allow == {
+        "Sid": "RunbookAllowTwo",
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::000000000000:root"},
+        "Action": ["s3:DeleteObject"],
+        "Resource": "arn:aws:s3:::dr/*",
+        "Condition": {"ArnEquals": {"aws:PrincipalArn": roles}},
+    }
+    assert deny == allow | {
+        "Sid": "RunbookDenyTwo",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": roles}},
+    }
+
+
 # --- templates
 
-VALUES = {
-    "handlers/replicate/policy.json": dict.fromkeys(
-        [
-            "source_bucket_arn",
-            "target_bucket_arn",
-            "queue_arn",
-            "log_group_arn",
-            "source_key_arn",
-            "target_key_arn",
-        ]
-    ),
-    "lib/crawler-policy.json": dict.fromkeys(
-        ["bucket_arn", "kms_key_arn", "region", "account_id", "database"]
-    ),
-}
 TEMPLATES = sorted(
     str(p.relative_to(ROOT))
     for p in [*ROOT.glob("handlers/*/policy.json"), *ROOT.glob("lib/crawler-policy.json")]
 )
 
 
+def values_of(path: str) -> dict[str, str]:
+    """A value for each name that a template asks for."""
+    return {name: f"arn-of-{name}" for name in re.findall(r"\$\{(\w+)}", (ROOT / path).read_text("utf-8"))}
+
+
 @pytest.mark.parametrize("path", TEMPLATES)
 def test_templates_are_filled_in(path: str):
-    values = {name: f"arn-of-{name}" for name in VALUES[path]}
+    values = values_of(path)
     policy = from_template(path, **values)
     text = json.dumps(policy)
     assert "$" not in text
@@ -187,11 +199,10 @@ def test_templates_are_filled_in(path: str):
 
 @pytest.mark.parametrize("path", TEMPLATES)
 def test_what_is_not_used_is_not_allowed(path: str):
-    values = {name: "" if "key" in name else f"arn-of-{name}" for name in VALUES[path]}
-    policy = from_template(path, **values)
-    assert "kms:" not in json.dumps(policy)
-    full = from_template(path, **{name: f"arn-of-{name}" for name in VALUES[path]})
-    assert "kms:" in json.dumps(full)
+    values = values_of(path)
+    without_keys = {name: "" if name.endswith("key_arn") else value for name, value in values.items()}
+    assert "kms:" not in json.dumps(from_template(path, **without_keys))
+    assert ("kms:" in json.dumps(from_template(path, **values))) == (without_keys != values)
 
 
 def test_a_template_that_asks_for_more_is_refused():

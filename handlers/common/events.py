@@ -19,6 +19,8 @@ class ObjectEvent:
         event_time: When it happened, with time zone.
         version_id: Version the event is about; None without versioning.
         sequencer: Orders the events of one key; None where S3 sends none.
+        size: Bytes of the object; None where S3 sends none, as for deletes.
+        etag: Without quotes; None where S3 sends none.
     """
 
     bucket: str
@@ -28,11 +30,18 @@ class ObjectEvent:
     event_time: datetime
     version_id: str | None = None
     sequencer: str | None = None
+    size: int | None = None
+    etag: str | None = None
 
     @property
     def is_created(self) -> bool:
         """Whether an object was written: by put, post, copy or completed multipart upload."""
         return self.event_name.removeprefix("s3:").startswith("ObjectCreated:")
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether an object or a version was deleted by a request, also if that only left a delete marker."""
+        return self.event_name.removeprefix("s3:").startswith("ObjectRemoved:")
 
 
 def object_events(message: object) -> Iterator[ObjectEvent]:
@@ -87,6 +96,8 @@ def _object_event(record: dict) -> ObjectEvent:
             event_time=datetime.fromisoformat(record["eventTime"]),
             version_id=s3_object.get("versionId"),
             sequencer=s3_object.get("sequencer"),
+            size=s3_object.get("size"),
+            etag=s3_object.get("eTag"),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"Incomplete S3 record ({error!r}): {_excerpt(record)}") from error

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from urllib.parse import quote, urlencode
 
 from boto3.s3.transfer import TransferConfig
-from state import ObjectState, Place, look, same_bytes, tags
+from common.objects import ObjectState, Place, look, same_bytes, tags
 
 
 class CopyDiffersError(Exception):

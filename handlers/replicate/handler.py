@@ -1,7 +1,11 @@
 """Lambda *replicate*: keeps TARGET_BUCKET the same as the buckets whose events it gets.
 
 Invoked by SQS (S3 events, raw or in SNS envelopes; the mapping reports batch item failures) or by S3 itself.
-Environment: TARGET_BUCKET, a bucket in the function's region.
+Environment:
+    TARGET_BUCKET: Name of the bucket to write to.
+    TARGET_REGION: Its region; without it, the function's own.
+    DELETE_FUNCTION: Name of the function that follows deletions; without it, they are not followed.
+    ERASE_VERSIONS: `true` if that function erases versions, the same as in its environment.
 """
 
 import os
@@ -17,8 +21,9 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.config import Config
 from common.events import ObjectEvent, object_events
+from common.hand_over import hand_over
+from common.objects import Place
 from replication import Outcome, replicate
-from state import Place
 
 SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "replicate")
 logger = Logger(service=SERVICE)
@@ -82,15 +87,29 @@ def replicate_one(event: ObjectEvent) -> None:
         logger.info("ignored", bucket=event.bucket, key=event.key, event_name=event.event_name)
         return
     started = time.perf_counter()
+    target_region = os.environ.get("TARGET_REGION") or os.environ["AWS_REGION"]
     outcome = replicate(
         source=Place(s3(event.region), event.bucket, event.key),
-        target=Place(s3(os.environ["AWS_REGION"]), os.environ["TARGET_BUCKET"], event.key),
+        target=Place(s3(target_region), os.environ["TARGET_BUCKET"], event.key),
     )
     report(event, outcome, seconds=time.perf_counter() - started)
+    if outcome.name == "gone":
+        hand_over_to_delete(event, "ObjectRemoved:HandedOver")
+    elif os.environ.get("ERASE_VERSIONS") == "true":
+        # What is noncurrent now was current, and so not to be erased, when its deletion was followed.
+        hand_over_to_delete(event, "ObjectRemoved:ToErase")
+
+
+def hand_over_to_delete(event: ObjectEvent, event_name: str) -> None:
+    """Let the function that follows deletions, if there is one, look at the key."""
+    if function := os.environ.get("DELETE_FUNCTION"):
+        hand_over(lambda_client(), function, event, event_name)
+        logger.info("handed over to delete", bucket=event.bucket, key=event.key, version=event.version_id)
 
 
 def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
     """Log and count what was done."""
+    lag_seconds = (datetime.now(UTC) - event.event_time).total_seconds()
     logger.info(
         outcome.name,
         bucket=event.bucket,
@@ -99,9 +118,9 @@ def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
         bytes=outcome.bytes_copied,
         outcome=outcome.name,
         seconds=round(seconds, 3),
+        lag_seconds=round(lag_seconds, 3),
     )
-    lag_ms = (datetime.now(UTC) - event.event_time).total_seconds() * 1000
-    metrics.add_metric("Lag", MetricUnit.Milliseconds, lag_ms)
+    metrics.add_metric("Lag", MetricUnit.Milliseconds, lag_seconds * 1000)
     metrics.add_metric("BytesCopied", MetricUnit.Bytes, outcome.bytes_copied)
     metrics.add_metric("ObjectsCopied", MetricUnit.Count, int(outcome.name == "copied"))
     metrics.add_metric("ObjectsAlreadyInPlace", MetricUnit.Count, int(outcome.name == "in place"))
@@ -111,3 +130,9 @@ def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
 def s3(region: str):
     """Return the S3 client of a region, made once per Lambda environment."""
     return boto3.client("s3", region_name=region, config=CONFIG)
+
+
+@cache
+def lambda_client():
+    """Return the Lambda client of the function's region, made once per Lambda environment."""
+    return boto3.client("lambda", region_name=os.environ["AWS_REGION"], config=CONFIG)

@@ -9,14 +9,16 @@ delivery D, of version v. After it, D looks at the source again:
 - D sees v, and v stays: target = source.
 - D sees v, and w is put later: the event of w is delivered after that put, hence after the last write. Its
   delivery finds v in the target and w in the source, and writes, so that this was not the last write.
-A delivery that dies between writing and looking again has not been acknowledged and is delivered again.
-A delivery that writes nothing needs no second look.
+- D sees nothing, or v is deleted later: that is for the Lambda *delete* to follow, if there is one; the
+  handler hands the key over to it, or the event of the deletion goes there. See handlers/delete/deletion.py.
+  A delivery that dies between writing and looking again has not been acknowledged and is delivered again. A
+  delivery that writes nothing needs no second look.
 """
 
 from dataclasses import dataclass
 
+from common.objects import ObjectState, Place, look, same_bytes, tags
 from copying import copy
-from state import ObjectState, Place, look, same_bytes, tags
 
 LOOKS = 5  # at the source, before a delivery gives up on a key that changes as fast as it is copied
 

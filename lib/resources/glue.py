@@ -1,4 +1,4 @@
-"""Glue: databases, CSV classifiers and crawlers."""
+"""Glue: databases, tables, CSV classifiers and crawlers."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -8,7 +8,7 @@ from time import sleep
 from typing import ClassVar
 
 from lib.policies import Document, from_template
-from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
+from lib.resources.base import TAG_ENV, Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.iam import Role
 from lib.resources.s3 import Bucket
 from lib.retry import PROPAGATION_S, retry_on
@@ -19,6 +19,16 @@ RUNS = "^CrawlerRunningException"
 TOO_EARLY = "^InvalidInputException: .*(unable to assume|cannot be assumed)"
 # A crawl of a few files takes one to three minutes on AWS; many files take longer.
 CRAWL_S = 900
+# How Athena reads one JSON object a line: https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html.
+# A line that is no JSON is an error, not a row without values.
+JSON_SERDE = {
+    "SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe",
+    "Parameters": {"ignore.malformed.json": "false"},
+}
+FORMATS = {
+    "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+}
 
 
 @dataclass(repr=False)
@@ -80,12 +90,139 @@ class Database(Resource):
     def delete(cls, client, identifier: str) -> None:
         """Delete a database and its tables; the rows in S3 stay."""
         try:
-            for page in client.get_paginator("get_tables").paginate(DatabaseName=identifier):
-                for table in page["TableList"]:
-                    client.delete_table(DatabaseName=identifier, Name=table["Name"])
+            for table in _tables(client, identifier):
+                client.delete_table(DatabaseName=identifier, Name=table["Name"])
             client.delete_database(Name=identifier)
         except client.exceptions.EntityNotFoundException:
             return
+
+
+@dataclass(repr=False)
+class Table(Resource):
+    """A table of a database whose rows are JSON objects in S3, one a line; the files may be gzipped.
+
+    Attributes:
+        database: The database it is in; they share a region.
+        bucket: Where the rows are.
+        key_prefix: The folder of its files, up to and with its last "/".
+        columns: Names, in lower case, to types such as `bigint`, `array<struct<name:string,rows:bigint>>`.
+        description: What is in it.
+    """
+
+    database: Database
+    bucket: Bucket
+    key_prefix: str
+    columns: dict[str, str]
+    description: str = ""
+
+    service: ClassVar[str] = "glue"
+    noun: ClassVar[str] = "Glue table"
+
+    @property
+    def name(self) -> str:
+        """Its name in SQL; the database's name says whose it is."""
+        return self.what.replace("-", "_")
+
+    @property
+    def arn(self) -> str:
+        return _table_arn(self.region, self.scope, self.database.name, self.name)
+
+    def desired(self) -> Settings:
+        return {
+            "Description": self.description,
+            "Location": f"s3://{self.bucket.name}/{self.key_prefix}",
+            "Columns": self.columns,
+            "TableType": "EXTERNAL_TABLE",
+            "classification": "json",
+            **FORMATS,
+            "SerdeInfo": JSON_SERDE,
+            "tags": self.scope.tags,
+        }
+
+    def read(self, client) -> Settings | None:
+        try:
+            found = client.get_table(DatabaseName=self.database.name, Name=self.name)["Table"]
+        except client.exceptions.EntityNotFoundException:
+            return None
+        storage, parameters = found.get("StorageDescriptor", {}), found.get("Parameters", {})
+        serde = storage.get("SerdeInfo", {})
+        ours = {name: serde.get("Parameters", {}).get(name) for name in JSON_SERDE["Parameters"]}
+        return {
+            "Description": found.get("Description", ""),
+            "Location": storage.get("Location"),
+            "Columns": {column["Name"]: column["Type"] for column in storage.get("Columns", [])},
+            "TableType": found.get("TableType"),
+            "classification": parameters.get("classification"),
+            **{name: storage.get(name) for name in FORMATS},
+            "SerdeInfo": {"SerializationLibrary": serde.get("SerializationLibrary"), "Parameters": ours},
+            "tags": our_tags(parameters),
+        }
+
+    def create(self, client) -> None:
+        client.create_table(DatabaseName=self.database.name, TableInput=self._table_input({}))
+
+    def update(self, client, settings: Settings) -> None:
+        found = client.get_table(DatabaseName=self.database.name, Name=self.name)["Table"]
+        known = _known_to(client, "TableInput", found)  # since an update replaces all of it
+        # The local AWS tells of an owner "", which no call takes.
+        others = {name: value for name, value in known.items() if value != ""}
+        client.update_table(DatabaseName=self.database.name, TableInput=self._table_input(others))
+
+    def _table_input(self, others: dict) -> dict:
+        """Return the table as described; what others have set of it stays."""
+        storage = others.get("StorageDescriptor", {})
+        serde = storage.get("SerdeInfo", {})
+        serde_parameters = {**serde.get("Parameters", {}), **JSON_SERDE["Parameters"]}
+        # Tables are not among what Glue tags: https://docs.aws.amazon.com/glue/latest/dg/monitor-tags.html
+        ours = {"classification": "json", **self.scope.tags}
+        return {
+            **others,
+            "Name": self.name,
+            "Description": self.description,
+            "TableType": "EXTERNAL_TABLE",
+            "Parameters": {**others.get("Parameters", {}), **ours},
+            "StorageDescriptor": {
+                **storage,
+                **FORMATS,
+                "Columns": [{"Name": name, "Type": kind} for name, kind in self.columns.items()],
+                "Location": f"s3://{self.bucket.name}/{self.key_prefix}",
+                "SerdeInfo": {**serde, **JSON_SERDE, "Parameters": serde_parameters},
+            },
+        }
+
+    def links(self, settings: Settings) -> Iterable[Link]:
+        yield Link(self.bucket.arn, self.arn, "is read as")
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        """List the tables that carry our tags; those of a crawler are their database's and go with it."""
+        for database in Database.find(client, scope):
+            for table in _tables(client, database.name):
+                if TAG_ENV in table.get("Parameters", {}):
+                    name = f"{database.name}/{table['Name']}"
+                    arn = _table_arn(client.meta.region_name, scope, *name.split("/"))
+                    yield Found(name, name, arn, our_tags(table["Parameters"]))
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        """Delete a table; the rows in S3 stay."""
+        database, name = identifier.split("/")
+        try:
+            client.delete_table(DatabaseName=database, Name=name)
+        except client.exceptions.EntityNotFoundException:
+            return
+
+
+def _table_arn(region: str, scope: Scope, database: str, name: str) -> str:
+    return f"arn:aws:glue:{region}:{scope.account_id}:table/{database}/{name}"
+
+
+def _tables(client, database: str) -> Iterator[dict]:
+    try:
+        for page in client.get_paginator("get_tables").paginate(DatabaseName=database):
+            yield from page["TableList"]
+    except client.exceptions.EntityNotFoundException:
+        return
 
 
 @dataclass(repr=False)
@@ -163,17 +300,20 @@ class Crawler(Resource):
         role: What it may read.
         bucket: Where it looks.
         database: Where the tables go.
-        classifier: How it reads CSV.
+        classifier: How it reads CSV; None for Glue's own classifiers, which know JSON.
         schedule: When it runs, as `cron(…)`; empty for on demand only.
         key_prefix: Only keys that begin so, as far as its last "/": the folder in which tables' folders are.
+        one_table: Whether that folder is one table itself, and folders in it, such as `dt=2026-01-02`, are
+            its partitions.
     """
 
     role: Role
     bucket: Bucket
     database: Database
-    classifier: CsvClassifier
+    classifier: CsvClassifier | None
     schedule: str = ""
     key_prefix: str = ""
+    one_table: bool = False
 
     service: ClassVar[str] = "glue"
     noun: ClassVar[str] = "Glue crawler"
@@ -188,7 +328,7 @@ class Crawler(Resource):
             "Role": self.role.arn,
             "DatabaseName": self.database.name,
             "Targets": {"S3Targets": [{"Path": f"s3://{self.bucket.name}/{folder}"}]},
-            "Classifiers": [self.classifier.name],
+            "Classifiers": [self.classifier.name] if self.classifier else [],
             "Schedule": self.schedule,
             # A table whose objects are gone is marked, not dropped: an analyst may still name it.
             "SchemaChangePolicy": {
@@ -201,8 +341,9 @@ class Crawler(Resource):
                 "Version": 1.0,
                 "Grouping": {
                     "TableGroupingPolicy": "CombineCompatibleSchemas",
-                    # The bucket is level 1, so each folder in it, or in `key_prefix`, is a table.
-                    "TableLevelConfiguration": 2 + folder.count("/"),
+                    # The bucket is level 1, so each folder in it, or in `key_prefix`, is a table:
+                    # https://docs.aws.amazon.com/glue/latest/dg/crawler-table-level.html
+                    "TableLevelConfiguration": (1 if self.one_table else 2) + folder.count("/"),
                 },
             },
             "tags": self.scope.tags,

@@ -1,7 +1,8 @@
-"""Lambda: functions and what makes them run."""
+"""Lambda: functions, what makes them run, and what becomes of their failures."""
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import ClassVar
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from lib.errors import WaitError
+from lib.policies import principal as service_principal
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.iam import Role
 from lib.resources.sqs import Queue
@@ -23,6 +25,9 @@ TOO_EARLY = (
     "^InvalidParameterValueException: .*(cannot be assumed by Lambda|role does not have permissions)"
     "|^ResourceConflictException: .*cannot be performed at this time"
 )
+# And for a destination whose queue is not known everywhere yet, or the role's right to send to it, in the
+# words that hashicorp/terraform-provider-aws waits for (function_event_invoke_config.go).
+DESTINATION_TOO_EARLY = f"{TOO_EARLY}|^InvalidParameterValueException: .*destination ARN"
 # Disabling, draining, changing or deleting a mapping takes up to a minute on AWS; twice that is the bound.
 MAPPING_CHANGE_S = 120
 # As long as botocore's own waiters, which look once a second.
@@ -36,9 +41,11 @@ class Function(Resource):
     Attributes:
         role: What it may do.
         code: The zip's bytes; equal code gives equal bytes, so that an unchanged function stays as it is.
-        environment: Its environment variables; those named `…_BUCKET` say what it writes to.
+        environment: Its environment variables; those named `…_BUCKET` and `…_TABLE` say what it writes to,
+            `…_FUNCTION` which function it hands work over to; tables and functions are in its region.
         timeout_s: How long one invocation may take.
         memory_mb: Its memory in MiB, which also decides its share of a CPU.
+        disk_mb: Its temporary disk in MiB, 512 to 10240.
     """
 
     role: Role
@@ -46,13 +53,14 @@ class Function(Resource):
     environment: dict[str, str] = field(default_factory=dict)
     timeout_s: int = 60
     memory_mb: int = 512
+    disk_mb: int = 512
 
     service: ClassVar[str] = "lambda"
     noun: ClassVar[str] = "Lambda function"
 
     @property
     def arn(self) -> str:
-        return f"arn:aws:lambda:{self.region}:{self.scope.account_id}:function:{self.name}"
+        return function_arn(self.scope, self.region, self.what)
 
     def _configuration(self) -> dict:
         return {
@@ -61,6 +69,7 @@ class Function(Resource):
             "Role": self.role.arn,
             "Timeout": self.timeout_s,
             "MemorySize": self.memory_mb,
+            "EphemeralStorage": {"Size": self.disk_mb},
             "Environment": {"Variables": self.environment},
         }
 
@@ -98,9 +107,14 @@ class Function(Resource):
             client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
 
     def links(self, settings: Settings) -> Iterable[Link]:
+        here = f"{self.region}:{self.scope.account_id}"
         for name, value in settings["Environment"]["Variables"].items():
             if name.endswith("_BUCKET"):
                 yield Link(self.arn, f"arn:aws:s3:::{value}", "writes")
+            if name.endswith("_TABLE"):
+                yield Link(self.arn, f"arn:aws:dynamodb:{here}:table/{value}", "writes")
+            if name.endswith("_FUNCTION"):
+                yield Link(self.arn, f"arn:aws:lambda:{here}:function:{value}", "hands over")
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
@@ -117,6 +131,17 @@ class Function(Resource):
             client.delete_function(FunctionName=identifier)
         except client.exceptions.ResourceNotFoundException:
             return
+
+
+def function_arn(scope: Scope, region: str, what: str) -> str:
+    """Return the ARN of a pipeline's function, which need not be described yet.
+
+    Args:
+        scope: The pipeline.
+        region: The function's region.
+        what: The last part of its name.
+    """
+    return f"arn:aws:lambda:{region}:{scope.account_id}:function:{scope.name(what)}"
 
 
 @dataclass(repr=False)
@@ -230,3 +255,169 @@ def _delete_mapping(client, uuid: str) -> bool:
 
 def _state(client, uuid: str) -> str | None:
     return next((mapping["State"] for mapping in _mappings(client) if mapping["UUID"] == uuid), None)
+
+
+@dataclass(repr=False)
+class Permission(Resource):
+    """One statement of a function's policy: a service may invoke it, on behalf of one source.
+
+    Attributes:
+        function: What may be invoked.
+        principal: The service that may, such as `s3.amazonaws.com`.
+        source_arn: On whose behalf: the ARN of a bucket, a rule.
+    """
+
+    function: Function
+    principal: str
+    source_arn: str
+
+    service: ClassVar[str] = "lambda"
+    noun: ClassVar[str] = "Lambda permission"
+    taggable: ClassVar[bool] = False
+
+    @property
+    def arn(self) -> str:
+        """The function's ARN and the statement's id; statements have no ARN of their own."""
+        return f"{self.function.arn}#{self.name}"
+
+    def desired(self) -> Settings:
+        condition = {"ArnLike": {"AWS:SourceArn": self.source_arn}}
+        # A bucket's ARN carries no account, and the name of a deleted bucket can be taken by somebody else.
+        # If the ARN carries it, the account is not asked for once more: AddPermission has no "if exists",
+        # and EventBridge does not send it, so that the rule would silently never run the function:
+        # https://github.com/awsdocs/aws-cloudformation-user-guide/pull/481
+        if not self.source_arn.split(":")[4]:
+            condition["StringEquals"] = {"AWS:SourceAccount": self.scope.account_id}
+        return {
+            "Principal": {"Service": service_principal(self.principal, self.source_arn)},
+            "Action": "lambda:InvokeFunction",
+            "Condition": condition,
+        }
+
+    def read(self, client) -> Settings | None:
+        statements = _statements(client, self.function.name)
+        found = next((s for s in statements if s["Sid"] == self.name), None)
+        return found and {key: found.get(key) for key in self.desired()}
+
+    def create(self, client) -> None:
+        settings = self.desired()
+        account = settings["Condition"].get("StringEquals", {}).get("AWS:SourceAccount")
+        client.add_permission(
+            FunctionName=self.function.name,
+            StatementId=self.name,
+            Action=settings["Action"],
+            Principal=settings["Principal"]["Service"],
+            SourceArn=self.source_arn,
+            **({"SourceAccount": account} if account else {}),
+        )
+
+    def update(self, client, settings: Settings) -> None:
+        """Make it anew: Lambda changes no statement."""
+        self.delete(client, f"{self.function.name}#{self.name}")
+        self.create(client)
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for function in Function.find(client, scope):
+            for sid in (statement["Sid"] for statement in _statements(client, function.name)):
+                if sid.startswith(scope.beginning):
+                    yield Found(f"{function.name}#{sid}", sid, f"{function.arn}#{sid}", function.tags)
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        """Remove one statement and leave the function's other statements as they are."""
+        function, statement_id = identifier.split("#")
+        try:
+            client.remove_permission(FunctionName=function, StatementId=statement_id)
+        except client.exceptions.ResourceNotFoundException:
+            return
+
+
+def _statements(client, function: str) -> list[dict]:
+    """Return the statements of a function's policy; none if there is no policy, or no function."""
+    try:
+        return json.loads(client.get_policy(FunctionName=function)["Policy"])["Statement"]
+    except client.exceptions.ResourceNotFoundException:
+        return []
+
+
+@dataclass(repr=False)
+class EventInvokeConfig(Resource):
+    """What becomes of an event that a function, invoked asynchronously, fails on; S3 and EventBridge do so.
+
+    Attributes:
+        function: The function; its role must be allowed `sqs:SendMessage` on the queue.
+        on_failure: Where events go that failed for good, in the function's region.
+        retries: How often Lambda tries again, 0 to 2: a minute after the first attempt, two after the second.
+        maximum_event_age_s: How long Lambda keeps an event that it cannot hand over, 60 to 21600.
+    """
+
+    function: Function
+    on_failure: Queue
+    retries: int = 2
+    maximum_event_age_s: int = 21600
+
+    service: ClassVar[str] = "lambda"
+    noun: ClassVar[str] = "Lambda event invoke config"
+    taggable: ClassVar[bool] = False
+
+    @property
+    def arn(self) -> str:
+        """The function's ARN and what this is of it: a function has one only, with no ARN of its own."""
+        return f"{self.function.arn}#event-invoke-config"
+
+    def desired(self) -> Settings:
+        return {
+            "MaximumRetryAttempts": self.retries,
+            "MaximumEventAgeInSeconds": self.maximum_event_age_s,
+            "OnFailure": self.on_failure.arn,
+        }
+
+    def read(self, client) -> Settings | None:
+        found = _event_invoke_config(client, self.function.name)
+        if found is None:
+            return None
+        on_failure = found.get("DestinationConfig", {}).get("OnFailure", {})
+        return {**{key: found.get(key) for key in self.desired()}, "OnFailure": on_failure.get("Destination")}
+
+    def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
+        found = _event_invoke_config(client, self.function.name) or {}
+        on_success = found.get("DestinationConfig", {}).get("OnSuccess")  # somebody else's, stays
+        destinations = {"OnSuccess": on_success} if on_success else {}
+        retry_on(DESTINATION_TOO_EARLY, PROPAGATION_S, sleep)(
+            client.put_function_event_invoke_config,
+            FunctionName=self.function.name,
+            MaximumRetryAttempts=self.retries,
+            MaximumEventAgeInSeconds=self.maximum_event_age_s,
+            DestinationConfig={**destinations, "OnFailure": {"Destination": self.on_failure.arn}},
+        )
+
+    def update(self, client, settings: Settings) -> None:
+        self.create(client)
+
+    def links(self, settings: Settings) -> Iterable[Link]:
+        if settings["OnFailure"]:
+            attempts = settings["MaximumRetryAttempts"] + 1
+            label = f"after {attempts} failed attempt{'s' if attempts > 1 else ''}"
+            yield Link(self.function.arn, settings["OnFailure"], label)
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for function in Function.find(client, scope):
+            if _event_invoke_config(client, function.name):
+                name, arn = f"{function.name} on failure", f"{function.arn}#event-invoke-config"
+                yield Found(function.name, name, arn, function.tags)
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        try:
+            client.delete_function_event_invoke_config(FunctionName=identifier)
+        except client.exceptions.ResourceNotFoundException:
+            return
+
+
+def _event_invoke_config(client, function: str) -> dict | None:
+    try:
+        return client.get_function_event_invoke_config(FunctionName=function)
+    except client.exceptions.ResourceNotFoundException:
+        return None

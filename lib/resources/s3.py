@@ -8,17 +8,20 @@ from time import sleep
 from typing import ClassVar
 
 from botocore.exceptions import ClientError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 from tqdm import tqdm
 
 from lib.errors import RunbookError
 from lib.policies import Statement, deny_insecure_transport, merge, ours
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.lambda_ import Function
 from lib.resources.sns import Topic
-from lib.retry import PROPAGATION_S, retry_on
+from lib.resources.sqs import Queue
+from lib.retry import PROPAGATION_S, WAIT_S, retry_on
 
 # A bucket of the same name that was deleted a moment ago.
 BEING_DELETED = "^OperationAborted"
-# S3 tries the topic before it takes a notification, and the topic's policy may be too new.
+# S3 tries the destination before it takes a notification, and the destination's policy may be too new.
 NOT_LET_IN = "^InvalidArgument: Unable to validate the following destination configurations"
 LIFECYCLE_ID = "runbook"
 ABORT_MULTIPART_UPLOADS_AFTER_DAYS = 7
@@ -52,7 +55,7 @@ class Bucket(Resource):
         return f"arn:aws:s3:::{self.name}"
 
     def desired(self) -> Settings:
-        deny = deny_insecure_transport("s3:*", self.arn, f"{self.arn}/*")
+        deny = _deny_insecure_transport(self.name)
         return {
             "versioning": "Enabled",
             "encryption": self._encryption(),
@@ -177,13 +180,36 @@ class Bucket(Resource):
                     yield name, region
 
     @classmethod
-    def delete(cls, client, identifier: str) -> None:
+    def delete(cls, client, identifier: str, sleep: Callable[[float], None] = sleep) -> None:
         """Delete a bucket, with all versions, delete markers and unfinished multipart uploads."""
         try:
-            empty_bucket(client, identifier)
+            _empty_it(client, identifier, sleep)
             client.delete_bucket(Bucket=identifier)
         except client.exceptions.NoSuchBucket:
             return
+
+
+def _empty_it(client, name: str, sleep: Callable[[float], None]) -> None:
+    """Empty a bucket, though statements of ours let only others delete in it: they go first."""
+    transport = _deny_insecure_transport(name)
+    policy = _policy(client, name)
+    if not ours(policy).keys() - {transport["Sid"]}:
+        empty_bucket(client, name)
+        return
+    client.put_bucket_policy(Bucket=name, Policy=json.dumps(merge(policy, [transport])))
+    # The old policy may bind for some seconds more.
+    retrying = Retrying(
+        retry=retry_if_exception_type(RunbookError),
+        stop=stop_after_delay(PROPAGATION_S),
+        wait=wait_fixed(WAIT_S),
+        sleep=sleep,
+        reraise=True,
+    )
+    retrying(empty_bucket, client, name)
+
+
+def _deny_insecure_transport(name: str) -> Statement:
+    return deny_insecure_transport("s3:*", f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*")
 
 
 def empty_bucket(client, name: str) -> None:
@@ -213,20 +239,28 @@ def empty_bucket(client, name: str) -> None:
                 progress.update(len(batch))
 
 
+# Where an entry stands, and under what it names its destination, by the destination's service.
+KINDS = {
+    "sns": ("TopicConfigurations", "TopicArn"),
+    "sqs": ("QueueConfigurations", "QueueArn"),
+    "lambda": ("LambdaFunctionConfigurations", "LambdaFunctionArn"),
+}
+
+
 @dataclass(repr=False)
 class BucketNotification(Resource):
-    """One entry of a bucket's notification configuration: its events go to a topic in the same region.
+    """One entry of a bucket's notification configuration: its events go to a destination in the same region.
 
     Attributes:
         bucket: Whose events.
-        topic: Where they go; it must already let the bucket publish, since S3 tries it.
+        destination: Where they go; it must already let the bucket publish, send or invoke, since S3 tries it.
         events: Names such as `s3:ObjectCreated:*`.
         key_prefix: Only keys that begin so.
         key_suffix: Only keys that end so.
     """
 
     bucket: Bucket
-    topic: Topic
+    destination: Topic | Queue | Function
     events: tuple[str, ...] = ("s3:ObjectCreated:*",)
     key_prefix: str = ""
     key_suffix: str = ""
@@ -243,7 +277,7 @@ class BucketNotification(Resource):
     def desired(self) -> Settings:
         rules = [("prefix", self.key_prefix), ("suffix", self.key_suffix)]
         return {
-            "topic": self.topic.arn,
+            "destination": self.destination.arn,
             "events": sorted(self.events),
             "filter": {name: value for name, value in rules if value},
         }
@@ -253,32 +287,32 @@ class BucketNotification(Resource):
             configuration = _notifications(client, self.bucket.name)
         except client.exceptions.NoSuchBucket:
             return None
-        entries = configuration.get("TopicConfigurations", [])
-        entry = next((entry for entry in entries if entry["Id"] == self.name), None)
-        if entry is None:
-            return None
-        rules = entry.get("Filter", {}).get("Key", {}).get("FilterRules", [])
-        return {
-            "topic": entry["TopicArn"],
-            "events": sorted(entry["Events"]),
-            "filter": {rule["Name"].lower(): rule["Value"] for rule in rules},
-        }
+        return next(
+            (
+                _settings(entry, destination)
+                for kind, destination in KINDS.values()
+                for entry in configuration.get(kind, [])
+                if entry["Id"] == self.name
+            ),
+            None,
+        )
 
     def create(self, client) -> None:
         settings = self.desired()
+        kind, destination = KINDS[self.destination.service]
         rules = [{"Name": name, "Value": value} for name, value in settings["filter"].items()]
-        entry = {"Id": self.name, "TopicArn": settings["topic"], "Events": settings["events"]}
+        entry = {"Id": self.name, destination: settings["destination"], "Events": settings["events"]}
         if rules:
             entry["Filter"] = {"Key": {"FilterRules": rules}}
         configuration = without_entry(_notifications(client, self.bucket.name), self.name)
-        configuration.setdefault("TopicConfigurations", []).append(entry)
+        configuration.setdefault(kind, []).append(entry)
         _put_notifications(client, self.bucket.name, configuration)
 
     def update(self, client, settings: Settings) -> None:
         self.create(client)
 
     def links(self, settings: Settings) -> Iterable[Link]:
-        yield Link(self.bucket.arn, settings["topic"], ", ".join(settings["events"]))
+        yield Link(self.bucket.arn, settings["destination"], ", ".join(settings["events"]))
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
@@ -297,6 +331,15 @@ class BucketNotification(Resource):
         except client.exceptions.NoSuchBucket:
             return
         _put_notifications(client, bucket, without_entry(configuration, entry_id))
+
+
+def _settings(entry: dict, destination: str) -> Settings:
+    rules = entry.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    return {
+        "destination": entry[destination],
+        "events": sorted(entry["Events"]),
+        "filter": {rule["Name"].lower(): rule["Value"] for rule in rules},
+    }
 
 
 def without_entry(configuration: dict, entry_id: str) -> dict:

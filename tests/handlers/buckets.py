@@ -89,6 +89,8 @@ class Pair:
             source_bucket_arn=f"arn:aws:s3:::{pair.source.bucket}",
             target_bucket_arn=f"arn:aws:s3:::{pair.target.bucket}",
             queue_arn="arn:aws:sqs:us-east-1:000000000000:unused",
+            failures_queue_arn="",
+            delete_function_arn="",
             log_group_arn="arn:aws:logs:us-east-1:000000000000:log-group:unused",
             source_key_arn="",
             target_key_arn="",

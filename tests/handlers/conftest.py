@@ -6,32 +6,54 @@ import boto3
 import pytest
 from buckets import Pair
 from handler_support import TARGET_REGION, load_handler
+from handler_user import make_user, use_key
 
 from lib.local.deployer import ROOT_KEY
 
 
 @pytest.fixture(scope="module")
-def operator(local_aws):
-    """The person who puts objects and checks what became of them."""
-    return boto3.Session(ROOT_KEY, ROOT_KEY)
-
-
-@pytest.fixture(scope="module")
-def replicate_environment(local_aws, operator):
-    """What Lambda sets for the handler; its credentials are those of a user that policy.json binds."""
+def aws_environment(local_aws):
+    """What points every client of this process to the local AWS, until the tests of a file end."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", local_aws.endpoint_url)
         patch.setenv("AWS_CA_BUNDLE", local_aws.ca_bundle)
         patch.setenv("AWS_REGION", TARGET_REGION)
         patch.setenv("AWS_DEFAULT_REGION", TARGET_REGION)
-        patch.setattr(boto3, "DEFAULT_SESSION", None)
-        iam = operator.client("iam")
-        with suppress(iam.exceptions.EntityAlreadyExistsException):
-            iam.create_user(UserName="replicate")
-        key = iam.create_access_key(UserName="replicate")["AccessKey"]
-        patch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
-        patch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
-        yield
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def operator(aws_environment):
+    """The person who puts objects and checks what became of them."""
+    return boto3.Session(ROOT_KEY, ROOT_KEY, region_name=TARGET_REGION)
+
+
+@pytest.fixture(scope="module")
+def as_handler(aws_environment, operator):
+    """Return a function that imports a handler's module, bound by its policy.json.
+
+    `as_handler(name, region, environment, policy_values)`: `region` is the function's, `environment` its
+    variables, `policy_values` what goes in the place of the policy's `${names}`; "" drops a statement.
+    """
+
+    def load(name, region, environment, policy_values):
+        user = make_user(operator, name, policy_values)
+        use_key(aws_environment, operator, user)
+        variables = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} | environment
+        for variable, value in variables.items():
+            aws_environment.setenv(variable, value)
+        return load_handler(name)
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def replicate_environment(aws_environment, operator):
+    """What Lambda sets for the handler; its credentials are those of a user that policy.json binds."""
+    iam = operator.client("iam")
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_user(UserName="replicate")
+    use_key(aws_environment, operator, "replicate")
 
 
 @pytest.fixture(scope="module")

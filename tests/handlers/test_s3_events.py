@@ -57,26 +57,44 @@ def test_the_test_event_is_acknowledged_alone(wrap):
 
 def test_fields():
     record = s3_record("bucket", "key", region="eu-west-1", event_name="ObjectCreated:Copy")
-    record["s3"]["object"]["versionId"] = "v1"
+    record["s3"]["object"] |= {"versionId": "v1", "size": 12, "eTag": "d41d8cd98f00b204e9800998ecf8427e"}
     (event,) = object_events(s3_event(record))
     assert (event.bucket, event.region, event.event_name) == ("bucket", "eu-west-1", "ObjectCreated:Copy")
     assert (event.version_id, event.sequencer) == ("v1", "0055AED6DCD90281E5")
+    assert (event.size, event.etag) == (12, "d41d8cd98f00b204e9800998ecf8427e")
     assert event.event_time.isoformat() == "2026-01-01T00:00:00+00:00"
 
 
+def test_what_s3_does_not_send_is_none():
+    record = s3_record("bucket", "key", event_name="ObjectRemoved:Delete")
+    record["s3"]["object"] = {"key": "key"}
+    (event,) = object_events(s3_event(record))
+    assert (event.version_id, event.sequencer, event.size, event.etag) == (None, None, None, None)
+
+
+def test_an_empty_object_has_a_size():
+    record = s3_record("bucket", "key")
+    record["s3"]["object"]["size"] = 0
+    (event,) = object_events(s3_event(record))
+    assert event.size == 0
+
+
 @pytest.mark.parametrize(
-    ("name", "created"),
+    ("name", "created", "removed"),
     [
-        ("ObjectCreated:Put", True),
-        ("ObjectCreated:CompleteMultipartUpload", True),
-        ("ObjectRemoved:DeleteMarkerCreated", False),
-        ("ObjectRestore:Completed", False),
-        ("ObjectTagging:Put", False),
+        ("ObjectCreated:Put", True, False),
+        ("s3:ObjectCreated:Post", True, False),
+        ("ObjectCreated:CompleteMultipartUpload", True, False),
+        ("ObjectRemoved:DeleteMarkerCreated", False, True),
+        ("ObjectRemoved:Delete", False, True),
+        ("s3:ObjectRemoved:Delete", False, True),
+        ("ObjectRestore:Completed", False, False),
+        ("ObjectTagging:Put", False, False),
     ],
 )
-def test_created(name, created):
+def test_created_or_removed(name, created, removed):
     (event,) = object_events(s3_event(s3_record("bucket", "key", event_name=name)))
-    assert event.is_created is created
+    assert (event.is_created, event.is_removed) == (created, removed)
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@ import stat
 import subprocess
 import sys
 
+import examples
 import pytest
 from botocore.exceptions import ClientError
 
+from lib.inventory import TYPES
 from lib.local import deployer_policies, ministack
 from lib.local.deployer import ROOT_KEY, client, credentials
 from lib.paths import ROOT
@@ -131,6 +133,53 @@ def test_what_iam_would_refuse_is_refused_with_the_reason(policy_file, text, mes
     policy_file.write_text(text)
     with pytest.raises(ValueError, match=message):
         render()
+
+
+def test_it_may_do_what_operators_do(stack, client):
+    """Invoke, look at rows, export them, put a message back or away; as the deployer, on what is ours."""
+    function, queue, table = examples.function(stack), examples.queue(stack), examples.table(stack)
+    stack.apply()
+    client("lambda").invoke(FunctionName=function.name, Payload=b"{}")
+    dynamodb = client("dynamodb", table.region)
+    key = {"file_key": {"S": "a"}, "timestamp": {"S": "b"}}
+    dynamodb.put_item(TableName=table.name, Item=key)
+    assert dynamodb.get_item(TableName=table.name, Key=key)["Item"] == key
+    assert dynamodb.scan(TableName=table.name)["Count"] == 1
+    dynamodb.batch_get_item(RequestItems={table.name: {"Keys": [key]}})
+    dynamodb.delete_item(TableName=table.name, Key=key)
+    export = dynamodb.export_table_to_point_in_time(TableArn=table.arn, S3Bucket="lake")["ExportDescription"]
+    dynamodb.describe_export(ExportArn=export["ExportArn"])
+    sqs = client("sqs", queue.region)
+    url = queue.output(sqs)
+    sqs.send_message(QueueUrl=url, MessageBody="again")
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+    handle = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+    sqs.change_message_visibility(**handle, VisibilityTimeout=60)
+    sqs.delete_message(**handle)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client("lambda").invoke(FunctionName="runbook-other-migrate-copy"),
+        lambda client: client("lambda").get_policy(FunctionName="runbook-other-migrate-copy"),
+        lambda client: client("dynamodb").scan(TableName="runbook-other-index-files"),
+        lambda client: client("dynamodb").delete_table(TableName="runbook-other-index-files"),
+        lambda client: client("events").delete_rule(Name="runbook-other-ingest-often"),
+        lambda client: client("glue").delete_table(DatabaseName="runbook_other_migrate", Name="t"),
+    ],
+)
+def test_what_another_environment_has_is_not_its_own(client, call):
+    with pytest.raises(ClientError, match="AccessDenied"):
+        call(client)
+
+
+def test_no_policy_names_all_actions_and_each_service_of_ours_is_named():
+    documents = [json.loads(document)["Statement"] for document in render().values()]
+    actions = [action for statements in documents for s in statements for action in s["Action"]]
+    services = {action.split(":")[0] for action in actions}
+    assert services >= {kind.service for kind in TYPES}
+    assert not [action for action in actions if "*" in action]
 
 
 @pytest.mark.parametrize("user", deployer_policies.POLICY_FILES)

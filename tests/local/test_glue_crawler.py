@@ -244,6 +244,21 @@ def test_hive_partitions(lake):
     assert lake.rows(by_day) == [("2024-01-02", 1)]
 
 
+def test_one_folder_is_one_table_whatever_else_is_in_the_bucket(lake):
+    """As `Crawler(key_prefix="stocks/", one_table=True)` describes it: bucket level 1, folder level 2."""
+    for day in ("2026-01-02", "2026-01-03"):
+        for n in (1, 2):
+            lake.put(f"stocks/dt={day}/{n}.csv", "ticker,price\nA,1.5\nB,2\n")
+    lake.put("rejected/stocks/dt=2026-01-02/3.csv.json", '{"line": 1, "reason": "no number"}\n')
+    grouping = {"TableGroupingPolicy": "CombineCompatibleSchemas", "TableLevelConfiguration": 2}
+    configuration = json.dumps({"Version": 1.0, "Grouping": grouping})
+    lake.crawl(lake.crawler(CSV, path="stocks/", Configuration=configuration))
+    assert list(lake.tables()) == ["stocks"]
+    assert lake.tables()["stocks"]["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
+    by_day = "SELECT dt, count(*) FROM stocks GROUP BY dt ORDER BY dt"
+    assert lake.rows(by_day) == [("2026-01-02", 4), ("2026-01-03", 4)]
+
+
 def test_json_lines(lake):
     lake.put("summaries/a.json", '{"name": "a", "rows": 3, "mean": 1.5, "ok": true, "none": null}')
     lake.put("summaries/b.json", '{"name": "b", "rows": 4, "mean": 2, "ok": false, "tags": ["x"]}\n')

@@ -1,11 +1,13 @@
 """Glue: a crawler that runs is waited for, and what a database holds."""
 
+from dataclasses import replace
+
 import examples
 import pytest
 
 from lib import crawl
 from lib.errors import WaitError
-from lib.resources.glue import Database
+from lib.resources.glue import Crawler, Database
 from lib.stack import Stack
 
 
@@ -16,6 +18,28 @@ def test_a_crawl_has_an_end(stack: Stack, somebody):
     with pytest.raises(WaitError, match=rf"crawler {crawler.name} has not finished within 0 s"):
         crawl.crawl(somebody("glue"), crawler.name, timeout_s=0)
     somebody("glue").stop_crawler(Name=crawler.name)
+
+
+@pytest.mark.parametrize(
+    ("key_prefix", "one_table", "path", "level"),
+    [
+        ("", False, "", 2),
+        ("in/", False, "in/", 3),
+        ("stocks/", True, "stocks/", 2),
+        ("a/b/c", True, "a/b/", 3),
+    ],
+)
+def test_which_folder_is_a_table(stack: Stack, key_prefix: str, one_table: bool, path: str, level: int):
+    crawler = examples.crawler(stack)
+    settings = replace_in(crawler, key_prefix=key_prefix, one_table=one_table).desired()
+    assert settings["Targets"]["S3Targets"] == [{"Path": f"s3://{crawler.bucket.name}/{path}"}]
+    assert settings["Configuration"]["Grouping"]["TableLevelConfiguration"] == level
+
+
+def replace_in(crawler: Crawler, **changes) -> Crawler:
+    changed = replace(crawler, **changes)
+    changed.scope = crawler.scope
+    return changed
 
 
 def test_a_database_is_deleted_with_its_tables(stack: Stack, somebody):

@@ -1,12 +1,16 @@
 """Functions and mappings: waits for what is not ready yet, and for nothing else."""
 
+import json
+
 import examples
 import pytest
+from botocore.exceptions import ClientError
 from calls import Recorder, watched
 
 from lib.errors import WaitError
 from lib.resources import lambda_
-from lib.resources.lambda_ import EventSourceMapping
+from lib.resources.base import Link, Scope
+from lib.resources.lambda_ import EventSourceMapping, Permission, function_arn
 from lib.stack import Stack
 
 
@@ -38,3 +42,108 @@ def test_deleting_a_mapping_that_is_gone_writes_nothing(stack: Stack):
     client = watched(stack.target, "before-call", recorder).client("lambda", "us-east-1")
     EventSourceMapping.delete(client, "6b3d8a52-0000-0000-0000-000000000000")
     assert recorder.writes == []
+
+
+def test_its_variables_say_what_a_function_writes_to_and_hands_over_to(stack: Stack):
+    function = examples.function(stack)
+    function.environment = {"OUT_BUCKET": "b", "INDEX_TABLE": "t", "NEXT_FUNCTION": "f", "TABLE_KIND": "x"}
+    here = f"us-east-1:{stack.scope.account_id}"
+    assert list(function.links(function.desired())) == [
+        Link(function.arn, "arn:aws:s3:::b", "writes"),
+        Link(function.arn, f"arn:aws:dynamodb:{here}:table/t", "writes"),
+        Link(function.arn, f"arn:aws:lambda:{here}:function:f", "hands over"),
+    ]
+
+
+def test_a_function_s_arn_is_known_before_it_is_described(stack: Stack):
+    function = examples.function(stack)
+    assert function_arn(stack.scope, function.region, "copy") == function.arn
+    scope = Scope("runbook", "test", "backup", "000000000000")
+    expected = "arn:aws:lambda:eu-west-1:000000000000:function:runbook-test-backup-replicate"
+    assert function_arn(scope, "eu-west-1", "replicate") == expected
+
+
+# --- permissions
+
+
+def statement(stack: Stack, permission: Permission, somebody) -> dict:
+    policy = somebody("lambda").get_policy(FunctionName=permission.function.name)["Policy"]
+    return next(s for s in json.loads(policy)["Statement"] if s["Sid"] == permission.name)
+
+
+def test_a_bucket_must_be_in_our_account(stack: Stack, somebody):
+    """Its ARN does not say so; a rule's does, and EventBridge does not say it again."""
+    permission = examples.permission(stack)
+    rule = f"arn:aws:events:us-east-1:{stack.scope.account_id}:rule/r"
+    other = stack.add(Permission("rule", "us-east-1", permission.function, "events.amazonaws.com", rule))
+    stack.apply()
+    assert statement(stack, permission, somebody)["Condition"] == {
+        "ArnLike": {"AWS:SourceArn": permission.source_arn},
+        "StringEquals": {"AWS:SourceAccount": stack.scope.account_id},
+    }
+    assert statement(stack, other, somebody)["Condition"] == {"ArnLike": {"AWS:SourceArn": rule}}
+
+
+def test_only_our_permissions_are_found(stack: Stack, somebody):
+    permission = examples.permission(stack)
+    stack.apply()
+    somebody("lambda").add_permission(
+        FunctionName=permission.function.name,
+        StatementId="theirs",
+        Action="lambda:InvokeFunction",
+        Principal="sns.amazonaws.com",
+    )
+    found = list(Permission.find(stack.client(permission), stack.scope))
+    assert [(one.name, one.arn, one.tags) for one in found] == [
+        (permission.name, permission.arn, stack.scope.tags)
+    ]
+
+
+# --- failures of asynchronous invocations
+
+
+@pytest.mark.parametrize(
+    ("retries", "label"), [(0, "after 1 failed attempt"), (2, "after 3 failed attempts")]
+)
+def test_the_picture_says_how_often_it_is_tried(stack: Stack, retries: int, label: str):
+    config = examples.invoke_config(stack)
+    config.retries = retries
+    (link,) = config.links(config.desired())
+    assert link == Link(config.function.arn, config.on_failure.arn, label)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The function's execution role does not have permissions to call SendMessage on arn:aws:sqs:…:failed",
+        "The destination ARN arn:aws:sqs:…:failed is invalid.",
+    ],
+)
+def test_a_right_that_is_not_known_everywhere_yet_is_waited_for(stack: Stack, message: str):
+    config = examples.invoke_config(stack)
+    stack.apply()
+    refusals, waits = [message], []
+
+    def refuse(**_):
+        if refusals:
+            error = {"Code": "InvalidParameterValueException", "Message": refusals.pop()}
+            raise ClientError({"Error": error}, "PutFunctionEventInvokeConfig")
+
+    target = watched(stack.target, "before-call.lambda.PutFunctionEventInvokeConfig", refuse)
+    config.create(target.client("lambda", config.region), waits.append)
+    assert len(waits) == 1
+
+
+def test_a_failure_arrives_in_the_queue(stack: Stack, somebody):
+    config = examples.invoke_config(stack)
+    config.retries = 0
+    config.function.code = examples.a_zip("def handler(event, context): raise ValueError('no')")
+    stack.apply()
+    client = stack.client(config)
+    client.invoke(FunctionName=config.function.name, InvocationType="Event", Payload=b'{"n": 1}')
+    sqs = somebody("sqs", config.on_failure.region)
+    url = config.on_failure.output(sqs)
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    body = json.loads(message["Body"])
+    assert body["requestPayload"] == {"n": 1}
+    assert body["requestContext"]["condition"] == "RetriesExhausted"

@@ -1,15 +1,23 @@
 """Buckets and notifications: what the other classes do not have."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import boto3
 import examples
 import pytest
+from botocore.exceptions import ClientError
+from calls import Recorder, watched
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.errors import RunbookError
+from lib.policies import document, only_these_may
+from lib.resources.iam import Role
+from lib.resources.lambda_ import Function
 from lib.resources.s3 import Bucket, BucketNotification, empty_bucket, with_filter, without_entry
+from lib.retry import WAIT_S
 from lib.stack import Stack
 
 
@@ -49,6 +57,120 @@ def test_what_may_not_be_deleted_is_an_error_that_names_it(stack: Stack, somebod
     with pytest.raises(RunbookError, match="1 not deleted, the first: .*kept"):
         Bucket.delete(stack.client(bucket), bucket.name)
     s3.put_object_legal_hold(Bucket=bucket.name, Key="kept", LegalHold={"Status": "OFF"})
+
+
+PROTECTED = ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"]
+
+
+def protected(stack: Stack) -> tuple[Bucket, Role]:
+    """A bucket in which only one role may write and delete, and that role."""
+    bucket = stack.add(Bucket("dr", "us-east-1"))
+    anything = {"Sid": "All", "Effect": "Allow", "Action": "s3:*", "Resource": f"{bucket.arn}/*"}
+    role = stack.add(Role("copy", "us-east-1", "lambda.amazonaws.com", document([anything])))
+    account = stack.scope.account_id
+    bucket.statements = only_these_may(PROTECTED, bucket.arn, [role.arn], account, "DrWriters")
+    stack.apply()
+    return bucket, role
+
+
+def as_role(role: Role, somebody):
+    """An S3 client of a session of the role; the local AWS lets root take it on."""
+    sts = somebody("sts")
+    key = sts.assume_role(RoleArn=role.arn, RoleSessionName="test")["Credentials"]
+    target = {"endpoint_url": sts.meta.endpoint_url, "verify": sts._endpoint.http_session._verify}
+    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"])
+    return session.client("s3", "us-east-1", **target)
+
+
+def test_only_the_roles_of_a_protected_bucket_may_write_and_delete(stack: Stack, somebody):
+    bucket, role = protected(stack)
+    deployer, allowed = stack.client(bucket), as_role(role, somebody)
+    where = {"Bucket": bucket.name, "Key": "a"}
+    version = allowed.put_object(**where, Body=b"1")["VersionId"]
+    for refused in (
+        lambda: deployer.put_object(**where, Body=b"2"),
+        lambda: deployer.delete_object(**where),
+        lambda: deployer.delete_object(**where, VersionId=version),
+        # AWS answers that key by key.
+        lambda: deployer.delete_objects(Bucket=bucket.name, Delete={"Objects": [{"Key": "a"}]}),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            refused()
+    assert deployer.get_object(**where)["Body"].read() == b"1"
+    allowed.delete_object(**where)
+    allowed.delete_object(**where, VersionId=version)
+    assert stack.plan().count("unchanged") == len(stack.resources)
+
+
+WRITER = """
+import boto3, os
+def handler(event, context):
+    boto3.client("s3").put_object(Bucket=os.environ["DR_BUCKET"], Key="from a function", Body=b"1")
+"""
+
+
+def test_a_function_with_the_role_may_write(stack: Stack):
+    bucket, role = protected(stack)
+    code, variables = examples.a_zip(WRITER), {"DR_BUCKET": bucket.name}
+    function = stack.add(Function("copy", "us-east-1", role, code, variables))
+    stack.apply()
+    answer = stack.client(function).invoke(FunctionName=function.name, Payload=b"{}")
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    assert stack.client(bucket).get_object(Bucket=bucket.name, Key="from a function")["ContentLength"] == 1
+
+
+def test_a_protected_bucket_is_deleted_with_what_is_in_it(stack: Stack, somebody):
+    bucket, role = protected(stack)
+    as_role(role, somebody).put_object(Bucket=bucket.name, Key="a", Body=b"1")
+    Bucket.delete(stack.client(bucket), bucket.name)
+    assert bucket.read(stack.client(bucket)) is None
+
+
+def test_only_our_protection_is_taken_off(stack: Stack, somebody):
+    """What somebody else denies, and that nobody comes without TLS, holds to the end."""
+    bucket, role = protected(stack)
+    as_role(role, somebody).put_object(Bucket=bucket.name, Key="a", Body=b"1")
+    s3 = somebody("s3")
+    policy = json.loads(s3.get_bucket_policy(Bucket=bucket.name)["Policy"])
+    theirs = {"Sid": "Theirs", "Effect": "Deny", "Principal": "*", "Action": PROTECTED}
+    policy["Statement"].append({**theirs, "Resource": f"{bucket.arn}/*"})
+    s3.put_bucket_policy(Bucket=bucket.name, Policy=json.dumps(policy))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        Bucket.delete(stack.client(bucket), bucket.name)
+    left = json.loads(s3.get_bucket_policy(Bucket=bucket.name)["Policy"])["Statement"]
+    assert {statement["Sid"] for statement in left} == {"Theirs", "RunbookDenyInsecureTransport"}
+    s3.delete_bucket_policy(Bucket=bucket.name)
+
+
+def test_a_protection_that_binds_a_little_longer_is_waited_for(stack: Stack, somebody):
+    """As on AWS, where a policy that was changed is not changed everywhere at once."""
+    bucket, role = protected(stack)
+    as_role(role, somebody).put_object(Bucket=bucket.name, Key="a", Body=b"1")
+    refusals, waits = [{"Key": "a", "Code": "AccessDenied", "Message": "Access Denied"}], []
+
+    def refuse(parsed: dict, **_) -> None:
+        if refusals:
+            parsed["Errors"] = [refusals.pop()]
+
+    client = watched(stack.target, "after-call.s3.DeleteObjects", refuse).client("s3", bucket.region)
+    Bucket.delete(client, bucket.name, waits.append)
+    assert waits == [WAIT_S]
+    assert bucket.read(client) is None
+
+
+def test_an_ordinary_bucket_costs_one_call_more(stack: Stack):
+    bucket = examples.bucket(stack)
+    stack.apply()
+    recorder = Recorder()
+    client = watched(stack.target, "before-call", recorder).client("s3", bucket.region)
+    Bucket.delete(client, bucket.name)
+    assert recorder.writes == ["DeleteBucket"]
+    assert sorted(recorder.made) == [
+        "DeleteBucket",
+        "GetBucketPolicy",
+        "ListMultipartUploads",
+        "ListObjectVersions",
+    ]
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])

@@ -96,11 +96,14 @@ class Place:
         return {"Bucket": self.bucket, "Key": self.key}
 
 
-def look(place: Place) -> ObjectState | None:
-    """Return what the object is now.
+def look(place: Place, version: str | None = None, with_checksums: bool = True) -> ObjectState | None:
+    """Return what the object is now, or what one of its versions is.
 
     Args:
         place: Where to look.
+        version: Id of the version; None for the current one.
+        with_checksums: Whether to ask for its checksums, which of an object under a KMS key needs
+            kms:Decrypt. https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
 
     Returns:
         Its state, or None if there is none now.
@@ -108,8 +111,11 @@ def look(place: Place) -> ObjectState | None:
     Raises:
         ClientError: Anything but 404. A 403 does not mean that the object does not exist.
     """
+    arguments = {"VersionId": version} if version else {}
+    if with_checksums:
+        arguments["ChecksumMode"] = "ENABLED"
     try:
-        head = place.client.head_object(**place.name, ChecksumMode="ENABLED")
+        head = place.client.head_object(**place.name, **arguments)
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         if status == 404:

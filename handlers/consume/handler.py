@@ -1,0 +1,125 @@
+"""Lambda *consume*: stores the rows of the CSV files whose events it gets in table STOCK_TABLE.
+
+Invoked by SQS with S3 events, raw or in SNS envelopes; the mapping reports batch item failures.
+A file's bad rows go to s3://REJECTED_BUCKET/<REJECTED_PREFIX><key of the file>, for instance
+`rejected/stocks/dt=2026-01-02/150400-07.csv`.
+Environment: STOCK_TABLE; REJECTED_BUCKET, in the function's region; REJECTED_PREFIX, such as "rejected/";
+TIME_TO_LIVE_DAYS, after the row's timestamp, "0" for ever.
+"""
+
+import os
+import time
+import warnings
+from datetime import UTC, datetime
+from functools import cache
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from botocore.config import Config
+from common.events import ObjectEvent, object_events
+from common.objects import Place
+from consumption import Outcome, consume
+
+SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "consume")
+logger = Logger(service=SERVICE)
+metrics = Metrics(namespace="runbook", service=SERVICE)
+# An event with nothing to do has no metrics to tell; Powertools would log a warning each time.
+warnings.filterwarnings("ignore", "No application metrics to publish")
+processor = BatchProcessor(event_type=EventType.SQS)
+
+CONFIG = Config(tcp_keepalive=True, retries={"mode": "standard", "max_attempts": 5})
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict, context: object) -> dict:
+    """Store the rows of every file that the messages name.
+
+    Args:
+        event: A batch of SQS messages.
+        context: Lambda's context.
+
+    Returns:
+        Which messages failed.
+
+    Raises:
+        BatchProcessingError: Every message of a batch failed, so that it counts as an error of the function.
+    """
+    return process_partial_response(
+        event=event, record_handler=handle_message, processor=processor, context=context
+    )
+
+
+def handle_message(record: SQSRecord) -> None:
+    """Store the rows of every file that one message names; the failure of one does not hold up the others."""
+    failures = []
+    for event in events_of(record):
+        try:
+            consume_one(event)
+        except Exception as error:
+            logger.exception("failed", bucket=event.bucket, key=event.key, reason=str(error))
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("Not stored, see the log for their keys", failures)
+
+
+def events_of(record: SQSRecord) -> list[ObjectEvent]:
+    """Return the S3 events in a message, or raise ValueError if it is something else."""
+    try:
+        return list(object_events(record.body))
+    except ValueError:
+        logger.exception("unreadable message", message_id=record.message_id)
+        raise
+
+
+def consume_one(event: ObjectEvent) -> None:
+    """Store the rows of the file that one S3 record names, and report it."""
+    if not event.is_created:
+        logger.info("ignored", bucket=event.bucket, key=event.key, event_name=event.event_name)
+        return
+    started = time.perf_counter()
+    outcome = consume(
+        source=Place(s3(event.region), event.bucket, event.key),
+        rejected=Place(
+            s3(os.environ["AWS_REGION"]),
+            os.environ["REJECTED_BUCKET"],
+            os.environ["REJECTED_PREFIX"] + event.key,
+        ),
+        table=table(),
+        time_to_live_days=int(os.environ["TIME_TO_LIVE_DAYS"]),
+    )
+    report(event, outcome, seconds=time.perf_counter() - started)
+
+
+def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
+    """Log and count what was done."""
+    logger.info(
+        outcome.name,
+        bucket=event.bucket,
+        key=event.key,
+        version=outcome.version_id,
+        bytes=outcome.size,
+        rows_stored=outcome.rows_stored,
+        rows_rejected=outcome.rows_rejected,
+        seconds=round(seconds, 3),
+    )
+    lag_ms = (datetime.now(UTC) - event.event_time).total_seconds() * 1000
+    metrics.add_metric("Lag", MetricUnit.Milliseconds, lag_ms)
+    metrics.add_metric("RowsStored", MetricUnit.Count, outcome.rows_stored)
+    metrics.add_metric("RowsRejected", MetricUnit.Count, outcome.rows_rejected)
+
+
+@cache
+def s3(region: str):
+    """Return the S3 client of a region, made once per Lambda environment."""
+    return boto3.client("s3", region_name=region, config=CONFIG)
+
+
+@cache
+def table():
+    """Return the table, made once per Lambda environment; as a resource it takes and gives Decimals."""
+    resource = boto3.resource("dynamodb", region_name=os.environ["AWS_REGION"], config=CONFIG)
+    return resource.Table(os.environ["STOCK_TABLE"])

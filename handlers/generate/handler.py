@@ -1,0 +1,95 @@
+"""Lambda *generate*: writes a minute of stock ticks as CSV files.
+
+Invoked by an EventBridge schedule, or by hand with {"time": "2026-01-02T15:04:00Z"}. The same minute gives
+the same keys and bytes, so that a retry, or a second delivery of the event, is harmless.
+Environment: FILES_BUCKET; KEY_PREFIX, such as "stocks/"; TICKERS, with commas; FILES, a run; ROWS, a file.
+"""
+
+import os
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import cache
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.config import Config
+from files import Settings, files_of_run, scheduled_time
+
+SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "generate")
+logger = Logger(service=SERVICE)
+metrics = Metrics(namespace="runbook", service=SERVICE)
+# A run that failed has no metrics to tell; Powertools would log a warning each time.
+warnings.filterwarnings("ignore", "No application metrics to publish")
+
+UPLOADS_AT_A_TIME = 16
+CONFIG = Config(max_pool_connections=UPLOADS_AT_A_TIME, retries={"mode": "standard", "max_attempts": 5})
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict, context: object) -> dict:
+    """Write the files of the minute that the event names.
+
+    Args:
+        event: A scheduled event of EventBridge, or a dict with `time`.
+        context: Lambda's context.
+
+    Returns:
+        `time`, number of `files` and `rows`, and the `keys`.
+
+    Raises:
+        ValueError: The time or the environment cannot be used; nothing is written.
+        ExceptionGroup: Some files were not written; Lambda retries, and writes the same ones.
+    """
+    started = time.perf_counter()
+    due = scheduled_time(event)
+    settings = Settings.read(os.environ)
+    files = files_of_run(due, os.environ["KEY_PREFIX"], settings)
+    upload(files, os.environ["FILES_BUCKET"])
+    rows = settings.files * settings.rows
+    report(due, files, rows, seconds=time.perf_counter() - started)
+    return {"time": utc_text(due), "files": len(files), "rows": rows, "keys": list(files)}
+
+
+def upload(files: dict[str, bytes], bucket: str) -> None:
+    """Write all files, the failure of one not holding up the others; then raise if any failed."""
+    with ThreadPoolExecutor(UPLOADS_AT_A_TIME) as pool:
+        uploads = {
+            key: pool.submit(s3().put_object, Bucket=bucket, Key=key, Body=body, ContentType="text/csv")
+            for key, body in files.items()
+        }
+    failures = {key: done.exception() for key, done in uploads.items() if done.exception()}
+    for key, error in failures.items():
+        logger.error("failed", bucket=bucket, key=key, reason=str(error))
+    if failures:
+        text = f"{len(failures)} of {len(files)} files not written, see the log for their keys"
+        raise ExceptionGroup(text, list(failures.values()))
+
+
+def report(due: datetime, files: dict[str, bytes], rows: int, seconds: float) -> None:
+    """Log and count what was written; the line's `key` is what the run's keys begin with."""
+    logger.info(
+        "generated",
+        key=next(iter(files)).rpartition("-")[0],
+        files=len(files),
+        rows=rows,
+        bytes=sum(map(len, files.values())),
+        seconds=round(seconds, 3),
+        scheduled_time=utc_text(due),
+    )
+    metrics.add_metric("FilesGenerated", MetricUnit.Count, len(files))
+    metrics.add_metric("RowsGenerated", MetricUnit.Count, rows)
+
+
+def utc_text(time: datetime) -> str:
+    """Return a time in UTC as EventBridge writes it, such as 2026-01-02T15:04:00Z."""
+    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+@cache
+def s3():
+    """Return the S3 client, made once per Lambda environment."""
+    return boto3.client("s3", region_name=os.environ["AWS_REGION"], config=CONFIG)

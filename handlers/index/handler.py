@@ -1,0 +1,122 @@
+"""Lambda *index*: one row in a DynamoDB table for each S3 event.
+
+Invoked by S3 itself, asynchronously. Environment: INDEX_TABLE, a table in the function's region with keys
+`file_key` and `timestamp`; TIME_TO_LIVE_DAYS, after which DynamoDB may delete a row, "0" for never.
+"""
+
+import os
+import time
+import warnings
+from datetime import UTC, datetime
+from functools import cache
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from boto3.dynamodb.conditions import Attr
+from botocore.config import Config
+from common.events import ObjectEvent, object_events
+from reading import look, read_preview
+from row import row
+
+SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "index")
+logger = Logger(service=SERVICE)
+metrics = Metrics(namespace="runbook", service=SERVICE)
+# An event with nothing to do has no metrics to tell; Powertools would log a warning each time.
+warnings.filterwarnings("ignore", "No application metrics to publish")
+
+CONFIG = Config(tcp_keepalive=True, retries={"mode": "standard", "max_attempts": 5})
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict, context: object) -> None:
+    """Write a row for each record of an event; the failure of one does not hold up the others.
+
+    Args:
+        event: An S3 event, bare or wrapped by SNS or SQS.
+        context: Lambda's context.
+
+    Raises:
+        ExceptionGroup: Some have no row; Lambda retries, then uses the on-failure destination.
+        ValueError: It is not an S3 event.
+    """
+    failures = []
+    for record in object_events(event):
+        try:
+            index_one(record)
+        except Exception as error:
+            logger.exception("failed", bucket=record.bucket, key=record.key, version=record.version_id)
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("Not indexed, see the log for their keys", failures)
+
+
+def index_one(event: ObjectEvent) -> None:
+    """Write the row of one record, and report it."""
+    started = time.perf_counter()
+    item = describe(event)
+    written = put(item)
+    report(event, item, written, seconds=time.perf_counter() - started)
+
+
+def describe(event: ObjectEvent) -> dict:
+    """Return the row of one record, with what S3 knows of the object."""
+    client = s3(event.region)
+    head = None if event.is_removed else look(client, event)
+    return row(
+        event,
+        head,
+        content_preview=read_preview(client, event, head) if head else None,
+        processed_at=datetime.now(UTC),
+        time_to_live_days=int(os.environ["TIME_TO_LIVE_DAYS"]),
+    )
+
+
+def put(item: dict) -> bool:
+    """Write a row, unless there is one of the same event, or of a later one in the same millisecond.
+
+    The first row of an event stays, since by the time of a retry the object may be gone. Sequencers are to be
+    compared right-padded with zeros; the order of text in DynamoDB, where a prefix comes first, is the same.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+
+    Returns:
+        Whether it was written.
+    """
+    index = table(os.environ["INDEX_TABLE"])
+    is_new = Attr("file_key").not_exists()
+    if "sequencer" in item:
+        is_new |= Attr("sequencer").not_exists() | Attr("sequencer").lt(item["sequencer"])
+    try:
+        index.put_item(Item=item, ConditionExpression=is_new)
+    except index.meta.client.exceptions.ConditionalCheckFailedException:
+        return False
+    return True
+
+
+def report(event: ObjectEvent, item: dict, written: bool, seconds: float) -> None:
+    """Log and count what was done."""
+    logger.info(
+        "indexed" if written else "already indexed",
+        bucket=event.bucket,
+        key=event.key,
+        version=event.version_id,
+        event_name=event.event_name,
+        bytes=item.get("file_size"),
+        seconds=round(seconds, 3),
+    )
+    lag_ms = (datetime.now(UTC) - event.event_time).total_seconds() * 1000
+    metrics.add_metric("Lag", MetricUnit.Milliseconds, lag_ms)
+    metrics.add_metric("EventsIndexed", MetricUnit.Count, int(written))
+
+
+@cache
+def s3(region: str):
+    """Return the S3 client of a region, made once per Lambda environment."""
+    return boto3.client("s3", region_name=region, config=CONFIG)
+
+
+@cache
+def table(name: str):
+    """Return a table in the function's region, made once per Lambda environment."""
+    return boto3.resource("dynamodb", config=CONFIG).Table(name)

@@ -1,0 +1,98 @@
+"""What S3 says about the very version that an event is about."""
+
+from contextlib import closing
+
+from botocore.exceptions import ClientError
+from common.events import ObjectEvent
+from preview import MAX_BYTES, preview
+
+# 404: no such key or version; 405: a delete marker; 412: no version id, and another object by now.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+GONE = {404, 405, 412}
+# None, or of the transfer only. https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+PLAIN = {"", "identity", "aws-chunked"}
+
+
+def look(s3, event: ObjectEvent) -> dict | None:
+    """Return the answer of HeadObject about the event's version.
+
+    Args:
+        s3: Client of the bucket's region.
+        event: What happened.
+
+    Returns:
+        The answer, or None if that version is gone.
+
+    Raises:
+        ClientError: Anything else. A 403 does not mean that it is gone.
+    """
+    try:
+        return s3.head_object(**_version(event))
+    except ClientError as error:
+        if _status(error) in GONE:
+            return None
+        _explain(error, event)
+        raise
+
+
+def read_preview(s3, event: ObjectEvent, head: dict) -> str | None:
+    """Return the beginning of the event's version if it is text, from one GET of no more than that takes.
+
+    Args:
+        s3: Client of the bucket's region.
+        event: What happened.
+        head: The answer of HeadObject about it.
+
+    Returns:
+        The preview; None if the object is not text, compressed, archived, or gone meanwhile.
+
+    Raises:
+        ClientError: S3 refused for another reason.
+    """
+    size = head["ContentLength"]
+    if size == 0:
+        return ""  # a range of nothing is an error, 416
+    if not _is_plain(head):
+        return None
+    try:
+        answer = s3.get_object(**_version(event), Range=f"bytes=0-{min(size, MAX_BYTES) - 1}")
+    except ClientError as error:
+        # Archived: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        if _status(error) in GONE or error.response["Error"]["Code"] == "InvalidObjectState":
+            return None
+        _explain(error, event)
+        raise
+    with closing(answer["Body"]) as body:
+        # MiniStack 1.5.33 ignores the range of a version; read no more than was asked for.
+        content = body.read(MAX_BYTES)
+    return preview(content, head.get("ContentType", ""), is_whole=size <= MAX_BYTES)
+
+
+def _version(event: ObjectEvent) -> dict:
+    """Return the arguments that name the event's version; where it has no id, its ETag does."""
+    return {
+        "Bucket": event.bucket,
+        "Key": event.key,
+        **({"VersionId": event.version_id} if event.version_id else {}),
+        **({"IfMatch": f'"{event.etag}"'} if event.etag else {}),
+    }
+
+
+def _is_plain(head: dict) -> bool:
+    """Return whether the bytes are the content itself, not compressed."""
+    encodings = head.get("ContentEncoding", "").lower().split(",")
+    return {encoding.strip() for encoding in encodings} <= PLAIN
+
+
+def _status(error: ClientError) -> int:
+    """Return the HTTP status of a refusal."""
+    return error.response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def _explain(error: ClientError, event: ObjectEvent) -> None:
+    """Add what to look for; HEAD has no body, hence no reason."""
+    error.add_note(
+        f"{error.operation_name} of s3://{event.bucket}/{event.key}, version {event.version_id}, answered "
+        f"{_status(error)}. If 403: does the role have s3:GetObject and s3:GetObjectVersion on it, "
+        "s3:ListBucket and s3:ListBucketVersions on the bucket, and kms:Decrypt on its key?"
+    )

@@ -1,0 +1,167 @@
+"""DynamoDB: tables."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from time import sleep
+from typing import ClassVar
+
+from botocore.exceptions import ClientError
+
+from lib.errors import RunbookError
+from lib.resources.base import Found, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.retry import retry_on
+
+# A table that is being made, changed or deleted; an empty one takes seconds, and botocore's waiter 500 s.
+IN_USE, IN_USE_S = "^ResourceInUseException", 300
+BEING_DELETED = "^ResourceInUseException: .*being deleted"
+# Right after its creation a table's backups are "being enabled":
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateContinuousBackups.html
+BACKUPS_NOT_YET, BACKUPS_S = "^ContinuousBackupsUnavailableException", 300
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html
+TOO_MANY_CHANGES = "modified multiple times"
+# As long as botocore's own waiters, which look every 20 s.
+WAIT_500_S = {"Delay": 1, "MaxAttempts": 500}
+
+
+@dataclass(repr=False)
+class Table(Resource):
+    """A table billed on demand, with point-in-time recovery; encrypted at rest, as every table is.
+
+    Attributes:
+        partition_key: Name of the partition key, a string.
+        sort_key: Name of the sort key, a string too; empty for none. A table's keys can never be changed.
+        time_to_live: Name of the attribute that says when an item expires, in seconds since 1970; empty if
+            items are kept.
+    """
+
+    partition_key: str
+    sort_key: str = ""
+    time_to_live: str = ""
+
+    service: ClassVar[str] = "dynamodb"
+    noun: ClassVar[str] = "DynamoDB table"
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:dynamodb:{self.region}:{self.scope.account_id}:table/{self.name}"
+
+    def desired(self) -> Settings:
+        keys = {"HASH": self.partition_key, "RANGE": self.sort_key}
+        return {
+            "keys": {kind: f"{name} (S)" for kind, name in keys.items() if name},
+            "BillingMode": "PAY_PER_REQUEST",
+            "TimeToLive": self.time_to_live,
+            "PointInTimeRecovery": "ENABLED",
+            "tags": self.scope.tags,
+        }
+
+    def read(self, client) -> Settings | None:
+        try:
+            found = client.describe_table(TableName=self.name)["Table"]
+        except client.exceptions.ResourceNotFoundException:
+            return None
+        if found["TableStatus"] == "DELETING":
+            return None
+        if found["TableStatus"] == "CREATING":  # by a run that was killed; it has no backups to tell of yet
+            self._wait_until_active(client)
+        types = {one["AttributeName"]: one["AttributeType"] for one in found["AttributeDefinitions"]}
+        names = {one["KeyType"]: one["AttributeName"] for one in found["KeySchema"]}
+        backups = client.describe_continuous_backups(TableName=self.name)["ContinuousBackupsDescription"]
+        return {
+            "keys": {kind: f"{name} ({types[name]})" for kind, name in names.items()},
+            # A table that never was billed on demand tells nothing of it.
+            "BillingMode": found.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
+            "TimeToLive": self._time_to_live(client),
+            "PointInTimeRecovery": backups.get("PointInTimeRecoveryDescription", {}).get(
+                "PointInTimeRecoveryStatus", "DISABLED"
+            ),
+            "tags": our_tags(_tags(client, self.arn)),
+        }
+
+    def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
+        keys = {"HASH": self.partition_key, "RANGE": self.sort_key}
+        names = {kind: name for kind, name in keys.items() if name}
+        retry_on(BEING_DELETED, IN_USE_S, sleep)(
+            client.create_table,
+            TableName=self.name,
+            KeySchema=[{"AttributeName": name, "KeyType": kind} for kind, name in names.items()],
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names.values()],
+            BillingMode="PAY_PER_REQUEST",
+            Tags=tag_list(self.scope.tags),
+        )
+        left = ["PointInTimeRecovery"] + ["TimeToLive"] * bool(self.time_to_live)
+        self.update(client, {name: self.desired()[name] for name in left}, sleep)
+
+    def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
+        if "keys" in settings and self.read(client)["keys"] != settings["keys"]:
+            raise RunbookError(
+                f"{self}: a table's keys cannot be changed, they shall be {settings['keys']}. Deploy it anew "
+                "under another env or prefix; or, if its items may be lost, run 90_destroy first"
+            )
+        self._wait_until_active(client)
+        if "tags" in settings:
+            client.tag_resource(ResourceArn=self.arn, Tags=tag_list(settings["tags"]))
+        if "BillingMode" in settings:
+            client.update_table(TableName=self.name, BillingMode=settings["BillingMode"])
+            self._wait_until_active(client)
+        if "PointInTimeRecovery" in settings:
+            retry_on(BACKUPS_NOT_YET, BACKUPS_S, sleep)(
+                client.update_continuous_backups,
+                TableName=self.name,
+                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+            )
+        if "TimeToLive" in settings:
+            self._put_time_to_live(client, settings["TimeToLive"])
+
+    def _wait_until_active(self, client) -> None:
+        client.get_waiter("table_exists").wait(TableName=self.name, WaiterConfig=WAIT_500_S)
+
+    def _time_to_live(self, client) -> str:
+        found = client.describe_time_to_live(TableName=self.name)["TimeToLiveDescription"]
+        is_on = found["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
+        return found["AttributeName"] if is_on else ""
+
+    def _put_time_to_live(self, client, attribute: str) -> None:
+        """Set the attribute; only one can be on, so that another is turned off first."""
+        found = self._time_to_live(client)
+        if found == attribute:  # AWS refuses to set it to what it is
+            return
+        if found:
+            self._switch_time_to_live(client, found, False)
+        if attribute:
+            self._switch_time_to_live(client, attribute, True)
+
+    def _switch_time_to_live(self, client, attribute: str, on: bool) -> None:
+        try:
+            client.update_time_to_live(
+                TableName=self.name, TimeToLiveSpecification={"AttributeName": attribute, "Enabled": on}
+            )
+        except ClientError as error:
+            if TOO_MANY_CHANGES not in error.response["Error"]["Message"]:
+                raise
+            raise RunbookError(
+                f"{self}: its time to live was changed less than an hour ago, and AWS changes it once an "
+                f"hour. Run this again in an hour to turn {attribute!r} {'on' if on else 'off'}"
+            ) from error
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for page in client.get_paginator("list_tables").paginate():
+            for name in page["TableNames"]:
+                if name.startswith(scope.beginning):
+                    arn = f"arn:aws:dynamodb:{client.meta.region_name}:{scope.account_id}:table/{name}"
+                    with suppress(client.exceptions.ResourceNotFoundException):
+                        yield Found(name, name, arn, _tags(client, arn))
+
+    @classmethod
+    def delete(cls, client, identifier: str, sleep: Callable[[float], None] = sleep) -> None:
+        """Delete a table with its items and wait until it is gone, since its name is taken until then."""
+        with suppress(client.exceptions.ResourceNotFoundException):
+            retry_on(IN_USE, IN_USE_S, sleep)(client.delete_table, TableName=identifier)
+        client.get_waiter("table_not_exists").wait(TableName=identifier, WaiterConfig=WAIT_500_S)
+
+
+def _tags(client, arn: str) -> dict[str, str]:
+    pages = client.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
+    return tag_dict([tag for page in pages for tag in page["Tags"]])
