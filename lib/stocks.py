@@ -57,8 +57,8 @@ def scheduled_run(
     Args:
         client: A CloudWatch Logs client of the function's region.
         log_group: The function's log group.
-        since: From when on; runs that were due earlier, such as those invoked by hand for a time long past, do
-            not count.
+        since: From when on; runs that were due earlier, such as those invoked by hand for a time long past,
+            do not count.
         timeout_s: How long to wait, in seconds.
         sleep: Waits between two looks.
         clock: Tells the seconds.

@@ -14,10 +14,19 @@ from lib.watch import Waiting, until
 # What `handlers/summarize` writes, as Athena's types.
 TOP_VALUE = "struct<value:string,count:bigint>"
 PROFILE = (
-    "struct<name:string,type:string,nulls:bigint,`distinct`:bigint,distinct_is_approximate:boolean,"
+    "struct<name:string,type:string,nulls:bigint,distinct:bigint,distinct_is_approximate:boolean,"
     "min:string,max:string,mean:double,standard_deviation:double,quartiles:array<double>,"
-    f"quartiles_are_approximate:boolean,top_values:array<{TOP_VALUE}>>"
+    f"quartiles_are_approximate:boolean,top_values:array<{TOP_VALUE}>,top_values_are_approximate:boolean>"
 )
+TEXTS = ["bucket", "key", "version_id", "etag", "last_modified", "summarized_at", "engine", "encoding"]
+COLUMNS = {
+    **dict.fromkeys([*TEXTS, "delimiter"], "string"),
+    "size_bytes": "bigint",
+    "null_values": "array<string>",
+    "rows": "bigint",
+    "columns": "int",
+    "column_profiles": f"array<{PROFILE}>",
+}
 
 
 def watch_outcomes(uploads: pd.DataFrame, place: Place, settings: Summarize, failed: Waiting) -> pd.DataFrame:

@@ -161,7 +161,8 @@ def function_log(client, log_group: str, since: pd.Timestamp) -> pd.DataFrame:
         since: From when on.
 
     Returns:
-        One row a log line that names a key, in the order of time: timestamp, level, message, key, bytes, seconds.
+        One row a log line that names a key, in the order of time: timestamp, level, message, key, bytes,
+        seconds.
     """
     log = pd.DataFrame(log_lines(client, log_group, since))
     columns = ["timestamp", "level", "message", "key", "bytes", "seconds"]

@@ -225,7 +225,9 @@ def test_outputs_are_written_down(inventory, target, parameters):
 
 def test_what_is_not_wanted_any_more_is_deleted_and_only_that(stack: Stack):
     wanted = examples.notification(stack)
-    stack.add(s3.BucketNotification("other", examples.HERE, wanted.bucket, wanted.destination, key_prefix="x/"))
+    stack.add(
+        s3.BucketNotification("other", examples.HERE, wanted.bucket, wanted.destination, key_prefix="x/")
+    )
     stack.apply()
     stack.add(wanted, wanted=False)
     plan = stack.plan()

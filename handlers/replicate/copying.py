@@ -72,15 +72,11 @@ def _copy_in_parts(source: Place, target: Place, state: ObjectState) -> None:
                 **_checksum_algorithm(state),
             },
         )
-    copied = _verified(target, state)
-    if tags(target, copied) != source_tags:
-        # MiniStack 1.5.33 ignores the tags of an upload; S3 never comes here.
-        tag_set = [{"Key": name, "Value": value} for name, value in source_tags.items()]
-        target.client.put_object_tagging(**target.name, **copied.version, Tagging={"TagSet": tag_set})
+    _verify(target, state)
 
 
-def _verified(target: Place, state: ObjectState) -> ObjectState:
-    """Return what the target is now; raise if that is provably not what the source was.
+def _verify(target: Place, state: ObjectState) -> None:
+    """Raise if what the target is now is provably not what the source was.
 
     Another delivery may have written the key since; then this one is retried and finds it in place.
     """
@@ -89,7 +85,6 @@ def _verified(target: Place, state: ObjectState) -> ObjectState:
         raise CopyDiffersError(f"s3://{target.bucket}/{target.key}: gone right after it was copied")
     if same_bytes(state, copied) is False or copied.attributes != state.attributes:
         raise CopyDiffersError(f"s3://{target.bucket}/{target.key}: {copied.head} instead of {state.head}")
-    return copied
 
 
 def _first_part_bytes(source: Place, state: ObjectState) -> int:

@@ -76,11 +76,14 @@ class QueryStandIn:
             self._queries[parsed["QueryExecutionId"]] = context["runbook_query"]
 
     def after_get(self, parsed: dict, **_: object) -> None:
-        """Put the query as asked, and the bytes scanned, into the answer (botocore: after-call)."""
+        """Put the query as asked, the bytes scanned and where the result is into the answer (after-call)."""
         execution = parsed.get("QueryExecution", {})
-        if query := self._queries.get(execution.get("QueryExecutionId", "")):
+        query_id = execution.get("QueryExecutionId", "")
+        if query := self._queries.get(query_id):
             execution["Query"] = query.sql
             execution["Statistics"]["DataScannedInBytes"] = query.scanned_bytes
+            # MiniStack puts the file into a folder of the file's own name.
+            execution["ResultConfiguration"]["OutputLocation"] += f"/{query_id}.csv"
 
     def _translate(self, params: dict, region: str, query: Query) -> dict[str, Any]:
         tree = parse(query.sql)
@@ -92,7 +95,8 @@ class QueryStandIn:
         texts: dict[tuple[str, str], str | None] = {}
         for db, name in dict.fromkeys(tables(tree, database)):
             table = _table(glue, db, name)
-            query.scanned_bytes += _check_objects(glue, s3, db, table)
+            objects = _check_objects(glue, s3, db, table)
+            query.scanned_bytes += sum(found["Size"] for found in objects)
             columns = table["StorageDescriptor"]["Columns"] + table.get("PartitionKeys", [])
             schema.setdefault(db, {})[name] = {column["Name"]: column["Type"] for column in columns}
             if table.get("Parameters", {}).get("classification") == "csv":
@@ -122,16 +126,21 @@ def _table(glue: BaseClient, database: str, name: str) -> dict[str, Any]:
     return table
 
 
-def _check_objects(glue: BaseClient, s3: BaseClient, database: str, table: dict) -> int:
-    """The size in bytes of what a query of the table reads, once it is sure that both read the same.
+def _check_objects(glue: BaseClient, s3: BaseClient, database: str, table: dict) -> list[dict]:
+    """What a query of the table reads, once it is sure that both read the same.
 
     Athena reads the partitions that are registered, MiniStack the folders that it finds.
     """
     bucket, prefix = split(table["StorageDescriptor"]["Location"])
     keys = [key["Name"] for key in table.get("PartitionKeys", [])]
     registered = {tuple(p["Values"]) for p in _partitions(glue, database, table)} if keys else set()
-    size = 0
-    for found in _objects(s3, bucket, prefix):
+    objects = list(_objects(s3, bucket, prefix))
+    for found in objects:
+        if set(found["Key"].removeprefix(prefix)) & set("*?["):
+            raise NotOnLocalAwsError(
+                f"s3://{bucket}/{found['Key']}: the local AWS would take its name for a pattern and miss it. "
+                "Locally, rename it."
+            )
         folders = [part.partition("=") for part in found["Key"].removeprefix(prefix).split("/")[:-1]]
         if keys and [name for name, _, _ in folders] != keys:
             raise NotOnLocalAwsError(
@@ -143,8 +152,7 @@ def _check_objects(glue: BaseClient, s3: BaseClient, database: str, table: dict)
                 f"s3://{bucket}/{found['Key']} is in no registered partition of {table['Name']}: Athena "
                 "would skip it, the local AWS would read it. Crawl again, or register the partition."
             )
-        size += found["Size"]
-    return size
+    return objects
 
 
 def _partitions(glue: BaseClient, database: str, table: dict) -> Iterator[dict]:
@@ -154,7 +162,13 @@ def _partitions(glue: BaseClient, database: str, table: dict) -> Iterator[dict]:
 
 def _objects(s3: BaseClient, bucket: str, prefix: str) -> Iterator[dict]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return (found for page in pages for found in page.get("Contents", []) if not found["Key"].endswith("/"))
+    found = (item for page in pages for item in page.get("Contents", []) if not item["Key"].endswith("/"))
+    return (item for item in found if not _is_hidden(item["Key"].removeprefix(prefix)))
+
+
+def _is_hidden(key: str) -> bool:
+    """Both skip these: https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html."""
+    return any(part.startswith(("_", ".")) for part in key.split("/"))
 
 
 def _output(params: dict, configuration: dict) -> dict[str, Any]:

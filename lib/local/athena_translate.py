@@ -20,12 +20,33 @@ Schema = dict[str, dict[str, dict[str, str]]]
 _SAME_IN_DUCKDB = frozenset({"degrees", "radians"})
 # Functions that sqlglot passes on, and that DuckDB does not have or has with another meaning.
 _UNLIKE_IN_DUCKDB = (exp.Format, exp.Typeof, exp.WidthBucket)
+# Types that MiniStack does not return as Athena does: what, why, and what to do instead.
+_UNLIKE_OUTSIDE = (
+    (
+        ("array", "map", "struct"),
+        "arrays, maps or rows",
+        "it returns them as text",
+        "select its parts, or join it to text (array_join, element_at)",
+    ),
+    (("varbinary", "binary"), "bytes", "it returns them as Python shows them", "select to_hex(…) of it"),
+    (
+        ("timestamptz",),
+        "times with a time zone",
+        "it cannot return them",
+        "select CAST(… AS timestamp) of it",
+    ),
+)
+# They make times with a time zone in Trino, of which sqlglot knows nothing.
+_ZONED = (exp.CurrentTimestamp, exp.UnixToTime, exp.FromISO8601Timestamp, exp.AtTimeZone)
 # Of a date they make a date in Trino, a timestamp in DuckDB.
 _DATE_ARITHMETIC = (exp.Add, exp.Sub, exp.DateAdd, exp.DateSub, exp.DateTrunc, exp.TimestampTrunc)
 
 
 def translate(
-    query: exp.Query, schema: Schema, database: str, texts: Mapping[tuple[str, str], str | None]
+    query: exp.Query,
+    schema: Schema,
+    database: str,
+    texts: Mapping[tuple[str, str], str | None],
 ) -> str:
     """Say a query in DuckDB's SQL, in the form in which MiniStack finds the tables.
 
@@ -45,6 +66,7 @@ def translate(
     _refuse_unknown(query)
     typed = MappingSchema(schema, dialect="hive")
     query = _mark_unnamed(query.copy())
+    _keep_indexes(query)
     try:
         query = qualify(query, schema=typed, db=database, dialect="athena")
     except OptimizeError as error:
@@ -52,7 +74,9 @@ def translate(
     # Types tell an integer division, which Trino truncates, from another.
     query = annotate_types(query, schema=typed, dialect="athena")
     _name_unnamed(query)
-    _refuse_nested(query)
+    _refuse_unlike_outside(query)
+    _refuse_unnested_rows(query)
+    _keep_timestamps(query)
     _keep_dates(query)
     _keep_empty_text(query, schema, texts)
     return _for_ministack(query).sql("duckdb")
@@ -67,6 +91,18 @@ def _refuse_unknown(query: exp.Query) -> None:
     for column in query.find_all(exp.Column):
         if column.name.startswith("$"):
             raise not_here(f'"{column.name}"', "it does not know where a row came from", "run it on AWS")
+
+
+def _keep_indexes(query: exp.Query) -> None:
+    """Let a[i] be the same element: both engines count from 1.
+
+    sqlglot counts from 0 between them, but where the type of the index was unknown it has not subtracted 1,
+    and would add 1 once the types are known.
+    """
+    for bracket in query.find_all(exp.Bracket):
+        (index, *_) = bracket.expressions
+        if bracket.args.get("offset") is None and index.type and index.type.is_type("unknown"):
+            bracket.set("offset", 1)
 
 
 def _left(query: exp.Query) -> exp.Query:
@@ -99,13 +135,31 @@ def _name_unnamed(query: exp.Query) -> None:
             identifier.set("this", names[identifier.name])
 
 
-def _refuse_nested(query: exp.Query) -> None:
+def _refuse_unlike_outside(query: exp.Query) -> None:
     for item in _left(query).expressions:
-        if item.type and item.type.is_type("array", "map", "struct"):
-            todo = "select its parts, or join it to text (array_join, element_at)"
-            raise not_here(
-                f"a column of arrays, maps or rows ({item.alias})", "it returns them as text", todo
-            )
+        if isinstance(item.unalias(), _ZONED):
+            item.type = exp.DataType.build("timestamptz")
+        for kinds, what, why, todo in _UNLIKE_OUTSIDE:
+            if item.type and item.type.is_type(*kinds):
+                raise not_here(f"a column of {what} ({item.alias})", why, todo)
+
+
+def _refuse_unnested_rows(query: exp.Query) -> None:
+    """Refuse what gives one column here, and in Trino one for each field: https://trino.io/docs/current/sql/select.html#unnest."""
+    for unnest in query.find_all(exp.Unnest):
+        for array in unnest.expressions:
+            if array.type and any(inner.is_type("struct") for inner in array.type.expressions):
+                todo = "UNNEST(sequence(1, cardinality(a))) AS t (i) gives its indexes, and a[i] its elements"
+                raise not_here(
+                    f"UNNEST of an array of rows ({array.sql('athena')})", "it gives one column", todo
+                )
+
+
+def _keep_timestamps(query: exp.Query) -> None:
+    """Let a timestamp with a precision be rounded to it, and then be what MiniStack returns as timestamp."""
+    for cast in list(query.find_all(exp.Cast)):
+        if cast.to.is_type("timestamp") and cast.to.expressions:
+            cast.replace(exp.Cast(this=cast.copy(), to=exp.DataType.build("timestamp")))
 
 
 def _keep_dates(query: exp.Query) -> None:

@@ -9,6 +9,7 @@ import boto3
 from botocore.client import BaseClient
 
 from lib.local.athena_query import QueryStandIn
+from lib.local.dynamodb_export import ExportStandIn
 from lib.local.glue_crawler import CrawlStandIn
 
 MakeClient = Callable[[str, str], BaseClient]
@@ -45,3 +46,9 @@ def install(
     session.events.register("provide-client-params.athena.StartQueryExecution", query.before_start)
     session.events.register("after-call.athena.StartQueryExecution", query.after_start)
     session.events.register("after-call.athena.GetQueryExecution", query.after_get)
+
+    export = ExportStandIn(client, service_client, announce_once)
+    session.events.register("provide-client-params.dynamodb.ExportTableToPointInTime", export.before_start)
+    session.events.register("before-call.dynamodb.ExportTableToPointInTime", export.before_call)
+    session.events.register("after-call.dynamodb.ExportTableToPointInTime", export.after_start)
+    session.events.register("after-call.dynamodb.DescribeExport", export.after_get)

@@ -3,6 +3,7 @@
 import json
 import uuid
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from lib.policies import from_template
 
@@ -28,18 +29,17 @@ class Bucket:
     def put(self, key, body=b"body", **arguments):
         return self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **arguments)
 
-    def put_parts(self, key, bodies, tags=None, **arguments):
+    def put_parts(self, key, bodies, tags=(), **arguments):
         """Upload in these very parts."""
         name = {"Bucket": self.bucket, "Key": key}
-        upload = self.client.create_multipart_upload(**name, **arguments)["UploadId"]
+        tagging = urlencode({tag["Key"]: tag["Value"] for tag in tags})
+        upload = self.client.create_multipart_upload(**name, Tagging=tagging, **arguments)["UploadId"]
         parts = []
         for number, body in enumerate(bodies, start=1):
             answer = self.client.upload_part(**name, UploadId=upload, PartNumber=number, Body=body)
             digests = {k: v for k, v in answer.items() if k == "ETag" or k.startswith("Checksum")}
             parts.append({"PartNumber": number, **digests})
         self.client.complete_multipart_upload(**name, UploadId=upload, MultipartUpload={"Parts": parts})
-        if tags:  # MiniStack 1.5.33 ignores tags given when the upload is created
-            self.client.put_object_tagging(**name, Tagging={"TagSet": tags})
 
     def delete(self, key):
         self.client.delete_object(Bucket=self.bucket, Key=key)

@@ -1,5 +1,6 @@
 """Athena's SQL on the local AWS, through PyAthena: what pandas finds in the same files, or a refusal."""
 
+import gzip
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -160,6 +161,9 @@ VALUES = {
     "array_max(ARRAY[1, 3])": 3,
     "extract(year FROM DATE '2024-02-01')": 2024,
     "hour(TIMESTAMP '2024-02-01 13:00:00')": 13,
+    "TIMESTAMP '2024-02-01 13:00:00.123'": datetime(2024, 2, 1, 13, microsecond=123000),
+    "cast('2024-02-01 13:00:00.123456' AS timestamp(3))": datetime(2024, 2, 1, 13, microsecond=123000),
+    "cast(from_unixtime(1) AS timestamp)": datetime(1970, 1, 1, 0, 0, 1),
 }
 
 
@@ -226,6 +230,55 @@ def test_empty_fields_are_empty_text(lake):
     assert lake.rows("SELECT a, b, c FROM t ORDER BY b") == [("x", "", 1), (None, "y", None)]
 
 
+def json_table(lake, types):
+    """Put table j, of JSON lines below j/, into the catalogue."""
+    storage = {
+        "Columns": [{"Name": name, "Type": kind} for name, kind in types.items()],
+        "Location": f"s3://{lake.name}/j/",
+        "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"},
+    }
+    table = {"Name": "j", "Parameters": {"classification": "json"}, "StorageDescriptor": storage}
+    lake.root("glue").create_table(DatabaseName=lake.database, TableInput=table)
+
+
+@pytest.mark.parametrize(
+    "index", ["2", "n", "n + 1 - 1", "CAST(n AS bigint)", "1 + 1", "(SELECT max(k.n) FROM j k)"]
+)
+def test_an_array_s_elements_are_counted_from_one(lake, index):
+    lake.put("j/a.json", '{"n": 2, "items": [{"name": "a"}, {"name": "b"}, {"name": "c"}]}\n')
+    json_table(lake, {"n": "bigint", "items": "array<struct<name:string>>"})
+    assert lake.rows(f"SELECT items[{index}].name, element_at(items, {index}).name FROM j") == [("b", "b")]
+    counted = "SELECT i, items[i].name FROM j CROSS JOIN UNNEST(sequence(1, cardinality(items))) AS t (i)"
+    assert lake.rows(f"{counted} ORDER BY i") == [(1, "a"), (2, "b"), (3, "c")]
+    with pytest.raises(DatabaseError, match=r"UNNEST of an array of rows .*sequence"):
+        lake.rows("SELECT item.name FROM j CROSS JOIN UNNEST(items) AS t (item)")
+
+
+def test_json_lines_have_the_types_of_the_catalogue(lake):
+    lines = (
+        '{"id":"1","at":"2024-01-01T10:00:00Z","n":9007199254740993,"price":1.5}\n{"id":"2","tags":["a"]}\n'
+    )
+    lake.put("j/a.json.gz", gzip.compress(lines.encode()))
+    lake.put("j/_hidden", "no json")
+    types = {
+        "id": "string",
+        "at": "string",
+        "n": "bigint",
+        "price": "decimal(9,2)",
+        "tags": "array<string>",
+        "never": "string",
+    }
+    json_table(lake, types)
+    columns = "id, at, n, price, element_at(tags, 1), never"
+    assert lake.rows(f"SELECT {columns} FROM j x ORDER BY x.id") == [
+        ("1", "2024-01-01T10:00:00Z", 2**53 + 1, Decimal("1.50"), None, None),
+        ("2", None, None, None, "a", None),
+    ]
+    lake.put("j/[odd].json", "{}")
+    with pytest.raises(DatabaseError, match="rename it"):
+        lake.rows("SELECT id FROM j")
+
+
 def test_get_query_execution_tells_what_was_asked_and_scanned(samples):
     cursor = samples.cursor().execute("SELECT count(*) FROM stocks")
     assert cursor.query == "SELECT count(*) FROM stocks"
@@ -276,6 +329,9 @@ REFUSED = {
     "SELECT getenv('HOME')": "does not have this function",
     "SELECT * FROM read_csv('/etc/passwd')": "no table of the catalogue",
     "SELECT array_agg(symbol) FROM stocks": "as text",
+    "SELECT to_utf8(symbol) FROM stocks": "to_hex",
+    "SELECT now() AS now": "CAST.* AS timestamp",
+    "SELECT from_unixtime(0) AS t": "CAST.* AS timestamp",
     "SELECT table_name FROM information_schema.tables": "get_tables",
 }
 
@@ -329,7 +385,13 @@ def test_enforced_output_location_wins(lake):
     started = start(lake, WorkGroup=lake.name, ResultConfiguration=asked)["QueryExecutionId"]
     execution = lake.athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]
     location = execution["ResultConfiguration"]["OutputLocation"]
-    assert location == f"s3://{lake.name}-results/{started}.csv"
+    assert location.startswith(f"s3://{lake.name}-results/{started}.csv")
+
+
+def test_the_result_is_where_it_says(samples):
+    cursor = samples.cursor().execute("SELECT count(*) AS n FROM airlines")
+    bucket, _, key = cursor.output_location.removeprefix("s3://").partition("/")
+    assert samples.s3.get_object(Bucket=bucket, Key=key)["Body"].read().split() == [b"n", b"16"]
 
 
 def test_byte_cutoff(lake):

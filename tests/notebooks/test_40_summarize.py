@@ -49,7 +49,7 @@ def test_each_file_is_summarized_or_rejected_with_a_reason(summarize, place):
     assert one["column_profiles"][1]["nulls"] == 1
     assert other["column_profiles"][1]["max"] == "\u00fc"
     assert load(place, "summaries/folder/summary_Project Idea+\u00fc 100%.json")["columns"] == 2
-    assert "CSV" in summaries.reason(place, PICTURE.key, summarize.parameters.summarize)
+    assert "binary" in summaries.reason(place, PICTURE.key, summarize.parameters.summarize)
 
 
 def test_a_file_that_is_mended_is_rejected_no_more(summarize, place):

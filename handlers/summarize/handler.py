@@ -1,0 +1,122 @@
+"""Lambda *summarize*: a profile of each CSV under INPUT_PREFIX, as JSON under OUTPUT_PREFIX.
+
+Invoked by S3 itself, asynchronously. Environment: OUTPUT_BUCKET, which is also the bucket of the CSVs;
+INPUT_PREFIX, OUTPUT_PREFIX, REJECTED_PREFIX, each with a slash at its end; ATHENA_ABOVE_BYTES, above which
+Athena does the work, in WORKGROUP and DATABASE; MEMORY_LIMIT_MB for DuckDB, by default what Lambda gives.
+"""
+
+import os
+import tempfile
+import time
+import warnings
+from functools import cache, partial
+from pathlib import Path
+
+import boto3
+from athena_profile import profile_by_athena
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.config import Config
+from column_types import NULL_VALUES
+from common.events import ObjectEvent, object_events
+from common.objects import ObjectState, Place
+from duckdb_engine import profile_file
+from object_keys import Prefixes
+from reading import download
+from rejection import RejectedError
+from summarizing import Written, summarize
+
+SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "summarize")
+logger = Logger(service=SERVICE)
+metrics = Metrics(namespace="runbook", service=SERVICE)
+# An event with nothing to do has no metrics to tell; Powertools would log a warning each time.
+warnings.filterwarnings("ignore", "No application metrics to publish")
+
+# 300 s: CopyObject answers when it is done, and copies up to 5 GB.
+CONFIG = Config(read_timeout=300, tcp_keepalive=True, retries={"mode": "standard", "max_attempts": 5})
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict, context: object) -> None:
+    """Summarize every CSV that the event names; the failure of one does not hold up the others.
+
+    Args:
+        event: An S3 event, bare or wrapped by SNS or SQS.
+        context: Lambda's context.
+
+    Raises:
+        ExceptionGroup: Some could not be done; Lambda retries, then uses the on-failure destination. A file
+            that is no CSV is no failure: the reason is written to REJECTED_PREFIX.
+        ValueError: It is not an S3 event.
+    """
+    failures = []
+    for record in object_events(event):
+        try:
+            summarize_one(record, context)
+        except Exception as error:
+            logger.exception("failed", bucket=record.bucket, key=record.key, version=record.version_id)
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("Not summarized, see the log for their keys", failures)
+
+
+def summarize_one(event: ObjectEvent, context: object) -> None:
+    """Summarize the object that one S3 record names, and log each step."""
+    prefixes = Prefixes.from_environment()
+    why = prefixes.why_ignored(event.key) or (None if event.is_created else event.event_name)
+    if event.bucket != os.environ["OUTPUT_BUCKET"]:
+        why = "another bucket"
+    if why:
+        logger.info("ignored", bucket=event.bucket, key=event.key, why=why)
+        return
+    logger.info("event received", bucket=event.bucket, key=event.key, version=event.version_id)
+    source = Place(client("s3"), event.bucket, event.key)
+    if not summarize(source, prefixes, partial(profile, context), partial(report, event.key)):
+        logger.info("gone", bucket=event.bucket, key=event.key)
+
+
+def profile(context: object, source: Place, state: ObjectState) -> dict:
+    """Return what a summary says of the content, by the engine that the size asks for."""
+    if not state.size:
+        raise RejectedError("The file is empty.")
+    if state.size > int(os.environ["ATHENA_ABOVE_BYTES"]):
+        log_step = partial(logger.info, key=source.key, bytes=state.size)
+        how, rows, columns = profile_by_athena(client, source, state, context, log_step)
+    else:
+        how, rows, columns = profile_by_duckdb(source, state)
+    return {
+        **how,
+        "null_values": list(NULL_VALUES),
+        "rows": rows,
+        "columns": len(columns),
+        "column_profiles": columns,
+    }
+
+
+def profile_by_duckdb(source: Place, state: ObjectState) -> tuple[dict, int, list[dict]]:
+    """Download the CSV to a folder of its own, which is removed whatever happens, and profile it there."""
+    with tempfile.TemporaryDirectory(prefix="summarize-") as folder:
+        started = time.perf_counter()
+        path = Path(folder) / "data.csv"
+        download(source, state, path)
+        seconds = round(time.perf_counter() - started, 3)
+        logger.info("CSV downloaded", key=source.key, bytes=state.size, seconds=seconds)
+        how, rows, columns = profile_file(path)
+    return {"engine": "duckdb"} | how, rows, columns
+
+
+def report(key: str, written: Written) -> None:
+    """Log and count what was written; `key` is the CSV's."""
+    message = "CSV rejected" if written.reason else "JSON uploaded"
+    extra = {"reason": written.reason} if written.reason else {}
+    size, seconds = len(written.body), round(written.seconds, 3)
+    logger.info(message, key=key, target_key=written.key, bytes=size, seconds=seconds, **extra)
+    metrics.add_metric("CsvsSummarized", MetricUnit.Count, int(not written.reason))
+    metrics.add_metric("CsvsRejected", MetricUnit.Count, int(bool(written.reason)))
+
+
+@cache
+def client(service: str):
+    """Return a client of the function's region, made once per Lambda environment."""
+    return boto3.client(service, region_name=os.environ["AWS_REGION"], config=CONFIG)

@@ -1,0 +1,138 @@
+"""The SQL of a profile, of which DuckDB and Athena (Trino) understand the same: pure functions."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from column_types import DATE, NULL_VALUES, TIMESTAMP, TYPES, VARCHAR, Column, Type
+
+TOP_VALUES = 5
+# Longer values are cut: a summary is for reading, and Athena's queries hold 262,144 bytes.
+# https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
+MAX_VALUE_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Functions:
+    """What an engine calls differently, or can do differently; `{c}` is a text, `{v}` a value.
+
+    Attributes:
+        casts_forgive: Whether casts forgive spaces around a value, and a T between date and time.
+        matches: Whether a text matches a pattern `{p}` wholly.
+        distinct: The number of different values.
+        quartiles: 25 %, 50 % and 75 % quantiles, an array.
+        shortened: The first MAX_VALUE_CHARACTERS of a text.
+        candidates: Texts among which the most frequent ones are, an array or its JSON; "NULL" for all.
+        are_exact: Whether distinct values and quartiles are exact.
+        columns_at_once: How many columns a query may have.
+    """
+
+    casts_forgive: bool
+    matches: str
+    distinct: str
+    quartiles: str
+    shortened: str
+    candidates: str
+    are_exact: bool
+    columns_at_once: int
+
+
+def measures(column: Column, functions: Functions) -> list[str]:
+    """Return the expressions that measure a column, always as many; unpacked by `profiling`."""
+    value, column_type = cast(column, column.type, functions), column.type
+    numeric = value if column_type.name == "double" else f"CAST({value} AS double)"
+    return [
+        f"count({column.text})",
+        f"count({column.text})" if column_type is VARCHAR else count_of_type(column, column_type, functions),
+        functions.distinct.format(v=value),
+        f"substr(CAST(min({value}) AS varchar), 1, {MAX_VALUE_CHARACTERS})",
+        f"substr(CAST(max({value}) AS varchar), 1, {MAX_VALUE_CHARACTERS})",
+        f"avg({value})" if column_type.is_number else "NULL",
+        f"stddev_samp({numeric})" if column_type.is_number else "NULL",
+        functions.quartiles.format(v=numeric) if column_type.is_number else "NULL",
+        functions.candidates.format(c=functions.shortened.format(c=column.text))
+        if column.repeats
+        else "NULL",
+    ]
+
+
+def type_counts(column: Column, functions: Functions) -> list[str]:
+    """Return the expressions that count a column's values, and how many are of each of TYPES."""
+    return [f"count({column.text})"] + [count_of_type(column, each, functions) for each in TYPES]
+
+
+def count_of_type(column: Column, column_type: Type, functions: Functions) -> str:
+    """Return the expression that counts the values of a type: 2026-02-30 looks like a date, and is none."""
+    pattern = f"^ *{column_type.pattern} *$"
+    condition = functions.matches.format(c=column.text, p=literal(pattern))
+    if column_type in (DATE, TIMESTAMP):
+        condition += f" AND {cast(column, column_type, functions)} IS NOT NULL"
+    return f"count_if({condition})"
+
+
+def cast(column: Column, column_type: Type, functions: Functions) -> str:
+    """Return the expression for a column's value as one of a type, null if it is none."""
+    if column_type is VARCHAR:
+        return column.text
+    text = column.text if functions.casts_forgive else column_type.prepared.format(c=column.text)
+    # To microseconds, as pandas writes them; without a number Athena would round to milliseconds.
+    return f"TRY_CAST({text} AS {'timestamp(6)' if column_type is TIMESTAMP else column_type.name})"
+
+
+def top_values(
+    columns: Sequence[Column], candidates: dict[int, list[str] | None], relation: str, functions: Functions
+) -> str:
+    """Return the query for the most frequent texts of each column, in one scan.
+
+    Grouped by sets of names, since Trino groups by sets of nothing else.
+    https://trino.io/docs/current/sql/select.html#complex-grouping-operations
+
+    Args:
+        columns: The columns.
+        candidates: By column number, the only texts to count; None for all.
+        relation: What to select from.
+        functions: The engine's.
+
+    Returns:
+        A query whose rows are column number, text, count.
+    """
+    names = [f"g{column.number}" for column in columns]
+    texts = ", ".join(
+        f"{_only(functions.shortened.format(c=column.text), candidates[column.number])} AS g{column.number}"
+        for column in columns
+    )
+    number = " ".join(f"WHEN g{column.number} IS NOT NULL THEN {column.number}" for column in columns)
+    sets = ", ".join(f"({name})" for name in names)
+    return (
+        "SELECT number, value, n FROM (SELECT number, value, n,"
+        " row_number() OVER (PARTITION BY number ORDER BY n DESC, value) AS place"
+        f" FROM (SELECT CASE {number} END AS number, coalesce({', '.join(names)}, NULL) AS value,"
+        " count(*) AS n"
+        f" FROM (SELECT {texts} FROM {relation}) AS texts"
+        f" GROUP BY GROUPING SETS ({sets})) AS counts WHERE value IS NOT NULL) AS places"
+        f" WHERE place <= {TOP_VALUES} ORDER BY number, place"
+    )
+
+
+def null_if_token(text: str) -> str:
+    """Return the expression for a text that is null if it is one of the tokens for null."""
+    return f"CASE WHEN {text} NOT IN ({literals(NULL_VALUES)}) THEN {text} END"
+
+
+def literals(texts: Iterable[str]) -> str:
+    """Return texts as SQL, separated by commas."""
+    return ", ".join(map(literal, texts))
+
+
+def literal(text: str) -> str:
+    """Return a text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _only(text: str, candidates: list[str] | None) -> str:
+    if candidates is None:
+        return text
+    return (
+        f"CASE WHEN {text} IN ({literals(candidates)}) THEN {text} END"
+        if candidates
+        else "CAST(NULL AS varchar)"
+    )

@@ -1,0 +1,161 @@
+"""The profile of a CSV file, whichever engine reads it."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from column_types import TYPES, VARCHAR, Column, guess, repeats, written
+from csv_dialect import Dialect
+from profile_sql import Functions, measures, top_values, type_counts
+
+
+class Engine(Protocol):
+    """What runs the queries."""
+
+    functions: Functions
+
+    def relation(self, columns: Sequence[Column]) -> str:
+        """Return what to select these columns from."""
+
+    def rows(self, sql: str) -> list[Sequence]:
+        """Return the rows of a query."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A column, and what `profile_sql.measures` measured of it."""
+
+    column: Column
+    count: int
+    of_type: int
+    distinct: int
+    minimum: object
+    maximum: object
+    mean: float | None
+    standard_deviation: float | None
+    quartiles: list | None
+    candidates: list[str] | None
+
+    @property
+    def is_of_type(self) -> bool:
+        """Whether all its values are of the column's type; a column of nulls is of any, and called text."""
+        return self.of_type == self.count and (self.count > 0 or self.column.type is VARCHAR)
+
+
+def profile(engine: Engine, dialect: Dialect) -> tuple[int, list[dict]]:
+    """Profile a CSV file: types by the first records, and again where the others turn out not to agree.
+
+    Args:
+        engine: Reads the file.
+        dialect: Names of the columns, and the first records.
+
+    Returns:
+        The number of rows, and a profile of each column.
+    """
+    rows, measured = measure(engine, guessed(dialect, engine.functions.are_exact))
+    wrong = [each.column for each in measured.values() if not each.is_of_type]
+    measured |= measure(engine, infer(engine, wrong))[1]
+    top = most_frequent(engine, list(measured.values()))
+    return rows, [_described(each, rows, top[number], engine) for number, each in sorted(measured.items())]
+
+
+def guessed(dialect: Dialect, all_repeat: bool) -> list[Column]:
+    """Return the columns as the first records let them seem."""
+    columns = []
+    for number, name in enumerate(dialect.names):
+        texts = [record[number] for record in dialect.records if number < len(record)]
+        columns.append(Column(number, name, guess(texts), all_repeat or repeats(texts)))
+    return columns
+
+
+def measure(engine: Engine, columns: Sequence[Column]) -> tuple[int, dict[int, Measured]]:
+    """Return the number of rows, and what was measured of each column by its number."""
+    rows, measured = 0, {}
+    for some in _batches(columns, engine):
+        groups = [measures(column, engine.functions) for column in some]
+        rows, *values = _one_row(engine, some, groups)
+        for column, group in zip(some, _split(values, groups), strict=True):
+            measured[column.number] = _measured(column, group)
+    return int(rows), measured
+
+
+def infer(engine: Engine, columns: Sequence[Column]) -> list[Column]:
+    """Return the columns with the types that all their values have."""
+    inferred = []
+    for some in _batches(columns, engine):
+        groups = [type_counts(column, engine.functions) for column in some]
+        _, *values = _one_row(engine, some, groups)
+        for column, (count, *counts) in zip(some, _split(values, groups), strict=True):
+            fitting = [each for each, n in zip(TYPES, counts, strict=True) if int(n or 0) == int(count) > 0]
+            inferred.append(replace(column, type=fitting[0] if fitting else VARCHAR))
+    return inferred
+
+
+def most_frequent(engine: Engine, measured: Sequence[Measured]) -> dict[int, list[dict]]:
+    """Return the most frequent texts of each column, by its number, with exact counts."""
+    found = {each.column.number: [] for each in measured}
+    candidates = {each.column.number: each.candidates for each in measured}
+    for some in _batches([each.column for each in measured if each.count and each.column.repeats], engine):
+        for number, text, count in engine.rows(
+            top_values(some, candidates, engine.relation(some), engine.functions)
+        ):
+            found[int(number)].append({"value": text, "count": int(count)})
+    return found
+
+
+def _described(measured: Measured, rows: int, top: list[dict], engine: Engine) -> dict:
+    """Return the profile of a column."""
+    column, exact = measured.column, engine.functions.are_exact
+    return {
+        "name": column.name,
+        "type": column.type.name,
+        "nulls": rows - measured.count,
+        "distinct": measured.distinct,
+        "distinct_is_approximate": not exact,
+        "min": written(measured.minimum, column.type),
+        "max": written(measured.maximum, column.type),
+        "mean": _finite(measured.mean),
+        "standard_deviation": _finite(measured.standard_deviation),
+        "quartiles": measured.quartiles and [_finite(each) for each in measured.quartiles],
+        "quartiles_are_approximate": not exact,
+        "top_values": top,
+        "top_values_are_approximate": measured.candidates is not None or not column.repeats,
+    }
+
+
+def _measured(column: Column, values: Sequence) -> Measured:
+    count, of_type, distinct, minimum, maximum, mean, deviation, quartiles, candidates = values
+    numbers = int(count), int(of_type or 0), int(distinct)  # DuckDB's count_if of nothing is null
+    return Measured(
+        column, *numbers, minimum, maximum, mean, deviation, _array(quartiles), _array(candidates)
+    )
+
+
+def _one_row(engine: Engine, columns: Sequence[Column], groups: list[list[str]]) -> Sequence:
+    """Return the one row of: the number of rows, and each expression."""
+    expressions = ", ".join(["count(*)"] + [each for group in groups for each in group])
+    return engine.rows(f"SELECT {expressions} FROM {engine.relation(columns)}")[0]
+
+
+def _split(values: Sequence, groups: list[list[str]]) -> Iterator[Sequence]:
+    """Yield values in groups as long as these."""
+    remaining = iter(values)
+    for group in groups:
+        yield [next(remaining) for _ in group]
+
+
+def _batches(columns: Sequence[Column], engine: Engine) -> Iterator[Sequence[Column]]:
+    size = engine.functions.columns_at_once
+    return (columns[start : start + size] for start in range(0, len(columns), size))
+
+
+def _array(value: list | str | None) -> list | None:
+    """Return an array, which Athena gives as text."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _finite(number: object) -> float | None:
+    """Return a number as JSON can have it, which knows no infinity."""
+    return float(number) if number is not None and math.isfinite(float(number)) else None
