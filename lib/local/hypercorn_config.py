@@ -23,6 +23,6 @@ _, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 
 # What MiniStack gets wrong. Not by name: the path would then lead from handlers to everything beside these.
-for _name in ("athena_in_server", "s3_in_server"):
+for _name in ("athena_in_server", "iam_in_server", "s3_in_server"):
     _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
     _spec.loader.exec_module(importlib.util.module_from_spec(_spec))

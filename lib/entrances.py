@@ -1,0 +1,103 @@
+"""Sending S3 events into a pipeline's own entrance, as if S3 had sent them."""
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote_plus
+
+from lib.errors import RunbookError
+from lib.pipelines import FunctionName
+from lib.resources.s3 import Bucket
+from lib.resources.sqs import Queue
+from lib.target import Target
+
+BATCH = 10  # messages one SendMessageBatch takes
+
+
+@dataclass(frozen=True)
+class ObjectEvent:
+    """Something that happened to an object.
+
+    Attributes:
+        name: As in S3's events, such as `ObjectCreated:Put` or `ObjectRemoved:Delete`.
+        key: The object's key.
+        time: When it happened, with time zone.
+        bytes: Its size; None for deletes.
+        etag: Without quotes; None for deletes.
+        version_id: Which version; None without versioning.
+    """
+
+    name: str
+    key: str
+    time: datetime
+    bytes: int | None = None
+    etag: str | None = None
+    version_id: str | None = None
+
+    def message(self, bucket: Bucket) -> dict:
+        """Return the event as S3 sends it, with one record.
+
+        Args:
+            bucket: The bucket it happened in.
+
+        Returns:
+            The event; without a sequencer, which only S3 knows.
+            https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+        """
+        known = {"size": self.bytes, "eTag": self.etag, "versionId": self.version_id}
+        record = {
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "awsRegion": bucket.region,
+            "eventTime": self.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "eventName": self.name,
+            "s3": {
+                "s3SchemaVersion": "1.0",
+                "bucket": {"name": bucket.name, "arn": bucket.arn},
+                "object": {
+                    "key": quote_plus(self.key, safe="/"),  # as S3 does: a space is a plus, a slash stays
+                    **{name: value for name, value in known.items() if value is not None},
+                },
+            },
+        }
+        return {"Records": [record]}
+
+
+def send(
+    target: Target, entrance: Queue | FunctionName, bucket: Bucket, events: Sequence[ObjectEvent]
+) -> None:
+    """Send events to a queue or invoke a function with them, asynchronously, one by one as S3 does.
+
+    Args:
+        target: The AWS to work on.
+        entrance: Where the pipeline takes its events.
+        bucket: The bucket that they are about.
+        events: Any number.
+
+    Raises:
+        RunbookError: If a queue did not accept them all; some may have been sent, which does no harm.
+        ClientError: If AWS refused a call; the same.
+    """
+    messages = [json.dumps(event.message(bucket)) for event in events]
+    if isinstance(entrance, Queue):
+        _to_queue(target, entrance, messages)
+        return
+    client = target.client("lambda", entrance.region)
+
+    def invoke(message: str) -> None:
+        client.invoke(FunctionName=entrance.name, InvocationType="Event", Payload=message)
+
+    with ThreadPoolExecutor(BATCH) as threads:
+        list(threads.map(invoke, messages))
+
+
+def _to_queue(target: Target, queue: Queue, messages: list[str]) -> None:
+    client = target.client("sqs", queue.region)
+    url = queue.output(client)
+    for first in range(0, len(messages), BATCH):
+        batch = messages[first : first + BATCH]
+        entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(batch)]
+        if failed := client.send_message_batch(QueueUrl=url, Entries=entries).get("Failed"):
+            raise RunbookError(f"{queue} did not accept {len(failed)} messages, the first: {failed[0]}")
