@@ -1,7 +1,7 @@
 """Correction of MiniStack's IAM; runs in the server, inside .local-aws, so it imports nothing of ours.
 
-MiniStack 1.5.33 asks for a permission named after the call. SQS's calls with batches have none of their own: who
-may send a message may send ten.
+MiniStack 1.5.33 asks for a permission named after the call. SQS's calls with batches have none of
+their own: who may send a message may send ten.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
 """
 
