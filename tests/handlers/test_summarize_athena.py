@@ -165,9 +165,6 @@ def test_a_query_that_fails_is_raised_and_leaves_nothing(summaries, operator, by
     events.unregister("before-call.athena.StartQueryExecution", unique_id="drop")
     assert [type(each).__name__ for each in failed.value.exceptions] == ["AthenaQueryError"]
     assert left_over(summaries, operator) == ([], [])
-    # Lambda's retry has the same request id, for which Athena gives the queries that have failed.
-    summaries.deliver(key)
-    assert summaries.read(f"{OUTPUT}summary_failing.json")["rows"] == 1
 
 
 def test_a_file_that_athena_may_not_scan_is_rejected(summaries, by_athena, monkeypatch):
