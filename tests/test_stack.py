@@ -111,7 +111,7 @@ def test_what_a_plan_shows(inventory, target, parameters):
     stack.add(replace(examples.bucket(stack), expire_days=3))
     table = stack.plan().table()
     changed = table[table["action"] == "change"]
-    assert changed["why"].tolist()[0].startswith("lifecycle.Expiration: None → {'Days': 3}; ")
+    assert changed["why"].tolist()[0].startswith("lifecycle.runbook.Expiration: None → {'Days': 3}; ")
     assert len(changed) == 1
 
 
