@@ -34,10 +34,11 @@ destroy: $(INSTALLED) ## Remove what the runbooks made, and prove that nothing i
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab
 	@$(BIN)/runbook lab $(ARGS)
 
+# Two processes, each with a local AWS of its own; a file's tests stay together, for they share what is deployed.
 test: $(INSTALLED) ## Run the linter and all tests
 	@$(BIN)/ruff check --quiet $(SOURCES) && check=ok || check=FAILED; \
 	$(BIN)/ruff format --check --quiet $(SOURCES) && format=ok || format=FAILED; \
-	$(BIN)/pytest $(ARGS) && tests=ok || tests=FAILED; \
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS) && tests=ok || tests=FAILED; \
 	echo "ruff check: $$check · ruff format: $$format · pytest: $$tests"; \
 	test "$$check $$format $$tests" = "ok ok ok"
 

@@ -34,6 +34,9 @@ MaxReceiveCount = Annotated[int, Field(ge=5, le=1000)]
 # https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html
 Retries = Annotated[int, Field(ge=0, le=2)]
 MessageAge = Annotated[int, Field(ge=60, le=1209600)]
+# https://docs.aws.amazon.com/athena/latest/ug/workgroups-setting-control-limits-cloudwatch.html
+ScanLimit = Annotated[int, Field(ge=10, le=7_000_000)]
+WatchTimeout = Annotated[int, Field(ge=1, le=3600)]
 Days = Annotated[int, Field(ge=1, le=3650)]
 DaysOrNever = Annotated[int, Field(ge=0, le=3650)]  # 0 is for never
 
@@ -49,14 +52,13 @@ class Pipeline(Section):
 
     log_retention_days: RetentionDays = 30
     alert_email: Email = ""
-    watch_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 120
+    watch_timeout_s: WatchTimeout = 120
 
 
 class Queried(Section):
     """The parameters of whatever is queried with Athena."""
 
-    # https://docs.aws.amazon.com/athena/latest/ug/workgroups-setting-control-limits-cloudwatch.html
-    query_scan_limit_mb: Annotated[int, Field(ge=10, le=7_000_000)] = 1024
+    query_scan_limit_mb: ScanLimit = 1024
     results_expire_days: Days = 30
 
 
@@ -75,6 +77,7 @@ class Migrate(Pipeline, Queried):
     maximum_concurrency: MaximumConcurrency = 10
     max_receive_count: MaxReceiveCount = 5
     oldest_message_alarm_s: MessageAge = 900
+    watch_timeout_s: WatchTimeout = 420  # a message that failed comes back after six function timeouts
     crawler_schedule: Schedule = ""
 
     @model_validator(mode="after")
@@ -131,6 +134,7 @@ class Summarize(Pipeline, Queried):
     function_memory_mb: FunctionMemory = 2048
     function_disk_mb: FunctionDisk = 10240
     retries: Retries = 2
+    query_scan_limit_mb: ScanLimit = 20480
     athena_above_mb: Annotated[int, Field(ge=0, le=10240)] = 4096
 
     @model_validator(mode="after")
@@ -142,6 +146,15 @@ class Summarize(Pipeline, Queried):
                     f"the prefixes {one!r} and {other!r} overlap: what is written could be read again; "
                     f"input_prefix, output_prefix, rejected_prefix and {STAGING_PREFIX!r} must be apart"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _athena_may_scan_what_it_gets(self) -> "Summarize":
+        if self.query_scan_limit_mb <= self.athena_above_mb:
+            raise ValueError(
+                f"query_scan_limit_mb: Athena gets files of more than athena_above_mb, {self.athena_above_mb}"
+                f" MiB, so it must be allowed to scan more than that; found {self.query_scan_limit_mb}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -170,7 +183,7 @@ class Ingest(Pipeline, Queried):
     ]
     files: Annotated[int, Field(ge=1, le=1000)] = 50
     rows: Annotated[int, Field(ge=1, le=10_000)] = 20
-    function_timeout_s: FunctionTimeout = 60
+    function_timeout_s: FunctionTimeout = 30
     function_memory_mb: FunctionMemory = 512
     retries: Retries = 2
     batch_size: BatchSize = 10
@@ -179,6 +192,7 @@ class Ingest(Pipeline, Queried):
     oldest_message_alarm_s: MessageAge = 900
     files_expire_days: Days = 7
     time_to_live_days: DaysOrNever = 30
+    watch_timeout_s: WatchTimeout = 240  # as for *migrate*
 
     @model_validator(mode="after")
     def _tickers_differ(self) -> "Ingest":

@@ -184,6 +184,23 @@ def only_these_may(
     ]
 
 
+def nobody_may(actions: list[str], bucket_arn: str, name: str) -> Statement:
+    """Refuse actions on a bucket's objects to everybody.
+
+    Args:
+        actions: On objects, such as `s3:PutObjectAcl`.
+        bucket_arn: ARN of the bucket.
+        name: The end of the statement's Sid, in letters and digits.
+    """
+    return {
+        "Sid": f"{SID_PREFIX}Deny{name}",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": actions,
+        "Resource": f"{bucket_arn}/*",
+    }
+
+
 def principal(service: str, source_arn: str) -> str:
     """Return the name under which a service acts for a source: SNS of an opt-in region has one of its own."""
     region = source_arn.split(":")[3]

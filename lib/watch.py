@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
@@ -18,6 +18,13 @@ POLL_S = 0.25
 # What SQS says of a queue's depth is a minute old at the most:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
 SETTLE_S = 60
+# What a function logs reaches CloudWatch Logs some seconds later, and its clock is not this machine's.
+LOG_S, CLOCKS_DIFFER = 60, pd.Timedelta("5s")
+# What the handlers log of a key last.
+OUTCOMES = (
+    *("copied", "in place", "gone", "deleted", "source exists", "held", "ignored"),
+    *("indexed", "already indexed", "JSON uploaded", "CSV rejected", "stored"),
+)
 DEAD_LETTERS_SHOWN = 10  # one receive gives at most ten messages
 
 
@@ -106,6 +113,13 @@ def until(
                 progress.set_postfix(queued=queue.depth(), refresh=False)
             if _not_yet(seen):
                 sleep(POLL_S)
+    if _not_yet(seen):
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-enable-disable-notification-intro.html
+        print(
+            f"{len(_not_yet(seen))} of {len(seen)} not yet after {timeout_s} s. S3 may need five minutes "
+            "until it follows a new notification, and never tells what it missed: if the pipeline is new, "
+            "upload again"
+        )
     states = pd.DataFrame.from_dict(seen, orient="index", columns=["state", "seconds"])
     return uploads[["key"]].join(states, on="key")
 
@@ -152,19 +166,42 @@ def rows(uploads: pd.DataFrame, client, table: str, *waiting, **how) -> pd.DataF
     return until(uploads, is_indexed, *waiting, done="indexed", **how)
 
 
-def function_log(client, log_group: str, since: pd.Timestamp) -> pd.DataFrame:
-    """Return what a function has logged about objects.
+def function_log(
+    client,
+    log_group: str,
+    since: pd.Timestamp,
+    keys: Iterable[str] = (),
+    timeout_s: float = LOG_S,
+    sleep: Callable[[float], None] = time.sleep,
+) -> pd.DataFrame:
+    """Return what a function has logged about objects, once the log tells of all that are asked for.
 
     Args:
         client: A CloudWatch Logs client of the function's region.
         log_group: The function's log group.
         since: From when on.
+        keys: Objects whose outcome must be in the log; without any, one line of any object must be.
+        timeout_s: How long to wait for that, in seconds; then what is there is returned.
+        sleep: Waits between two looks.
 
     Returns:
         One row a log line that names a key, in the order of time: timestamp, level, message, key, bytes,
         seconds.
     """
-    log = pd.DataFrame(log_lines(client, log_group, since))
+    awaited = set(keys)
+
+    def is_whole(lines: list[dict]) -> bool:
+        told = {line["key"] for line in lines if line.get("message") in OUTCOMES}
+        return awaited <= told and bool(lines)
+
+    retrying = Retrying(
+        retry=retry_if_result(lambda lines: not is_whole(lines)),
+        stop=stop_after_delay(timeout_s),
+        wait=wait_fixed(POLL_S),
+        sleep=sleep,
+        retry_error_callback=lambda state: state.outcome.result(),
+    )
+    log = pd.DataFrame(retrying(log_lines, client, log_group, since - CLOCKS_DIFFER))
     columns = ["timestamp", "level", "message", "key", "bytes", "seconds"]
     return log.reindex(columns=columns).sort_values("timestamp", ignore_index=True, kind="stable")
 

@@ -177,6 +177,9 @@ CHANGES: dict[str, list[tuple[dict[str, Any], set[str]]]] = {
     "Bucket": [
         ({"expire_days": 5}, {"lifecycle"}),
         ({"expire_days": None}, {"lifecycle"}),
+        ({"keep_noncurrent_days": 2}, {"lifecycle"}),
+        ({"temporary_prefix": "staging/"}, {"lifecycle"}),
+        ({"temporary_prefix": ""}, {"lifecycle"}),
         ({"kms_key_arn": "arn:aws:kms:us-west-1:000000000000:key/k"}, {"encryption"}),
     ],
     "BucketNotification": [

@@ -110,6 +110,7 @@ def test_accepted(values: dict):
         ({"summarize": {"input_prefix": "/x/"}}, "is no folder"),
         ({"summarize": {"input_prefix": ""}}, "is no folder"),
         ({"summarize": {"athena_above_mb": 6000}}, "athena_above_mb: a file of 6000 MiB needs as much again"),
+        ({"summarize": {"query_scan_limit_mb": 4096}}, "query_scan_limit_mb: Athena gets files of more than"),
         ({"ingest": {"schedule": "rate(1 minutes)"}}, "ingest.schedule: 'rate(1 minutes)' is not a schedule"),
         ({"ingest": {"schedule": "rate(5 minute)"}}, "is not a schedule: write rate(1 minute)"),
         ({"ingest": {"schedule": "rate(0 minutes)"}}, "is not a schedule"),

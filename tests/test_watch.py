@@ -228,4 +228,21 @@ def test_the_function_s_log_is_read_by_key(stack: Stack, somebody):
     log = watch.function_log(stack.client(group), group.name, since)
     assert log["key"].tolist() == ["a.csv", "b.csv"]
     assert log["message"].tolist() == ["Failed", "Copied"]
-    assert watch.function_log(stack.client(group), group.name, since + pd.Timedelta("1h")).empty
+    assert watch.function_log(stack.client(group), group.name, since + pd.Timedelta("1h"), timeout_s=0).empty
+
+
+def test_the_function_s_log_is_waited_for(stack: Stack, somebody):
+    group = examples.log_group(stack)
+    stack.apply()
+    since, logs = pd.Timestamp.now("UTC"), somebody("logs")
+    logs.create_log_stream(logGroupName=group.name, logStreamName="s")
+    lines = [("event received", "a"), ("JSON uploaded", "a"), ("copied", "b"), ("copied", "c")]
+
+    def write_one(_) -> None:
+        message, key = lines.pop(0)
+        line = json.dumps({"message": message, "key": key, "timestamp": key})
+        event = {"timestamp": int(since.timestamp() * 1000) + 1, "message": line}
+        logs.put_log_events(logGroupName=group.name, logStreamName="s", logEvents=[event])
+
+    log = watch.function_log(stack.client(group), group.name, since, ["a", "b"], sleep=write_one)
+    assert log["message"].tolist() == ["event received", "JSON uploaded", "copied"]

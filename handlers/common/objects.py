@@ -130,6 +130,32 @@ def look(place: Place, version: str | None = None, with_checksums: bool = True) 
     return ObjectState(head)
 
 
+class NotVisibleYetError(Exception):
+    """S3 says that there is no object, but also that one of its versions is the current one."""
+
+
+def check_gone(place: Place, version: str | None) -> None:
+    """Raise if an object only seems to be gone, so that the delivery of its event is tried again later.
+
+    For 15 minutes after versioning was turned on, S3 may answer 404 for an object that was just written:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/manage-versioning-examples.html
+
+    Args:
+        place: Where nothing was found.
+        version: Id of the version that the event is about; None without versioning.
+
+    Raises:
+        NotVisibleYetError: That version is the current one.
+        ClientError: S3 refused a call.
+    """
+    if not version:
+        return
+    listed = place.client.list_object_versions(Bucket=place.bucket, Prefix=place.key, MaxKeys=1)
+    newest = [one for one in listed.get("Versions", []) if one["Key"] == place.key and one["IsLatest"]]
+    if any(one["VersionId"] == version for one in newest):
+        raise NotVisibleYetError(f"s3://{place.bucket}/{place.key}: not found, though {version} is current")
+
+
 def tags(place: Place, state: ObjectState) -> dict[str, str]:
     """Return the tags of the version that was looked at."""
     answer = place.client.get_object_tagging(**place.name, **state.version)

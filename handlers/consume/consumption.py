@@ -60,7 +60,7 @@ def consume(source: Place, rejected: Place, table, time_to_live_days: int = 0) -
         source: The file.
         rejected: The object for its bad rows; deleted if there are none.
         table: A boto3 Table with hash key PK and range key SK.
-        time_to_live_days: Items expire so many days after their timestamp; 0: never.
+        time_to_live_days: Items expire so many days after they were stored; 0: never.
 
     Returns:
         What was done.

@@ -4,7 +4,7 @@ Invoked by SQS with S3 events, raw or in SNS envelopes; the mapping reports batc
 A file's bad rows go to s3://REJECTED_BUCKET/<REJECTED_PREFIX><key of the file>, for instance
 `rejected/stocks/dt=2026-01-02/150400-07.csv`.
 Environment: STOCK_TABLE; REJECTED_BUCKET, in the function's region; REJECTED_PREFIX, such as "rejected/";
-TIME_TO_LIVE_DAYS, after the row's timestamp, "0" for ever.
+TIME_TO_LIVE_DAYS, after the row was stored, "0" for ever.
 """
 
 import os
@@ -20,7 +20,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.config import Config
 from common.events import ObjectEvent, object_events
-from common.objects import Place
+from common.objects import Place, check_gone
 from consumption import Outcome, consume
 
 SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "consume")
@@ -81,8 +81,9 @@ def consume_one(event: ObjectEvent) -> None:
         logger.info("ignored", bucket=event.bucket, key=event.key, event_name=event.event_name)
         return
     started = time.perf_counter()
+    source = Place(s3(event.region), event.bucket, event.key)
     outcome = consume(
-        source=Place(s3(event.region), event.bucket, event.key),
+        source=source,
         rejected=Place(
             s3(os.environ["AWS_REGION"]),
             os.environ["REJECTED_BUCKET"],
@@ -91,6 +92,8 @@ def consume_one(event: ObjectEvent) -> None:
         table=table(),
         time_to_live_days=int(os.environ["TIME_TO_LIVE_DAYS"]),
     )
+    if outcome.name == "gone":
+        check_gone(source, event.version_id)
     report(event, outcome, seconds=time.perf_counter() - started)
 
 

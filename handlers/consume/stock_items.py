@@ -1,5 +1,6 @@
 """What a row of a file is in the table, or why it is none."""
 
+import time
 from dataclasses import dataclass
 
 from csv_rows import PoisonFileError, Row
@@ -20,7 +21,7 @@ class ItemMaker:
     Attributes:
         columns: As its header has them.
         source_key: The file's key.
-        time_to_live_days: So many days after its timestamp an item expires; 0: never.
+        time_to_live_days: So many days from now an item expires; 0: never.
     """
 
     columns: tuple[str, ...]
@@ -68,7 +69,7 @@ class ItemMaker:
             "source_key": self.source_key,
         }
         if self.time_to_live_days:
-            item["expires"] = int(timestamp.timestamp()) + self.time_to_live_days * DAY_S
+            item["expires"] = int(time.time()) + self.time_to_live_days * DAY_S
         return _checked(item)
 
 

@@ -22,7 +22,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.config import Config
 from common.events import ObjectEvent, object_events
 from common.hand_over import hand_over
-from common.objects import Place
+from common.objects import Place, check_gone
 from replication import Outcome, replicate
 
 SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "replicate")
@@ -88,11 +88,19 @@ def replicate_one(event: ObjectEvent) -> None:
         return
     started = time.perf_counter()
     target_region = os.environ.get("TARGET_REGION") or os.environ["AWS_REGION"]
+    source = Place(s3(event.region), event.bucket, event.key)
     outcome = replicate(
-        source=Place(s3(event.region), event.bucket, event.key),
+        source=source,
         target=Place(s3(target_region), os.environ["TARGET_BUCKET"], event.key),
     )
+    if outcome.name == "gone":
+        check_gone(source, event.version_id)
     report(event, outcome, seconds=time.perf_counter() - started)
+    follow_up(event, outcome)
+
+
+def follow_up(event: ObjectEvent, outcome: Outcome) -> None:
+    """Hand the key over if what was found is for the function that follows deletions."""
     if outcome.name == "gone":
         hand_over_to_delete(event, "ObjectRemoved:HandedOver")
     elif os.environ.get("ERASE_VERSIONS") == "true":

@@ -6,6 +6,7 @@ https://trino.io/docs/current/functions/aggregate.html
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 from column_types import Column
@@ -22,6 +23,8 @@ FUNCTIONS = Functions(
     columns_at_once=25,  # queries hold 262,144 bytes, and 25 columns' candidates 200,000 at most
 )
 ATTEMPTS = 3
+# An event has three invocations at most, each with so many attempts.
+ATTEMPTS_OF_ALL_INVOCATIONS = 3 * ATTEMPTS
 FIRST_POLL_S, LONGEST_POLL_S = 0.1, 5.0
 # Before Lambda's timeout: to log, and to raise so that Lambda invokes again.
 MARGIN_MS = 10_000
@@ -47,6 +50,7 @@ class AthenaEngine:
         invocation: Lambda's request id, which is the same in each attempt of an event.
             https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
         remaining_ms: Returns how many milliseconds the function has left.
+        began: When this invocation began, with time zone.
         sleep: Waits so many seconds.
     """
 
@@ -56,6 +60,7 @@ class AthenaEngine:
     table: str
     invocation: str
     remaining_ms: Callable[[], int]
+    began: datetime
     sleep: Callable[[float], None] = time.sleep
     functions: Functions = FUNCTIONS
 
@@ -72,11 +77,14 @@ class AthenaEngine:
             TimeIsUpError: It still runs.
         """
         reasons = []
-        for attempt in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS_OF_ALL_INVOCATIONS):
             status = self._wait(query := self._start(sql, attempt))
             if status["State"] == "SUCCEEDED":
                 return self._results(query)
-            reasons.append(status.get("StateChangeReason", status["State"]))
+            if status["SubmissionDateTime"] >= self.began:  # else it failed in an earlier invocation
+                reasons.append(status.get("StateChangeReason", status["State"]))
+            if len(reasons) == ATTEMPTS:
+                break
         raise AthenaQueryError(f"{self.database}.{self.table}: {'; '.join(reasons)}")
 
     def _start(self, sql: str, attempt: int) -> str:

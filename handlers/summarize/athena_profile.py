@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from athena_engine import AthenaEngine, TimeIsUpError
@@ -49,6 +50,7 @@ def profile_by_athena(
         TimeIsUpError: Athena is not done yet; the next attempt of the event goes on.
         AthenaQueryError: Athena failed.
     """
+    began = datetime.now(UTC)
     dialect = read_dialect(source, state)
     digest = sha256(f"{source.bucket} {source.key} {state.version} {state.etag}".encode()).hexdigest()[:32]
     started = time.perf_counter()
@@ -62,6 +64,7 @@ def profile_by_athena(
                 table=name,
                 invocation=context.aws_request_id,
                 remaining_ms=context.get_remaining_time_in_millis,
+                began=began,
             )
             rows, columns = profile(engine, dialect)
     return {"engine": "athena", "encoding": "utf-8", "delimiter": dialect.delimiter}, rows, columns

@@ -2,7 +2,8 @@
 
 Invoked by S3 itself, asynchronously. Environment: OUTPUT_BUCKET, which is also the bucket of the CSVs;
 INPUT_PREFIX, OUTPUT_PREFIX, REJECTED_PREFIX, each with a slash at its end; ATHENA_ABOVE_BYTES, above which
-Athena does the work, in WORKGROUP and DATABASE; MEMORY_LIMIT_MB for DuckDB, by default what Lambda gives.
+Athena does the work, in WORKGROUP and DATABASE, up to ATHENA_SCANS_BYTES, which the workgroup may scan;
+MEMORY_LIMIT_MB for DuckDB, by default what Lambda gives.
 """
 
 import os
@@ -80,6 +81,8 @@ def profile(context: object, source: Place, state: ObjectState) -> dict:
     """Return what a summary says of the content, by the engine that the size asks for."""
     if not state.size:
         raise RejectedError("The file is empty.")
+    if state.size > int(os.environ["ATHENA_SCANS_BYTES"]):
+        raise RejectedError(f"The file has {state.size} bytes, more than Athena's workgroup may scan.")
     if state.size > int(os.environ["ATHENA_ABOVE_BYTES"]):
         log_step = partial(logger.info, key=source.key, bytes=state.size)
         how, rows, columns = profile_by_athena(client, source, state, context, log_step)

@@ -345,6 +345,9 @@ class Crawler(Resource):
                     # https://docs.aws.amazon.com/glue/latest/dg/crawler-table-level.html
                     "TableLevelConfiguration": (1 if self.one_table else 2) + folder.count("/"),
                 },
+                # They would need more rights, and tables of few partitions have nothing of them:
+                # https://docs.aws.amazon.com/glue/latest/dg/crawler-configure-partition-indexes.html
+                "CreatePartitionIndex": False,
             },
             "tags": self.scope.tags,
         }

@@ -8,7 +8,7 @@ from time import sleep
 from typing import ClassVar
 
 from botocore.exceptions import ClientError
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import Retrying, retry_if_exception, retry_if_result, stop_after_delay, wait_fixed
 from tqdm import tqdm
 
 from lib.errors import RunbookError
@@ -21,10 +21,12 @@ from lib.retry import PROPAGATION_S, WAIT_S, retry_on
 
 # A bucket of the same name that was deleted a moment ago.
 BEING_DELETED = "^OperationAborted"
-# S3 tries the destination before it takes a notification, and the destination's policy may be too new.
-NOT_LET_IN = "^InvalidArgument: Unable to validate the following destination configurations"
-LIFECYCLE_ID = "runbook"
+# S3 tries the destination before it takes a notification, and the destination's policy may be too new; or the
+# bucket is being changed by somebody else.
+NOT_LET_IN = "^InvalidArgument: Unable to validate the following destination configurations|^OperationAborted"
+LIFECYCLE_ID, TEMPORARY_ID = LIFECYCLE_IDS = ("runbook", "runbook-temporary")
 ABORT_MULTIPART_UPLOADS_AFTER_DAYS = 7
+LOOKS_IN_A_ROW = 3  # S3's servers may differ for a while
 DELETE_BATCH_KEYS = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
 
@@ -34,13 +36,17 @@ class Bucket(Resource):
 
     Attributes:
         kms_key_arn: The KMS key to encrypt with; empty for S3's own keys (SSE-S3).
-        expire_days: After how many days objects are deleted; None for never.
+        expire_days: After how many days objects and noncurrent versions are deleted; None for never.
+        keep_noncurrent_days: After how many days only noncurrent versions are deleted; None for never.
+        temporary_prefix: What keys begin with whose objects are deleted after a day; empty for none.
         statements: More statements for the bucket's policy, each with a Sid that begins with "Runbook".
         versioned: Whether what is overwritten or deleted is kept; a bucket cannot go back to "never".
     """
 
     kms_key_arn: str = ""
     expire_days: int | None = None
+    keep_noncurrent_days: int | None = None
+    temporary_prefix: str = ""
     statements: list[Statement] = field(default_factory=list)
     versioned: bool = True
 
@@ -68,7 +74,7 @@ class Bucket(Resource):
                 "RestrictPublicBuckets": True,
             },
             "policy": {s["Sid"]: s for s in [deny, *self.statements]},
-            "lifecycle": self._lifecycle_rule(),
+            "lifecycle": self._lifecycle_rules(),
             "tags": self.scope.tags,
         }
 
@@ -97,7 +103,7 @@ class Bucket(Resource):
             "encryption": encryption.get("ApplyServerSideEncryptionByDefault"),
             "public_access_block": block.get("PublicAccessBlockConfiguration"),
             "policy": ours(_policy(client, self.name)),
-            "lifecycle": next((rule for rule in rules if rule.get("ID") == LIFECYCLE_ID), None),
+            "lifecycle": {rule["ID"]: rule for rule in rules if rule.get("ID") in LIFECYCLE_IDS},
             "tags": our_tags(_tags(client, self.name)),
         }
 
@@ -136,11 +142,11 @@ class Bucket(Resource):
         policy = merge(_policy(client, self.name), statements.values())
         client.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
 
-    def _put_lifecycle(self, client, rule: dict) -> None:
+    def _put_lifecycle(self, client, rules: dict[str, dict]) -> None:
         found = _lifecycle(client, self.name)
-        others = [r for r in found.pop("Rules") if r.get("ID") != LIFECYCLE_ID]
+        others = [rule for rule in found.pop("Rules") if rule.get("ID") not in LIFECYCLE_IDS]
         client.put_bucket_lifecycle_configuration(
-            Bucket=self.name, LifecycleConfiguration={"Rules": [*others, rule]}, **found
+            Bucket=self.name, LifecycleConfiguration={"Rules": [*others, *rules.values()]}, **found
         )
 
     def _encryption(self) -> dict:
@@ -148,17 +154,14 @@ class Bucket(Resource):
             return {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": self.kms_key_arn}
         return {"SSEAlgorithm": "AES256"}
 
-    def _lifecycle_rule(self) -> dict:
-        rule = {
-            "ID": LIFECYCLE_ID,
-            "Status": "Enabled",
-            "Filter": {"Prefix": ""},
-            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABORT_MULTIPART_UPLOADS_AFTER_DAYS},
-        }
-        if self.expire_days:
-            rule["Expiration"] = {"Days": self.expire_days}
-            rule["NoncurrentVersionExpiration"] = {"NoncurrentDays": self.expire_days}
-        return rule
+    def _lifecycle_rules(self) -> dict[str, dict]:
+        unfinished = {"DaysAfterInitiation": ABORT_MULTIPART_UPLOADS_AFTER_DAYS}
+        rule = {**_rule(LIFECYCLE_ID, ""), "AbortIncompleteMultipartUpload": unfinished}
+        rule |= _expiration(self.expire_days, self.keep_noncurrent_days or self.expire_days)
+        if not self.temporary_prefix:
+            return {LIFECYCLE_ID: rule}
+        temporary = _rule(TEMPORARY_ID, self.temporary_prefix) | _expiration(1, 1)
+        return {LIFECYCLE_ID: rule, TEMPORARY_ID: temporary}
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
@@ -196,6 +199,19 @@ class Bucket(Resource):
             return
 
 
+def _rule(identifier: str, prefix: str) -> dict:
+    return {"ID": identifier, "Status": "Enabled", "Filter": {"Prefix": prefix}}
+
+
+def _expiration(days: int | None, noncurrent_days: int | None) -> dict:
+    """Return what a lifecycle rule says of the end of objects and of noncurrent versions."""
+    current = {"Expiration": {"Days": days}} if days else {}
+    noncurrent = (
+        {"NoncurrentVersionExpiration": {"NoncurrentDays": noncurrent_days}} if noncurrent_days else {}
+    )
+    return current | noncurrent
+
+
 def _empty_it(client, name: str, sleep: Callable[[float], None]) -> None:
     """Empty a bucket, though statements of ours let only others delete in it: they go first."""
     transport = _deny_insecure_transport(name)
@@ -206,13 +222,19 @@ def _empty_it(client, name: str, sleep: Callable[[float], None]) -> None:
     client.put_bucket_policy(Bucket=name, Policy=json.dumps(merge(policy, [transport])))
     # The old policy may bind for some seconds more.
     retrying = Retrying(
-        retry=retry_if_exception_type(RunbookError),
+        retry=retry_if_exception(_is_refused),
         stop=stop_after_delay(PROPAGATION_S),
         wait=wait_fixed(WAIT_S),
         sleep=sleep,
         reraise=True,
     )
     retrying(empty_bucket, client, name)
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Return whether S3 refused to delete: objects it names in its answer, uploads by an error."""
+    is_denied = isinstance(error, ClientError) and error.response["Error"]["Code"] == "AccessDenied"
+    return is_denied or isinstance(error, RunbookError)
 
 
 def _deny_insecure_transport(name: str) -> Statement:
@@ -315,6 +337,7 @@ class BucketNotification(Resource):
         configuration = without_entry(_notifications(client, self.bucket.name), self.name)
         configuration.setdefault(kind, []).append(entry)
         _put_notifications(client, self.bucket.name, configuration)
+        _wait_for_notification(client, self.bucket.name, self.name, there=True)
 
     def update(self, client, settings: Settings) -> None:
         self.create(client)
@@ -339,6 +362,7 @@ class BucketNotification(Resource):
         except client.exceptions.NoSuchBucket:
             return
         _put_notifications(client, bucket, without_entry(configuration, entry_id))
+        _wait_for_notification(client, bucket, entry_id, there=False)
 
 
 def _settings(entry: dict, destination: str) -> Settings:
@@ -381,6 +405,31 @@ def _put_notifications(client, bucket: str, configuration: dict) -> None:
         Bucket=bucket,
         NotificationConfiguration=configuration,
     )
+
+
+def _wait_for_notification(client, bucket: str, entry_id: str, there: bool) -> None:
+    """Wait until S3 tells of a change: the next one begins with reading; an old answer would undo this one.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel
+    """
+
+    def is_there() -> bool:
+        lists = [each for each in _notifications(client, bucket).values() if isinstance(each, list)]
+        return any(entry["Id"] == entry_id for entries in lists for entry in entries)
+
+    def too_long(_) -> None:
+        raise RunbookError(
+            f"bucket {bucket}: S3 does not tell of its changed notification {entry_id}; run again"
+        )
+
+    retrying = Retrying(
+        retry=retry_if_result(lambda agreed: not agreed),
+        stop=stop_after_delay(PROPAGATION_S),
+        wait=wait_fixed(WAIT_S),
+        sleep=sleep,
+        retry_error_callback=too_long,
+    )
+    retrying(lambda: all(is_there() == there for _ in range(LOOKS_IN_A_ROW)))
 
 
 def _unless(code: str, call, **arguments) -> dict:

@@ -13,7 +13,8 @@ TEST_EVENT = {
 }
 
 
-def s3_record(bucket, key, region="us-west-1", event_name="ObjectCreated:Put"):
+def s3_record(bucket, key, region="us-west-1", event_name="ObjectCreated:Put", version=None):
+    known = {"versionId": version} if version else {}
     return {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
@@ -24,7 +25,12 @@ def s3_record(bucket, key, region="us-west-1", event_name="ObjectCreated:Put"):
             "s3SchemaVersion": "1.0",
             "bucket": {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"},
             # S3 leaves the slash as it is
-            "object": {"key": quote_plus(key, safe="/"), "size": 1, "sequencer": "0055AED6DCD90281E5"},
+            "object": {
+                "key": quote_plus(key, safe="/"),
+                "size": 1,
+                "sequencer": "0055AED6DCD90281E5",
+                **known,
+            },
         },
     }
 

@@ -12,7 +12,7 @@ from s3_messages import s3_event, s3_record
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 INPUT, OUTPUT, REJECTED = "synthetic-data/", "summaries/", "rejected/"
-NO_ATHENA, ONLY_ATHENA = str(10**12), "0"
+NO_ATHENA, ONLY_ATHENA, NO_LIMIT = str(10**12), "0", str(10**12)
 
 
 def context(remaining_ms=600_000):
@@ -46,6 +46,7 @@ class Summaries:
             "OUTPUT_PREFIX": OUTPUT,
             "REJECTED_PREFIX": REJECTED,
             "ATHENA_ABOVE_BYTES": NO_ATHENA,
+            "ATHENA_SCANS_BYTES": NO_LIMIT,
             "WORKGROUP": workgroup,
             "DATABASE": database,
             "MEMORY_LIMIT_MB": "256",

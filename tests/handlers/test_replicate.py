@@ -8,6 +8,7 @@ import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from botocore.exceptions import ClientError
 from buckets import Bucket
+from hiding import nothing_found
 from s3_messages import TEST_EVENT, in_sns_envelope, raw, s3_event, s3_record, sqs_event
 
 MIB = 2**20
@@ -302,3 +303,14 @@ def test_log_and_metrics(replicate, pair, capsys, monkeypatch):
     assert (metrics["ObjectsCopied"], metrics["ObjectsAlreadyInPlace"]) == ([1, 0], [0, 1])
     assert metrics["BytesCopied"] == [13, 0]
     assert all(lag_ms > 0 for lag_ms in metrics["Lag"])
+
+
+def test_what_s3_does_not_find_yet_is_retried(replicate, pair):
+    version = pair.source.client.put_object(Bucket=pair.source.bucket, Key="new", Body=b"x")["VersionId"]
+    message = in_sns_envelope(s3_event(s3_record(pair.source.bucket, "new", version=version)))
+    other = in_sns_envelope(s3_event(s3_record(pair.source.bucket, "none")))
+    with nothing_found(replicate.s3("us-west-1")):
+        answer = replicate.handler(sqs_event(message, other), CONTEXT)
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["0"]
+    pair.source.client.delete_object(Bucket=pair.source.bucket, Key="new")
+    assert replicate.handler(sqs_event(message), CONTEXT)["batchItemFailures"] == []

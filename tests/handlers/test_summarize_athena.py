@@ -165,3 +165,11 @@ def test_a_query_that_fails_is_raised_and_leaves_nothing(summaries, operator, by
     events.unregister("before-call.athena.StartQueryExecution", unique_id="drop")
     assert [type(each).__name__ for each in failed.value.exceptions] == ["AthenaQueryError"]
     assert left_over(summaries, operator) == ([], [])
+
+
+def test_a_file_that_athena_may_not_scan_is_rejected(summaries, by_athena, monkeypatch):
+    by_athena()
+    monkeypatch.setenv("ATHENA_SCANS_BYTES", "5")
+    summary, rejection = summaries.of(b"a,b\n1,2\n", "vast.csv")
+    assert summary is None
+    assert rejection["reason"] == "The file has 8 bytes, more than Athena's workgroup may scan."

@@ -1,6 +1,7 @@
 """CI's view of the notebooks: run anew, from nothing, they give the outputs that are committed (nbval)."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from lib.paths import ROOT
 
-CELL_TIMEOUT_S = 120
+CELL_TIMEOUT_S = 480
 NBVAL = ["-m", "pytest", "--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}"]
 OPTIONS = ["-q", "-p", "no:cacheprovider", "--override-ini=timeout=0"]
 
@@ -23,9 +24,15 @@ def empty_aws(tmp_path):
     subprocess.run([runbook, "local", "reset", "--yes"], env=environment, check=True)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_the_committed_outputs_are_true(empty_aws):
     notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     command = [sys.executable, *NBVAL, *OPTIONS, *notebooks]
     run = subprocess.run(command, cwd=ROOT, env=empty_aws, capture_output=True, text=True)
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.returncode == 0, run.stdout + run.stderr + complaints(empty_aws["RUNBOOK_HOME"])
+
+
+def complaints(home):
+    """Return what the local AWS and its functions logged of things gone wrong."""
+    lines = (Path(home) / ".local-aws" / "state" / "server.log").read_text(errors="replace").splitlines()
+    return "\n".join(line for line in lines if re.search("ERROR|Traceback|Error:|timed out", line))

@@ -205,7 +205,7 @@ def test_destroy_removes_all_of_it_and_nothing_else(deployed, somebody, aws, par
         assert [f["FunctionName"] for f in functions if f["FunctionName"] != "probe"] == []
         assert somebody("lambda", region).list_event_source_mappings()["EventSourceMappings"] == []
         groups = somebody("logs", region).describe_log_groups()["logGroups"]
-        assert not [g for g in groups if "runbook-test" in g["logGroupName"]]
+        assert not [g for g in groups if "runbook-test-migrate-" in g["logGroupName"]]
     names = {bucket["Name"] for bucket in somebody("s3").list_buckets()["Buckets"]}
     assert not [name for name in names if name.startswith("runbook-test-migrate")]
     assert "somebody-elses" in names
