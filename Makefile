@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab test notebooks requirements clean
+.PHONY: help install run plan destroy lab test soak sweep notebooks requirements clean
 
 help: ## List what there is
 	@echo "make TARGET, where TARGET is"
@@ -41,6 +41,13 @@ test: $(INSTALLED) ## Run the linter and all tests
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS) && tests=ok || tests=FAILED; \
 	echo "ruff check: $$check · ruff format: $$format · pytest: $$tests"; \
 	test "$$check $$format $$tests" = "ok ok ok"
+
+soak: $(INSTALLED) ## Put load and faults on migrate and backup, and count (docs/reliability.md); takes long
+	@$(BIN)/python tests/soak/soak.py $(ARGS)
+
+# In a home of its own. Its figures are kept in docs/reliability.md.
+sweep: $(INSTALLED) ## Stop and disturb every pipeline at every call to AWS; takes most of an hour
+	@$(BIN)/python tests/sweep.py $(ARGS)
 
 # In a home of their own, so that the outputs are those of a first run; without bars, which would stay in them.
 notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, and keep the outputs in them

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from lib import cli_local, terminal
+from lib import cli_local, cli_recovery, terminal
 from lib.cli_options import (
     DEFAULT_PARAMS,
     EXIT_FAILED,
@@ -22,6 +21,7 @@ from lib.cli_options import (
     Params,
     Yes,
     confirm,
+    given,
     load,
 )
 from lib.errors import NotDeployedError, ParameterError
@@ -37,6 +37,8 @@ EXIT_DIFFERS = 3
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 app = typer.Typer(cls=Commands, no_args_is_help=True)
+app.command()(cli_recovery.unlock)
+app.command()(cli_recovery.rollback)
 app.add_typer(cli_local.app, name="local", help="The AWS on this laptop: start, stop, status, reset.")
 
 
@@ -64,6 +66,9 @@ def run(
     assignments: Assignments = (),
     mode: Annotated[str | None, typer.Option(help="apply, or plan: write nothing.")] = None,
     exercise: Annotated[bool | None, typer.Option(help="Whether to upload samples and check them.")] = None,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="If it does not end well, delete what this run created.")
+    ] = False,
 ) -> None:
     """Run notebooks headlessly: all in order, or those named."""
     parameters = load(params, assignments, mode=mode, exercise=exercise)
@@ -72,7 +77,8 @@ def run(
     notebooks = select(names)
     if any(notebook.stem == DESTROY for notebook in notebooks):
         raise ParameterError(f"{DESTROY} is run by `runbook destroy`, which asks first; nothing was done")
-    _execute([Job(notebook) for notebook in notebooks], parameters, params, assignments)
+    jobs = [Job(notebook) for notebook in notebooks]
+    _execute(jobs, parameters, params, assignments, go_back=rollback)
 
 
 @app.command(epilog="Examples: runbook plan | runbook plan --set migrate.batch_size=5 | runbook plan destroy")
@@ -180,7 +186,9 @@ def lab(ctx: typer.Context) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", root, *ctx.args])
 
 
-def _execute(jobs: list, parameters: Parameters, params: Path, assignments: Sequence[str]) -> list:
+def _execute(
+    jobs: list, parameters: Parameters, params: Path, assignments: Sequence[str], go_back: bool = False
+) -> list:
     """Execute notebooks, write the report, show both; exit if one did not end well."""
     from lib.report import write_report
     from lib.run import execute_all, new_folder
@@ -188,8 +196,11 @@ def _execute(jobs: list, parameters: Parameters, params: Path, assignments: Sequ
     if is_local(parameters):
         local_aws().start()  # here, where one can see that it is being installed, rather than in a notebook
     began = datetime.now(UTC)
-    folder = new_folder(began)
-    results = list(execute_all(jobs, parameters, folder))
+    with cli_recovery.run_alone(parameters) as run:
+        folder = new_folder(began)
+        results = list(execute_all(jobs, parameters, folder))
+        if go_back and results[-1].outcome != "ok":
+            cli_recovery.go_back(parameters, run)
     index = write_report(folder, results, parameters, began)
     bad = next((result for result in results if result.outcome != "ok"), None)
     if bad and bad.failure and bad.failure.kind == ParameterError.__name__:
@@ -202,6 +213,7 @@ def _execute(jobs: list, parameters: Parameters, params: Path, assignments: Sequ
         terminal.show_failure(bad)
     print(f"Report   {terminal.shown_path(index)}")
     if bad:
+        cli_recovery.say_ways_out(parameters, run, params, assignments)
         raise typer.Exit(EXIT_FAILED if bad.failure else EXIT_INTERRUPTED)
     _say_next(parameters, params, assignments)
     return results
@@ -209,10 +221,7 @@ def _execute(jobs: list, parameters: Parameters, params: Path, assignments: Sequ
 
 def _say_next(parameters: Parameters, params: Path, assignments: Sequence[str]) -> None:
     """Say what can be tried next: what can be done with what exists, or how to make it."""
-    runbook = terminal.command_name()
-    given = [] if params == DEFAULT_PARAMS else ["--params", str(params)]
-    given += [word for assignment in assignments for word in ("--set", assignment)]
-    option = f" {shlex.join(given)}" if given else ""
+    runbook, option = terminal.command_name(), given(params, assignments)
     if Ledger(parameters.env, parameters.account_id).outputs():
         terminal.say_next(
             (f'eval "$({runbook} env{option})"; aws s3 ls', "look at it with any AWS tool"),

@@ -1,6 +1,8 @@
 """What the commands have in common: their options, the parameters they work with, and their errors."""
 
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,6 +67,18 @@ def load(params: Path, assignments: list[str], **given: Any) -> Parameters:
     overrides |= {name: value for name, value in given.items() if value is not None}
     in_project = ROOT / params
     return Parameters.load(in_project if in_project.exists() and not params.exists() else params, **overrides)
+
+
+def given(params: Path, assignments: Sequence[str]) -> str:
+    """Return the options by which another command works with the same parameters, with a space before them.
+
+    Args:
+        params: As for `load`; so too below.
+        assignments: `NAME=VALUE`.
+    """
+    options = [] if params == DEFAULT_PARAMS else ["--params", str(params)]
+    options += [word for assignment in assignments for word in ("--set", assignment)]
+    return f" {shlex.join(options)}" if options else ""
 
 
 def confirm(question: str, may_skip: bool = False) -> None:

@@ -25,5 +25,13 @@ class NotDeployedError(RunbookError):
     """What is asked for needs a pipeline, or a part of it, that does not exist yet."""
 
 
+class LockError(RunbookError):
+    """Somebody else works on the same environment; says who."""
+
+
+class UnfinishedError(RunbookError):
+    """A run stopped in the middle; says where it stands, and how to go on or go back."""
+
+
 class WaitError(RunbookError):
     """Something did not happen within its bounded wait."""

@@ -11,10 +11,12 @@ from tqdm import tqdm
 
 from lib.errors import ParameterError, RunbookError
 from lib.ledger import Ledger
+from lib.lock import locked
 from lib.parameters import Parameters
+from lib.plan import COUNTS
 from lib.resources.athena import WorkGroup
 from lib.resources.base import TAG_ENV, Found, Resource, Scope
-from lib.resources.cloudwatch import Alarm
+from lib.resources.cloudwatch import Alarm, Dashboard
 from lib.resources.dynamodb import Table
 from lib.resources.eventbridge import Rule
 from lib.resources.glue import Crawler, CsvClassifier, Database
@@ -25,7 +27,7 @@ from lib.resources.logs import LogGroup
 from lib.resources.s3 import Bucket, BucketNotification
 from lib.resources.sns import Subscription, Topic
 from lib.resources.sqs import Queue
-from lib.stack import COUNTS
+from lib.retry import IS_BEING_CHANGED, PROPAGATION_S, retry_on
 from lib.target import Target
 
 # In the order of deletion: first what makes others act, last what they write to. Log groups come after the
@@ -38,6 +40,7 @@ TYPES: tuple[type[Resource], ...] = (
     EventSourceMapping,
     Subscription,
     Alarm,
+    Dashboard,
     WorkGroup,
     Crawler,
     CsvClassifier,
@@ -51,7 +54,8 @@ TYPES: tuple[type[Resource], ...] = (
     Table,
     Bucket,
 )
-GLOBAL_REGION = "us-east-1"  # where IAM, which has no regions, is asked
+GLOBAL_REGION = "us-east-1"  # where is asked for what has no regions
+GLOBAL: tuple[type[Resource], ...] = (Dashboard, Role)
 # A deleted queue may be told of for 60 s: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html
 DELETION_S, DELETION_POLL_S = 90, 5
 
@@ -162,10 +166,22 @@ class Inventory:
         if self.parameters.mode == "plan":
             print("mode is 'plan': nothing was deleted")
             return Destroyed([])
-        ours = [item for item in self.existing() if item.is_ours]
-        for item in tqdm(ours, desc="Destroy", unit="resource", leave=False, delay=1):
-            item.type.delete(self.target.client(item.type.service, item.region), item.found.identifier)
+        found = [item for item in self.existing() if item.is_ours]
+        if not found:
+            return Destroyed([])
+        with locked(self.target, self.parameters) as lock:
+            ours = [item for item in found if item.found.identifier != lock.home.name]
+            for item in tqdm(ours, desc="Destroy", unit="resource", leave=False, delay=1):
+                lock.require()
+                self.delete(item)
+            lock.leave()
         return Destroyed(ours)
+
+    def delete(self, item: Existing) -> None:
+        """Delete one thing, whatever else is still being done to it."""
+        client = self.target.client(item.type.service, item.region)
+        delete = retry_on(IS_BEING_CHANGED, PROPAGATION_S, time.sleep)
+        delete(item.type.delete, client, item.found.identifier)
 
     def prove_empty(self, sleep: Callable[[float], None] = time.sleep) -> pd.DataFrame:
         """List every service in every region again, and clear the ledger if nothing of ours is left.
@@ -220,4 +236,4 @@ class Inventory:
 
 def _regions_of(kind: type[Resource], regions: list[str]) -> list[str]:
     """Return those of the regions in which a type of resource is to be looked for."""
-    return [GLOBAL_REGION] if kind is Role else regions
+    return [GLOBAL_REGION] if kind in GLOBAL else regions

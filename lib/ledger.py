@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,15 +41,30 @@ class Ledger:
 
         Args:
             arn: What identifies it.
-            facts: Its `pipeline`, `noun`, `name` and `region`.
+            facts: Its `pipeline`, `noun`, `name` and `region`; and `run`, the id of the run that creates it,
+                or `changed_by`, that of the run that changes it, which leaves `run` as it was.
         """
         with self._content() as content:
-            content["entries"][arn] = {**facts, "state": "intended", "at": _now()}
+            known = content["entries"].get(arn, {})
+            kept = {"run": known["run"]} if "changed_by" in facts and "run" in known else {}
+            content["entries"][arn] = {**kept, **facts, "state": "intended", "at": _now()}
 
     def made(self, arn: str) -> None:
         """Write down that what was intended exists now."""
         with self._content() as content:
             content["entries"][arn].update(state="made", at=_now())
+
+    def confirm(self, arns: Iterable[str]) -> None:
+        """Write down that things exist which a run that was stopped had only intended."""
+        states = {arn: facts["state"] for arn, facts in self.entries().items()}
+        for arn in arns:
+            if states.get(arn) == "intended":
+                self.made(arn)
+
+    def gone(self, arn: str) -> None:
+        """Write down that something does not exist any more."""
+        with self._content() as content:
+            content["entries"].pop(arn, None)
 
     def forget(self, pipeline: str) -> None:
         """Write down that nothing of a pipeline exists any more."""
@@ -61,6 +76,10 @@ class Ledger:
     def pipelines(self) -> list[str]:
         """Return the names of the pipelines that something is written down of, sorted."""
         return sorted({facts["pipeline"] for facts in self.entries().values()})
+
+    def last_run(self) -> str:
+        """Return the id of the run that created something last; empty if nothing is written down."""
+        return max((facts.get("run", "") for facts in self.entries().values()), default="")
 
     def record_outputs(self, pipeline: str, outputs: dict[str, str]) -> None:
         """Write down what a pipeline made that others want to know, in the place of what was there.

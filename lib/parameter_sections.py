@@ -1,5 +1,6 @@
 """The parameters of each pipeline: a section for each, with what AWS allows."""
 
+from datetime import datetime
 from itertools import permutations
 from typing import Annotated, Literal
 
@@ -10,6 +11,8 @@ from lib.parameter_types import (
     Folder,
     KeyPart,
     KmsKeyArn,
+    Moment,
+    Reason,
     Region,
     RetentionDays,
     RuleSchedule,
@@ -202,6 +205,81 @@ class Analyze(Queried):
     """The parameters of *analyze*."""
 
     region: Region = "us-east-1"
+
+
+class Backfill(Section):
+    """The parameters of *backfill*."""
+
+    pipeline: Literal["migrate", "backup", "index", "summarize", "ingest"] = "migrate"
+    send: bool = False
+    key_prefix: KeyPart = ""
+    modified_after: Moment = ""
+    modified_before: Moment = ""
+    objects_per_second: Annotated[int, Field(ge=1, le=3000)] = 100
+    batch_above: Annotated[int, Field(ge=0, le=20_000_000_000)] = 1_000_000
+    restart: bool = False
+    watch_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 120
+
+    @model_validator(mode="after")
+    def _is_a_time_span(self) -> "Backfill":
+        after, before = self.modified_after, self.modified_before
+        if after and before and datetime.fromisoformat(after) >= datetime.fromisoformat(before):
+            raise ValueError(f"modified_after {after} must be earlier than modified_before {before}")
+        return self
+
+
+class Restore(Section):
+    """The parameters of *restore*."""
+
+    at: Moment = ""
+    into: str = ""
+    key_prefix: KeyPart = ""
+    overwrite_newer: bool = False
+    watch_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 120
+
+
+class Redrive(Section):
+    """The parameters of *redrive*."""
+
+    pipeline: Literal["", "migrate", "backup", "index", "summarize", "ingest"] = ""
+    action: Literal["look", "redrive", "quarantine"] = "look"
+    reason: Reason = ""
+    key_prefix: KeyPart = ""
+    region: Region = "us-east-1"
+
+    @model_validator(mode="after")
+    def _chooses_what_to_quarantine(self) -> "Redrive":
+        if self.action == "quarantine" and not self.reason and not self.key_prefix:
+            raise ValueError("action 'quarantine' needs a reason or a key_prefix: what is hopeless?")
+        return self
+
+
+class Start(Section):
+    """The rates for which *start* estimates the cost."""
+
+    objects_per_day: Annotated[int, Field(ge=0, le=1_000_000_000)] = 100_000
+    mean_bytes: Annotated[int, Field(ge=0, le=5 * 1024**4)] = 10 * 1024
+
+
+class Observe(Section):
+    """The parameters of *observe*."""
+
+    hours: Annotated[int, Field(ge=1, le=168)] = 3
+    lag_p99_s: Annotated[int, Field(ge=1, le=1_209_600)] = 900
+
+
+class Audit(Queried):
+    """The parameters of *audit*."""
+
+    region: Region = "us-east-1"
+    repair: bool = False
+    repair_timeout_s: Annotated[int, Field(ge=1, le=86_400)] = 300
+    grace_s: Annotated[int, Field(ge=0, le=86_400)] = 120
+    metadata_and_tags: bool = True
+    most: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    threads: Annotated[int, Field(ge=1, le=256)] = 16
+    inventory_above: Annotated[int, Field(ge=0)] = 10_000_000
+    objects: Annotated[int, Field(ge=0)] = 0
 
 
 def _refuse_keys_elsewhere(section: Section, *sides: str) -> None:

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,8 @@ from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, StringConstraints
+
+from lib.reasons import REASONS
 
 # Access key ids by their beginning:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
@@ -77,6 +80,23 @@ def _key_part(text: str) -> str:
     return text
 
 
+def _moment(text: str) -> str:
+    if text:
+        try:
+            has_zone = datetime.fromisoformat(text).tzinfo is not None
+        except ValueError:
+            has_zone = False
+        if not has_zone:
+            raise ValueError(f"{text!r} is no time with a zone: write for instance '2026-01-02T15:04:05Z'")
+    return text
+
+
+def _reason(text: str) -> str:
+    if text and text not in REASONS:
+        raise ValueError(f"there is no {text!r}; there are: {', '.join(REASONS)}")
+    return text
+
+
 def _email(address: str) -> str:
     if address:
         try:
@@ -94,6 +114,8 @@ Folder = Annotated[str, AfterValidator(_folder)]
 Ticker = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9.-]{0,11}$")]
 AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
+Moment = Annotated[str, AfterValidator(_moment)]
+Reason = Annotated[str, AfterValidator(_reason)]
 Email = Annotated[str, AfterValidator(_email)]
 KmsKeyArn = Annotated[
     str, StringConstraints(pattern=r"^(arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?$")

@@ -10,7 +10,21 @@ import yaml
 from pydantic import ValidationError, model_validator
 
 from lib.errors import ParameterError
-from lib.parameter_sections import Analyze, Backup, Index, Ingest, Migrate, Section, Summarize
+from lib.parameter_sections import (
+    Analyze,
+    Audit,
+    Backfill,
+    Backup,
+    Index,
+    Ingest,
+    Migrate,
+    Observe,
+    Redrive,
+    Restore,
+    Section,
+    Start,
+    Summarize,
+)
 from lib.parameter_types import AccountId, Name, explain, secrets
 
 # S3 bucket names have at most 63 characters, the tightest of all names we make:
@@ -36,6 +50,12 @@ class Parameters(Section):
     summarize: Summarize = Summarize()
     ingest: Ingest = Ingest()
     analyze: Analyze = Analyze()
+    audit: Audit = Audit()
+    backfill: Backfill = Backfill()
+    redrive: Redrive = Redrive()
+    restore: Restore = Restore()
+    start: Start = Start()
+    observe: Observe = Observe()
 
     @property
     def regions(self) -> list[str]:

@@ -10,6 +10,28 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency
 PROPAGATION_S = 60
 WAIT_S = 2
+# A call that AWS carried out, but whose answer was lost: botocore asked again, and it is there already.
+DONE_ALREADY = (
+    "^(BucketAlreadyOwnedByYou|EntityAlreadyExists|ResourceAlreadyExistsException|AlreadyExistsException)"
+    "|^ResourceConflictException: .*(already exist|statement id)"
+    "|^ResourceInUseException: .*(already exists|Table already)"
+    "|^InvalidRequestException: .*already (created|exists)"
+    "|^ValidationException: .*TimeToLive is already"
+)
+# Something was made a moment ago, and not every part of its service has heard of it (see PROPAGATION_S).
+NOT_KNOWN_YET = (
+    "^(NoSuchBucket|NoSuchEntity|NotFound|EntityNotFoundException|TableNotFoundException)"
+    "|^(AWS.SimpleQueueService.NonExistentQueue|QueueDoesNotExist|ResourceNotFoundException)"
+    "|^InvalidRequestException: .*not found"
+)
+# Somebody, or an earlier call of ours, is changing the same thing.
+IS_BEING_CHANGED = (
+    "^(OperationAborted|ConcurrentModification|DeleteConflict|BucketNotEmpty)"
+    "|^(OperationAbortedException|ConcurrentModificationException|ResourceInUseException)"
+    "|^ResourceConflictException: .*(concurrent update|cannot be performed at this time)"
+)
+# All that may be answered while a resource is made, and that looking again, and making the rest, will mend.
+PASSES = f"{DONE_ALREADY}|{NOT_KNOWN_YET}|{IS_BEING_CHANGED}"
 
 
 def retry_on(error: str, timeout_s: float, sleep: Callable[[float], None]) -> Retrying:

@@ -115,11 +115,6 @@ class OurKernels(AsyncKernelManager):
     def _encrypted(self) -> str:
         return "auto"
 
-    async def _async_pre_start_kernel(self, **arguments: Any) -> tuple[list[str], dict[str, Any]]:
-        # Nobody watches progress bars in a report.
-        environment = {**os.environ, "TQDM_DISABLE": "1"}
-        return await super()._async_pre_start_kernel(**{"env": environment, **arguments})
-
     @default("kernel_spec_manager")
     def _ours_only(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[], parent=self)

@@ -1,111 +1,27 @@
 """A pipeline as a whole: its resources described, planned, applied and drawn."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+import time
+from collections import Counter
+from typing import TypeVar
 
 import pandas as pd
+from botocore.exceptions import BotoCoreError, ClientError
 from tqdm import tqdm
 
-from lib.errors import NotOursError
+from lib.errors import NotOursError, RunbookError, UnfinishedError
+from lib.holder import run_id
 from lib.ledger import Ledger
+from lib.lock import Lock, locked
 from lib.parameters import Parameters
-from lib.policies import canonical
-from lib.resources.base import Link, Resource, Scope, Settings, differences
+from lib.plan import COUNTS, PAST, Done, Plan, Step
+from lib.resources.base import Link, Resource, Scope, differences
+from lib.retry import PASSES, PROPAGATION_S, retry_on
+from lib.rollback import Rollback, rollback
 from lib.target import Target
 
+__all__ = ["COUNTS", "Done", "Plan", "Stack", "Step"]
+
 AnyResource = TypeVar("AnyResource", bound=Resource)
-VALUE_CHARACTERS = 60  # how much of a value a plan shows
-
-
-@dataclass(frozen=True)
-class Step:
-    """What has to happen to one resource.
-
-    Attributes:
-        resource: Which.
-        found: Its settings as they are; None if it does not exist.
-        changes: Those of its desired settings that differ.
-        wanted: Whether it shall exist.
-    """
-
-    resource: Resource
-    found: Settings | None
-    changes: Settings
-    wanted: bool = True
-
-    @property
-    def action(self) -> Literal["create", "change", "delete", "unchanged"]:
-        """What will happen."""
-        if not self.wanted:
-            return "delete"
-        if self.found is None:
-            return "create"
-        return "change" if self.changes else "unchanged"
-
-    @property
-    def why(self) -> str:
-        """What is there now, and what shall be."""
-        if not self.wanted:
-            return "is not wanted any more"
-        if self.found is None:
-            return "does not exist"
-        return "; ".join(
-            difference
-            for name, value in self.changes.items()
-            for difference in _differences(name, self.found.get(name), value)
-        )
-
-
-class Plan(list[Step]):
-    """The steps of all resources, shown as a table."""
-
-    def count(self, action: str) -> int:
-        """Return how many steps have this action."""
-        return sum(step.action == action for step in self)
-
-    def table(self) -> pd.DataFrame:
-        """Return one row a resource: action, type, name, region, why."""
-        rows = [(s.action, s.resource.noun, s.resource.name, s.resource.region, s.why) for s in self]
-        return pd.DataFrame(rows, columns=["action", "type", "name", "region", "why"])
-
-    def __str__(self) -> str:
-        return ", ".join(f"{self.count(action)} {word}" for action, word in ACTIONS.items())
-
-    def __repr__(self) -> str:
-        return f"{self.table().to_string(index=False)}\n{self}"
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
-        counts = {word: self.count(action) for action, word in ACTIONS.items()}
-        return {
-            "text/plain": repr(self),
-            "text/html": f"{self.table().to_html(index=False)}<p>{self}</p>",
-            COUNTS: {
-                "summary": str(self),
-                "counts": counts,
-                "table": self.table().to_dict("split", index=False),
-            },
-        }
-
-
-ACTIONS = {"create": "to create", "change": "to change", "delete": "to delete", "unchanged": "unchanged"}
-PAST = {"create": "created", "change": "changed", "delete": "deleted"}
-# Under this MIME type an executed notebook tells `runbook run` what it did: summary, counts, table.
-COUNTS = "application/vnd.runbook.counts+json"
-
-
-class Done(Plan):
-    """The steps of a plan, after they were taken."""
-
-    def table(self) -> pd.DataFrame:
-        """Return one row a resource: what was done, type, name, region, why."""
-        return super().table().replace({"action": PAST})
-
-    def __str__(self) -> str:
-        text = super().__str__()
-        for action, past in PAST.items():
-            text = text.replace(f"to {action}", past)
-        return text
 
 
 class Stack:
@@ -166,17 +82,29 @@ class Stack:
     def apply(self) -> Plan:
         """Create what is missing, change what differs, delete what is not wanted. Mode `plan` writes nothing.
 
+        Whoever applies holds the environment's lock meanwhile.
+
         Returns:
             What was done; for mode `plan` what would be.
+
+        Raises:
+            LockError: If somebody else works on the environment.
+            UnfinishedError: If AWS refused something; says where it stands, and how to go on or go back.
         """
         plan = self.plan()
         if not self.applies:
             print("mode is 'plan': nothing was written")
             return plan
+        self.ledger.confirm(step.resource.arn for step in plan if step.action == "unchanged")
         todo = [step for step in plan if step.action != "unchanged"]
-        for step in tqdm(todo, desc="Apply", unit="resource", leave=False, delay=1):
-            self._take(step)
+        if todo:
+            with locked(self.target, self.parameters) as lock:
+                self._take_all(todo, lock)
         return Done(plan)
+
+    def rollback(self) -> Rollback:
+        """Delete what this run created of this pipeline, and only that; what it changed is named."""
+        return rollback(self.target, self.parameters, run_id(), self.scope.pipeline)
 
     def record_outputs(self, **resources: Resource) -> pd.DataFrame:
         """Write down what others want to know of the pipeline, for `runbook output`.
@@ -213,31 +141,39 @@ class Stack:
             )
         return Step(resource, found, differences(found, resource.desired()), wanted)
 
+    def _take_all(self, steps: list[Step], lock: Lock) -> None:
+        """Take steps in order; if one cannot be taken, say where it stands."""
+        bar = tqdm(steps, desc="Apply", unit="resource", leave=False, delay=1)
+        for number, step in enumerate(bar):
+            lock.require()
+            try:
+                self._take(step)
+            except KeyboardInterrupt:
+                print(self._standing(steps, number))
+                raise
+            except (ClientError, BotoCoreError, RunbookError) as error:
+                raise UnfinishedError(f"{error}\n{self._standing(steps, number)}") from error
+
+    def _standing(self, steps: list[Step], number: int) -> str:
+        """Say what was done, what was not, and what can be done now."""
+        step, pipeline = steps[number], self.scope.pipeline
+        done = Counter(PAST[step.action] for step in steps[:number])
+        counts = ", ".join(f"{count} {word}" for word, count in done.items()) or "nothing done"
+        return (
+            f"{pipeline} stopped at step {number + 1} of {len(steps)}, to {step.action} {step.resource}: "
+            f"{counts} before it, {len(steps) - number - 1} not begun. To go on: run it again. "
+            "To go back: `runbook rollback`, or stack.rollback(), removes what this run created"
+        )
+
     def _take(self, step: Step) -> None:
         resource, client = step.resource, self.client(step.resource)
         if step.action == "delete":
-            (found,) = (f for f in resource.find(client, self.scope) if f.arn == resource.arn)
-            resource.delete(client, found.identifier)
+            for found in [f for f in resource.find(client, self.scope) if f.arn == resource.arn]:
+                resource.delete(client, found.identifier)
+            self.ledger.gone(resource.arn)
             return
         facts = {"noun": resource.noun, "name": resource.name, "region": resource.region}
+        facts["run" if step.action == "create" else "changed_by"] = run_id()
         self.ledger.intend(resource.arn, pipeline=self.scope.pipeline, **facts)
-        if step.action == "create":
-            resource.create(client)
-        else:
-            resource.update(client, step.changes)
+        retry_on(PASSES, PROPAGATION_S, time.sleep)(resource.make, client)
         self.ledger.made(resource.arn)
-
-
-def _differences(name: str, found: object, wanted: object) -> Iterator[str]:
-    """Yield what differs, inside of dicts too: of a policy only what was changed in a statement."""
-    if not isinstance(found, dict) or not isinstance(wanted, dict):
-        yield f"{name}: {_short(found)} → {_short(wanted)}"
-        return
-    for key in sorted(found.keys() | wanted.keys()):
-        if canonical(found.get(key)) != canonical(wanted.get(key)):
-            yield from _differences(f"{name}.{key}", found.get(key), wanted.get(key))
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= VALUE_CHARACTERS else f"{text[: VALUE_CHARACTERS - 1]}…"

@@ -8,6 +8,7 @@ from lib.local.deployer import new_session
 from lib.target import Target
 
 READS = ("Get", "List", "Describe", "Head")
+LOCK = ("PutObject", "DeleteObject")  # no resource is made with these
 Hook = Callable[..., None]
 
 
@@ -49,7 +50,7 @@ class Recorder:
 
 @dataclass
 class KillAt:
-    """Ends the run at one of its writes.
+    """Ends the run at one of its writes, those of the lock left out.
 
     Attributes:
         number: At which, counted from 1.
@@ -65,7 +66,8 @@ class KillAt:
         self.number, self.name, self.seen = number, "", 0
 
     def __call__(self, model: Any, **_: Any) -> None:
-        self.seen += is_write(model.name)
-        if is_write(model.name) and self.seen == self.number:
+        counts = is_write(model.name) and model.name not in LOCK
+        self.seen += counts
+        if counts and self.seen == self.number:
             self.name = model.name
             raise Killed(model.name)

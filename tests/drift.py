@@ -289,6 +289,11 @@ DRIFT = {
         "Dimensions": put_alarm(Dimensions=[]),
         "tags": lambda cloudwatch, ours: cloudwatch.untag_resource(ResourceARN=ours.arn, TagKeys=KEYS),
     },
+    "Dashboard": {
+        "body": lambda cloudwatch, ours: cloudwatch.put_dashboard(
+            DashboardName=ours.name, DashboardBody='{"widgets": []}'
+        ),
+    },
     "Database": {
         "Description": lambda glue, ours: glue.update_database(
             Name=ours.name, DatabaseInput={"Name": ours.name, "Description": "Theirs"}

@@ -112,6 +112,11 @@ def alarm(stack: Stack) -> cloudwatch.Alarm:
     return stack.add(cloudwatch.messages_alarm("dead", queue(stack), alerts, "Look at the dead letters"))
 
 
+def dashboard(stack: Stack) -> cloudwatch.Dashboard:
+    text = {"type": "text", "width": 24, "height": 2, "properties": {"markdown": "How it goes"}}
+    return stack.add(cloudwatch.Dashboard("pipelines", "us-east-1", {"widgets": [text]}))
+
+
 def database(stack: Stack) -> glue.Database:
     return stack.add(glue.Database("tables", ELSEWHERE, "What came here"))
 
@@ -158,6 +163,7 @@ EXAMPLES: dict[str, Callable[[Stack], Resource]] = {
     "EventInvokeConfig": invoke_config,
     "Rule": rule,
     "Alarm": alarm,
+    "Dashboard": dashboard,
     "Table": table,
     "Database": database,
     "Glue table": json_table,
@@ -229,6 +235,7 @@ CHANGES: dict[str, list[tuple[dict[str, Any], set[str]]]] = {
         ({"threshold": 3}, {"Threshold"}),
         ({"description": "", "statistic": "Sum"}, {"AlarmDescription", "Statistic"}),
     ],
+    "Dashboard": [({"body": {"widgets": [], "start": "-PT3H"}}, {"body"})],
     "Database": [
         ({"description": "Something else"}, {"Description"}),
         ({"description": ""}, {"Description"}),

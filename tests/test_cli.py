@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import notebook_files
@@ -12,12 +13,16 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from lib import run
+from lib import cli_recovery, lock, run
 from lib.cli import app
+from lib.inventory import Inventory
 from lib.ledger import Ledger
 from lib.local.ministack import LocalAws
+from lib.parameters import Parameters
+from lib.target import connect
 
 COMMANDS = ["run", "plan", "destroy", "status", "output", "env", "lab", "local"]
+COMMANDS += ["unlock", "rollback"]
 LOCAL_COMMANDS = ["start", "stop", "status", "reset"]
 AWS = "target: aws\nenv: test\naccount_id: '111122223333'\n"
 RUNBOOK = Path(sys.executable).with_name("runbook")
@@ -31,8 +36,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def aws(tmp_path: Path) -> str:
-    """The path of parameters for a real account, which no test asks anything."""
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The path of parameters for a real account, which no test asks anything, not even for its lock."""
+    monkeypatch.setattr(cli_recovery, "connect", lambda parameters: None)
+    monkeypatch.setattr(lock, "locked", lambda target, parameters: nullcontext())
     path = tmp_path / "aws.yaml"
     path.write_text(AWS)
     return str(path)
@@ -236,3 +243,45 @@ def test_status_tells_what_exists_on_the_local_aws(local_aws: LocalAws) -> None:
     assert result.exit_code == 0, result.output
     assert local_aws.endpoint_url in result.stdout
     assert "migrate: no resources" in result.stdout
+
+
+STEP = """
+from lib.parameters import Parameters
+from lib.resources.sqs import Queue
+from lib.stack import Stack
+from lib.target import connect
+
+parameters = Parameters.check({"env": env})
+stack = Stack(connect(parameters), parameters, "migrate")
+stack.add(Queue("files", "us-east-1"))
+"""
+
+
+def a_run_that_fails(notebooks: Path, *options: str) -> Result:
+    parameters = 'env = "local"\nmode = "apply"'
+    notebook_files.write(
+        notebooks / "10_migrate.ipynb", STEP, "stack.apply()", "1 / 0", parameters=parameters
+    )
+    return runbook("run", "--set", "env=failing", *options)
+
+
+def test_a_run_that_fails_says_how_to_go_on_and_how_to_go_back(local_aws: LocalAws, notebooks: Path) -> None:
+    failed = a_run_that_fails(notebooks)
+    assert failed.exit_code == 1
+    assert "rollback --set env=failing  # go back: delete the 1 that this run created" in failed.stdout
+    assert "run --set env=failing" in failed.stdout
+    refused = runbook("rollback", "--set", "env=failing")
+    assert (refused.exit_code, "say --yes" in refused.stderr) == (1, True)
+    done = runbook("rollback", "--yes", "--set", "env=failing")
+    assert "runbook-failing-migrate-files" in done.stdout
+    assert "1 deleted" in done.stdout
+    assert "created nothing" in runbook("rollback", "--set", "env=failing").stdout
+
+
+def test_with_rollback_a_run_that_fails_leaves_nothing(local_aws: LocalAws, notebooks: Path) -> None:
+    failed = a_run_that_fails(notebooks, "--rollback")
+    assert failed.exit_code == 1
+    assert "1 deleted" in failed.stdout
+    parameters = Parameters.check({"env": "failing"})
+    assert Inventory(connect(parameters), parameters).existing() == []
+    assert Ledger("failing", parameters.account_id).entries() == {}

@@ -8,6 +8,7 @@ from calls import Recorder, watched
 from cleanup import remove
 from drift import DRIFT
 
+from lib import lock
 from lib.errors import ParameterError, RunbookError
 from lib.inventory import TYPES, Inventory
 from lib.parameters import Parameters
@@ -100,7 +101,7 @@ def test_another_pipeline_of_the_environment_survives(make, target, parameters):
     Inventory(target, parameters, "migrate").prove_empty()
     assert ours.plan().count("create") == len(ours.resources)
     assert other.plan().count("unchanged") == len(other.resources)
-    assert other.ledger.pipelines() == ["backup"]
+    assert other.ledger.pipelines() == ["backup", lock.PIPELINE]
 
 
 def test_another_environment_survives(make, target, parameters):
@@ -129,8 +130,8 @@ def test_without_a_pipeline_all_of_the_environment_goes(make, target, parameters
 
 def test_what_is_not_ours_is_left_alone_and_counted(make, target, parameters, somebody):
     """Neither the thing itself nor its parts: a topic's subscriptions, a bucket's notifications, mappings."""
-    stack = make("migrate", *(e for name, e in examples.EXAMPLES.items() if name != "CsvClassifier"))
-    remove_classifier(stack)
+    stack = make("migrate", *examples.EXAMPLES.values())
+    remove_what_has_no_tags(stack)
     make_it_somebody_else_s(stack, somebody)
     recorder = Recorder()
     inventory = Inventory(watched(target, "before-call", recorder), parameters, "migrate")
@@ -139,16 +140,18 @@ def test_what_is_not_ours_is_left_alone_and_counted(make, target, parameters, so
     assert inventory.destroy() == []
     assert recorder.writes == []
     proof = inventory.prove_empty()
-    # The classifier is not there, and a table of Glue's without our tags is a part of its database.
-    assert proof["not ours"].sum() == len(before) == len(stack.resources) - 2
+    # A table of Glue's without our tags is a part of its database.
+    assert proof["not ours"].sum() == len(before) == len(stack.resources) - 1
     assert names(inventory) == before
 
 
-def remove_classifier(stack: Stack) -> None:
-    """The one type that can have no tags, so that its name must do."""
-    for resource in stack.resources.values():
-        if not resource.taggable and resource.noun == "Glue classifier":
+def remove_what_has_no_tags(stack: Stack) -> None:
+    """Two types can have none, nor are they a part of what has some, so that their name must do."""
+    without = {"Glue classifier", "CloudWatch dashboard"}
+    for arn, resource in list(stack.resources.items()):
+        if resource.noun in without:
             type(resource).delete(stack.client(resource), resource.name)
+            del stack.resources[arn]
 
 
 def test_what_lost_its_tags_is_ours_if_the_ledger_knows_it(make, target, parameters, somebody):

@@ -76,6 +76,11 @@ def test_a_notebook_gets_the_parameters_that_it_knows_and_no_others(tmp_path: Pa
     assert notebook_files.stream(result.executed) == "aws apply 7 False\n"
 
 
+def test_there_are_no_progress_bars_in_what_was_executed(tmp_path: Path) -> None:
+    result = execute(tmp_path, "from tqdm import tqdm\nfor _ in tqdm(range(3)): print('.', end='')")
+    assert notebook_files.stream(result.executed) == "..."
+
+
 def test_the_kernel_is_this_interpreter_whatever_kernels_the_user_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

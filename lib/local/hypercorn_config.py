@@ -23,6 +23,15 @@ _, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 
 # What MiniStack gets wrong. Not by name: the path would then lead from handlers to everything beside these.
-for _name in ("athena_in_server", "iam_in_server", "s3_in_server"):
+# Torn objects come first: MiniStack reads its objects when its S3 is imported.
+for _name in (
+    "torn_objects_in_server",
+    "athena_in_server",
+    "iam_in_server",
+    "lambda_in_server",
+    "s3_in_server",
+    "sqs_in_server",
+    "saving_in_server",
+):
     _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
     _spec.loader.exec_module(importlib.util.module_from_spec(_spec))

@@ -15,7 +15,15 @@ from filelock import FileLock
 
 from lib.errors import RunbookError
 from lib.local.install import INSTALL_TIMEOUT_S
-from lib.local.server_process import POLL_INTERVAL_S, STOP_TIMEOUT_S, certificate_path, end, is_server, launch
+from lib.local.server_process import (
+    POLL_INTERVAL_S,
+    STOP_TIMEOUT_S,
+    certificate_path,
+    end,
+    end_orphans,
+    is_server,
+    launch,
+)
 from lib.paths import home
 
 START_TIMEOUT_S = 60  # it answers after 0.5 s on an idle machine
@@ -96,14 +104,14 @@ def stop(sleep: Sleep = time.sleep) -> bool:
         Whether one ran.
 
     Raises:
-        LocalAwsError: It had to be killed, so its state is that of the start before.
+        LocalAwsError: It had to be killed, so that the last seconds are lost.
     """
     with _lock():
         server = status()
         if server and not end(server.pid, server.state, sleep):
             raise LocalAwsError(
                 f"The local AWS (pid {server.pid}) was killed: it had not stopped within {STOP_TIMEOUT_S} s. "
-                f"What was made since {server.started} is lost: run again to repair.\n{_log_end(server)}"
+                f"What was made in the last seconds is lost: run again to repair.\n{_log_end(server)}"
             )
         return server is not None
 
@@ -117,6 +125,7 @@ def reset(sleep: Sleep = time.sleep) -> None:
     with _lock():
         if server := status():
             end(server.pid, server.state, sleep)
+        end_orphans(_state())
         for name in ("data", "s3", "tmp", "deployers"):
             if (folder := _state() / name).exists():
                 shutil.rmtree(folder)

@@ -17,6 +17,7 @@ from lib.local.install import ensure_installed
 HANDLERS_GRACE_S = 3
 STOP_TIMEOUT_S = 45
 POLL_INTERVAL_S = 0.05
+WORKER = "_worker.py"  # what MiniStack runs handlers with, from its temporary folder
 CONFIG = Path(__file__).with_name("hypercorn_config.py")
 
 
@@ -36,6 +37,7 @@ def launch(state: Path, port: int) -> tuple[int, int]:
         The server's pid and the port it has.
     """
     python = ensure_installed()
+    end_orphans(state)
     certificate, key = ensure_certificate(certificate_path(state).parent)
     for name in ("data", "s3", "tmp"):
         (state / name).mkdir(exist_ok=True)
@@ -89,6 +91,22 @@ def end(pid: int, state: Path, sleep: Callable[[float], None]) -> bool:
     _kill([server, *handlers])
     psutil.wait_procs([server, *handlers], timeout=STOP_TIMEOUT_S)
     return saved
+
+
+def end_orphans(state: Path) -> None:
+    """Kill the handlers that a killed server left behind: they write to its folder and to the next server.
+
+    Args:
+        state: The state folder, whose server does not run.
+    """
+    folder = str(state / "tmp")
+    orphans = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(word.startswith(folder) and word.endswith(WORKER) for word in process.info["cmdline"] or [])
+    ]
+    _kill(orphans)
+    psutil.wait_procs(orphans, timeout=STOP_TIMEOUT_S)
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

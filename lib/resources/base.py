@@ -135,6 +135,18 @@ class Resource(ABC):
             settings: Those of the desired settings that differ.
         """
 
+    def make(self, client) -> None:
+        """Create it, or change what differs; after an error that will pass it may simply be called again.
+
+        Args:
+            client: As for `output`.
+        """
+        found = self.read(client)
+        if found is None:
+            self.create(client)
+        elif changes := differences(found, self.desired()):
+            self.update(client, changes)
+
     @classmethod
     @abstractmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:

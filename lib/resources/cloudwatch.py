@@ -1,9 +1,12 @@
-"""CloudWatch: alarms."""
+"""CloudWatch: alarms and dashboards."""
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from botocore.exceptions import ClientError
 
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.lambda_ import Function
@@ -104,6 +107,72 @@ class Alarm(Resource):
     def delete(cls, client, identifier: str) -> None:
         with suppress(client.exceptions.ResourceNotFound):
             client.delete_alarms(AlarmNames=[identifier])
+
+
+# AWS has one code for a dashboard that is not there, the local AWS another for each call:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DeleteDashboards.html
+_NO_DASHBOARD = {"ResourceNotFound", "DashboardNotFoundError"}
+
+
+@dataclass(repr=False)
+class Dashboard(Resource):
+    """A page of graphs, the same in every region; whoever changes it by hand will lose that at the next run.
+
+    Dashboards can have tags, but the local AWS (MiniStack 1.5.33) refuses them, so ours are known by name.
+
+    Attributes:
+        body: Its widgets, see
+            https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html.
+    """
+
+    body: dict[str, Any]
+
+    service: ClassVar[str] = "cloudwatch"
+    noun: ClassVar[str] = "CloudWatch dashboard"
+    taggable: ClassVar[bool] = False
+
+    @property
+    def arn(self) -> str:
+        return _dashboard_arn(self.scope, self.name)
+
+    def desired(self) -> Settings:
+        return {"body": self.body}
+
+    def read(self, client) -> Settings | None:
+        try:
+            return {"body": json.loads(client.get_dashboard(DashboardName=self.name)["DashboardBody"])}
+        except ClientError as error:
+            _require_missing(error)
+            return None
+
+    def create(self, client) -> None:
+        client.put_dashboard(DashboardName=self.name, DashboardBody=json.dumps(self.body))
+
+    def update(self, client, settings: Settings) -> None:
+        self.create(client)
+
+    @classmethod
+    def find(cls, client, scope: Scope) -> Iterator[Found]:
+        for page in client.get_paginator("list_dashboards").paginate(DashboardNamePrefix=scope.beginning):
+            for name in (entry["DashboardName"] for entry in page["DashboardEntries"]):
+                yield Found(name, name, _dashboard_arn(scope, name), tags=None)
+
+    @classmethod
+    def delete(cls, client, identifier: str) -> None:
+        try:
+            client.delete_dashboards(DashboardNames=[identifier])
+        except ClientError as error:
+            _require_missing(error)
+
+
+def _dashboard_arn(scope: Scope, name: str) -> str:
+    return f"arn:aws:cloudwatch::{scope.account_id}:dashboard/{name}"
+
+
+def _require_missing(error: ClientError) -> None:
+    """Raise any other error than that a dashboard is not there."""
+    if error.response["Error"]["Code"] not in _NO_DASHBOARD:
+        raise error
 
 
 def alarm_arns(scope: Scope, region: str) -> str:

@@ -89,12 +89,12 @@ class Database(Resource):
     @classmethod
     def delete(cls, client, identifier: str) -> None:
         """Delete a database and its tables; the rows in S3 stay."""
-        try:
-            for table in _tables(client, identifier):
+        gone = client.exceptions.EntityNotFoundException
+        for table in _tables(client, identifier):
+            with suppress(gone):  # also if only the answer was lost, and botocore asked again
                 client.delete_table(DatabaseName=identifier, Name=table["Name"])
+        with suppress(gone):
             client.delete_database(Name=identifier)
-        except client.exceptions.EntityNotFoundException:
-            return
 
 
 @dataclass(repr=False)

@@ -87,11 +87,12 @@ class Role(Resource):
     @classmethod
     def delete(cls, client, identifier: str) -> None:
         """Delete a role, after whatever is attached to it; IAM refuses otherwise."""
-        try:
+        gone = client.exceptions.NoSuchEntityException
+        with suppress(gone):
             for policy in client.list_attached_role_policies(RoleName=identifier)["AttachedPolicies"]:
-                client.detach_role_policy(RoleName=identifier, PolicyArn=policy["PolicyArn"])
+                with suppress(gone):  # also if only the answer was lost, and botocore asked again
+                    client.detach_role_policy(RoleName=identifier, PolicyArn=policy["PolicyArn"])
             for name in client.list_role_policies(RoleName=identifier)["PolicyNames"]:
-                client.delete_role_policy(RoleName=identifier, PolicyName=name)
+                with suppress(gone):
+                    client.delete_role_policy(RoleName=identifier, PolicyName=name)
             client.delete_role(RoleName=identifier)
-        except client.exceptions.NoSuchEntityException:
-            return

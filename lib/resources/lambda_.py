@@ -19,10 +19,12 @@ from lib.resources.sqs import Queue
 from lib.retry import PROPAGATION_S, retry_on
 
 RUNTIME = "python3.13"
-# Lambda's answers for a role that is not known everywhere yet, or whose policy is not; and for a function
+# Lambda's answers for a role that is not known everywhere yet, or whose policy is not, the third in the words
+# that claudiajs/claudia waits for (src/commands/create.js), as KMS looks for the role too; and for a function
 # that is being made or changed, perhaps by a run that was killed.
 TOO_EARLY = (
-    "^InvalidParameterValueException: .*(cannot be assumed by Lambda|role does not have permissions)"
+    "^InvalidParameterValueException: .*(cannot be assumed by Lambda|role does not have permissions"
+    "|KMS key is invalid for CreateGrant)"
     "|^ResourceConflictException: .*cannot be performed at this time"
 )
 # And for a destination whose queue is not known everywhere yet, or the role's right to send to it, in the

@@ -32,7 +32,7 @@ DELETE_BATCH_KEYS = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_
 
 @dataclass(repr=False)
 class Bucket(Resource):
-    """A private bucket: versioned, encrypted, TLS only, without public access.
+    """A private bucket: encrypted, TLS only, without public access, and versioned unless said otherwise.
 
     Attributes:
         kms_key_arn: The KMS key to encrypt with; empty for S3's own keys (SSE-S3).
@@ -40,6 +40,7 @@ class Bucket(Resource):
         keep_noncurrent_days: After how many days only noncurrent versions are deleted; None for never.
         temporary_prefix: What keys begin with whose objects are deleted after a day; empty for none.
         statements: More statements for the bucket's policy, each with a Sid that begins with "Runbook".
+        versioned: Whether what is overwritten or deleted is kept; a bucket cannot go back to "never".
     """
 
     kms_key_arn: str = ""
@@ -47,6 +48,7 @@ class Bucket(Resource):
     keep_noncurrent_days: int | None = None
     temporary_prefix: str = ""
     statements: list[Statement] = field(default_factory=list)
+    versioned: bool = True
 
     service: ClassVar[str] = "s3"
     noun: ClassVar[str] = "S3 bucket"
@@ -63,7 +65,7 @@ class Bucket(Resource):
     def desired(self) -> Settings:
         deny = _deny_insecure_transport(self.name)
         return {
-            "versioning": "Enabled",
+            **({"versioning": "Enabled"} if self.versioned else {}),
             "encryption": self._encryption(),
             "public_access_block": {
                 "BlockPublicAcls": True,
@@ -163,7 +165,7 @@ class Bucket(Resource):
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
-        for name, region in cls._names(client, scope):
+        for name, region in cls.names(client, scope):
             if region == client.meta.region_name:
                 with suppress(client.exceptions.NoSuchBucket):
                     yield Found(name, name, f"arn:aws:s3:::{name}", _tags(client, name))
@@ -171,11 +173,16 @@ class Bucket(Resource):
     @classmethod
     def regions(cls, client, scope: Scope) -> set[str]:
         """Return the regions in which there are buckets of our name; any S3 client is told of all buckets."""
-        return {region for _, region in cls._names(client, scope)}
+        return {region for _, region in cls.names(client, scope)}
 
     @staticmethod
-    def _names(client, scope: Scope) -> Iterator[tuple[str, str]]:
-        """Yield the names that are ours, and the regions in them, which spares asking S3 for each."""
+    def names(client, scope: Scope) -> Iterator[tuple[str, str]]:
+        """Yield the names that are ours, and the regions in them, which spares asking S3 for each.
+
+        Args:
+            client: Any S3 client, which is told of all buckets.
+            scope: Whose.
+        """
         for page in client.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": 1000}):
             for name in (bucket["Name"] for bucket in page["Buckets"]):
                 ours, _, region = name.partition(f"-{scope.account_id}-")
@@ -246,7 +253,8 @@ def empty_bucket(client, name: str) -> None:
     """
     for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=name):
         for upload in page.get("Uploads", []):
-            client.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
+            with suppress(client.exceptions.NoSuchUpload):  # if only the answer was lost
+                client.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
     pages = client.get_paginator("list_object_versions").paginate(Bucket=name, MaxKeys=DELETE_BATCH_KEYS)
     with tqdm(desc=f"Empty {name}", unit=" versions", delay=2, leave=False) as progress:
         for page in pages:

@@ -172,3 +172,14 @@ def test_a_server_that_cannot_start_says_why(own_home):
     with pytest.raises(ministack.LocalAwsError, match=r"(?s)ended while it was starting.*server\.log.*SSL"):
         ministack.start()
     assert ministack.status() is None
+
+
+def test_handlers_of_a_killed_server_end_with_the_next_start(own_home, kill):
+    server = ministack.start()
+    create_sleeper(server)
+    with ThreadPoolExecutor() as pool:
+        pool.submit(root_client(server, "lambda").invoke, FunctionName="sleeper", InvocationType="Event")
+        handlers = wait_for_handlers(server)
+    kill(server.pid)
+    ministack.start()
+    assert not [handler for handler in handlers if handler.is_running()]

@@ -49,7 +49,7 @@ def test_made_left_found_and_deleted(aws: Target, name: str):
     assert stack.apply().count("unchanged") == len(stack.resources)
     client, kind = stack.client(resource), type(resource)
     (found,) = [found for found in kind.find(client, stack.scope) if found.arn == resource.arn]
-    assert found.tags == stack.scope.tags
+    assert found.tags == (stack.scope.tags if kind.taggable else None)
     kind.delete(client, found.identifier)
     assert resource.arn not in [found.arn for found in kind.find(client, stack.scope)]
     if name != "WorkGroup":
@@ -74,7 +74,8 @@ def test_an_old_lifecycle_rule_is_kept_in_the_newer_spelling(aws: Target):
     s3 = stack.client(bucket)
     old = {"ID": "old", "Status": "Enabled", "Prefix": "logs/", "Expiration": {"Days": 3}}
     s3.put_bucket_lifecycle_configuration(Bucket=bucket.name, LifecycleConfiguration={"Rules": [old]})
-    assert stack.apply().count("change") == 1
+    assert stack.plan().count("change") == 1
+    bucket.make(s3)
     rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
     assert {rule["ID"]: rule.get("Filter") for rule in rules} == {
         "old": {"Prefix": "logs/"},

@@ -1,0 +1,100 @@
+"""Bucket against bucket: *migrate* and *backup*, object by object."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import sha256
+
+from botocore.exceptions import ClientError
+
+from lib.audits.comparison import differing_attributes, differing_tags, same_bytes, same_listed
+from lib.audits.findings import METADATA, MISSING, SAME, STALE, TAGS, UNJUDGED, Finding
+from lib.audits.history import Extras, Grace
+from lib.listing import Pair
+from lib.objects import Place
+
+LOOKS = 3  # at an object that changes while it is looked at
+CHUNK_BYTES = 1024 * 1024
+# No such version any more, or another one by now.
+CHANGED = (404, 405, 412)
+
+
+@dataclass(frozen=True)
+class BucketPair:
+    """Judges the objects of one bucket by those of another.
+
+    Attributes:
+        source: What shall be.
+        destination: What is.
+        grace: How old a change must be.
+        extras: Judges what only the destination has.
+        looks_closer: Whether metadata and tags are compared too, which takes four calls an object; if not,
+            the listing decides wherever it proves that the bytes are the same.
+    """
+
+    source: Place
+    destination: Place
+    grace: Grace
+    extras: Extras
+    looks_closer: bool = True
+
+    def judge(self, pair: Pair) -> Finding:
+        """Judge what two listings have of a key."""
+        if not self.looks_closer and same_listed(*pair):
+            return Finding(pair[0].key, SAME)
+        return self.look((pair[0] or pair[1]).key)
+
+    def look(self, key: str) -> Finding:
+        """Judge a key by what both buckets have of it now."""
+        for _ in range(LOOKS):
+            try:
+                return self._look(key)
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] not in CHANGED:
+                    raise
+        return Finding(key, UNJUDGED, f"another one at each of {LOOKS} looks")
+
+    def _look(self, key: str) -> Finding:
+        here, there = self.source.head(key), self.destination.head(key)
+        if here is None:
+            return Finding(key, SAME) if there is None else self.extras.judge(key)
+        finding = Finding(key, MISSING) if there is None else self._compare(key, here, there)
+        return finding if finding.state == SAME else self.grace.or_in_flight(finding, here["LastModified"])
+
+    def _compare(self, key: str, here: dict, there: dict) -> Finding:
+        """Compare an object and its copy: first the bytes, then the rest."""
+        if detail := self._differing_bytes(key, here, there):
+            return Finding(key, STALE, detail)
+        if not self.looks_closer:
+            return Finding(key, SAME)
+        if names := differing_attributes(here, there):
+            return Finding(key, METADATA, ", ".join(names))
+        names = differing_tags(_tags(self.source, key, here), _tags(self.destination, key, there))
+        return Finding(key, TAGS, ", ".join(names)) if names else Finding(key, SAME)
+
+    def _differing_bytes(self, key: str, here: dict, there: dict) -> str:
+        """Say how the bytes differ; empty if they are the same. Where HEAD cannot tell, they are read."""
+        if here["ContentLength"] != there["ContentLength"]:
+            return f"{there['ContentLength']:,} bytes instead of {here['ContentLength']:,}"
+        same = same_bytes(here, there)
+        if same is None:
+            same = _digest(self.source, key, here) == _digest(self.destination, key, there)
+        return "" if same else "other bytes"
+
+
+def _version(head: dict) -> dict:
+    """Return the arguments that name the very version that was looked at."""
+    return {"VersionId": head["VersionId"]} if "VersionId" in head else {}
+
+
+def _tags(place: Place, key: str, head: dict) -> dict[str, str]:
+    answer = place.client.get_object_tagging(Bucket=place.bucket, Key=key, **_version(head))
+    return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+
+def _digest(place: Place, key: str, head: dict) -> str:
+    """Return the SHA-256 of an object's bytes, read in pieces."""
+    hashed, name = sha256(), {"Bucket": place.bucket, "Key": key, "IfMatch": head["ETag"]}
+    with closing(place.client.get_object(**name, **_version(head))["Body"]) as body:
+        for chunk in body.iter_chunks(CHUNK_BYTES):
+            hashed.update(chunk)
+    return hashed.hexdigest()

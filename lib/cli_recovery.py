@@ -1,0 +1,102 @@
+"""What the command line does against two runs at once, and after one that did not end well."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lib import terminal
+from lib.cli_options import DEFAULT_PARAMS, Assignments, Params, Yes, confirm, given, load
+from lib.holder import VARIABLE, new_run_id
+from lib.ledger import Ledger
+from lib.parameters import Parameters
+from lib.target import connect
+
+# lib.lock and lib.rollback are imported where they are used: pandas and botocore take a second to import.
+
+Run = Annotated[str, typer.Option("--run", metavar="ID", help="The run's id; the last one without it.")]
+
+
+def unlock(params: Params = DEFAULT_PARAMS, assignments: Assignments = (), yes: Yes = False) -> None:
+    """Break the lock of a run that was killed; say who holds it, and ask first."""
+    from lib.lock import Lock
+
+    parameters = load(params, assignments)
+    lock = Lock(connect(parameters), parameters)
+    holder = lock.holder()
+    if holder is None:
+        print(f"env {parameters.env!r} is not locked")
+        return
+    print(f"env {parameters.env!r} is locked by {holder} since {holder.since}")
+    if not yes:
+        confirm("If that run still works, two will work at once. Break its lock?")
+    lock.break_it(holder)
+    print("the lock is broken")
+
+
+def rollback(
+    params: Params = DEFAULT_PARAMS, assignments: Assignments = (), run: Run = "", yes: Yes = False
+) -> None:
+    """Delete what the last run created, with all that is in it, and only that; ask first."""
+    from lib.rollback import touched
+
+    parameters = load(params, assignments)
+    ledger = Ledger(parameters.env, parameters.account_id)
+    run = run or ledger.last_run()
+    created = touched(ledger, "run", run)
+    terminal.show_table(
+        [{key: facts[key] for key in ("noun", "name", "region")} for facts in created.values()]
+    )
+    if not created:
+        print(f"run {run or 'none'} created nothing that the ledger knows of")
+        return
+    if not yes:
+        confirm(f"Delete these {len(created)}, with all that is in them? Run {run} created them.")
+    go_back(parameters, run)
+
+
+@contextmanager
+def run_alone(parameters: Parameters) -> Iterator[str]:
+    """Hold the environment's lock, for all kernels that are started meanwhile; a plan needs none.
+
+    Args:
+        parameters: Of the environment.
+
+    Yields:
+        The run's id.
+    """
+    from lib.lock import locked
+
+    before, run = os.environ.get(VARIABLE), new_run_id()
+    os.environ[VARIABLE] = run
+    try:
+        if parameters.mode == "plan":
+            yield run
+        else:
+            with locked(connect(parameters), parameters):
+                yield run
+    finally:
+        del os.environ[VARIABLE]
+        if before is not None:
+            os.environ[VARIABLE] = before
+
+
+def go_back(parameters: Parameters, run: str) -> None:
+    """Delete what a run created, and print what that was."""
+    from lib.rollback import rollback as delete_created
+
+    print(f"Rolled back: {delete_created(connect(parameters), parameters, run)!r}")
+
+
+def say_ways_out(parameters: Parameters, run: str, params: Path, assignments: Sequence[str]) -> None:
+    """After a run that did not end well: say how to go on, and how to go back if it created anything."""
+    runbook, options = terminal.command_name(), given(params, assignments)
+    entries = Ledger(parameters.env, parameters.account_id).entries().values()
+    if created := sum(facts.get("run") == run for facts in entries):
+        terminal.say_next(
+            (f"{runbook} run{options}", "go on where it stopped"),
+            (f"{runbook} rollback{options}", f"go back: delete the {created} that this run created"),
+        )

@@ -1,0 +1,137 @@
+"""Listings of buckets, and two of them merged: in key order, range by range, never all in memory."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from lib.errors import RunbookError
+from lib.objects import Place
+
+MAX_DEPTH = 8  # folders with nothing but one folder in them, until one is taken as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An object as a listing tells of it.
+
+    Attributes:
+        key: Its key.
+        size: Its bytes.
+        etag: Without quotes.
+        modified: When it was written.
+    """
+
+    key: str
+    size: int
+    etag: str
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class Range:
+    """The keys after `after`, up to and with `until`; empty and None are for no limit."""
+
+    after: str = ""
+    until: str | None = None
+
+
+Pair = tuple[Entry | None, Entry | None]
+
+
+def order(key: str) -> bytes:
+    """Return what S3 sorts a key by: its UTF-8 bytes.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ListingKeysUsingAPIs.html
+    """
+    return key.encode("utf-8", "surrogatepass")
+
+
+def ranges(places: Iterable[Place], key_prefix: str = "", at_most: int = 16) -> list[Range]:
+    """Divide the keys of buckets into ranges that can be listed side by side; every key is in exactly one.
+
+    The folders that the first page of each bucket shows are where ranges end. A bucket without folders is
+    one range.
+
+    Args:
+        places: The buckets, which get the same ranges.
+        key_prefix: Only keys that begin so.
+        at_most: How many ranges.
+
+    Returns:
+        The ranges, in key order; together they are all keys.
+    """
+    folders = {folder for place in places for folder in _folders(place, key_prefix)}
+    borders = sorted(folders, key=order)
+    step = -(-len(borders) // max(1, at_most - 1)) or 1
+    borders = borders[::step]
+    return [Range(*limits) for limits in zip(["", *borders], [*borders, None], strict=True)]
+
+
+def listing(place: Place, key_prefix: str = "", within: Range = Range()) -> Iterator[Entry]:
+    """List the current objects of a range, in key order, page by page.
+
+    Args:
+        place: The bucket.
+        key_prefix: Only keys that begin so.
+        within: Only keys of this range.
+
+    Yields:
+        An entry an object; deleted objects and older versions are not listed.
+    """
+    start = {"StartAfter": within.after} if within.after else {}
+    pages = place.client.get_paginator("list_objects_v2").paginate(
+        Bucket=place.bucket, Prefix=key_prefix, **start
+    )
+    for item in (item for page in pages for item in page.get("Contents", [])):
+        if within.until is not None and order(item["Key"]) > order(within.until):
+            return
+        yield Entry(item["Key"], item["Size"], item["ETag"].strip('"'), item["LastModified"])
+
+
+def merge(one: Iterable[Entry], other: Iterable[Entry]) -> Iterator[Pair]:
+    """Put the entries of two listings beside each other.
+
+    Args:
+        one: In key order.
+        other: In key order too.
+
+    Yields:
+        A pair a key, in key order: the entry of each listing, None where it has no such key.
+
+    Raises:
+        RunbookError: If a listing is not in the order of the keys' bytes, which would make differences of
+            objects that are there (S3's directory buckets list without order).
+    """
+    ones, others = _in_order(one), _in_order(other)
+    left, right = next(ones, None), next(others, None)
+    while left or right:
+        if right is None or (left and order(left.key) < order(right.key)):
+            yield left, None
+            left = next(ones, None)
+        elif left is None or order(right.key) < order(left.key):
+            yield None, right
+            right = next(others, None)
+        else:
+            yield left, right
+            left, right = next(ones, None), next(others, None)
+
+
+def _in_order(entries: Iterable[Entry]) -> Iterator[Entry]:
+    last = None
+    for entry in entries:
+        if last is not None and order(entry.key) <= order(last):
+            raise RunbookError(f"a listing is not in the order of the keys: {entry.key!r} after {last!r}")
+        last = entry.key
+        yield entry
+
+
+def _folders(place: Place, key_prefix: str) -> list[str]:
+    """Return the folders of the first page, further down if there is nothing but one folder."""
+    folders: list[str] = []
+    for _ in range(MAX_DEPTH):
+        page = place.client.list_objects_v2(Bucket=place.bucket, Prefix=key_prefix, Delimiter="/")
+        folders = [found["Prefix"] for found in page.get("CommonPrefixes", [])]
+        if len(folders) != 1 or page.get("Contents"):
+            break
+        key_prefix = folders[0]
+    return folders

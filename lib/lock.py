@@ -1,0 +1,263 @@
+"""One operator at a time: a lock object in S3, taken by a conditional put (docs/decisions/0010-…)."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from time import sleep
+
+from botocore.exceptions import BotoCoreError, ClientError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
+
+from lib.errors import LockError, NotOursError
+from lib.holder import Holder, run_id, this_holder
+from lib.ledger import Ledger
+from lib.parameters import Parameters
+from lib.resources.base import Scope
+from lib.resources.s3 import Bucket
+from lib.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
+from lib.target import Target
+
+REGION = "us-east-1"  # the same for all operators, whatever regions their parameters name
+KEY = "lock.json"
+PIPELINE = "run"  # in the lock's name, and in the ledger
+RENEWAL_S = 30
+STALE_S = 300  # ten renewals that did not come
+TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
+GONE = ("NoSuchBucket", "NoSuchKey", "404")
+
+
+_held: set[str] = set()  # the homes of the locks that this process holds
+
+
+class _AgainError(Exception):
+    """The lock changed hands, or its home went, between two calls."""
+
+
+class Lock:
+    """The lock of an environment, in a bucket of its own, which is made before all others and goes last.
+
+    Attributes:
+        home: The bucket. It is not versioned: a lock that is released leaves nothing behind.
+        is_lost: Whether somebody broke the lock while we held it.
+        is_parents: Whether the command that runs us holds it.
+    """
+
+    def __init__(self, target: Target, parameters: Parameters):
+        """Look at nothing yet.
+
+        Args:
+            target: The AWS to work on.
+            parameters: Of the environment.
+        """
+        self.target = target
+        self.env = parameters.env
+        self.scope = Scope(parameters.prefix, parameters.env, "", parameters.account_id)
+        self.home = Bucket("lock", REGION, versioned=False)
+        self.home.scope = Scope(parameters.prefix, parameters.env, PIPELINE, parameters.account_id)
+        self.ledger = Ledger(parameters.env, parameters.account_id)
+        self.client = target.client("s3", REGION)
+        self.is_lost = self.is_parents = False
+        self._etag = ""
+        self._me: Holder | None = None
+
+    def holder(self) -> Holder | None:
+        """Return who holds the lock; None if nobody does."""
+        found = self._read()
+        return found and found[0]
+
+    @retry(retry=retry_if_exception_type(_AgainError), stop=stop_after_attempt(5), reraise=True)
+    def acquire(self) -> bool:
+        """Take the lock.
+
+        Returns:
+            Whether it is now ours to release; false if the run that we are a part of holds it.
+
+        Raises:
+            LockError: If somebody else holds it; says who, and since when.
+            NotOursError: If the lock's bucket exists, but this runbook did not make it.
+        """
+        self._make_home()
+        try:
+            self._put(IfNoneMatch="*")
+        except ClientError as error:
+            if _code(error) in GONE:
+                self.ledger.forget(PIPELINE)
+                raise _AgainError from error
+            if _code(error) not in TAKEN:
+                raise
+            return self._take_over()
+        return True
+
+    def release(self) -> None:
+        """Give the lock back, and remove its home if nothing else of the environment is left."""
+        try:
+            self.client.delete_object(Bucket=self.home.name, Key=KEY, IfMatch=self._etag)
+        except ClientError as error:
+            if _code(error) not in (*GONE, *TAKEN):
+                raise
+        self.remove_home()
+
+    def leave(self) -> None:
+        """After a destruction: if nothing is left, let go of our run's lock now, so that it too is gone."""
+        if self.is_parents and self._is_last():
+            Bucket.delete(self.client, self.home.name)
+            self.ledger.forget(PIPELINE)
+
+    def remove_home(self) -> None:
+        """Delete the lock's bucket if the environment has no other, and nobody took the lock meanwhile."""
+        if self._is_last():
+            retry_on(IS_BEING_CHANGED, PROPAGATION_S, sleep)(self._delete_home)
+
+    def _delete_home(self) -> None:
+        try:
+            self.client.delete_bucket(Bucket=self.home.name)
+        except ClientError as error:
+            if _code(error) == "BucketNotEmpty" and self.holder():  # the next operator has come
+                return
+            if _code(error) not in GONE:
+                raise
+        self.ledger.forget(PIPELINE)
+
+    def break_it(self, holder: Holder) -> None:
+        """Take the lock away from its holder.
+
+        Args:
+            holder: Who is believed to hold it.
+
+        Raises:
+            LockError: If somebody else holds it by now.
+        """
+        found = self._read()
+        if found is None:
+            return
+        if found[0].run != holder.run:
+            raise LockError(f"meanwhile the lock went on to {found[0]}; nothing was done")
+        self._etag = found[1]
+        self.release()
+
+    def renew(self) -> None:
+        """Show that we still work, and find out whether the lock is still ours."""
+        try:
+            self._put(IfMatch=self._etag)
+        except ClientError as error:
+            self.is_lost = _code(error) in (*GONE, *TAKEN)
+        except BotoCoreError:
+            return  # AWS cannot be reached at the moment; the next renewal may succeed
+
+    def require(self) -> None:
+        """Go on only while the lock is ours.
+
+        Raises:
+            LockError: If somebody broke it.
+        """
+        if self.is_lost:
+            raise LockError(f"somebody broke the lock of env {self.env!r} while this ran; it stops here")
+
+    def _is_last(self) -> bool:
+        return {name for name, _ in Bucket.names(self.client, self.scope)} <= {self.home.name}
+
+    def _make_home(self) -> None:
+        """Make the bucket, unless the ledger says that it is whole."""
+        if self.ledger.entries().get(self.home.arn, {}).get("state") == "made":
+            return
+        found = self.home.read(self.client)
+        if found and found["tags"] != self.home.scope.tags and self.home.arn not in self.ledger.entries():
+            raise NotOursError(f"{self.home} exists, but this runbook did not make it: choose another prefix")
+        facts = {"noun": self.home.noun, "name": self.home.name, "region": REGION, "run": run_id()}
+        self.ledger.intend(self.home.arn, pipeline=PIPELINE, **facts)
+        retry_on(PASSES, PROPAGATION_S, sleep)(self.home.make, self.client)
+        self.ledger.made(self.home.arn)
+
+    def _take_over(self) -> bool:
+        found = self._read()
+        if found is None:
+            raise _AgainError
+        holder, etag, idle_s = found
+        if holder.is_parent:
+            self.is_parents = True
+            return False
+        # Our own lock: the answer to the put was lost, or a run in this process was stopped.
+        if not holder.is_this_process and not holder.is_dead:
+            raise LockError(_refusal(self.env, holder, idle_s))
+        if not holder.is_this_process:
+            print(f"the lock of {holder} is taken over: that process has ended")
+        try:
+            self._put(IfMatch=etag)
+        except ClientError as error:
+            if _code(error) in (*GONE, *TAKEN):
+                raise _AgainError from error
+            raise
+        return True
+
+    def _put(self, **condition: str) -> None:
+        self._me = self._me or this_holder(self.target.caller)
+        body = json.dumps(asdict(self._me), indent=1)
+        answer = self.client.put_object(Bucket=self.home.name, Key=KEY, Body=body.encode(), **condition)
+        self._etag = answer["ETag"]
+
+    def _read(self) -> tuple[Holder, str, float] | None:
+        """Return who holds the lock, its ETag, and for how many seconds it was not renewed, by S3's clock."""
+        try:
+            answer = self.client.get_object(Bucket=self.home.name, Key=KEY)
+        except ClientError as error:
+            if _code(error) in GONE:
+                return None
+            raise
+        return Holder(**json.load(answer["Body"])), answer["ETag"], _idle_s(answer)
+
+
+@contextmanager
+def locked(target: Target, parameters: Parameters) -> Iterator[Lock]:
+    """Hold the lock of an environment; within a run that holds it, just go on.
+
+    Args:
+        target: The AWS to work on.
+        parameters: Of the environment.
+
+    Yields:
+        The lock.
+
+    Raises:
+        LockError: If somebody else holds it.
+    """
+    lock = Lock(target, parameters)
+    if lock.home.name in _held or not lock.acquire():
+        yield lock
+        return
+    _held.add(lock.home.name)
+    ended = threading.Event()
+    renewing = threading.Thread(target=_renew, args=(lock, ended), daemon=True)
+    renewing.start()
+    try:
+        yield lock
+    finally:
+        _held.discard(lock.home.name)
+        ended.set()
+        renewing.join()
+        lock.release()
+
+
+def _renew(lock: Lock, ended: threading.Event) -> None:
+    while not lock.is_lost and not ended.wait(RENEWAL_S):
+        lock.renew()
+
+
+def _refusal(env: str, holder: Holder, idle_s: float) -> str:
+    text = f"env {env!r} is locked by {holder} since {holder.since}"
+    if idle_s < STALE_S:
+        return f"{text}. Wait until that run has ended; nothing was done"
+    idle = timedelta(seconds=round(idle_s))
+    return f"{text}, and was not renewed for {idle}: that run was probably killed. `runbook unlock` breaks it"
+
+
+def _idle_s(answer: dict) -> float:
+    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return (now - answer["LastModified"]).total_seconds()
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"]["Code"]

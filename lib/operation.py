@@ -1,0 +1,116 @@
+"""How the pipelines stand now: which are deployed, what waits in their queues, what they have cost."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pandas as pd
+
+from lib import prices, usage
+from lib.activity import Activity
+from lib.dashboard import OBJECTS
+from lib.errors import NotDeployedError
+from lib.parameters import Parameters
+from lib.pipelines import Pipeline, deployed, pipelines
+from lib.resources.sqs import Queue
+from lib.target import Target
+
+WORK = "work"
+AGE_WINDOW = timedelta(minutes=10)  # SQS tells the age once in one to five minutes
+
+
+def those_deployed(target: Target, parameters: Parameters) -> list[Pipeline]:
+    """Return the pipelines that are deployed, and print which are not.
+
+    Args:
+        target: The AWS to look at.
+        parameters: Of the environment.
+
+    Raises:
+        NotDeployedError: If none is.
+        RunbookError: If one is there in part.
+    """
+    known = pipelines(parameters)
+    sources = {name: pipeline.source for name, pipeline in known.items()}
+    there = [name for name, source in sources.items() if source.read(target.client("s3", source.region))]
+    if not there:
+        raise NotDeployedError(
+            f"nothing is deployed as env {parameters.env!r}: there is nothing to observe. "
+            "Deploy a pipeline first: runbook run migrate"
+        )
+    if missing := [name for name in known if name not in there]:
+        print(f"not deployed, and left out: {', '.join(missing)}")
+    return [deployed(target, parameters, name) for name in there]
+
+
+def queues(target: Target, looked_at: Iterable[Pipeline]) -> pd.DataFrame:
+    """Look at all queues.
+
+    Args:
+        target: The AWS to look at.
+        looked_at: The pipelines; they are deployed.
+
+    Returns:
+        One row a queue: pipeline, queue, kind (`work`, or that of `DeadLetters`), messages that wait, those
+        in flight, and the age of the oldest in seconds: missing where messages wait and CloudWatch does not
+        say, as on the local AWS.
+    """
+    rows = []
+    for pipeline in looked_at:
+        kinds = {each.queue.name: each.kind for each in pipeline.dead_letters}
+        for queue in pipeline.queues:
+            waiting, in_flight = _depth(target, queue)
+            oldest = _oldest_s(target, queue) if waiting else 0.0
+            rows.append((pipeline.name, queue.what, kinds.get(queue.name, WORK), waiting, in_flight, oldest))
+    columns = ["pipeline", "queue", "kind", "messages", "in flight", "oldest, s"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def cost_so_far(parameters: Parameters, activity: Activity) -> pd.DataFrame:
+    """Estimate what the work that was read from the logs costs on AWS.
+
+    Objects, bytes, invocations and their time are counted; calls to S3 and other services are those that an
+    object takes. Not in it: what costs something even if nothing happens, and queries.
+
+    Args:
+        parameters: Of the environment.
+        activity: What was done.
+
+    Returns:
+        As `prices.per_million`.
+    """
+    return prices.bill({name: _used(parameters, activity, name) for name in activity.pipelines})
+
+
+def _used(parameters: Parameters, activity: Activity, pipeline: str) -> usage.Usage:
+    objects = activity.total(pipeline, OBJECTS[pipeline][1])
+    mean_bytes = activity.total(pipeline, "BytesCopied") / objects if objects else 0
+    one = usage.per_object(parameters, pipeline, mean_bytes)
+    invocations = [each for each in activity.invocations if each[0] == pipeline]
+    return {
+        **{name: objects * amount for name, amount in one.items()},
+        "lambda_request": len(invocations),
+        "lambda_gb_second": sum(ms / 1000 * memory_mb / 1024 for *_, ms, memory_mb in invocations),
+    }
+
+
+def _depth(target: Target, queue: Queue) -> tuple[int, int]:
+    client = target.client("sqs", queue.region)
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = client.get_queue_attributes(QueueUrl=queue.output(client), AttributeNames=names)["Attributes"]
+    waiting, in_flight = (int(found[name]) for name in names)
+    return waiting, in_flight
+
+
+def _oldest_s(target: Target, queue: Queue) -> float:
+    """Return what CloudWatch last said of the oldest message, in seconds; NaN if it said nothing."""
+    now = pd.Timestamp.now("UTC")
+    points = target.client("cloudwatch", queue.region).get_metric_statistics(
+        Namespace="AWS/SQS",
+        MetricName="ApproximateAgeOfOldestMessage",
+        Dimensions=[{"Name": "QueueName", "Value": queue.name}],
+        StartTime=(now - AGE_WINDOW).to_pydatetime(),
+        EndTime=now.to_pydatetime(),
+        Period=60,
+        Statistics=["Maximum"],
+    )["Datapoints"]
+    return max(points, key=lambda point: point["Timestamp"])["Maximum"] if points else float("nan")

@@ -1,0 +1,117 @@
+"""Plans: what has to happen to each resource, and what was done, shown as tables."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from lib.policies import canonical
+from lib.resources.base import Resource, Settings
+
+VALUE_CHARACTERS = 60  # how much of a value a plan shows
+
+
+@dataclass(frozen=True)
+class Step:
+    """What has to happen to one resource.
+
+    Attributes:
+        resource: Which.
+        found: Its settings as they are; None if it does not exist.
+        changes: Those of its desired settings that differ.
+        wanted: Whether it shall exist.
+    """
+
+    resource: Resource
+    found: Settings | None
+    changes: Settings
+    wanted: bool = True
+
+    @property
+    def action(self) -> Literal["create", "change", "delete", "unchanged"]:
+        """What will happen."""
+        if not self.wanted:
+            return "delete"
+        if self.found is None:
+            return "create"
+        return "change" if self.changes else "unchanged"
+
+    @property
+    def why(self) -> str:
+        """What is there now, and what shall be."""
+        if not self.wanted:
+            return "is not wanted any more"
+        if self.found is None:
+            return "does not exist"
+        return "; ".join(
+            difference
+            for name, value in self.changes.items()
+            for difference in _differences(name, self.found.get(name), value)
+        )
+
+
+class Plan(list[Step]):
+    """The steps of all resources, shown as a table."""
+
+    def count(self, action: str) -> int:
+        """Return how many steps have this action."""
+        return sum(step.action == action for step in self)
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a resource: action, type, name, region, why."""
+        rows = [(s.action, s.resource.noun, s.resource.name, s.resource.region, s.why) for s in self]
+        return pd.DataFrame(rows, columns=["action", "type", "name", "region", "why"])
+
+    def __str__(self) -> str:
+        return ", ".join(f"{self.count(action)} {word}" for action, word in ACTIONS.items())
+
+    def __repr__(self) -> str:
+        return f"{self.table().to_string(index=False)}\n{self}"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        counts = {word: self.count(action) for action, word in ACTIONS.items()}
+        return {
+            "text/plain": repr(self),
+            "text/html": f"{self.table().to_html(index=False)}<p>{self}</p>",
+            COUNTS: {
+                "summary": str(self),
+                "counts": counts,
+                "table": self.table().to_dict("split", index=False),
+            },
+        }
+
+
+ACTIONS = {"create": "to create", "change": "to change", "delete": "to delete", "unchanged": "unchanged"}
+PAST = {"create": "created", "change": "changed", "delete": "deleted"}
+# Under this MIME type an executed notebook tells `runbook run` what it did: summary, counts, table.
+COUNTS = "application/vnd.runbook.counts+json"
+
+
+class Done(Plan):
+    """The steps of a plan, after they were taken."""
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a resource: what was done, type, name, region, why."""
+        return super().table().replace({"action": PAST})
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        for action, past in PAST.items():
+            text = text.replace(f"to {action}", past)
+        return text
+
+
+def _differences(name: str, found: object, wanted: object) -> Iterator[str]:
+    """Yield what differs, inside of dicts too: of a policy only what was changed in a statement."""
+    if not isinstance(found, dict) or not isinstance(wanted, dict):
+        yield f"{name}: {_short(found)} → {_short(wanted)}"
+        return
+    for key in sorted(found.keys() | wanted.keys()):
+        if canonical(found.get(key)) != canonical(wanted.get(key)):
+            yield from _differences(f"{name}.{key}", found.get(key), wanted.get(key))
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= VALUE_CHARACTERS else f"{text[: VALUE_CHARACTERS - 1]}…"

@@ -1,0 +1,38 @@
+"""Many calls at once, in bounded memory."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+WORKERS = 10  # as many connections as a boto3 client keeps open
+
+
+def in_threads(
+    call: Callable[[Item], Result], items: Iterable[Item], workers: int = WORKERS
+) -> Iterator[Result]:
+    """Call a function with each of any number of items, several at a time.
+
+    Args:
+        call: The function.
+        items: Taken one by one, as there is room: no more than four for each worker wait.
+        workers: How many calls at a time.
+
+    Yields:
+        The results, in the order in which the calls end. The first error ends it all.
+    """
+    with ThreadPoolExecutor(workers) as threads:
+        waiting: set[Future[Result]] = set()
+        try:
+            for item in items:
+                waiting.add(threads.submit(call, item))
+                if len(waiting) >= 4 * workers:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in done)
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        finally:
+            for future in waiting:
+                future.cancel()

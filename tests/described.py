@@ -1,0 +1,57 @@
+"""The pipelines' stacks as their notebooks describe them: the notebooks are the definition."""
+
+from functools import cache
+
+import nbformat
+from examples import a_zip
+
+from lib.parameters import Parameters
+from lib.paths import ROOT
+from lib.stack import Stack
+from lib.target import Target
+
+NOTEBOOKS = {
+    path.stem.split("_", 1)[1]: path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+}
+CODE = a_zip("def handler(event, context): pass")  # instead of handlers that take long to send
+PLAN = "stack.plan()"  # the cell in which a description ends
+
+
+@cache
+def _cells(pipeline: str) -> list[tuple[str, bool]]:
+    """The sources of a notebook's describing cells, without magics, and which holds the parameters."""
+    cells = [c for c in nbformat.read(NOTEBOOKS[pipeline], 4).cells if c.cell_type == "code"]
+    last = [cell.source for cell in cells].index(PLAN)
+    return [
+        (cell.source.replace("%load_ext lib.notebook", ""), "parameters" in cell.metadata.get("tags", []))
+        for cell in cells[:last]
+    ]
+
+
+def is_described(pipeline: str) -> bool:
+    """Whether a notebook describes a stack."""
+    return any(cell.source == PLAN for cell in nbformat.read(NOTEBOOKS[pipeline], 4).cells)
+
+
+NEED_OTHERS = ("observe",)  # a dashboard of what is deployed: there is nothing to describe without
+PIPELINES = [name for name in NOTEBOOKS if is_described(name) and name not in NEED_OTHERS]
+
+
+def describe(pipeline: str, target: Target, parameters: Parameters) -> Stack:
+    """Run the cells of a notebook that describe its stack, for a target of the test's own.
+
+    Args:
+        pipeline: Such as `migrate`.
+        target: What the notebook's `connect` returns.
+        parameters: What its parameters cell is given; its own section stays at the defaults.
+
+    Returns:
+        The stack, of which nothing is made.
+    """
+    names: dict = {"print": lambda *_: None}
+    for source, is_parameters_cell in _cells(pipeline):
+        exec(compile(source, NOTEBOOKS[pipeline].name, "exec"), names)
+        if is_parameters_cell:
+            names |= {"env": parameters.env, "exercise": False, "connect": lambda _: target}
+            names["bundle"] = lambda *_: CODE
+    return names["stack"]

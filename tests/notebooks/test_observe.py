@@ -1,0 +1,90 @@
+"""The observer's notebook over a pipeline that was deployed and used, and where there is none."""
+
+import json
+import time
+
+import pandas as pd
+import papermill
+import pytest
+from headless import Deployed, counts, eventually
+
+from lib import activity
+from lib.pipelines import deployed
+
+NAME = "runbook-tindex-observe-pipelines"
+
+
+@pytest.fixture(scope="module")
+def index(deploy) -> Deployed:
+    """One pipeline of the five, which has done one object."""
+    made = deploy("30_index")
+    pipeline = deployed(made.aws, made.parameters, "index")
+    s3 = made.aws.client("s3", pipeline.source.region)
+    s3.put_object(Bucket=pipeline.source.name, Key="a.txt", Body=b"text")
+    since = pd.Timestamp.now("UTC") - pd.Timedelta(hours=1)
+    assert eventually(lambda: not activity.read(made.aws, [pipeline], since).lag().empty)
+    return made
+
+
+@pytest.fixture(scope="module")
+def cloudwatch(index):
+    return index.aws.client("cloudwatch", "us-east-1")
+
+
+@pytest.fixture(scope="module")
+def observe(index, tmp_path_factory) -> Deployed:
+    return Deployed("80_observe", tmp_path_factory.mktemp("observe"), {"env": index.parameters.env})
+
+
+@pytest.fixture(scope="module")
+def executed(observe, cloudwatch):
+    """The notebook, run for the first time after it was run in mode `plan`."""
+    observe.run(mode="plan")
+    assert cloudwatch.list_dashboards(DashboardNamePrefix=NAME)["DashboardEntries"] == []
+    return observe.run()
+
+
+def body(cloudwatch) -> dict:
+    return json.loads(cloudwatch.get_dashboard(DashboardName=NAME)["DashboardBody"])
+
+
+def test_it_makes_the_dashboard_of_what_is_deployed_and_names_the_rest(executed, cloudwatch):
+    printed = "".join(o.text for c in executed.cells for o in c.get("outputs", []) if "text" in o)
+    assert "not deployed, and left out: migrate, backup, summarize, ingest" in printed
+    texts = [w["properties"]["markdown"] for w in body(cloudwatch)["widgets"] if w["type"] == "text"]
+    assert [text.split(":")[0] for text in texts] == ["## index"]
+    assert counts(executed)["to create"] == 1
+
+
+def test_a_second_run_puts_right_what_somebody_changed_by_hand_and_nothing_else(
+    executed, observe, cloudwatch
+):
+    made = body(cloudwatch)
+    assert observe.counts()["unchanged"] == 1
+    cloudwatch.put_dashboard(DashboardName=NAME, DashboardBody='{"widgets": []}')
+    assert observe.counts()["to change"] == 1
+    assert body(cloudwatch) == made
+
+
+def test_what_is_late_or_was_not_done_fails_it(index, observe, somebody):
+    """One object took an hour, by the function's log; another one is in the failure queue."""
+    pipeline = deployed(index.aws, index.parameters, "index")
+    values = {"Lag": [3_600_000], "EventsIndexed": [1]}
+    groups = [{"Namespace": "runbook", "Metrics": [{"Name": name} for name in values]}]
+    line = json.dumps({"_aws": {"Timestamp": 1, "CloudWatchMetrics": groups}, **values})
+    where = {"logGroupName": f"/aws/lambda/{pipeline.functions[0].name}", "logStreamName": "late"}
+    logs = somebody("logs", pipeline.functions[0].region)
+    logs.create_log_stream(**where)
+    logs.put_log_events(**where, logEvents=[{"timestamp": int(time.time() * 1000), "message": line}])
+    queue = pipeline.dead_letters[0].queue
+    sqs = somebody("sqs", queue.region)
+    sqs.send_message(QueueUrl=queue.output(sqs), MessageBody="{}")
+    found = r"in time \(3\d{3}\.\d s at most\); nothing waits that was not done \(failures\)"
+    with pytest.raises(papermill.PapermillExecutionError, match=found):
+        observe.run()
+
+
+def test_where_nothing_is_deployed_it_says_what_to_do(local_aws, tmp_path):
+    nothing = Deployed("80_observe", tmp_path, {"env": "tobserve"})
+    with pytest.raises(papermill.PapermillExecutionError, match="nothing is deployed .* runbook run migrate"):
+        nothing.run()

@@ -1,0 +1,191 @@
+"""The lock: taken by one, refused to others, renewed, broken, taken over from the dead, at the end gone."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import replace
+
+import examples
+import psutil
+import pytest
+from calls import Recorder, watched
+from cleanup import remove
+from typer.testing import CliRunner
+
+from lib import holder, lock
+from lib.cli import app
+from lib.errors import LockError, NotOursError
+from lib.inventory import Inventory
+from lib.lock import Lock, locked
+from lib.parameters import Parameters
+from lib.stack import Stack
+from lib.target import Target, connect
+
+
+@pytest.fixture(scope="module")
+def parameters(local_aws) -> Parameters:
+    return Parameters.check({"env": "lock"})
+
+
+@pytest.fixture(scope="module")
+def target(parameters: Parameters) -> Target:
+    return connect(parameters)
+
+
+@pytest.fixture
+def somebody_s(target, parameters, somebody, monkeypatch):
+    """Has somebody hold the lock; `somebody_s(host="desk")` says what is different of them."""
+    s3, home = somebody("s3"), Lock(target, parameters).home.name
+
+    def hold(**changed) -> holder.Holder:
+        them = replace(
+            holder.this_holder("arn:theirs"), **{"run": "hers", "user": "anna", "host": "desk", **changed}
+        )
+        Lock(target, parameters)._make_home()
+        s3.put_object(Bucket=home, Key=lock.KEY, Body=json.dumps(vars(them)).encode())
+        return them
+
+    yield hold
+    with suppress(s3.exceptions.NoSuchBucket):
+        s3.delete_object(Bucket=home, Key=lock.KEY)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(target, parameters):
+    yield
+    lock._held.clear()
+    Lock(target, parameters).remove_home()
+    assert Inventory(target, parameters).existing() == []
+
+
+def a_stack(target, parameters) -> Stack:
+    stack = Stack(target, parameters, "migrate")
+    examples.queue(stack)
+    return stack
+
+
+def test_it_leaves_nothing_behind(target, parameters):
+    with locked(target, parameters) as one:
+        assert one.holder().is_this_process
+        assert one.home.read(one.client)["public_access_block"]["BlockPublicPolicy"]
+    assert one.holder() is None
+    assert Inventory(target, parameters).existing() == []
+    assert one.ledger.pipelines() == []
+
+
+def test_it_is_given_back_after_an_error_too(target, parameters):
+    for error in (ValueError, KeyboardInterrupt):
+        with pytest.raises(error), locked(target, parameters):
+            raise error
+    assert Lock(target, parameters).holder() is None
+
+
+def test_the_second_operator_is_told_who_holds_it_and_writes_nothing(target, parameters, somebody_s):
+    them = somebody_s()
+    recorder = Recorder()
+    second = watched(target, "before-call", recorder)
+    with pytest.raises(LockError) as error:
+        a_stack(second, parameters).apply()
+    for part in ("anna@desk", f"pid {them.pid}", them.since, them.command, "nothing was done"):
+        assert part in str(error.value)
+    assert set(recorder.writes) <= {"PutObject"}  # which S3 refused
+    assert Lock(target, parameters).holder() == them
+
+
+def test_destroy_needs_it_and_a_plan_does_not(target, parameters, somebody_s):
+    stack = a_stack(target, parameters)
+    stack.apply()
+    somebody_s()
+    with pytest.raises(LockError, match="anna@desk"):
+        Inventory(target, parameters).destroy()
+    assert stack.plan().count("unchanged") == len(stack.resources)
+    assert str(stack.apply()).startswith("0 created"), "where there is nothing to do no lock is needed"
+    remove(stack)
+
+
+def test_of_many_who_want_it_one_gets_it(target, parameters):
+    with locked(target, parameters) as one:
+        for _ in range(3):
+            with pytest.raises(Exception, match="PreconditionFailed"):
+                one._put(IfNoneMatch="*")
+
+
+def test_one_that_is_not_renewed_says_so(target, parameters, somebody_s, monkeypatch):
+    somebody_s()
+    monkeypatch.setattr(lock, "STALE_S", -1)
+    with pytest.raises(LockError, match="was not renewed for .* `runbook unlock` breaks it"):
+        Lock(target, parameters).acquire()
+
+
+def test_it_is_renewed_while_it_is_held(target, parameters, monkeypatch):
+    renew, renewed = Lock.renew, threading.Event()
+    monkeypatch.setattr(lock, "RENEWAL_S", 0.01)
+    monkeypatch.setattr(Lock, "renew", lambda one: (renew(one), renewed.set()))
+    with locked(target, parameters) as one:
+        assert renewed.wait(30)
+        assert one.holder().is_this_process
+        assert not one.is_lost
+    assert one.holder() is None
+
+
+def test_one_whose_process_has_ended_here_is_taken_over(target, parameters, somebody_s, capsys):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    somebody_s(host=socket.gethostname(), pid=ended.pid)
+    with locked(target, parameters) as one:
+        assert one.holder().pid == os.getpid()
+    assert "that process has ended" in capsys.readouterr().out
+
+
+def test_of_another_machine_nobody_knows_whether_a_process_has_ended(target, parameters, somebody_s):
+    assert not somebody_s(pid=999_999).is_dead
+    with pytest.raises(LockError):
+        Lock(target, parameters).acquire()
+
+
+def test_what_is_broken_stops(target, parameters, somebody):
+    stack = a_stack(target, parameters)
+    with locked(target, parameters) as one:
+        somebody("s3").delete_object(Bucket=one.home.name, Key=lock.KEY)
+        one.renew()
+        with pytest.raises(LockError, match="somebody broke the lock"):
+            stack._take_all(list(stack.plan()), one)
+    assert stack.plan().count("create") == len(stack.resources)
+
+
+def test_what_a_command_started_goes_on_under_its_lock(target, parameters, somebody_s, monkeypatch):
+    """A kernel has the run id of `runbook run`, and lets go of its lock only when nothing is left."""
+    monkeypatch.setenv(holder.VARIABLE, "the-run")
+    parent = psutil.Process(os.getppid())
+    here = {"host": socket.gethostname(), "pid": parent.pid, "process_started": parent.create_time()}
+    command = somebody_s(run="the-run", **here)
+    a_stack(target, parameters).apply()
+    assert Lock(target, parameters).holder() == command
+    Inventory(target, parameters).destroy()
+    assert Inventory(target, parameters).existing() == []
+
+
+def test_a_bucket_of_its_name_that_is_not_ours_is_left_alone(target, parameters, somebody):
+    s3, home = somebody("s3"), Lock(target, parameters).home.name
+    s3.create_bucket(Bucket=home)
+    try:
+        with pytest.raises(NotOursError, match="did not make it"), locked(target, parameters):
+            pytest.fail("it must not be taken")
+    finally:
+        s3.delete_bucket(Bucket=home)
+
+
+def test_unlock_says_who_holds_it_and_asks(target, parameters, somebody_s):
+    them = somebody_s()
+    env = ["--set", "env=lock"]
+    refused = CliRunner().invoke(app, ["unlock", *env])
+    assert (refused.exit_code, "say --yes" in refused.stderr) == (1, True)
+    assert Lock(target, parameters).holder() == them
+    done = CliRunner().invoke(app, ["unlock", "--yes", *env])
+    assert (done.exit_code, "anna@desk" in done.stdout) == (0, True)
+    assert Lock(target, parameters).holder() is None
+    assert "is not locked" in CliRunner().invoke(app, ["unlock", *env]).stdout
