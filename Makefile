@@ -9,15 +9,18 @@ BIN := .venv/bin
 SOURCES := handlers lib notebooks tests
 INSTALLED := .venv/installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
-# For every Python from 3.11 on and every system; the newest versions there are.
-COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --upgrade
+# For every Python from 3.11 on and every system; with the hashes of all files that the index has of a version.
+# UPGRADE= keeps the versions that are there, for a new dependency alone.
+UPGRADE ?= --upgrade
+COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+	--generate-hashes $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab test soak sweep notebooks requirements clean
+.PHONY: help install run plan destroy lab live test soak sweep notebooks record-calls requirements clean
 
 help: ## List what there is
 	@echo "make TARGET, where TARGET is"
-	@sed -n 's/^\([a-z]*\):.*## /  \1	/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  \1	/p' Makefile | expand -t 16
 
 install: $(INSTALLED) ## Make .venv, unless it is there and up to date
 	@:
@@ -33,6 +36,12 @@ destroy: $(INSTALLED) ## Remove what the runbooks made, and prove that nothing i
 
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab
 	@$(BIN)/runbook lab $(ARGS)
+
+# Never yet run on a real account (docs/live.md). ARGS=--dry-run says what it would do; ARGS=--yes does not ask.
+live: $(INSTALLED) ## Run all notebooks on a real account and remove it all again: ACCOUNT=… PREFIX=…
+	@test -n "$(ACCOUNT)" -a -n "$(PREFIX)" || { \
+		echo "make live ACCOUNT=123456789012 PREFIX=mine [ARGS=--dry-run]; see docs/live.md"; exit 1; } >&2
+	@$(BIN)/runbook live --account "$(ACCOUNT)" --prefix "$(PREFIX)" $(ARGS)
 
 # Two processes, each with a local AWS of its own; a file's tests stay together, for they share what is deployed.
 test: $(INSTALLED) ## Run the linter and all tests
@@ -55,6 +64,10 @@ notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, and keep th
 	TQDM_DISABLE=1 $(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
 		notebooks/[0-9][0-9]_*.ipynb; status=$$?; \
 	$(BIN)/runbook local reset --yes; rm -rf "$$RUNBOOK_HOME"; exit $$status
+
+# Their permissions are proven from these: tests/permissions, docs/permissions.md. In a home of its own.
+record-calls: $(INSTALLED) ## Record anew what handlers and deployer ask of AWS, for docs/permissions.md; takes ten minutes
+	@$(BIN)/python tests/permissions/record.py $(ARGS) && $(BIN)/python tests/permissions/report.py
 
 requirements: ## Compile requirements.txt and lib/local/requirements.txt anew, with the newest versions
 	@test -x .cache/uv/bin/uv || $(PYTHON) -m venv .cache/uv
@@ -81,6 +94,6 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@echo "Installing the runbook into .venv (about a minute, once)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!; \
-	$(PIP) install --no-deps -r requirements.txt -e .; status=$$?; \
+	$(PIP) install --no-deps --require-hashes -r requirements.txt && $(PIP) install --no-deps -e .; status=$$?; \
 	kill $$dots; echo; exit $$status
 	@touch $@

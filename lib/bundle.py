@@ -2,10 +2,13 @@
 
 import hashlib
 import io
+import json
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ from lib.paths import ROOT, home
 MAX_ZIPPED_BYTES = 50 * 2**20
 MAX_UNZIPPED_BYTES = 250 * 2**20
 PIP_TIMEOUT_S = 600
+HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html#python-sdk-included
 IN_THE_RUNTIME = {"boto3", "botocore", "s3transfer"}
@@ -120,15 +124,40 @@ def _install(requirements: Path, constraints: Path, runtime: Runtime, target: Pa
     """Install requirements for a runtime into the folder, wholly or not at all."""
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)  # of a build that was killed
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-compile"]
-    command += ["--disable-pip-version-check", f"--target={partial}", f"--requirement={requirements}"]
-    command += [f"--constraint={constraints}", "--only-binary=:all:", *runtime.pip_options]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S)
-    if result.returncode:
-        tail = "\n".join(result.stderr.splitlines()[-10:])
-        raise BundleError(f"pip could not install {requirements} for {runtime}:\n{tail}")
+    with tempfile.TemporaryDirectory() as folder:
+        pins, report = Path(folder, "pins.txt"), Path(folder, "report.json")
+        pins.write_text(_without_hashes(constraints))
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-compile"]
+        command += ["--disable-pip-version-check", f"--target={partial}", f"--requirement={requirements}"]
+        command += [f"--constraint={pins}", "--only-binary=:all:", f"--report={report}", *runtime.pip_options]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S)
+        if result.returncode:
+            tail = "\n".join(result.stderr.splitlines()[-10:])
+            raise BundleError(f"pip could not install {requirements} for {runtime}:\n{tail}")
+        _require_hashes(json.loads(report.read_text("utf-8")), constraints)
     partial.mkdir(exist_ok=True)  # pip makes none for empty requirements
     partial.rename(target)
+
+
+def _without_hashes(constraints: Path) -> str:
+    """Return the pins alone: pip takes hashes only where each requirement names its version itself.
+
+    https://pip.pypa.io/en/stable/topics/secure-installs/
+    """
+    lines = constraints.read_text("utf-8").splitlines()
+    return "\n".join(line.removesuffix(" \\") for line in lines if not line.lstrip().startswith("--hash"))
+
+
+def _require_hashes(report: dict, constraints: Path) -> None:
+    """Refuse what was installed from another file than those that are pinned; a wheel runs nothing before."""
+    known = set(HASH.findall(constraints.read_text("utf-8")))
+    for installed in report["install"]:
+        found = installed["download_info"]["archive_info"]["hashes"]["sha256"]
+        if found not in known:
+            raise BundleError(
+                f"{installed['metadata']['name']}: its file has the SHA-256 {found}, which is none of "
+                f"{constraints.name}; run `make requirements` if it was changed on purpose"
+            )
 
 
 def _checked(handler: str, contents: dict[str, bytes]) -> bytes:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from lib import cli_local, cli_recovery, terminal
+from lib import cli_live, cli_local, cli_recovery, terminal
 from lib.cli_options import (
     DEFAULT_PARAMS,
     EXIT_FAILED,
@@ -39,6 +39,7 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 app = typer.Typer(cls=Commands, no_args_is_help=True)
 app.command()(cli_recovery.unlock)
 app.command()(cli_recovery.rollback)
+app.command()(cli_live.live)
 app.add_typer(cli_local.app, name="local", help="The AWS on this laptop: start, stop, status, reset.")
 
 

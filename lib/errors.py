@@ -17,6 +17,10 @@ class TargetError(RunbookError):
     """The AWS that answers is not the one the parameters name, or it does not answer."""
 
 
+class PreflightError(RunbookError):
+    """AWS would refuse the stack as it is described; lists every rule that is broken. Nothing was written."""
+
+
 class NotOursError(RunbookError):
     """A thing of our name exists but was not made by this runbook; it is neither changed nor deleted."""
 

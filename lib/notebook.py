@@ -1,6 +1,8 @@
-"""The notebooks' IPython extension (`%load_ext lib.notebook`): the `%%when` magic, and how tables look."""
+"""The notebooks' IPython extension (`%load_ext lib.notebook`): `%%when`, `%calls`, and how tables look."""
 
 import pandas as pd
+
+from lib import call_ledger
 
 MAGIC = "%%when "
 
@@ -28,5 +30,30 @@ def load_ipython_extension(shell) -> None:
     # Otherwise IPython would also call it to see whether the input is complete.
     when.has_side_effects = True
     shell.input_transformers_cleanup.append(when)
+    shell.register_magic_function(_CallsOfCells(shell).table, "line", "calls")
     pd.options.display.max_colwidth = None
     pd.options.display.max_rows = 200
+
+
+class _CallsOfCells:
+    """Knows which calls to AWS the last cell made that made any."""
+
+    def __init__(self, shell) -> None:
+        self.begin = call_ledger.ledger().made
+        self.last = range(0)
+        shell.events.register("pre_run_cell", self._next_cell)
+
+    def _next_cell(self, info) -> None:
+        self.last = self._of_this_cell() or self.last
+        self.begin = call_ledger.ledger().made
+
+    def _of_this_cell(self) -> range:
+        return range(self.begin, call_ledger.ledger().made)
+
+    def table(self, line: str = "") -> pd.DataFrame:
+        """Return what the last cell that called AWS asked of it; this one, if it did.
+
+        Args:
+            line: What stands behind `%calls`: nothing.
+        """
+        return call_ledger.table(call_ledger.ledger().calls(self._of_this_cell() or self.last))

@@ -71,6 +71,7 @@ class Migrate(Pipeline, Queried):
     key_suffix: KeyPart = ""
     source_kms_key_arn: KmsKeyArn = ""
     target_kms_key_arn: KmsKeyArn = ""
+    topic_kms_key_arn: KmsKeyArn = ""
     function_timeout_s: FunctionTimeout = 60
     function_memory_mb: FunctionMemory = 512
     batch_size: BatchSize = 10
@@ -82,7 +83,7 @@ class Migrate(Pipeline, Queried):
 
     @model_validator(mode="after")
     def _keys_are_in_their_bucket_s_region(self) -> "Migrate":
-        _refuse_keys_elsewhere(self, "source", "target")
+        _refuse_keys_elsewhere(self, source="source", target="target", topic="source")
         return self
 
 
@@ -109,7 +110,7 @@ class Backup(Pipeline):
 
     @model_validator(mode="after")
     def _keys_are_in_their_bucket_s_region(self) -> "Backup":
-        _refuse_keys_elsewhere(self, "primary", "dr")
+        _refuse_keys_elsewhere(self, primary="primary", dr="dr")
         return self
 
 
@@ -282,9 +283,9 @@ class Audit(Queried):
     objects: Annotated[int, Field(ge=0)] = 0
 
 
-def _refuse_keys_elsewhere(section: Section, *sides: str) -> None:
-    """Refuse a KMS key that is in another region than its bucket: S3 could not use it."""
-    for side in sides:
-        arn, region = getattr(section, f"{side}_kms_key_arn"), getattr(section, f"{side}_region")
+def _refuse_keys_elsewhere(section: Section, **sides: str) -> None:
+    """Refuse a KMS key that is in another region than what it is for: nothing could use it."""
+    for what, side in sides.items():
+        arn, region = getattr(section, f"{what}_kms_key_arn"), getattr(section, f"{side}_region")
         if arn and arn.split(":")[3] != region:
-            raise ValueError(f"{side}_kms_key_arn: the key must be in the bucket's region, {region}")
+            raise ValueError(f"{what}_kms_key_arn: the key must be in the bucket's region, {region}")

@@ -38,15 +38,35 @@ def _region(name: str) -> str:
     return name
 
 
-def _schedule(expression: str) -> str:
-    """Check a Glue crawler's schedule, which knows cron() only: https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html."""
+def crawler_schedule(expression: str) -> str:
+    """Check a Glue crawler's schedule, which knows cron() only: https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html.
+
+    Args:
+        expression: `cron(…)`, or empty for on demand.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: If Glue would not take it.
+    """
     if expression and not _is_cron(expression):
         raise ValueError(f"{expression!r} is not a schedule: write cron(15 12 * * ? *), or '' for on demand")
     return expression
 
 
-def _rule_schedule(expression: str) -> str:
-    """Check an EventBridge rule's schedule: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html."""
+def rule_schedule(expression: str) -> str:
+    """Check an EventBridge rule's schedule: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html.
+
+    Args:
+        expression: `rate(…)` or `cron(…)`.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: If EventBridge would not take it.
+    """
     match = re.fullmatch(r"rate\(([1-9][0-9]*) (minute|hour|day)(s?)\)", expression)
     one_has_no_s = match and (match[1] == "1") == (match[3] == "")
     if not one_has_no_s and not _is_cron(expression):
@@ -107,8 +127,8 @@ def _email(address: str) -> str:
 
 
 Region = Annotated[str, AfterValidator(_region)]
-Schedule = Annotated[str, AfterValidator(_schedule)]
-RuleSchedule = Annotated[str, AfterValidator(_rule_schedule)]
+Schedule = Annotated[str, AfterValidator(crawler_schedule)]
+RuleSchedule = Annotated[str, AfterValidator(rule_schedule)]
 KeyPart = Annotated[str, AfterValidator(_key_part)]
 Folder = Annotated[str, AfterValidator(_folder)]
 Ticker = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9.-]{0,11}$")]
@@ -119,6 +139,9 @@ Reason = Annotated[str, AfterValidator(_reason)]
 Email = Annotated[str, AfterValidator(_email)]
 KmsKeyArn = Annotated[
     str, StringConstraints(pattern=r"^(arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?$")
+]
+PolicyArn = Annotated[
+    str, StringConstraints(pattern=r"^(arn:aws:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+)?$")
 ]
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 RetentionDays = Literal[

@@ -25,7 +25,7 @@ from lib.parameter_sections import (
     Start,
     Summarize,
 )
-from lib.parameter_types import AccountId, Name, explain, secrets
+from lib.parameter_types import AccountId, Name, PolicyArn, explain, secrets
 
 # S3 bucket names have at most 63 characters, the tightest of all names we make:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -42,6 +42,7 @@ class Parameters(Section):
     env: Name = "local"
     prefix: Name = "runbook"
     account_id: AccountId = "000000000000"
+    permissions_boundary_arn: PolicyArn = ""
     mode: Literal["apply", "plan"] = "apply"
     exercise: bool = True
     migrate: Migrate = Migrate()

@@ -18,6 +18,7 @@ from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager
 from papermill.exceptions import PapermillException, PapermillExecutionError
 from traitlets import default
 
+from lib.call_ledger import PATH_VARIABLE
 from lib.errors import ParameterError, RunbookError
 from lib.parameter_types import did_you_mean
 from lib.parameters import Parameters
@@ -111,6 +112,8 @@ class OurKernels(AsyncKernelManager):
     keeps other users of this machine from listening, and the kernel from warning that they could.
     """
 
+    variables: Mapping[str, str] = {}  # of the kernels' environment, beside ours
+
     @default("transport_encryption")
     def _encrypted(self) -> str:
         return "auto"
@@ -121,7 +124,12 @@ class OurKernels(AsyncKernelManager):
 
     async def start_kernel(self, **arguments: Any) -> None:
         """Start a kernel whose progress bars are off: nobody watches, and they would stay in the output."""
-        await super().start_kernel(env={**os.environ, "TQDM_DISABLE": "1"}, **arguments)
+        await super().start_kernel(env={**os.environ, **self.variables, "TQDM_DISABLE": "1"}, **arguments)
+
+
+def kernels_of(folder: Path) -> type[OurKernels]:
+    """Return kernels whose calls to AWS are written to `calls.jsonl` in a run's folder."""
+    return type("Kernels", (OurKernels,), {"variables": {PATH_VARIABLE: str(folder / "calls.jsonl")}})
 
 
 def select(names: list[str]) -> list[Path]:
@@ -202,7 +210,7 @@ def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
             executed,
             {name: value for name, value in values.items() if name in known},
             kernel_name=NATIVE_KERNEL_NAME,
-            kernel_manager_class=OurKernels,
+            kernel_manager_class=kernels_of(folder),
             language="python",
             cwd=job.notebook.parent,
             # disable=None: no bar where nobody watches (tqdm asks whether stderr is a terminal).

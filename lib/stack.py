@@ -8,6 +8,7 @@ import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
 from tqdm import tqdm
 
+from lib import preflight
 from lib.errors import NotOursError, RunbookError, UnfinishedError
 from lib.holder import run_id
 from lib.ledger import Ledger
@@ -37,7 +38,8 @@ class Stack:
         """
         self.target = target
         self.parameters = parameters
-        self.scope = Scope(parameters.prefix, parameters.env, pipeline, parameters.account_id)
+        boundary = parameters.permissions_boundary_arn
+        self.scope = Scope(parameters.prefix, parameters.env, pipeline, parameters.account_id, boundary)
         self.ledger = Ledger(parameters.env, parameters.account_id)
         self.resources: dict[str, Resource] = {}
         self.unwanted: dict[str, Resource] = {}
@@ -69,11 +71,13 @@ class Stack:
         return resource
 
     def plan(self) -> Plan:
-        """Compare every resource with what exists. Reads only.
+        """Compare every resource with what exists, after the preflight. Reads only.
 
         Raises:
+            PreflightError: If AWS would refuse the stack as it is described; lists all reasons.
             NotOursError: If something exists under our name that this runbook did not make.
         """
+        preflight.require(self)
         ledger = self.ledger.entries()
         unwanted = (self._step(resource, ledger, wanted=False) for resource in self.unwanted.values())
         steps = (self._step(resource, ledger) for resource in self.resources.values())
@@ -88,6 +92,7 @@ class Stack:
             What was done; for mode `plan` what would be.
 
         Raises:
+            PreflightError: As for `plan`.
             LockError: If somebody else works on the environment.
             UnfinishedError: If AWS refused something; says where it stands, and how to go on or go back.
         """

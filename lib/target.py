@@ -8,6 +8,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.bundle import LAMBDA, THIS, Runtime
+from lib.call_ledger import ledger
 from lib.errors import ParameterError, TargetError
 from lib.parameters import Parameters
 
@@ -92,6 +93,7 @@ def _local(parameters: Parameters) -> Target:
     server = ministack.start()
     plain = _identify(_as_user(server, parameters, "deployer"))
     target = _as_user(server, parameters, "deployer")
+    ledger().watch(target.session, plain.caller)
     services = _as_user(server, parameters, "stand-in")
     stand_ins.install(target.session, plain.client, services.client, announce=print)
     return replace(target, account_id=plain.account_id, caller=plain.caller)
@@ -118,7 +120,9 @@ def _aws() -> Target:
         session = boto3.Session()
     except BotoCoreError as error:
         raise TargetError(f"target 'aws': {error}; see AWS_PROFILE and ~/.aws/config") from error
-    return _identify(Target("aws", session=session))
+    target = _identify(Target("aws", session=session))
+    ledger().watch(session, target.caller)
+    return target
 
 
 def _identify(target: Target) -> Target:

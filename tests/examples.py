@@ -27,6 +27,27 @@ def may_read(bucket_arn: str) -> dict:
     )
 
 
+def may_work(stack: Stack) -> dict:
+    """All that the function of the examples needs: to read, to be run by its queue, to report, to log."""
+    sqs_here = f"arn:aws:sqs:{ELSEWHERE}:{stack.scope.account_id}:{stack.scope.beginning}"
+    log = (
+        f"arn:aws:logs:{ELSEWHERE}:{stack.scope.account_id}:log-group:/aws/lambda/{stack.scope.name('copy')}"
+    )
+    needs = {
+        "Consume": (
+            ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            f"{sqs_here}files",
+        ),
+        "Report": (["sqs:SendMessage"], f"{sqs_here}failed"),
+        "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], f"{log}:*"),
+    }
+    statements = [
+        {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": arn}
+        for sid, (actions, arn) in needs.items()
+    ]
+    return document([*may_read(bucket(stack).arn)["Statement"], *statements])
+
+
 def bucket(stack: Stack) -> s3.Bucket:
     return stack.add(s3.Bucket("files", HERE))
 
@@ -56,8 +77,7 @@ def mailbox(stack: Stack) -> sns.Subscription:
 
 
 def role(stack: Stack) -> iam.Role:
-    policy = may_read(bucket(stack).arn)
-    return stack.add(iam.Role("copy", "us-east-1", "lambda.amazonaws.com", policy))
+    return stack.add(iam.Role("copy", "us-east-1", "lambda.amazonaws.com", may_work(stack)))
 
 
 def log_group(stack: Stack) -> logs.LogGroup:
@@ -95,7 +115,10 @@ def function_notification(stack: Stack) -> s3.BucketNotification:
 
 def rule(stack: Stack) -> eventbridge.Rule:
     run = function(stack)
-    return stack.add(eventbridge.Rule("often", ELSEWHERE, "rate(1 minute)", run, "DISABLED", "Now and then"))
+    often = eventbridge.Rule("often", ELSEWHERE, "rate(1 minute)", run, "DISABLED", "Now and then")
+    stack.add(often)
+    stack.add(lambda_.Permission("from-rule", ELSEWHERE, run, "events.amazonaws.com", often.arn))
+    return often
 
 
 def table(stack: Stack) -> dynamodb.Table:
@@ -108,7 +131,8 @@ def mapping(stack: Stack) -> lambda_.EventSourceMapping:
 
 
 def alarm(stack: Stack) -> cloudwatch.Alarm:
-    alerts = stack.add(sns.Topic("alerts", ELSEWHERE))
+    alarms = {"cloudwatch.amazonaws.com": cloudwatch.alarm_arns(stack.scope, ELSEWHERE)}
+    alerts = stack.add(sns.Topic("alerts", ELSEWHERE, alarms))
     return stack.add(cloudwatch.messages_alarm("dead", queue(stack), alerts, "Look at the dead letters"))
 
 
@@ -135,8 +159,9 @@ def classifier(stack: Stack) -> glue.CsvClassifier:
 
 def crawler(stack: Stack) -> glue.Crawler:
     crawled = stack.add(s3.Bucket("lake", ELSEWHERE))
-    reader = stack.add(iam.Role("crawl", "us-east-1", "glue.amazonaws.com", may_read(crawled.arn)))
     tables, csv = database(stack), classifier(stack)
+    policy = glue.crawler_policy(crawled, tables)
+    reader = stack.add(iam.Role("crawl", "us-east-1", "glue.amazonaws.com", policy))
     return stack.add(glue.Crawler("files", ELSEWHERE, reader, crawled, tables, csv))
 
 

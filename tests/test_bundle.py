@@ -1,6 +1,7 @@
 import hashlib
 import io
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -12,6 +13,7 @@ import pytest
 
 from lib import bundle as bundle_module
 from lib.bundle import LAMBDA, THIS, BundleError, Runtime, bundle
+from lib.paths import ROOT
 
 RUNTIME = ["boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six.py"]
 
@@ -157,3 +159,13 @@ def test_too_large(project, monkeypatch, limit):
     (project / "handlers/one/handler.py").write_text("x = 'more than ten bytes'")
     with pytest.raises(BundleError, match="gettingstarted-limits"):
         bundle("one", root=project)
+
+
+def test_a_file_that_is_not_pinned_is_refused_and_not_kept(project):
+    pinned = re.search(r"^jmespath==\S+", (ROOT / "requirements.txt").read_text(), re.MULTILINE)[0]
+    (project / "handlers/one/requirements.txt").write_text("jmespath")
+    (project / "requirements.txt").write_text(f"{pinned} \\\n    --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(BundleError, match=r"jmespath: its file has the SHA-256 \w{64}, which is none of"):
+        bundle("one", THIS, project)
+    folder = project / "home" / ".cache" / "bundles"
+    assert not [path for path in folder.iterdir() if path.is_dir() and not path.suffix]

@@ -17,7 +17,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LIB = sorted((ROOT / "lib").rglob("*.py"))
 HANDLERS = sorted(path.parent for path in (ROOT / "handlers").glob("*/handler.py"))
 PARAMS = sorted((ROOT / "params").glob("*.yaml"))
-MAGIC = re.compile(r"^(%%when .*|%load_ext .*)$", re.MULTILINE)
+MAGIC = re.compile(r"^(%%when .*|%load_ext .*|%calls)$", re.MULTILINE)
 
 
 def name(path: Path) -> str:

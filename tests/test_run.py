@@ -92,6 +92,12 @@ def test_the_kernel_is_this_interpreter_whatever_kernels_the_user_has(
     assert notebook_files.stream(result.executed).splitlines() == [sys.executable, str(tmp_path)]
 
 
+def test_the_kernel_knows_where_its_calls_to_aws_are_written(tmp_path: Path) -> None:
+    source = "from lib.call_ledger import ledger\nledger().path.write_text('{}')"
+    assert execute(tmp_path, source).outcome == "ok"
+    assert (tmp_path / "out" / "calls.jsonl").read_text() == "{}"
+
+
 def test_a_failure_tells_the_cell_and_the_message(tmp_path: Path) -> None:
     failure = execute(tmp_path, "x = 1", "raise ValueError('no such thing')").failure
     assert (failure.kind, failure.message) == ("ValueError", "no such thing")

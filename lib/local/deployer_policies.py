@@ -13,6 +13,7 @@ from lib.paths import ROOT
 POLICY_FILES = {
     "deployer": (
         ROOT / "lib" / "deployer-policy.json",
+        ROOT / "lib" / "live-policy.json",  # for a rehearsal of the live tier
         # Where MiniStack asks for a right on another resource than AWS does.
         ROOT / "lib" / "local" / "deployer-policy.json",
     ),

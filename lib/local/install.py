@@ -64,9 +64,9 @@ def _install(folder: Path) -> None:
     with console.status("creating the virtual environment"):
         _run([sys.executable, "-m", "venv", str(venv)])
     with console.status(f"pip install -r {REQUIREMENTS.name}"):
-        # --no-deps: the pins are the whole closure, so nothing but them can get in.
+        # The pins are the whole closure, each with its hashes, so nothing but them can get in.
         pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-        _run([*pip, "install", "--quiet", "--no-deps", "-r", str(REQUIREMENTS)])
+        _run([*pip, "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(REQUIREMENTS)])
     (venv / "stamp").write_text(_stamp())
     _make_current(venv)
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lib.findings import Finding, fits
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.s3 import Bucket
 
@@ -68,6 +69,11 @@ class WorkGroup(Resource):
             )
         }
         return results, flags
+
+    def checks(self) -> Iterable[Finding]:
+        results, flags = self._configuration()
+        configuration = {"ResultConfiguration": results, **flags}
+        yield from fits("athena", "CreateWorkGroup", Name=self.name, Configuration=configuration)
 
     def create(self, client) -> None:
         results, flags = self._configuration()

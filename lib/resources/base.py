@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from lib.findings import Finding
 from lib.policies import canonical
 
 # What a resource is set to: the name of a setting to its value, of plain JSON types.
@@ -23,12 +24,14 @@ class Scope:
         env: The environment, the second part.
         pipeline: The pipeline, the third part; empty for all of an environment's pipelines.
         account_id: The AWS account, 12 digits.
+        permissions_boundary_arn: The policy that says what roles may do at most; empty for none.
     """
 
     prefix: str
     env: str
     pipeline: str
     account_id: str
+    permissions_boundary_arn: str = ""
 
     def name(self, what: str) -> str:
         """Return the full name of a thing, `{prefix}-{env}-{pipeline}-{what}`."""
@@ -166,6 +169,10 @@ class Resource(ABC):
             client: As for `output`.
             identifier: As `find` gives it.
         """
+
+    def checks(self) -> Iterable[Finding]:
+        """Return what AWS would refuse of it as it is described: limits and grammars. Asks nobody."""
+        return ()
 
     def __repr__(self) -> str:
         return f"{self.noun} {self.name if hasattr(self, 'scope') else self.what} in {self.region}"

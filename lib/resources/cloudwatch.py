@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
+from lib.findings import Finding, fits
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.lambda_ import Function
 from lib.resources.sns import Topic
@@ -64,6 +65,12 @@ class Alarm(Resource):
     def desired(self) -> Settings:
         return {**self._metric_alarm(), "tags": self.scope.tags}
 
+    def checks(self) -> Iterable[Finding]:
+        yield from fits("cloudwatch", "PutMetricAlarm", AlarmName=self.name, **self._metric_alarm())
+        if self.period_s not in (10, 20, 30) and self.period_s % 60:
+            what, fix = f"period_s is {self.period_s}", "set it to 10, 20, 30 or a multiple of 60"
+            yield Finding("alarm-period", what, fix)
+
     def read(self, client) -> Settings | None:
         alarms = client.describe_alarms(AlarmNames=[self.name], AlarmTypes=["MetricAlarm"])["MetricAlarms"]
         if not alarms:
@@ -109,6 +116,8 @@ class Alarm(Resource):
             client.delete_alarms(AlarmNames=[identifier])
 
 
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
+MOST_WIDGETS = 500
 # AWS has one code for a dashboard that is not there, the local AWS another for each call:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DeleteDashboards.html
 _NO_DASHBOARD = {"ResourceNotFound", "DashboardNotFoundError"}
@@ -137,6 +146,11 @@ class Dashboard(Resource):
 
     def desired(self) -> Settings:
         return {"body": self.body}
+
+    def checks(self) -> Iterable[Finding]:
+        if (widgets := len(self.body.get("widgets", []))) > MOST_WIDGETS:
+            fix = f"keep to {MOST_WIDGETS}: a second dashboard"
+            yield Finding("dashboard-quota", f"it has {widgets} widgets", fix)
 
     def read(self, client) -> Settings | None:
         try:

@@ -1,6 +1,6 @@
 """DynamoDB: tables."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from time import sleep
@@ -9,6 +9,7 @@ from typing import ClassVar
 from botocore.exceptions import ClientError
 
 from lib.errors import RunbookError
+from lib.findings import Finding, written_as
 from lib.resources.base import Found, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.retry import retry_on
 
@@ -55,6 +56,16 @@ class Table(Resource):
             "PointInTimeRecovery": "ENABLED",
             "tags": self.scope.tags,
         }
+
+    def checks(self) -> Iterable[Finding]:
+        pattern, grammar = "[A-Za-z0-9_.-]{3,255}", "3 to 255 letters, digits, _, . and -"
+        yield from written_as("table-name", "its name", self.name, pattern, grammar)
+        names = [self.partition_key, *filter(None, (self.sort_key, self.time_to_live))]
+        for name in names:
+            yield from written_as("table-attribute", "an attribute", name, ".{1,255}", "1 to 255 characters")
+        if len(set(names)) < len(names):
+            what, fix = f"keys and time to live are {', '.join(names)}", "choose different attributes"
+            yield Finding("table-attribute", what, fix)
 
     def read(self, client) -> Settings | None:
         try:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lib.errors import RunbookError
+from lib.findings import Finding, fits
+from lib.parameter_types import rule_schedule
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.lambda_ import Function
 
@@ -43,6 +45,13 @@ class Rule(Resource):
             "Target": self.function.arn,
             "tags": self.scope.tags,
         }
+
+    def checks(self) -> Iterable[Finding]:
+        yield from fits("events", "PutRule", **self._rule())
+        try:
+            rule_schedule(self.schedule)
+        except ValueError as error:
+            yield Finding("rule-schedule", f"schedule: {error}", "write the schedule so")
 
     def read(self, client) -> Settings | None:
         try:

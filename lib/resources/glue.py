@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from time import sleep
 from typing import ClassVar
 
+from lib.findings import Finding, fits, written_as
+from lib.parameter_types import crawler_schedule
 from lib.policies import Document, from_template
 from lib.resources.base import TAG_ENV, Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.iam import Role
@@ -55,6 +57,11 @@ class Database(Resource):
 
     def desired(self) -> Settings:
         return {"Description": self.description, "tags": self.scope.tags}
+
+    def checks(self) -> Iterable[Finding]:
+        described = {"Name": self.name, "Description": self.description}
+        yield from fits("glue", "CreateDatabase", DatabaseInput=described, Tags=self.scope.tags)
+        yield from _in_athena("its name", self.name)
 
     def read(self, client) -> Settings | None:
         try:
@@ -138,6 +145,15 @@ class Table(Resource):
             "SerdeInfo": JSON_SERDE,
             "tags": self.scope.tags,
         }
+
+    def checks(self) -> Iterable[Finding]:
+        name = self.database.name
+        yield from fits("glue", "CreateTable", DatabaseName=name, TableInput=self._table_input({}))
+        for name in (self.name, *self.columns):
+            yield from _in_athena("a name", name)
+        if self.key_prefix and not self.key_prefix.endswith("/"):
+            what, fix = f"key_prefix is {self.key_prefix!r}", "end it with '/': Athena reads folders"
+            yield Finding("table-location", what, fix)
 
     def read(self, client) -> Settings | None:
         try:
@@ -257,6 +273,9 @@ class CsvClassifier(Resource):
             "AllowSingleColumn": True,
         }
 
+    def checks(self) -> Iterable[Finding]:
+        yield from fits("glue", "CreateClassifier", CsvClassifier={"Name": self.name, **self.desired()})
+
     def read(self, client) -> Settings | None:
         try:
             found = client.get_classifier(Name=self.name)["Classifier"]["CsvClassifier"]
@@ -352,6 +371,13 @@ class Crawler(Resource):
             "tags": self.scope.tags,
         }
 
+    def checks(self) -> Iterable[Finding]:
+        yield from fits("glue", "CreateCrawler", Name=self.name, **_arguments(self.desired()))
+        try:
+            crawler_schedule(self.schedule)
+        except ValueError as error:
+            yield Finding("crawler-schedule", f"schedule: {error}", "write the schedule so")
+
     def read(self, client) -> Settings | None:
         try:
             found = client.get_crawler(Name=self.name)["Crawler"]
@@ -413,6 +439,12 @@ class Crawler(Resource):
     def delete(cls, client, identifier: str, sleep: Callable[[float], None] = sleep) -> None:
         with suppress(client.exceptions.EntityNotFoundException):
             retry_on(RUNS, CRAWL_S, sleep)(client.delete_crawler, Name=identifier)
+
+
+def _in_athena(name: str, text: str) -> Iterator[Finding]:
+    """Find names that Athena does not take as they stand: https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html."""
+    pattern, grammar = "[a-z0-9_]{1,255}", "at most 255 lower-case letters, digits and _"
+    return written_as("athena-name", name, text, pattern, grammar)
 
 
 def _arguments(settings: Settings) -> dict:

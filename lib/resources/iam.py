@@ -1,20 +1,26 @@
 """IAM: roles."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lib.findings import Finding, fits
 from lib.policies import Document, canonical, document
 from lib.resources.base import Found, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 
 POLICY_NAME = "runbook"
+# Of a role's inline policies, and of its trust policy, white space not counted:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+MOST_POLICY_CHARACTERS, MOST_TRUST_CHARACTERS = 10240, 2048
 
 
 @dataclass(repr=False)
 class Role(Resource):
-    """A role that one AWS service takes on, with one inline policy.
+    """A role that one AWS service takes on, with one inline policy and the permissions boundary of its scope.
+
+    A boundary that is there though the scope names none stays: it is somebody else's.
 
     Attributes:
         trusts: The service, such as `lambda.amazonaws.com`.
@@ -33,11 +39,25 @@ class Role(Resource):
 
     def desired(self) -> Settings:
         trust = {"Effect": "Allow", "Principal": {"Service": self.trusts}, "Action": "sts:AssumeRole"}
+        boundary = self.scope.permissions_boundary_arn
         return {
             "trust": canonical(document([trust])),
+            **({"permissions_boundary": boundary} if boundary else {}),
             "policy": canonical(self.policy),
             "tags": self.scope.tags,
         }
+
+    def checks(self) -> Iterable[Finding]:
+        settings = self.desired()
+        trust, tags = json.dumps(settings["trust"]), tag_list(self.scope.tags)
+        named = {"RoleName": self.name, "AssumeRolePolicyDocument": trust, "Tags": tags}
+        yield from fits("iam", "CreateRole", **named)
+        sizes = {"policy": MOST_POLICY_CHARACTERS, "trust": MOST_TRUST_CHARACTERS}
+        for name, most in sizes.items():
+            size = len("".join(json.dumps(settings[name]).split()))
+            if size > most:
+                fix = f"keep to {most}: fewer statements, or a second role"
+                yield Finding("role-policy-size", f"its {name} has {size} characters", fix)
 
     def read(self, client) -> Settings | None:
         try:
@@ -46,15 +66,18 @@ class Role(Resource):
             return None
         return {
             "trust": canonical(role["AssumeRolePolicyDocument"]),
+            "permissions_boundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
             "policy": canonical(self._inline_policy(client)),
             "tags": our_tags(tag_dict(client.list_role_tags(RoleName=self.name)["Tags"])),
         }
 
     def create(self, client) -> None:
+        boundary = self.scope.permissions_boundary_arn
         client.create_role(
             RoleName=self.name,
             AssumeRolePolicyDocument=json.dumps(self.desired()["trust"]),
             Tags=tag_list(self.scope.tags),
+            **({"PermissionsBoundary": boundary} if boundary else {}),
         )
         self.update(client, {"policy": self.policy})
 
@@ -63,6 +86,9 @@ class Role(Resource):
             client.tag_role(RoleName=self.name, Tags=tag_list(settings["tags"]))
         if "trust" in settings:
             client.update_assume_role_policy(RoleName=self.name, PolicyDocument=json.dumps(settings["trust"]))
+        # Before the policy: a deployer may be allowed to write policies of roles with the boundary only.
+        if boundary := settings.get("permissions_boundary"):
+            client.put_role_permissions_boundary(RoleName=self.name, PermissionsBoundary=boundary)
         if "policy" in settings:
             client.put_role_policy(
                 RoleName=self.name, PolicyName=POLICY_NAME, PolicyDocument=json.dumps(self.policy)

@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from typing import ClassVar
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from lib.errors import WaitError
+from lib.findings import Finding, fits, within, written_as
 from lib.policies import principal as service_principal
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.iam import Role
@@ -19,6 +22,19 @@ from lib.resources.sqs import Queue
 from lib.retry import PROPAGATION_S, retry_on
 
 RUNTIME = "python3.13"
+# Quotas of functions: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MOST_TIMEOUT_S, MOST_MEMORY_MB, MOST_DISK_MB = 900, 10240, 10240
+MOST_ENVIRONMENT_BYTES, MOST_ZIP_MB, MOST_CODE_MB = 4096, 50, 250
+# Lambda sets these itself, and refuses the first ones:
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+RESERVED = frozenset(
+    """
+    _HANDLER _X_AMZN_TRACE_ID AWS_DEFAULT_REGION AWS_REGION AWS_EXECUTION_ENV AWS_LAMBDA_FUNCTION_NAME
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_INITIALIZATION_TYPE
+    AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME AWS_ACCESS_KEY AWS_ACCESS_KEY_ID
+    AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_LAMBDA_RUNTIME_API LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR
+    """.split()  # noqa: SIM905 – as a list of strings it would be 18 lines
+)
 # Lambda's answers for a role that is not known everywhere yet, or whose policy is not, the third in the words
 # that claudiajs/claudia waits for (src/commands/create.js), as KMS looks for the role too; and for a function
 # that is being made or changed, perhaps by a run that was killed.
@@ -108,6 +124,38 @@ class Function(Resource):
             update(client.update_function_configuration, FunctionName=self.name, **configuration)
             client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
 
+    def checks(self) -> Iterable[Finding]:
+        yield from fits("lambda", "CreateFunction", FunctionName=self.name, **self._configuration())
+        pattern, grammar = "[A-Za-z0-9_-]{1,64}", "at most 64 letters, digits, _ and -"
+        yield from written_as("function-name", "its name", self.name, pattern, grammar)
+        yield from within("function-timeout", "timeout_s", self.timeout_s, 1, MOST_TIMEOUT_S)
+        yield from within("function-memory", "memory_mb", self.memory_mb, 128, MOST_MEMORY_MB)
+        yield from within("function-disk", "disk_mb", self.disk_mb, 512, MOST_DISK_MB)
+        if reserved := ", ".join(sorted(RESERVED & self.environment.keys())):
+            yield Finding("function-reserved", f"environment sets {reserved}", "choose another name")
+        size = len(json.dumps(self.environment, separators=(",", ":")).encode())
+        if size > MOST_ENVIRONMENT_BYTES:
+            fix = f"keep to {MOST_ENVIRONMENT_BYTES} bytes, for instance by an object in S3"
+            yield Finding("function-environment", f"environment has {size} bytes", fix)
+        yield from self._code_checks()
+
+    def _code_checks(self) -> Iterator[Finding]:
+        try:
+            files = zipfile.ZipFile(io.BytesIO(self.code)).infolist()
+        except zipfile.BadZipFile as error:
+            yield Finding("function-code", f"code is no zip: {error}", "bundle it with lib.bundle.bundle")
+            return
+        if "handler.py" not in {file.filename for file in files}:
+            yield Finding("function-handler", "code has no handler.py", "put handler.py at the zip's top")
+        sizes = (
+            ("zipped", len(self.code) / 2**20, MOST_ZIP_MB),
+            ("unzipped", sum(file.file_size for file in files) / 2**20, MOST_CODE_MB),
+        )
+        for word, size_mb, most_mb in sizes:
+            if size_mb > most_mb:
+                what, fix = f"code has {size_mb:.0f} MiB {word}", f"keep to {most_mb} MiB: fewer packages"
+                yield Finding("function-code-size", what, fix)
+
     def links(self, settings: Settings) -> Iterable[Link]:
         here = f"{self.region}:{self.scope.account_id}"
         for name, value in settings["Environment"]["Variables"].items():
@@ -196,6 +244,20 @@ class EventSourceMapping(Resource):
     def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
         retrying = retry_on("^ResourceInUseException", MAPPING_CHANGE_S, sleep)
         retrying(client.update_event_source_mapping, UUID=self._mapping(client)["UUID"], **settings)
+
+    def checks(self) -> Iterable[Finding]:
+        names = {"EventSourceArn": self.queue.arn, "FunctionName": self.function.name}
+        yield from fits("lambda", "CreateEventSourceMapping", **names, **self.desired())
+        if self.batch_size > 10:
+            what = f"batch_size is {self.batch_size}, without a batching window"
+            yield Finding("mapping-batch", what, "set batch_size to 1 … 10")
+        timeout_s, hidden_s = self.function.timeout_s, self.queue.visibility_timeout_s
+        if hidden_s < 6 * timeout_s:
+            what = (
+                f"{self.queue.name} hides a message for {hidden_s} s, {self.function.name} has {timeout_s} s"
+            )
+            fix = f"set visibility_timeout_s of the queue to {6 * timeout_s}, 6 times the timeout, or more"
+            yield Finding("queue-visibility", what, fix)
 
     def links(self, settings: Settings) -> Iterable[Link]:
         yield Link(self.queue.arn, self.function.arn, f"batches of {settings['BatchSize']}")
@@ -295,6 +357,11 @@ class Permission(Resource):
             "Action": "lambda:InvokeFunction",
             "Condition": condition,
         }
+
+    def checks(self) -> Iterable[Finding]:
+        names = {"FunctionName": self.function.name, "StatementId": self.name, "SourceArn": self.source_arn}
+        grant = {"Action": "lambda:InvokeFunction", "Principal": self.principal}
+        yield from fits("lambda", "AddPermission", **names, **grant)
 
     def read(self, client) -> Settings | None:
         statements = _statements(client, self.function.name)
@@ -396,6 +463,14 @@ class EventInvokeConfig(Resource):
 
     def update(self, client, settings: Settings) -> None:
         self.create(client)
+
+    def checks(self) -> Iterable[Finding]:
+        numbers = {
+            "MaximumRetryAttempts": self.retries,
+            "MaximumEventAgeInSeconds": self.maximum_event_age_s,
+        }
+        name = self.function.name
+        yield from fits("lambda", "PutFunctionEventInvokeConfig", FunctionName=name, **numbers)
 
     def links(self, settings: Settings) -> Iterable[Link]:
         if settings["OnFailure"]:

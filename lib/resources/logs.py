@@ -1,10 +1,12 @@
 """CloudWatch Logs: log groups."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
+from lib.findings import Finding, fits
+from lib.parameter_types import RetentionDays
 from lib.resources.base import Found, Resource, Scope, Settings, our_tags
 
 LAMBDA = "/aws/lambda/"
@@ -34,6 +36,13 @@ class LogGroup(Resource):
 
     def desired(self) -> Settings:
         return {"retentionInDays": self.retention_days, "tags": self.scope.tags}
+
+    def checks(self) -> Iterable[Finding]:
+        yield from fits("logs", "CreateLogGroup", logGroupName=self.name, tags=self.scope.tags)
+        if self.retention_days not in get_args(RetentionDays):
+            allowed = ", ".join(map(str, get_args(RetentionDays)))
+            what, fix = f"retention_days is {self.retention_days}", f"write one of {allowed}"
+            yield Finding("log-retention", what, fix)
 
     def read(self, client) -> Settings | None:
         group = next((g for g in _groups(client, self.name) if g["logGroupName"] == self.name), None)

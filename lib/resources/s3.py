@@ -12,7 +12,8 @@ from tenacity import Retrying, retry_if_exception, retry_if_result, stop_after_d
 from tqdm import tqdm
 
 from lib.errors import RunbookError
-from lib.policies import Statement, deny_insecure_transport, merge, ours
+from lib.findings import Finding, enumeration, within, written_as
+from lib.policies import Statement, deny_insecure_transport, document, merge, ours
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.lambda_ import Function
 from lib.resources.sns import Topic
@@ -26,6 +27,11 @@ BEING_DELETED = "^OperationAborted"
 NOT_LET_IN = "^InvalidArgument: Unable to validate the following destination configurations|^OperationAborted"
 LIFECYCLE_ID, TEMPORARY_ID = LIFECYCLE_IDS = ("runbook", "runbook-temporary")
 ABORT_MULTIPART_UPLOADS_AFTER_DAYS = 7
+# 3 to 63 characters; letters, digits, dots (which TLS certificates do not cover) and hyphens:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BUCKET_NAME = r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{1,61}[a-z0-9](?<!-s3alias)(?<!--ol-s3)"
+MOST_POLICY_BYTES = 20 * 1024
+MOST_KEY_BYTES = 1024
 LOOKS_IN_A_ROW = 3  # S3's servers may differ for a while
 DELETE_BATCH_KEYS = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
@@ -77,6 +83,17 @@ class Bucket(Resource):
             "lifecycle": self._lifecycle_rules(),
             "tags": self.scope.tags,
         }
+
+    def checks(self) -> Iterable[Finding]:
+        grammar = "3 to 63 lower-case letters, digits and hyphens: shorten the prefix, env or name"
+        yield from written_as("bucket-name", "its name", self.name, BUCKET_NAME, grammar)
+        size = len(json.dumps(document(self.desired()["policy"].values()), separators=(",", ":")))
+        if size > MOST_POLICY_BYTES:
+            what, fix = f"its policy has {size} bytes", f"keep to {MOST_POLICY_BYTES}: fewer statements"
+            yield Finding("bucket-policy-size", what, fix)
+        for name in ("expire_days", "keep_noncurrent_days"):
+            if (days := getattr(self, name)) is not None:
+                yield from within("bucket-lifecycle", name, days, 1, 2**31 - 1)
 
     def read(self, client) -> Settings | None:
         try:
@@ -327,13 +344,27 @@ class BucketNotification(Resource):
             None,
         )
 
-    def create(self, client) -> None:
+    def checks(self) -> Iterable[Finding]:
+        known = enumeration("s3", "Event")
+        for event in (event for event in self.events if event not in known):
+            yield Finding("event-unknown", f"{event!r} is no event", f"write one of {', '.join(known)}")
+        for name in ("key_prefix", "key_suffix"):
+            if len(getattr(self, name).encode()) > MOST_KEY_BYTES:
+                what, fix = f"{name} has more bytes than a key", f"keep to {MOST_KEY_BYTES} bytes"
+                yield Finding("notification-filter", what, fix)
+
+    def _entry(self) -> tuple[str, dict]:
+        """Return the entry as S3 wants it, and where it stands."""
         settings = self.desired()
         kind, destination = KINDS[self.destination.service]
         rules = [{"Name": name, "Value": value} for name, value in settings["filter"].items()]
         entry = {"Id": self.name, destination: settings["destination"], "Events": settings["events"]}
         if rules:
             entry["Filter"] = {"Key": {"FilterRules": rules}}
+        return kind, entry
+
+    def create(self, client) -> None:
+        kind, entry = self._entry()
         configuration = without_entry(_notifications(client, self.bucket.name), self.name)
         configuration.setdefault(kind, []).append(entry)
         _put_notifications(client, self.bucket.name, configuration)

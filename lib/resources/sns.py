@@ -6,8 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from lib.policies import allow_services, deny_insecure_transport, merge, ours
+from lib.findings import Finding, written_as
+from lib.policies import allow_services, deny_insecure_transport, document, merge, ours
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+
+# https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html
+MOST_POLICY_BYTES, MOST_STATEMENTS = 30 * 1024, 100
 
 
 @dataclass(repr=False)
@@ -16,9 +20,13 @@ class Topic(Resource):
 
     Attributes:
         publishers: Services to the ARN they publish for, such as `{"s3.amazonaws.com": bucket.arn}`.
+        kms_key_arn: The KMS key to encrypt with, whose policy must let the publishers use it; empty to leave
+            it as it is. SNS has no encryption of its own as SQS has, and no service can publish under the
+            key `alias/aws/sns`: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
     """
 
     publishers: dict[str, str] = field(default_factory=dict)
+    kms_key_arn: str = ""
 
     service: ClassVar[str] = "sns"
     noun: ClassVar[str] = "SNS topic"
@@ -30,7 +38,21 @@ class Topic(Resource):
     def desired(self) -> Settings:
         allow = allow_services(self.publishers, "sns:Publish", self.arn, self.scope.account_id)
         deny = deny_insecure_transport("sns:Publish", self.arn)
-        return {"policy": {s["Sid"]: s for s in [deny, *allow]}, "tags": self.scope.tags}
+        return {
+            "policy": {s["Sid"]: s for s in [deny, *allow]},
+            **({"KmsMasterKeyId": self.kms_key_arn} if self.kms_key_arn else {}),
+            "tags": self.scope.tags,
+        }
+
+    def checks(self) -> Iterable[Finding]:
+        pattern, grammar = "[A-Za-z0-9_-]{1,256}", "at most 256 letters, digits, _ and -"
+        yield from written_as("topic-name", "its name", self.name, pattern, grammar)
+        statements = list(self.desired()["policy"].values())
+        size = len(json.dumps(document(statements), separators=(",", ":")))
+        if len(statements) > MOST_STATEMENTS or size > MOST_POLICY_BYTES:
+            what = f"its policy has {len(statements)} statements and {size} bytes"
+            fix = f"keep to {MOST_STATEMENTS} statements and {MOST_POLICY_BYTES} bytes: fewer publishers"
+            yield Finding("topic-policy-quota", what, fix)
 
     def read(self, client) -> Settings | None:
         try:
@@ -38,13 +60,20 @@ class Topic(Resource):
         except client.exceptions.NotFoundException:
             return None
         tags = client.list_tags_for_resource(ResourceArn=self.arn)["Tags"]
-        return {"policy": ours(attributes.get("Policy")), "tags": our_tags(tag_dict(tags))}
+        return {
+            "policy": ours(attributes.get("Policy")),
+            "KmsMasterKeyId": attributes.get("KmsMasterKeyId", ""),
+            "tags": our_tags(tag_dict(tags)),
+        }
 
     def create(self, client) -> None:
         # With a policy from the start there is never SNS's default one, whose principal is "*".
         policy = merge(None, self.desired()["policy"].values())
+        attributes = {"Policy": json.dumps(policy), "KmsMasterKeyId": self.kms_key_arn}
         client.create_topic(
-            Name=self.name, Attributes={"Policy": json.dumps(policy)}, Tags=tag_list(self.scope.tags)
+            Name=self.name,
+            Attributes={name: value for name, value in attributes.items() if value},
+            Tags=tag_list(self.scope.tags),
         )
 
     def update(self, client, settings: Settings) -> None:
@@ -54,6 +83,8 @@ class Topic(Resource):
             found = client.get_topic_attributes(TopicArn=self.arn)["Attributes"].get("Policy")
             policy = json.dumps(merge(found, settings["policy"].values()))
             client.set_topic_attributes(TopicArn=self.arn, AttributeName="Policy", AttributeValue=policy)
+        if key := settings.get("KmsMasterKeyId"):
+            client.set_topic_attributes(TopicArn=self.arn, AttributeName="KmsMasterKeyId", AttributeValue=key)
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
@@ -117,6 +148,14 @@ class Subscription(Resource):
         arn = self._subscription_arn(client)
         for name, value in settings.items():
             client.set_subscription_attributes(SubscriptionArn=arn, AttributeName=name, AttributeValue=value)
+
+    def checks(self) -> Iterable[Finding]:
+        grammars = {
+            "sqs": (r"arn:aws[\w-]*:sqs:[a-z0-9-]+:\d{12}:[\w-]{1,80}", "the ARN of a standard queue"),
+            "email": (r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"),
+        }
+        pattern, grammar = grammars.get(self.protocol, ("", "protocol='sqs' or protocol='email'"))
+        yield from written_as("subscription-endpoint", "endpoint", self.endpoint, pattern, grammar)
 
     def links(self, settings: Settings) -> Iterable[Link]:
         yield Link(self.topic.arn, self.endpoint, self.protocol)

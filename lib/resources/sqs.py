@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import ClassVar, Optional
 
-from lib.policies import allow_services, deny_insecure_transport, merge, ours
+from lib.findings import Finding, within, written_as
+from lib.policies import Statement, allow_services, deny_insecure_transport, document, merge, ours
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
 from lib.retry import retry_on
 
 DAY_S = 24 * 60 * 60
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+MOST_VISIBILITY_S, LEAST_RETENTION_S, MOST_RETENTION_S = 12 * 60 * 60, 60, 14 * DAY_S
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+MOST_POLICY_BYTES, MOST_STATEMENTS, MOST_ACTIONS = 8192, 20, 7
 # A queue's name is blocked for 60 s after its deletion; 90 s leaves room:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html
 NAME_BLOCKED_S = 90
@@ -64,6 +69,20 @@ class Queue(Resource):
             }
         return settings
 
+    def checks(self) -> Iterable[Finding]:
+        pattern, grammar = "[A-Za-z0-9_-]{1,80}", "at most 80 letters, digits, _ and -"
+        yield from written_as("queue-name", "its name", self.name, pattern, grammar)
+        hidden_s, kept_s = self.visibility_timeout_s, self.retention_s
+        yield from within("queue-attributes", "visibility_timeout_s", hidden_s, 0, MOST_VISIBILITY_S)
+        yield from within("queue-attributes", "retention_s", kept_s, LEAST_RETENTION_S, MOST_RETENTION_S)
+        yield from policy_checks(self.desired()["policy"].values())
+        if self.dead_letter:
+            yield from within("queue-attributes", "max_receive_count", self.max_receive_count, 1, 1000)
+            if self.dead_letter.retention_s <= kept_s:
+                what = f"dead letters are kept {self.dead_letter.retention_s} s, messages {kept_s} s"
+                fix = "keep dead letters longer: their age counts from the first queue"
+                yield Finding("dead-letter-retention", what, fix)
+
     def read(self, client) -> Settings | None:
         try:
             url = self.output(client)
@@ -114,6 +133,32 @@ class Queue(Resource):
     def delete(cls, client, identifier: str) -> None:
         with suppress(client.exceptions.QueueDoesNotExist):
             client.delete_queue(QueueUrl=identifier)
+
+
+def policy_checks(statements: Iterable[Statement]) -> Iterator[Finding]:
+    """Find more statements, bytes or actions than SQS takes in a queue's policy.
+
+    Args:
+        statements: All of the policy, ours and others'.
+    """
+    statements = list(statements)
+    sizes = {
+        "statements": (len(statements), MOST_STATEMENTS),
+        "bytes": (len(json.dumps(document(statements), separators=(",", ":"))), MOST_POLICY_BYTES),
+        "actions in a statement": (
+            max([len(_actions(each)) for each in statements], default=0),
+            MOST_ACTIONS,
+        ),
+    }
+    for name, (size, most) in sizes.items():
+        if size > most:
+            what, fix = f"its policy has {size} {name}", f"keep to {most}: fewer senders, or one queue each"
+            yield Finding("queue-policy-quota", what, fix)
+
+
+def _actions(statement: Statement) -> list[str]:
+    actions = statement["Action"]
+    return actions if isinstance(actions, list) else [actions]
 
 
 def _attributes(settings: Settings, found_policy: str | None) -> dict[str, str]:

@@ -26,6 +26,9 @@ def request(key: str, bucket: str) -> dict:
     return {"invocationSchemaVersion": "2.0", "invocationId": "i1", "job": job, "tasks": [task]}
 
 
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:pipeline"
+
+
 @pytest.fixture(scope="module")
 def bucket(operator):
     operator.client("s3").create_bucket(Bucket="announced")
@@ -44,7 +47,7 @@ def queue(operator):
 @pytest.fixture(scope="module")
 def announce(as_handler, bucket, queue):
     url, arn, _ = queue
-    arns = {"source_bucket_arn": f"arn:aws:s3:::{bucket}", "queue_arn": arn, "function_arn": ""}
+    arns = {"source_bucket_arn": f"arn:aws:s3:::{bucket}", "queue_arn": arn, "function_arn": FUNCTION}
     policy = {**arns, "key_prefix": "", "log_group_arn": "arn:aws:logs:us-east-1:000000000000:log-group:x"}
     environment = {"QUEUE_URL": url, "QUEUE_REGION": "us-west-1"}
     return as_handler("announce", REGION, environment, policy)
@@ -104,3 +107,11 @@ def test_what_will_pass_is_tried_again(announce, operator, bucket, monkeypatch):
     finally:
         events.unregister("before-call.sqs.SendMessage", refuse)
     assert answer["results"][0]["resultCode"] == "TemporaryFailure"
+
+
+def test_it_may_invoke_the_pipeline_s_function_only(announce):
+    client = announce.client("lambda", REGION)
+    with pytest.raises(client.exceptions.ResourceNotFoundException):  # allowed, but there is none here
+        client.invoke(FunctionName="pipeline", InvocationType="Event")
+    with pytest.raises(announce.ClientError, match="AccessDenied"):
+        client.invoke(FunctionName="another", InvocationType="Event")

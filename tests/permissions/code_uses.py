@@ -1,0 +1,35 @@
+"""Calls that stand in lib/ but that neither the notebooks nor the tests make on the local AWS.
+
+For instance S3 Batch Operations and Lambda's waiters: what the local AWS has not, or not in that way.
+"""
+
+import re
+from functools import cache
+
+from botocore import xform_name
+from botocore.session import Session
+from call_needs import OF_A_VERSION, RENAMED
+
+from lib.paths import ROOT
+
+SERVICES = ("s3", "sqs", "sns", "iam", "lambda", "logs", "cloudwatch", "glue", "athena", "events", "dynamodb")
+
+
+@cache
+def code_uses() -> dict[str, str]:
+    """Return for each action a file of lib/ that has the call which needs it."""
+    found = {}
+    files = [p for p in sorted(ROOT.glob("lib/**/*.py")) if "local" not in p.parts]
+    texts = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in files}
+    for service in (*SERVICES, "s3control"):
+        for operation in Session().get_service_model(service).operation_names:
+            prefix = "s3" if service == "s3control" else service
+            action = RENAMED.get(f"{prefix}:{operation}", f"{prefix}:{operation}")
+            # As a method, or by name: paginators and waiters are asked for so.
+            calls = re.compile(rf"""\.{xform_name(operation)}\(|["']{xform_name(operation)}["']""")
+            where = next((path for path, text in texts.items() if calls.search(text)), None)
+            if where:
+                found.setdefault(action, where)
+                if action in OF_A_VERSION:
+                    found.setdefault(OF_A_VERSION[action], where)
+    return found

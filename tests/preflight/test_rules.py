@@ -1,0 +1,49 @@
+"""The notebooks' pipelines keep each rule, and one change of one of them breaks it. AWS is not asked."""
+
+from collections.abc import Callable
+
+import pytest
+from breaking import BREAKS, IN_ACCOUNT, Break
+from described import PIPELINES, describe
+
+from lib.parameters import Parameters
+from lib.preflight.violations import described, rules
+from lib.stack import Stack
+from lib.target import Target
+
+
+@pytest.fixture(scope="module")
+def stack_of() -> Callable[[str], Stack]:
+    """Describes a pipeline as its notebook does, for an AWS that is never asked."""
+    parameters = Parameters.check({"env": "test"})
+    nobody = Target("local", session=None, account_id=parameters.account_id, caller="nobody")
+    return lambda pipeline: describe(pipeline, nobody, parameters)
+
+
+def broken(stack: Stack) -> set[str]:
+    return {finding.rule for _, finding in described(stack.resources.values())}
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_the_notebooks_keep_all_rules(stack_of, pipeline: str):
+    assert [finding for _, finding in described(stack_of(pipeline).resources.values())] == []
+
+
+@pytest.mark.parametrize("case", BREAKS, ids=lambda case: case.rule)
+def test_a_change_breaks_the_rule_and_no_other(stack_of, case: Break):
+    stack = stack_of(case.pipeline)
+    assert broken(stack) == set()
+    case.by(stack)
+    assert broken(stack) == {case.rule} | case.also
+
+
+def test_every_rule_has_a_test():
+    assert sorted(rules()) == sorted([*(case.rule for case in BREAKS), *IN_ACCOUNT])
+
+
+@pytest.mark.parametrize("name", rules())
+def test_a_rule_says_what_aws_answers_and_where_it_says_so(name: str):
+    rule = rules()[name]
+    assert list(rule) == ["holds", "aws", "source", "local"]
+    assert rule["source"].startswith("https://docs.aws.amazon.com/")
+    assert rule["local"].split()[0].rstrip(",") in ("refuses", "accepts")

@@ -1,0 +1,144 @@
+"""What is broken by hand in a notebook stops the run before the first write; the local AWS would take it."""
+
+import json
+
+import pytest
+from breaking import BREAKS, Break, many_statements, setting
+from calls import Recorder, watched
+from described import describe
+from examples import EXAMPLES, HERE
+
+from lib import preflight
+from lib.errors import PreflightError
+from lib.parameters import Parameters
+from lib.preflight.violations import rules
+from lib.resources import iam, s3, sqs
+from lib.stack import Stack
+from lib.target import Target, connect
+
+# What the issue names, and how each is broken.
+BY_HAND = {case.rule: case for case in BREAKS} | {
+    "notification-overlap": Break(
+        "notification-overlap",
+        "backup",
+        setting(s3.BucketNotification, "removed", events=("s3:ObjectCreated:Copy",)),
+    )
+}
+NAMED_BY_THE_ISSUE = ("source-account", "queue-visibility", "notification-overlap", "role-trust")
+
+
+@pytest.fixture(scope="module")
+def parameters(local_aws) -> Parameters:
+    return Parameters.check({"env": "preflight"})
+
+
+@pytest.fixture(scope="module")
+def target(parameters: Parameters) -> Target:
+    return connect(parameters)
+
+
+@pytest.mark.parametrize("rule", NAMED_BY_THE_ISSUE)
+@pytest.mark.parametrize("step", ["plan", "apply"])
+def test_what_is_broken_by_hand_stops_before_the_first_write(target, parameters, rule: str, step: str):
+    recorder = Recorder()
+    stack = describe(BY_HAND[rule].pipeline, watched(target, "before-call", recorder), parameters)
+    BY_HAND[rule].by(stack)
+    with pytest.raises(PreflightError) as error:
+        getattr(stack, step)()
+    message = str(error.value)
+    assert recorder.writes == []
+    for part in ("nothing was written", f"[{rule}]", rules()[rule]["aws"], rules()[rule]["source"], "fix: "):
+        assert part in message
+
+
+def test_all_violations_are_listed_each_with_its_resource(target, parameters):
+    stack = describe("migrate", target, parameters)
+    setting(sqs.Queue, "uploads", visibility_timeout_s=30, max_receive_count=1)(stack)
+    setting(iam.Role, "replicate", trusts="glue.amazonaws.com")(stack)
+    found = preflight.check(stack)
+    assert [one.rule for one in found] == ["role-trust", "queue-visibility", "queue-receive-count"]
+    assert found[0].resource == "Lambda function runbook-preflight-migrate-replicate in us-east-1"
+    assert "set visibility_timeout_s of the queue to 360" in found[1].fix
+    with pytest.raises(PreflightError, match="3 found"):
+        stack.plan()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_examples_of_all_tests_keep_the_rules(target, parameters, name: str):
+    stack = Stack(target, parameters, "examples")
+    EXAMPLES[name](stack)
+    assert preflight.check(stack) == []
+
+
+# --- What others have set in the account
+
+
+def a_bucket_with_a_queue(stack: Stack, **keys: str) -> s3.BucketNotification:
+    bucket = stack.add(s3.Bucket("files", HERE))
+    queue = stack.add(sqs.Queue("files", HERE, senders={"s3.amazonaws.com": bucket.arn}))
+    return stack.add(s3.BucketNotification("files", HERE, bucket, queue, **keys))
+
+
+def put_others(somebody, ours: s3.BucketNotification, *prefixes: str) -> None:
+    """Put somebody else's notifications into a bucket, beside what is there."""
+    client = somebody("s3", HERE)
+    found = client.get_bucket_notification_configuration(Bucket=ours.bucket.name)
+    entries = [
+        {
+            "Id": f"theirs-{prefix}",
+            "QueueArn": ours.destination.arn,
+            "Events": ["s3:ObjectCreated:Put"],
+            "Filter": {"Key": {"FilterRules": [{"Name": "Prefix", "Value": prefix}]}},
+        }
+        for prefix in prefixes
+    ]
+    client.put_bucket_notification_configuration(
+        Bucket=ours.bucket.name,
+        NotificationConfiguration={"QueueConfigurations": found.get("QueueConfigurations", []) + entries},
+    )
+
+
+def test_entries_of_others_overlap_too(stack: Stack, somebody):
+    ours = a_bucket_with_a_queue(stack, key_prefix="in/")
+    stack.apply()
+    put_others(somebody, ours, "theirs/")
+    assert preflight.check(stack) == []
+    put_others(somebody, ours, "in/new/")
+    (violation,) = preflight.check(stack)
+    assert violation.rule == "notification-overlap"
+    assert "theirs-in/new/" in violation.what
+    with pytest.raises(PreflightError):
+        stack.apply()
+
+
+def test_what_is_going_to_be_deleted_does_not_overlap(stack: Stack):
+    ours = a_bucket_with_a_queue(stack)
+    stack.apply()
+    stack.add(ours, wanted=False)
+    stack.add(s3.BucketNotification("other", HERE, ours.bucket, ours.destination))
+    assert preflight.check(stack) == []
+
+
+def test_a_bucket_has_a_hundred_notifications_at_most(stack: Stack, somebody):
+    ours = a_bucket_with_a_queue(stack, key_prefix="in/")
+    stack.apply()
+    put_others(somebody, ours, *(f"{number:03d}/" for number in range(99)))
+    assert preflight.check(stack) == []
+    put_others(somebody, ours, "100/")
+    (violation,) = preflight.check(stack)
+    assert violation.rule == "notification-quota"
+    assert "101 notifications" in violation.what
+
+
+def test_statements_of_others_count_too(stack: Stack, somebody):
+    ours = a_bucket_with_a_queue(stack)
+    stack.apply()
+    policy = ours.destination.desired()["policy"]
+    many_statements(policy)
+    theirs = [one | {"Sid": one["Sid"].replace("Runbook", "Theirs")} for one in list(policy.values())[:19]]
+    client = somebody("sqs", HERE)
+    url = client.get_queue_url(QueueName=ours.destination.name)["QueueUrl"]
+    document = {"Version": "2012-10-17", "Statement": theirs}
+    client.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(document)})
+    (violation,) = [one for one in preflight.check(stack) if "statements" in one.what]
+    assert (violation.rule, "21 statements" in violation.what) == ("queue-policy-quota", True)

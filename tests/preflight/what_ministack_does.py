@@ -1,0 +1,47 @@
+"""Tries on a local AWS what each rule forbids, for the column MiniStack of docs/truth.md; about two minutes.
+
+By hand, after a new version of MiniStack:
+
+    export RUNBOOK_HOME=/tmp/tried PYTHONPATH=.:tests:tests/preflight
+    .venv/bin/python tests/preflight/what_ministack_does.py
+    .venv/bin/runbook local reset --yes
+
+It prints the rules whose `local` in lib/preflight/rules.yaml is not so.
+"""
+
+from unittest.mock import patch
+
+from breaking import BREAKS, Break
+from described import describe
+
+from lib import preflight
+from lib.errors import RunbookError
+from lib.parameters import Parameters
+from lib.preflight.violations import rules
+from lib.target import Target, connect
+
+
+def tried(case: Break, target: Target, parameters: Parameters) -> str:
+    """Apply a broken stack over the one that keeps the rules, and tell what became of it."""
+    describe(case.pipeline, target, parameters).apply()
+    stack = describe(case.pipeline, target, parameters)
+    case.by(stack)
+    try:
+        with patch.object(preflight, "require"):
+            stack.apply()
+    except RunbookError as error:
+        return f"refuses: {str(error).splitlines()[0]}"
+    return "accepts"
+
+
+def main() -> None:
+    parameters = Parameters.check({"env": "tried"})
+    target = connect(parameters)
+    for case in sorted(BREAKS, key=lambda case: case.pipeline):
+        told, found = rules()[case.rule]["local"], tried(case, target, parameters)
+        if told.split()[0].rstrip(",:") != found.split(":")[0]:
+            print(f"{case.rule}: told {told!r}, found {found!r}")
+
+
+if __name__ == "__main__":
+    main()

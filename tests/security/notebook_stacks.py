@@ -1,0 +1,57 @@
+"""What the notebooks describe, without any AWS: their cells up to the plan."""
+
+import re
+from functools import cache
+
+import boto3
+import nbformat
+import pytest
+
+from lib import bundle, target
+from lib.parameters import Parameters
+from lib.paths import ROOT
+from lib.resources.base import Resource
+from lib.stack import Stack
+
+PIPELINES = ["10_migrate", "20_backup", "30_index", "40_summarize", "50_ingest", "60_analyze"]
+ACCOUNT = "000000000000"
+
+
+class _Unasked(boto3.Session):
+    """A session whose clients cannot be made: describing asks AWS nothing."""
+
+    def client(self, *arguments, **options):
+        raise AssertionError(f"a description asks AWS: {arguments}")
+
+
+def _nowhere(parameters: Parameters) -> target.Target:
+    return target.Target("local", _Unasked(), parameters.account_id, "arn:aws:iam::000000000000:user/nobody")
+
+
+@cache
+def stack_of(notebook: str) -> Stack:
+    """Return the stack that a notebook describes with the default parameters."""
+    cells = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
+    namespace: dict = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(target, "connect", _nowhere)
+        patch.setattr(bundle, "bundle", lambda handler, runtime: b"")
+        for cell in (cell for cell in cells if cell.cell_type == "code"):
+            if cell.source.strip().startswith("stack.plan()"):
+                return namespace["stack"]
+            if not cell.source.startswith("%%"):
+                exec(re.sub(r"^%.*$", "", cell.source, flags=re.MULTILINE), namespace)  # noqa: S102
+    raise AssertionError(f"{notebook} has no plan")
+
+
+def described(*kinds: type[Resource]) -> list:
+    """Return what all notebooks describe of these kinds, each as a pytest parameter with a name."""
+    found = [
+        resource
+        for notebook in PIPELINES
+        for resource in stack_of(notebook).resources.values()
+        if isinstance(resource, kinds)
+    ]
+    return [
+        pytest.param(resource, id=f"{resource.noun} {resource.name}".replace(" ", "-")) for resource in found
+    ]
