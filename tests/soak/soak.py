@@ -182,7 +182,8 @@ def main() -> None:
     print(counts.drop(details).to_string())
     for name in counts:
         print(
-            f"{name}: dead letters: {counts[name]['reasons']}; not as they must be: {counts[name]['bad'] or 'none'}"
+            f"{name}: dead letters: {counts[name]['reasons']}; "
+            f"not as they must be: {counts[name]['bad'] or 'none'}"
         )
     sys.exit(bool(counts.loc[["lost", "wrong"]].to_numpy().sum()))
 
