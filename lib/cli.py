@@ -91,9 +91,10 @@ def plan(
 ) -> None:
     """Show what a run would create, change or leave; write nothing."""
     parameters = load(params, assignments, mode="plan", exercise=False)
-    from lib.run import Job, select
+    from lib.run import Job, has_a_plan, select
 
-    results = _execute([Job(notebook) for notebook in select(names)], parameters, params, assignments)
+    notebooks = select(names) if names else [each for each in select([]) if has_a_plan(each)]
+    results = _execute([Job(notebook) for notebook in notebooks], parameters, params, assignments)
     if exit_code and any(result.differs for result in results):
         raise typer.Exit(EXIT_DIFFERS)
 

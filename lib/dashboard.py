@@ -18,7 +18,7 @@ COUNTS = {
     "generate": ("FilesGenerated", "RowsGenerated"),
     "consume": ("RowsStored", "RowsRejected"),
 }
-TELL_LAG = {"replicate", "delete", "index", "consume"}
+TELL_LAG = {"replicate", "delete", "index", "summarize", "consume"}
 # What counts the objects of a pipeline, for its cost: the function, and its metric.
 OBJECTS = {
     "migrate": ("replicate", "ObjectsCopied"),

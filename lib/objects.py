@@ -7,6 +7,18 @@ import pandas as pd
 from botocore.exceptions import ClientError
 from tqdm import tqdm
 
+# What describes an object besides its bytes, named as in HeadObject, CopyObject and CreateMultipartUpload.
+ATTRIBUTES = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Expires",
+    "Metadata",
+    "StorageClass",
+    "WebsiteRedirectLocation",
+)
 # What HEAD tells of an object that a faithful copy must have too.
 FACTS = ("ContentLength", "ContentType", "Metadata", "StorageClass")
 

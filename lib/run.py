@@ -155,6 +155,16 @@ def select(names: list[str]) -> list[Path]:
     return list(dict.fromkeys(short[short_name(name)] for name in names))
 
 
+def has_a_plan(notebook: Path) -> bool:
+    """Return whether a notebook describes resources, so that it has a plan to show.
+
+    Args:
+        notebook: The file.
+    """
+    cells = nbformat.read(notebook, as_version=4).cells
+    return any(cell.cell_type == "code" and cell.source.strip() == "stack.plan()" for cell in cells)
+
+
 def short_name(name: str) -> str:
     """Return `migrate` for `migrate`, `10_migrate`, `10_migrate.ipynb` and a path to it."""
     stem = Path(name).name.removesuffix(".ipynb")

@@ -166,8 +166,9 @@ class Stack:
         counts = ", ".join(f"{count} {word}" for word, count in done.items()) or "nothing done"
         return (
             f"{pipeline} stopped at step {number + 1} of {len(steps)}, to {step.action} {step.resource}: "
-            f"{counts} before it, {len(steps) - number - 1} not begun. To go on: run it again. "
-            "To go back: `runbook rollback`, or stack.rollback(), removes what this run created"
+            f"{counts} before it, {len(steps) - number - 1} not begun. `runbook status` lists what exists. "
+            "To go on: run it again. To go back: `runbook rollback`, or stack.rollback(), removes what this "
+            "run created"
         )
 
     def _take(self, step: Step) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 import pandas as pd
 
@@ -95,8 +94,9 @@ def count_rows(files: Sequence[Sample], place: Place, settings: Summarize) -> pd
 
 def summary_key(key: str, settings: Summarize) -> str:
     """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`."""
-    path = PurePosixPath(key.removeprefix(settings.input_prefix))
-    return f"{settings.output_prefix}{path.with_name(f'summary_{path.stem}.json')}"
+    # As text, not as a path: to S3, an empty folder name counts.
+    folder, slash, name = key.removeprefix(settings.input_prefix).rpartition("/")
+    return f"{settings.output_prefix}{folder}{slash}summary_{name.removesuffix('.csv')}.json"
 
 
 def rejected_key(key: str, settings: Summarize) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from boto3.s3.transfer import TransferConfig
 
-from lib.objects import Place
+from lib.objects import ATTRIBUTES, Place
 from lib.versions import Version
 
 MIB = 1024 * 1024
@@ -17,18 +17,6 @@ COPY_OBJECT_BYTES = 5 * 1024**3
 USUAL_PART_BYTES = 8 * MIB  # of boto3 and the AWS CLI
 CHECKSUM = re.compile(r"Checksum(?!Type$)(\w+)")
 OF_PARTS = re.compile(r'-(\d+)"?$')
-# What describes an object besides its bytes, named as in HeadObject, CopyObject and CreateMultipartUpload.
-HEADERS = (
-    "CacheControl",
-    "ContentDisposition",
-    "ContentEncoding",
-    "ContentLanguage",
-    "ContentType",
-    "Expires",
-    "Metadata",
-    "StorageClass",
-    "WebsiteRedirectLocation",
-)
 OPERATIONS = ("CreateMultipartUpload", "CompleteMultipartUpload")  # to which we add arguments
 Head = dict[str, Any]
 
@@ -50,7 +38,7 @@ def tags_of(place: Place, version: Version) -> dict[str, str] | None:
 
 def headers(head: Head) -> Head:
     """Return the headers, the metadata and the storage class of an object, as arguments of a copy."""
-    return {"StorageClass": "STANDARD", "Metadata": {}} | {k: head[k] for k in HEADERS if k in head}
+    return {"StorageClass": "STANDARD", "Metadata": {}} | {k: head[k] for k in ATTRIBUTES if k in head}
 
 
 def checksums(head: Head) -> dict[str, str]:

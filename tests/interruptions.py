@@ -100,8 +100,8 @@ class Subject:
     def _points(self) -> list[Point]:
         """Before the first write, and after every call from there on.
 
-        Before a call everything is as after the one before it: neither AWS nor the ledger is written in between,
-        since whatever is made is read first.
+        That is also before each write: a read changes nothing, and whatever is made is read first, once the
+        ledger has noted what is intended.
         """
         made = list(self.death.made)
         first = next(number for number, name in enumerate(made, 1) if is_write(name))

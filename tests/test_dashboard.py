@@ -67,7 +67,7 @@ def test_how_long_things_wait_is_on_it(pipeline):
     shown = {metric[1] for metric in metrics(dashboard.body(PARAMETERS, [pipeline]))}
     by_queue = isinstance(pipeline.created, Queue)
     assert ("ApproximateAgeOfOldestMessage" if by_queue else "AsyncEventAge") in shown
-    assert ("Lag" in shown) == (pipeline.name != "summarize")
+    assert "Lag" in shown
 
 
 def test_lag_is_drawn_as_percentiles():

@@ -44,6 +44,13 @@ def test_a_runbook_is_found_by_each_of_its_names(notebooks: Path, name: str) -> 
     assert run.select([name, "migrate"]) == [notebooks / "10_migrate.ipynb"]
 
 
+def test_notebooks_that_make_nothing_have_no_plan():
+    real = Path(__file__).parents[1] / "notebooks"
+    assert run.has_a_plan(real / "10_migrate.ipynb")
+    assert not run.has_a_plan(real / "00_start.ipynb")
+    assert not run.has_a_plan(real / "72_redrive.ipynb")
+
+
 def test_an_unknown_name_is_answered_with_the_known_ones(notebooks: Path) -> None:
     with pytest.raises(ParameterError, match="'migrat' – did you mean migrate.*start, migrate, destroy"):
         run.select(["migrat"])

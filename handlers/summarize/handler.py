@@ -10,6 +10,7 @@ import os
 import tempfile
 import time
 import warnings
+from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def summarize_one(event: ObjectEvent, context: object) -> None:
         return
     logger.info("event received", bucket=event.bucket, key=event.key, version=event.version_id)
     source = Place(client("s3"), event.bucket, event.key)
-    if not summarize(source, prefixes, partial(profile, context), partial(report, event.key)):
+    if not summarize(source, prefixes, partial(profile, context), partial(report, event)):
         logger.info("gone", bucket=event.bucket, key=event.key)
 
 
@@ -109,12 +110,22 @@ def profile_by_duckdb(source: Place, state: ObjectState) -> tuple[dict, int, lis
     return {"engine": "duckdb"} | how, rows, columns
 
 
-def report(key: str, written: Written) -> None:
-    """Log and count what was written; `key` is the CSV's."""
+def report(event: ObjectEvent, written: Written) -> None:
+    """Log and count what was written about the CSV that an event names."""
     message = "CSV rejected" if written.reason else "JSON uploaded"
     extra = {"reason": written.reason} if written.reason else {}
     size, seconds = len(written.body), round(written.seconds, 3)
-    logger.info(message, key=key, target_key=written.key, bytes=size, seconds=seconds, **extra)
+    lag_seconds = (datetime.now(UTC) - event.event_time).total_seconds()
+    logger.info(
+        message,
+        key=event.key,
+        target_key=written.key,
+        bytes=size,
+        seconds=seconds,
+        lag_seconds=round(lag_seconds, 3),
+        **extra,
+    )
+    metrics.add_metric("Lag", MetricUnit.Milliseconds, lag_seconds * 1000)
     metrics.add_metric("CsvsSummarized", MetricUnit.Count, int(not written.reason))
     metrics.add_metric("CsvsRejected", MetricUnit.Count, int(bool(written.reason)))
 

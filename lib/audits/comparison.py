@@ -7,19 +7,8 @@ and a test sees to it that both say the same.
 import re
 
 from lib.listing import Entry
+from lib.objects import ATTRIBUTES
 
-# What describes an object besides its bytes, as HeadObject names it.
-ATTRIBUTES = (
-    "CacheControl",
-    "ContentDisposition",
-    "ContentEncoding",
-    "ContentLanguage",
-    "ContentType",
-    "Expires",
-    "Metadata",
-    "StorageClass",
-    "WebsiteRedirectLocation",
-)
 # HeadObject omits these: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
 OMITTED = {"StorageClass": "STANDARD", "Metadata": {}}
 CHECKSUM = re.compile(r"Checksum(?!Type$)\w+")

@@ -8,7 +8,7 @@ from lib.audits.history import Extras, Grace
 from lib.listing import Entry
 from lib.objects import Place
 from lib.parameter_sections import Summarize
-from lib.summaries import rejected_key
+from lib.summaries import rejected_key, summary_key
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,10 @@ class Summaries:
         return Extras(self.files, self.grace).judge(key, source)
 
     def _compare(self, key: str, head: dict) -> Finding:
-        summary, rejection = self._read(self._summary(key)), self._read(rejected_key(key, self.settings))
+        summary, rejection = (
+            self._read(summary_key(key, self.settings)),
+            self._read(rejected_key(key, self.settings)),
+        )
         about = summary or rejection
         finding = Finding(key, MISSING) if about is None else _compared(key, about, head)
         if summary and rejection and finding.state == SAME:
@@ -62,11 +65,6 @@ class Summaries:
         except self.files.client.exceptions.NoSuchKey:
             return None
         return json.load(body)
-
-    def _summary(self, key: str) -> str:
-        """Return where the summary of a file is; an empty folder name counts, as it does for S3."""
-        folder, slash, name = key.removeprefix(self.settings.input_prefix).rpartition("/")
-        return f"{self.settings.output_prefix}{folder}{slash}summary_{name.removesuffix('.csv')}.json"
 
     def _source(self, key: str) -> str:
         """Return the key of the file that something was written about; empty if it is none of ours."""

@@ -1,7 +1,7 @@
 """Correction of MiniStack's Lambda; runs in the server, inside .local-aws, so it imports nothing of ours.
 
-When the process of one execution environment ends while it starts, MiniStack 1.5.33 kills all of the function,
-those that start and those that work; they end while they start, and so on. In AWS each is on its own.
+When the process of one execution environment ends while it starts, MiniStack 1.5.33 kills all those of the
+function, whether they start or work; those end while they start, and so on. In AWS each is on its own.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
 

@@ -180,10 +180,8 @@ def main() -> None:
     counts = soak_both(given.objects)
     details = ["reasons", "bad"]
     print(counts.drop(details).to_string())
-    for name in counts:
-        print(
-            f"{name}: dead letters: {counts[name]['reasons']}; not as they must be: {counts[name]['bad'] or 'none'}"
-        )
+    for name, found in counts.items():
+        print(f"{name}: dead letters: {found['reasons']}; not as they must be: {found['bad'] or 'none'}")
     sys.exit(bool(counts.loc[["lost", "wrong"]].to_numpy().sum()))
 
 

@@ -49,7 +49,7 @@ def workload(objects: int, deletes: bool, seed: int = 1) -> tuple[list[Work], li
         The objects, and the malformed messages; both poisons together are POISON of `objects`.
     """
     draw = random.Random(seed)
-    malformed = [draw.choice(MALFORMED) for _ in range(max(1, int(objects * POISON / 3)))]
+    malformed = [draw.choice(MALFORMED) for _ in range(max(1, round(objects * POISON / 3)))]
     return list(_works(draw, objects - len(malformed), deletes, len(malformed))), malformed
 
 
