@@ -133,8 +133,7 @@ def _needs(shape: Shape) -> Iterator[tuple[str, str]]:
     if shape.missing:
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html#API_HeadObject_RequestSyntax:
         # without s3:ListBucket the answer is 403, which the handlers take for a failure. Of a missing version
-        # AWS's documentation is silent; Ceph, which follows AWS, asks for s3:ListBucketVersions then
-        # (read_obj_policy in its rgw_op.cc).
+        # AWS's documentation is silent. We take it that s3:ListBucketVersions is asked for then: unverified.
         named = {"VersionId", "CopySourceVersionId"} & set(shape.parameters)
         bucket = bucket_of(shape.source or shape.resource)
         yield ("s3:ListBucketVersions" if named else "s3:ListBucket"), bucket
