@@ -1,6 +1,8 @@
 """Audits of *migrate* and *backup*: each kind of difference is found, and nothing else."""
 
+import gzip
 import io
+import json
 
 import pytest
 from audited import audited, clear, make, states
@@ -8,6 +10,7 @@ from boto3.s3.transfer import TransferConfig
 from cleanup import remove
 
 from lib import audit as audits
+from lib.audits import tables
 from lib.audits.comparison import same_bytes
 from lib.audits.findings import SAME, UNJUDGED
 from lib.errors import NotDeployedError, ParameterError, RunbookError
@@ -69,6 +72,15 @@ def test_two_that_are_the_same_are_clean(aws, own, pipeline, put):
 
 def test_empty_buckets_are_clean(aws, own, pipeline, put):
     assert str(audited(aws, own, pipeline.name)) == f"{pipeline.name}: no objects; clean"
+
+
+def test_an_audit_of_nothing_is_in_the_table_too(aws, own, pipeline):
+    tables.save(aws, audited(aws, own, pipeline.name), pipeline.destination)
+    client, name = aws.client("s3", pipeline.destination.region), pipeline.destination.name
+    (listed,) = client.list_objects_v2(Bucket=name, Prefix=tables.COUNTS_PREFIX)["Contents"]
+    body = client.get_object(Bucket=name, Key=listed["Key"])["Body"].read()
+    row = json.loads(gzip.decompress(body))
+    assert (row["pipeline"], row["state"], row["objects"]) == (pipeline.name, SAME, 0)
 
 
 DIFFERENCES = {

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
+from lib.audits.findings import SAME
 from lib.resources.s3 import Bucket
 from lib.target import Target
 
@@ -33,10 +34,11 @@ def save(target: Target, audit: "Audit", bucket: Bucket) -> None:
         bucket: Where the tables' files are.
     """
     client, name = target.client("s3", bucket.region), f"{audit.began:%Y%m%dT%H%M%S%fZ}-{audit.name}.json.gz"
-    counts = ({"state": state, "objects": number} for state, number in audit.findings.counts.items())
+    found = audit.findings.counts or {SAME: 0}  # that nothing was there is a result, too
+    counts = ({"state": state, "objects": number} for state, number in found.items())
     for prefix, rows in (
         (COUNTS_PREFIX, counts),
-        (DIFFERENCES_PREFIX, (found.row() for found in audit.findings)),
+        (DIFFERENCES_PREFIX, (finding.row() for finding in audit.findings)),
     ):
         _upload(client, bucket.name, f"{prefix}{name}", ({**_about(audit), **row} for row in rows))
 
