@@ -9,6 +9,8 @@ from lib.parameters import Parameters
 from lib.pipelines import pipelines
 from lib.query import Athena
 
+pytestmark = pytest.mark.long
+
 ENV = "taudits"
 KEYS = ["plain", "ü/🚀 a+b%2F", "stale", "metadata", "tags"]
 NAMES = ["migrate", "backup", "index"]

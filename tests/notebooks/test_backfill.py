@@ -11,6 +11,8 @@ from lib.inventory import Inventory
 from lib.pipelines import pipelines
 from lib.stack import Stack
 
+pytestmark = pytest.mark.long
+
 KEYS = [f"old {number % 5}/{number:03} +ü%.csv" for number in range(300)]
 
 

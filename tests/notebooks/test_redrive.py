@@ -22,6 +22,8 @@ from lib.stuck import by_reason, chosen, queues, stuck
 from lib.target import connect
 from lib.watch import Waiting
 
+pytestmark = pytest.mark.long
+
 FORBIDDEN = "folder/Forbidden ü+100%.csv"
 
 

@@ -14,6 +14,8 @@ from lib.paths import home
 from lib.resources.s3 import empty_bucket
 from lib.versions import histories
 
+pytestmark = pytest.mark.long
+
 BRAKE_DELETES = 24
 KEYS = [f"data/{number:02}" for number in range(16)]
 
