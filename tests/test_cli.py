@@ -191,7 +191,7 @@ def test_a_plan_shows_the_rows_and_tells_by_its_exit_code_whether_anything_diffe
     table = {"columns": ["action", "name"], "data": [["create", "a-bucket"]]}
     told = {"summary": "", "counts": {"to create": to_create, "unchanged": 5}, "table": table}
     notebook_files.write(notebooks / "10_migrate.ipynb", notebook_files.tell(told), "print(mode)")
-    result = runbook("plan", "--exit-code", "--params", aws)
+    result = runbook("plan", "migrate", "--exit-code", "--params", aws)
     assert result.exit_code == code
     assert "a-bucket" in result.stdout
     assert notebook_files.stream(home / "runs" / "latest" / "10_migrate.ipynb") == "plan\n"

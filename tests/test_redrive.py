@@ -154,7 +154,7 @@ def test_a_mistake_in_the_parameters_is_refused(settings, says):
 @pytest.fixture
 def pair(stack: Stack) -> DeadLetters:
     """A queue of dead letters and the queue they come from."""
-    dead = stack.add(sqs.Queue("dead", HERE))
+    dead = stack.add(sqs.Queue("dead", HERE, retention_s=14 * sqs.DAY_S))
     queue = stack.add(sqs.Queue("work", HERE, dead_letter=dead))
     stack.apply()
     return DeadLetters(dead, queue, "dead letters")

@@ -62,7 +62,7 @@ class Topic(Resource):
         tags = client.list_tags_for_resource(ResourceArn=self.arn)["Tags"]
         return {
             "policy": ours(attributes.get("Policy")),
-            "KmsMasterKeyId": attributes.get("KmsMasterKeyId", ""),
+            **({"KmsMasterKeyId": key} if (key := attributes.get("KmsMasterKeyId")) else {}),
             "tags": our_tags(tag_dict(tags)),
         }
 
