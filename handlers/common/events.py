@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import unquote_plus
 
 
@@ -32,6 +32,11 @@ class ObjectEvent:
     sequencer: str | None = None
     size: int | None = None
     etag: str | None = None
+
+    @property
+    def lag_seconds(self) -> float:
+        """How long ago it happened."""
+        return (datetime.now(UTC) - self.event_time).total_seconds()
 
     @property
     def is_created(self) -> bool:

@@ -10,7 +10,6 @@ TIME_TO_LIVE_DAYS, after the row was stored, "0" for ever.
 import os
 import time
 import warnings
-from datetime import UTC, datetime
 from functools import cache
 
 import boto3
@@ -109,8 +108,7 @@ def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
         rows_rejected=outcome.rows_rejected,
         seconds=round(seconds, 3),
     )
-    lag_ms = (datetime.now(UTC) - event.event_time).total_seconds() * 1000
-    metrics.add_metric("Lag", MetricUnit.Milliseconds, lag_ms)
+    metrics.add_metric("Lag", MetricUnit.Milliseconds, event.lag_seconds * 1000)
     metrics.add_metric("RowsStored", MetricUnit.Count, outcome.rows_stored)
     metrics.add_metric("RowsRejected", MetricUnit.Count, outcome.rows_rejected)
 

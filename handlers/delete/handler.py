@@ -18,7 +18,6 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import cache
 
 import boto3
@@ -106,7 +105,7 @@ def delete_one(
 
 def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
     """Log and count what was done."""
-    lag_seconds = (datetime.now(UTC) - event.event_time).total_seconds()
+    lag_seconds = event.lag_seconds
     logger.info(
         outcome.name,
         bucket=event.bucket,

@@ -105,8 +105,7 @@ def report(event: ObjectEvent, item: dict, written: bool, seconds: float) -> Non
         bytes=item.get("file_size"),
         seconds=round(seconds, 3),
     )
-    lag_ms = (datetime.now(UTC) - event.event_time).total_seconds() * 1000
-    metrics.add_metric("Lag", MetricUnit.Milliseconds, lag_ms)
+    metrics.add_metric("Lag", MetricUnit.Milliseconds, event.lag_seconds * 1000)
     metrics.add_metric("EventsIndexed", MetricUnit.Count, int(written))
 
 

@@ -11,7 +11,6 @@ Environment:
 import os
 import time
 import warnings
-from datetime import UTC, datetime
 from functools import cache
 
 import boto3
@@ -117,7 +116,7 @@ def hand_over_to_delete(event: ObjectEvent, event_name: str) -> None:
 
 def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
     """Log and count what was done."""
-    lag_seconds = (datetime.now(UTC) - event.event_time).total_seconds()
+    lag_seconds = event.lag_seconds
     logger.info(
         outcome.name,
         bucket=event.bucket,

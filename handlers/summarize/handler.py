@@ -10,7 +10,6 @@ import os
 import tempfile
 import time
 import warnings
-from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 
@@ -115,7 +114,7 @@ def report(event: ObjectEvent, written: Written) -> None:
     message = "CSV rejected" if written.reason else "JSON uploaded"
     extra = {"reason": written.reason} if written.reason else {}
     size, seconds = len(written.body), round(written.seconds, 3)
-    lag_seconds = (datetime.now(UTC) - event.event_time).total_seconds()
+    lag_seconds = event.lag_seconds
     logger.info(
         message,
         key=event.key,
