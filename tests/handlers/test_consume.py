@@ -16,9 +16,9 @@ from botocore.awsrequest import AWSResponse
 from buckets import Bucket
 from handler_support import HANDLERS, TARGET_REGION
 from handler_user import lambda_context
-from hiding import nothing_found
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from meddling import nothing_found
 from s3_messages import TEST_EVENT, in_sns_envelope, raw, s3_event, s3_record, sqs_event
 from zips import imports_alone
 

@@ -3,12 +3,12 @@
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import boto3
 import pytest
 from backup_pipeline import Backup, bodies, is_current, markers
 from botocore.exceptions import ClientError
+from meddling import once
 from s3_messages import TEST_EVENT, s3_event, s3_record
 
 KEYS = ["plain.csv", "folder/Project Idea+ü 100%.csv", "a%2Fb", " leading and trailing ", "🚀/💾.bin"]
@@ -40,21 +40,6 @@ def log(made, monkeypatch):
     monkeypatch.setattr(made.delete.logger.handlers[0], "stream", stream)
     monkeypatch.setattr(made.replicate.logger.handlers[0], "stream", stream)
     return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-
-
-@contextmanager
-def once(client, event, action):
-    """Run the action at the first such event of this client."""
-    waiting = [action]
-
-    def hook(**_):
-        if waiting:
-            waiting.pop()()
-
-    client.meta.events.register(event, hook)
-    yield
-    client.meta.events.unregister(event, hook)
-    assert not waiting, f"{event} never happened"
 
 
 @pytest.mark.parametrize("key", KEYS)

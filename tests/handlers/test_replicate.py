@@ -8,7 +8,7 @@ import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from botocore.exceptions import ClientError
 from buckets import Bucket
-from hiding import nothing_found
+from meddling import nothing_found, once
 from s3_messages import TEST_EVENT, in_sns_envelope, raw, s3_event, s3_record, sqs_event
 
 MIB = 2**20
@@ -69,21 +69,6 @@ def calls(replicate):
     yield seen
     for client in clients:
         client.meta.events.unregister("before-call.s3", note)
-
-
-@contextmanager
-def once(client, event, action):
-    """Run the action at the first such event of this client."""
-    waiting = [action]
-
-    def hook(**_):
-        if waiting:
-            waiting.pop()()
-
-    client.meta.events.register(event, hook)
-    yield
-    client.meta.events.unregister(event, hook)
-    assert not waiting, f"{event} never happened"
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The handler, bound by its policy, on the local AWS."""
 
 import itertools
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import duckdb
@@ -9,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from meddling import once
 from s3_messages import TEST_EVENT, in_sns_envelope, s3_event, s3_record, sqs_event
 from summaries import INPUT, OUTPUT, REGION, REJECTED, Summaries, context, log_lines
 
@@ -165,26 +165,16 @@ def test_gone(summaries, monkeypatch):
     assert summaries.read(f"{OUTPUT}summary_never.json") is None
 
 
-@contextmanager
-def once_before(summaries, operation, action):
-    """Do something right before the handler's next call of an operation."""
-    events, waiting = summaries.handler.client("s3").meta.events, [action]
-
-    def act(**_):
-        if waiting:
-            waiting.pop()()
-
-    events.register(f"before-call.s3.{operation}", act, unique_id="once")
-    yield
-    events.unregister(f"before-call.s3.{operation}", unique_id="once")
-
-
 @pytest.mark.parametrize("operation", ["GetObject", "PutObject"])
 @pytest.mark.parametrize("newer", [b"a\n1\n", RAGGED])
 def test_what_is_overwritten_meanwhile_is_summarized_again(summaries, operation, newer):
     key = f"{INPUT}raced {operation} {len(newer)}.csv"
     summaries.bucket.put(key, BODY)
-    with once_before(summaries, operation, lambda: summaries.bucket.put(key, newer)):
+    with once(
+        summaries.handler.client("s3"),
+        f"before-call.s3.{operation}",
+        lambda: summaries.bucket.put(key, newer),
+    ):
         summaries.deliver(key)
     name = key.removeprefix(INPUT).removesuffix(".csv")
     found = [summaries.read(f"{OUTPUT}summary_{name}.json"), summaries.read(f"{REJECTED}{name}.csv.json")]
@@ -200,7 +190,7 @@ def test_what_is_deleted_meanwhile(summaries, monkeypatch):
         client.delete_object(Bucket=summaries.bucket.bucket, Key=key, VersionId=version)
 
     log = summaries.log(monkeypatch)
-    with once_before(summaries, "GetObject", delete):
+    with once(summaries.handler.client("s3"), "before-call.s3.GetObject", delete):
         summaries.deliver(key)
     assert log_lines(log)[-1]["message"] == "gone"
     assert summaries.read(f"{OUTPUT}summary_deleted.json") is None

@@ -1,4 +1,4 @@
-"""S3 as it is right after versioning was turned on: what was just written is not found."""
+"""What happens between a handler and S3 while the handler works."""
 
 from contextlib import contextmanager
 
@@ -10,7 +10,7 @@ BODY = b"<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.
 
 @contextmanager
 def nothing_found(client):
-    """Meanwhile, every object that this client asks for is answered by 404."""
+    """Meanwhile, S3 is as right after versioning was turned on: what was just written is not found."""
 
     def answer(request, **_):
         response = AWSResponse(request.url, 404, {"Content-Type": "application/xml"}, None)
@@ -22,3 +22,18 @@ def nothing_found(client):
     yield
     for call in CALLS:
         client.meta.events.unregister(f"before-send.s3.{call}", answer)
+
+
+@contextmanager
+def once(client, event, action):
+    """Run the action at the first such event of this client."""
+    waiting = [action]
+
+    def hook(**_):
+        if waiting:
+            waiting.pop()()
+
+    client.meta.events.register(event, hook)
+    yield
+    client.meta.events.unregister(event, hook)
+    assert not waiting, f"{event} never happened"
