@@ -79,10 +79,13 @@ class Pair:
 
     @classmethod
     def make(cls, session, versioned):
-        """Make two buckets in two regions, and let user `replicate` do what policy.json says with them."""
+        """Make two buckets in two regions, and let user `replicate` do what policy.json says with them.
+
+        The source is versioned or not; the target is what the pipelines deploy, versioned.
+        """
         pair = cls(
             Bucket.make(session, "us-west-1", versioned),
-            Bucket.make(session, "us-east-1", versioned),
+            Bucket.make(session, "us-east-1", versioned=True),
         )
         policy = from_template(
             "handlers/replicate/policy.json",
