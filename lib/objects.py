@@ -7,20 +7,7 @@ import pandas as pd
 from botocore.exceptions import ClientError
 from tqdm import tqdm
 
-# What describes an object besides its bytes, named as in HeadObject, CopyObject and CreateMultipartUpload.
-ATTRIBUTES = (
-    "CacheControl",
-    "ContentDisposition",
-    "ContentEncoding",
-    "ContentLanguage",
-    "ContentType",
-    "Expires",
-    "Metadata",
-    "StorageClass",
-    "WebsiteRedirectLocation",
-)
-# What HEAD tells of an object that a faithful copy must have too.
-FACTS = ("ContentLength", "ContentType", "Metadata", "StorageClass")
+from lib.comparison import differing_attributes, same_bytes
 
 
 @dataclass(frozen=True)
@@ -65,14 +52,11 @@ def is_same(source: dict | None, target: dict | None) -> bool:
         target: The copy's; None if it is not there.
 
     Returns:
-        Whether size, content type, metadata and storage class are equal, and the contents by the checksums
-        that both have, or else by ETag.
+        Whether the bytes are provably the same, and all that describes the object is equal.
     """
     if source is None or target is None:
         return False
-    checksums = {key for key in source if key.startswith("Checksum") and key != "ChecksumType"} & set(target)
-    contents = checksums or {"ETag"}
-    return all(source.get(name) == target.get(name) for name in (*FACTS, *contents))
+    return same_bytes(source, target) is True and not differing_attributes(source, target)
 
 
 def compare(keys: list[str], source: Place, target: Place) -> pd.DataFrame:

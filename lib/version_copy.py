@@ -8,14 +8,14 @@ from urllib.parse import quote, urlencode
 
 from boto3.s3.transfer import TransferConfig
 
-from lib.objects import ATTRIBUTES, Place
+from lib.comparison import ATTRIBUTES, CHECKSUM, OMITTED, differing_attributes, same_bytes
+from lib.objects import Place
 from lib.versions import Version
 
 MIB = 1024 * 1024
 # What CopyObject copies: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 COPY_OBJECT_BYTES = 5 * 1024**3
 USUAL_PART_BYTES = 8 * MIB  # of boto3 and the AWS CLI
-CHECKSUM = re.compile(r"Checksum(?!Type$)(\w+)")
 OF_PARTS = re.compile(r'-(\d+)"?$')
 OPERATIONS = ("CreateMultipartUpload", "CompleteMultipartUpload")  # to which we add arguments
 Head = dict[str, Any]
@@ -38,7 +38,7 @@ def tags_of(place: Place, version: Version) -> dict[str, str] | None:
 
 def headers(head: Head) -> Head:
     """Return the headers, the metadata and the storage class of an object, as arguments of a copy."""
-    return {"StorageClass": "STANDARD", "Metadata": {}} | {k: head[k] for k in ATTRIBUTES if k in head}
+    return OMITTED | {k: head[k] for k in ATTRIBUTES if k in head}
 
 
 def checksums(head: Head) -> dict[str, str]:
@@ -50,15 +50,12 @@ def checksums(head: Head) -> dict[str, str]:
 def difference(one: Head, other: Head) -> str:
     """Return in which respect two objects differ as far as HEAD tells: `bytes`, `headers`, or nothing.
 
-    Bytes are compared by those checksums that both have, or else by ETag. An ETag under a KMS key says
-    nothing of the bytes, so that two such objects without a checksum count as different.
+    Where it cannot be told whether the bytes are the same, as under a KMS key without checksums, they count
+    as different.
     """
-    common = checksums(one).keys() & checksums(other)
-    digests = [(checksums(one)[name], checksums(other)[name]) for name in common]
-    digests = digests or [(one["ETag"], other["ETag"])]
-    if one["ContentLength"] != other["ContentLength"] or any(a != b for a, b in digests):
+    if not same_bytes(one, other):
         return "bytes"
-    return "headers" if headers(one) != headers(other) else ""
+    return "headers" if differing_attributes(one, other) else ""
 
 
 @dataclass

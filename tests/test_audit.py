@@ -11,8 +11,8 @@ from cleanup import remove
 
 from lib import audit as audits
 from lib.audits import tables
-from lib.audits.comparison import same_bytes
 from lib.audits.findings import SAME, UNJUDGED
+from lib.comparison import same_bytes
 from lib.errors import NotDeployedError, ParameterError, RunbookError
 from lib.parameters import Parameters
 from lib.pipelines import pipelines

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.audits.comparison import differing_attributes, differing_tags, same_bytes, same_listed
-from lib.listing import Entry
+from lib.comparison import differing_attributes, differing_tags, same_bytes
+from lib.listing import Entry, same_listed
 
 PATH = Path(__file__).parents[1] / "handlers" / "common" / "objects.py"
 TIME = datetime(2026, 1, 2, tzinfo=UTC)

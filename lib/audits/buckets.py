@@ -6,10 +6,10 @@ from hashlib import sha256
 
 from botocore.exceptions import ClientError
 
-from lib.audits.comparison import differing_attributes, differing_tags, same_bytes, same_listed
 from lib.audits.findings import METADATA, MISSING, SAME, STALE, TAGS, UNJUDGED, Finding
 from lib.audits.history import Extras, Grace
-from lib.listing import Pair
+from lib.comparison import differing_attributes, differing_tags, same_bytes
+from lib.listing import Pair, same_listed
 from lib.objects import Place
 
 LOOKS = 3  # at an object that changes while it is looked at

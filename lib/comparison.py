@@ -6,24 +6,24 @@ and a test sees to it that both say the same.
 
 import re
 
-from lib.listing import Entry
-from lib.objects import ATTRIBUTES
-
+# What describes an object besides its bytes, named as in HeadObject, CopyObject and CreateMultipartUpload.
+ATTRIBUTES = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Expires",
+    "Metadata",
+    "StorageClass",
+    "WebsiteRedirectLocation",
+)
 # HeadObject omits these: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
 OMITTED = {"StorageClass": "STANDARD", "Metadata": {}}
-CHECKSUM = re.compile(r"Checksum(?!Type$)\w+")
+CHECKSUM = re.compile(r"Checksum(?!Type$)(\w+)")
 # Computed over parts, an ETag or a checksum ends with their number, and is equal only for equal parts.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
 OF_PARTS = re.compile(r"-\d+\"?$")
-
-
-def same_listed(one: Entry | None, other: Entry | None) -> bool:
-    """Say whether a listing alone proves that two objects have the same bytes.
-
-    Equal ETags of equal sizes do, of parts too. Different ones prove nothing: a listing does not say whether
-    an ETag is made of the bytes at all, which KMS prevents.
-    """
-    return one is not None and other is not None and (one.size, one.etag) == (other.size, other.etag)
 
 
 def same_bytes(one: dict, other: dict) -> bool | None:
