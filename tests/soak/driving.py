@@ -113,11 +113,14 @@ class Driver:
 
 
 def until(look, timeout_s: float) -> bool:
-    """Look again and again until it is true or the time is up; returns whether it became true."""
+    """Look every second until it is true or the time is up; returns whether it became true.
+
+    No more often, for whoever looks keeps from work the one process that is AWS here.
+    """
     retrying = Retrying(
         retry=retry_if_result(lambda seen: not seen),
         stop=stop_after_delay(timeout_s),
-        wait=wait_fixed(0.1),
+        wait=wait_fixed(1),
         retry_error_callback=lambda state: False,
     )
     return bool(retrying(look))

@@ -18,6 +18,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from driving import Driver, Killer, refuse_poison, until
+from tqdm import tqdm
 from verdict import Verdict, is_right, judge
 from workload import Work, workload
 
@@ -147,11 +148,16 @@ def _settle(target: Target, pipeline: Pipeline, works: list[Work], malformed: in
     queues = [Waiting.of(target, pipeline.created)] if isinstance(pipeline.created, Queue) else []
 
     def is_settled() -> bool:
-        pending[:] = [work for work in pending if not is_right(work, driver.destination)]
+        waiting = sum(queue.depth() for queue in queues)
         others_dead = sum(queue.depth() for queue in dead) - poison
-        return others_dead >= 0 and len(pending) <= others_dead and not any(queue.depth() for queue in queues)
+        progress.set_postfix_str(f"{waiting} messages wait, {poison + others_dead} are dead")
+        if waiting or others_dead < 0:
+            return False
+        pending[:] = [work for work in pending if not is_right(work, driver.destination)]
+        return len(pending) <= others_dead
 
-    until(is_settled, SETTLED_S + SETTLED_S_FOR_EACH_OBJECT * len(works))
+    with tqdm(desc=f"Settle {pipeline.name}", bar_format="{desc}: {elapsed}{postfix}") as progress:
+        until(is_settled, SETTLED_S + SETTLED_S_FOR_EACH_OBJECT * len(works))
 
 
 def _throttled(name: str) -> int:
