@@ -27,6 +27,24 @@ HIDDEN_S = 60
 WAIT_S = 1
 
 
+def brake_of(target: Target, holding: Queue) -> "Brake":
+    """Return the brake that is deployed with a queue.
+
+    Args:
+        target: Where.
+        holding: What it holds.
+
+    Raises:
+        ClientError: If its function is not there.
+    """
+    table = Table("brake", holding.region, "id")
+    function = Function("delete", holding.region, None, b"")
+    table.scope = function.scope = holding.scope
+    found = target.client("lambda", holding.region).get_function_configuration(FunctionName=function.name)
+    function.environment = found["Environment"]["Variables"]
+    return Brake(target, table, holding, function)
+
+
 @dataclass(frozen=True)
 class Brake:
     """The brake that is pulled by too many deletes.

@@ -13,14 +13,11 @@ from datetime import UTC, datetime
 import pandas as pd
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from lib.brake import Brake
+from lib.brake import Brake, brake_of
 from lib.errors import ParameterError, RunbookError
 from lib.objects import Place
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline, deployed
-from lib.resources.base import Scope
-from lib.resources.dynamodb import Table
-from lib.resources.lambda_ import Function
 from lib.restore import Restore
 from lib.target import Target
 from lib.threads import in_threads
@@ -213,18 +210,12 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
 
 def brake(target: Target, parameters: Parameters) -> Brake:
     """Return *backup*'s brake, to look at."""
-    scope = Scope(parameters.prefix, parameters.env, "backup", parameters.account_id)
-    region = parameters.backup.primary_region
-    table = Table("brake", region, "id")
-    minutes = {"BRAKE_MINUTES": str(parameters.backup.brake_minutes)}
-    function = Function("delete", region, None, b"", minutes)
-    (queue,) = (
+    (holding,) = (
         letters.queue
         for letters in deployed(target, parameters, "backup").dead_letters
         if letters.kind == "holding"
     )
-    table.scope = function.scope = scope
-    return Brake(target, table, queue, function)
+    return brake_of(target, holding)
 
 
 def compare(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:

@@ -14,14 +14,11 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from tqdm import tqdm
 
 from lib import reasons
-from lib.brake import Brake
+from lib.brake import brake_of
 from lib.errors import ParameterError, RunbookError, WaitError
 from lib.explain import Explained, explain
 from lib.letters import Letter, taken
 from lib.pipelines import DeadLetters, FunctionName, Pipeline
-from lib.resources.dynamodb import Table
-from lib.resources.iam import Role
-from lib.resources.lambda_ import Function
 from lib.target import Target
 from lib.watch import Waiting
 
@@ -104,7 +101,7 @@ def redrive(
     rows = []
     for pipeline, letters in tqdm(list(choice.queues(looked_at)), desc="Redrive", leave=False, delay=1):
         if letters.kind == "holding":
-            done = "released", _release(target, letters, most), 0
+            done = "released", len(brake_of(target, letters.queue).release(most)), 0
         elif letters.kind == "dead letters" and choice.is_everything:
             done = "moved by SQS", move_all(target, letters), 0
         else:
@@ -224,14 +221,3 @@ def move_all(target: Target, letters: DeadLetters, sleep: Callable[[float], None
 
 def _newest_task(client, source: dict) -> dict:
     return next(iter(client.list_message_move_tasks(**source)["Results"]), {})
-
-
-def _release(target: Target, letters: DeadLetters, most: int) -> int:
-    """Release the brake, so that the deletes that it holds are done, and return how many."""
-    scope, origin, region = letters.queue.scope, letters.origin, letters.queue.region
-    table = Table("brake", region, "id")
-    configuration = target.client("lambda", region).get_function_configuration(FunctionName=origin.name)
-    role = Role("delete", "us-east-1", "lambda.amazonaws.com", {})
-    function = Function("delete", region, role, b"", configuration["Environment"]["Variables"])
-    table.scope = function.scope = scope
-    return len(Brake(target, table, letters.queue, function).release(most))

@@ -131,7 +131,7 @@ def test_looking_tells_why_and_changes_nothing(migrate, two_dead_letters, tmp_pa
     planned = {"mode": "plan", "redrive": {"action": "redrive"}}
     for values in ({}, planned):
         executed = execute("72_redrive", tmp_path, **{**migrate.deployed.values, **values})
-        assert "2 stuck, each with a reason" in str(executed.cells)
+        assert "2 are stuck, of 0 the reason is not to be found" in str(executed.cells)
         assert "this is no event" not in str(executed.cells)
         assert migrate.waiting().depth() == 2
 
@@ -174,20 +174,33 @@ def test_the_notebook_has_sqs_move_everything_and_says_if_there_is_nothing(
         execute("72_redrive", tmp_path, **values)
 
 
-def test_an_object_deleted_since_is_told(migrate, somebody):
-    migrate.put("gone.csv")
-    assert migrate.arrives("gone.csv")
-    migrate.source.client.delete_object(Bucket=migrate.source.bucket, Key="gone.csv")
+def dead_letter(migrate: Operated, somebody, key: str) -> None:
+    """Have the event of an object among the dead letters, though no function has seen it."""
     record = {
         "awsRegion": "us-west-1",
         "eventTime": "2026-01-02T00:00:00Z",
         "eventName": "ObjectCreated:Put",
-        "s3": {"bucket": {"name": migrate.source.bucket}, "object": {"key": "gone.csv"}},
+        "s3": {"bucket": {"name": migrate.source.bucket}, "object": {"key": key}},
     }
-    somebody("sqs").send_message(
-        QueueUrl=migrate.waiting().url, MessageBody=json.dumps({"Records": [record]})
-    )
+    body = json.dumps({"Records": [record]})
+    somebody("sqs").send_message(QueueUrl=migrate.waiting().url, MessageBody=body)
+
+
+def test_an_object_deleted_since_is_told(migrate, somebody):
+    migrate.put("gone.csv")
+    assert migrate.arrives("gone.csv")
+    migrate.source.client.delete_object(Bucket=migrate.source.bucket, Key="gone.csv")
+    dead_letter(migrate, somebody, "gone.csv")
     assert migrate.stuck()["reason"].to_dict() == {"gone.csv": "source gone"}
+    migrate.empty()
+
+
+def test_what_has_no_reason_is_not_passed_over(migrate, somebody, tmp_path):
+    migrate.put("there.csv")
+    assert migrate.arrives("there.csv")
+    dead_letter(migrate, somebody, "there.csv")
+    with pytest.raises(PapermillExecutionError, match="what is stuck has a reason"):
+        execute("72_redrive", tmp_path, **migrate.deployed.values)
     migrate.empty()
 
 
