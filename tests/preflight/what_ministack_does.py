@@ -13,16 +13,24 @@ from unittest.mock import patch
 
 from breaking import BREAKS, Break
 from described import describe
+from tqdm import tqdm
 
 from lib import preflight
 from lib.errors import RunbookError
 from lib.parameters import Parameters
 from lib.preflight.violations import rules
-from lib.target import Target, connect
+from lib.target import connect
 
 
-def tried(case: Break, target: Target, parameters: Parameters) -> str:
-    """Apply a broken stack over the one that keeps the rules, and tell what became of it."""
+def tried(case: Break, env: str) -> str:
+    """Apply a broken stack over the one that keeps the rules, and tell what became of it.
+
+    Args:
+        case: What is broken.
+        env: An environment of its own, for what is broken stays.
+    """
+    parameters = Parameters.check({"env": env})
+    target = connect(parameters)
     describe(case.pipeline, target, parameters).apply()
     stack = describe(case.pipeline, target, parameters)
     case.by(stack)
@@ -35,12 +43,10 @@ def tried(case: Break, target: Target, parameters: Parameters) -> str:
 
 
 def main() -> None:
-    parameters = Parameters.check({"env": "tried"})
-    target = connect(parameters)
-    for case in sorted(BREAKS, key=lambda case: case.pipeline):
-        told, found = rules()[case.rule]["local"], tried(case, target, parameters)
+    for number, case in enumerate(tqdm(BREAKS, unit="rule")):
+        told, found = rules()[case.rule]["local"], tried(case, f"tried{number}")
         if told.split()[0].rstrip(",:") != found.split(":")[0]:
-            print(f"{case.rule}: told {told!r}, found {found!r}")
+            tqdm.write(f"{case.rule}: told {told!r}, found {found!r}")
 
 
 if __name__ == "__main__":
