@@ -11,6 +11,7 @@ from papermill import PapermillExecutionError
 
 from lib import letters, reasons
 from lib.errors import ParameterError, RunbookError
+from lib.lock import locked
 from lib.objects import Place
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline, pipelines
@@ -202,6 +203,16 @@ def test_what_has_no_reason_is_not_passed_over(migrate, somebody, tmp_path):
     with pytest.raises(PapermillExecutionError, match="what is stuck has a reason"):
         execute("72_redrive", tmp_path, **migrate.deployed.values)
     migrate.empty()
+
+
+def test_while_another_operator_works_nothing_is_redriven(migrate, two_dead_letters, tmp_path):
+    values = {**migrate.deployed.values, "redrive": {"action": "redrive"}}
+    with (
+        locked(migrate.aws, migrate.deployed.parameters),
+        pytest.raises(PapermillExecutionError, match="is locked by"),
+    ):
+        execute("72_redrive", tmp_path, **values)
+    assert migrate.waiting().depth() == 2
 
 
 @pytest.mark.parametrize("choice", [(), ("access denied",), ("", "no/such/key")])
