@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import boundary_uses
 from call_needs import Shape, needs
 from call_shapes import Statement, load
-from service_uses import USES
+from service_uses import USES as OF_AWS
 
 from lib.paths import ROOT
 
@@ -14,7 +15,9 @@ RECORDED = Path(__file__).with_name("recorded-calls.json")
 HANDLERS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("handlers/*/policy.json"))
 DEPLOYER = "lib/deployer-policy.json"
 OF_SERVICES = ["lib/crawler-policy.json", "lib/batch-operations-policy.json"]
-POLICIES = [*HANDLERS, *OF_SERVICES, DEPLOYER]
+OF_BOUNDARIES = [boundary_uses.DEPLOYER_BOUNDARY, boundary_uses.LIVE, boundary_uses.BOUNDARY]
+POLICIES = [*HANDLERS, *OF_SERVICES, DEPLOYER, *OF_BOUNDARIES]
+USES = (*boundary_uses.uses([*HANDLERS, *OF_SERVICES]), *OF_AWS)
 
 
 @dataclass(frozen=True)

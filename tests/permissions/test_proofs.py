@@ -7,9 +7,8 @@ import pytest
 from call_needs import Need, Shape, needs
 from call_shapes import Patterns, Statement, fill, statements
 from code_uses import code_uses
-from proofs import DEPLOYER, HANDLERS, POLICIES, RECORDED, denied, proofs, recorded, unproven
+from proofs import DEPLOYER, HANDLERS, POLICIES, RECORDED, USES, denied, proofs, recorded, unproven
 from report import REPORT, report
-from service_uses import USES
 
 from lib.preflight import iam_data
 
