@@ -73,9 +73,7 @@ class Trail(Resource):
         grammar = "3 to 128 letters and digits, with single dots, underscores and hyphens between them"
         yield from written_as("trail-name", "its name", self.name, TRAIL_NAME, grammar)
         ours = {"Name": SELECTOR, "FieldSelectors": self._field_selectors()}
-        yield from fits(
-            "cloudtrail", "PutEventSelectors", TrailName=self.name, AdvancedEventSelectors=[ours]
-        )
+        yield from fits("cloudtrail", "PutEventSelectors", TrailName=self.name, AdvancedEventSelectors=[ours])
         values = sum(len(v) for one in ours["FieldSelectors"] for v in one.values() if isinstance(v, list))
         if values > MOST_VALUES:
             what = f"its selector has {values} values, with {len(self.recorded)} buckets"
