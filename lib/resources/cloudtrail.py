@@ -97,7 +97,7 @@ class Trail(Resource):
     def create(self, client) -> None:
         create = retry_on(NOT_LET_IN, PROPAGATION_S, sleep)
         create(client.create_trail, Name=self.name, **self._arguments())
-        self.update(client, self.desired())
+        self.update(client, {name: self.desired()[name] for name in ("tags", "FieldSelectors", "IsLogging")})
 
     def update(self, client, settings: Settings) -> None:
         # Tags first: they say that the trail is ours, should the run end here. Logging last: until then it
