@@ -9,8 +9,9 @@ NAMES = """
     QueueUrl QueueName TopicArn SubscriptionArn TableName TableArn ExportArn FunctionName UUID SourceArn
     EventSourceArn RoleName logGroupName logGroupNamePrefix AlarmName AlarmNames AlarmNamePrefix DashboardName
     DashboardNames DashboardNamePrefix Rule CrawlerName WorkGroup RequestItems JobId ResourceArn ResourceARN
-    resourceArn ResourceName Resource Name NamePrefix DatabaseInput CsvClassifier
-""".split()  # noqa: SIM905 – as a list of strings it would be 34 lines
+    resourceArn ResourceName Resource ResourceId ResourceIdList TrailName Name NamePrefix DatabaseInput
+    CsvClassifier
+""".split()  # noqa: SIM905 – as a list of strings it would be 37 lines
 
 
 def resource(operation: str, params: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from lib.parameters import Parameters
 from lib.plan import COUNTS
 from lib.resources.athena import WorkGroup
 from lib.resources.base import TAG_ENV, Found, Resource, Scope
+from lib.resources.cloudtrail import Trail
 from lib.resources.cloudwatch import Alarm, Dashboard
 from lib.resources.dynamodb import Table
 from lib.resources.eventbridge import Rule
@@ -41,6 +42,7 @@ TYPES: tuple[type[Resource], ...] = (
     Subscription,
     Alarm,
     Dashboard,
+    Trail,
     WorkGroup,
     Crawler,
     CsvClassifier,

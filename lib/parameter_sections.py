@@ -265,8 +265,12 @@ class Start(Section):
 class Observe(Section):
     """The parameters of *observe*."""
 
+    region: Region = "us-east-1"
     hours: Annotated[int, Field(ge=1, le=168)] = 3
     lag_p99_s: Annotated[int, Field(ge=1, le=1_209_600)] = 900
+    trail: bool = False
+    trail_events: Literal["all", "writes"] = "all"
+    trail_expire_days: Days = 90
 
 
 class Audit(Queried):

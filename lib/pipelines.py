@@ -92,6 +92,16 @@ def pipelines(parameters: Parameters) -> dict[str, Pipeline]:
     return {pipeline.name: pipeline for pipeline in made}
 
 
+def buckets(parameters: Parameters) -> list[Bucket]:
+    """Return the buckets that the five read and write, each once, whether they are deployed or not.
+
+    Args:
+        parameters: Of the environment.
+    """
+    ends = [each for one in pipelines(parameters).values() for each in (one.source, one.destination)]
+    return list({each.arn: each for each in ends if isinstance(each, Bucket)}.values())
+
+
 def deployed(target: Target, parameters: Parameters, name: str) -> Pipeline:
     """Return a pipeline that exists.
 

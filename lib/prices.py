@@ -98,13 +98,15 @@ def per_month(parameters: Parameters, objects_per_day: float, mean_bytes: float)
         mean_bytes: As for `per_million`.
 
     Returns:
-        As `per_million`; a further column is for the dashboard, which all pipelines share.
+        As `per_million`; a further column is for the dashboard and the trail, which all pipelines share.
     """
-    used = {"observe": {"cloudwatch_dashboard": 1}}
+    used, events = {}, 0.0
     for name in usage.PIPELINES:
         objects = usage.DAYS_A_MONTH * usage.objects_per_day(parameters, name, objects_per_day)
         one = [usage.per_object(parameters, name, mean_bytes), usage.stored(parameters, name, mean_bytes)]
         used[name] = _sum(*(_times(objects, each) for each in one), usage.per_month(parameters, name))
+        events += objects * usage.data_events(parameters, name, mean_bytes)
+    used["observe"] = {"cloudwatch_dashboard": 1, "cloudtrail_data_event": events}
     return bill(used)[[*usage.PIPELINES, "observe"]]
 
 

@@ -13,6 +13,7 @@ WAIT_S = 2
 # A call that AWS carried out, but whose answer was lost: botocore asked again, and it is there already.
 DONE_ALREADY = (
     "^(BucketAlreadyOwnedByYou|EntityAlreadyExists|ResourceAlreadyExistsException|AlreadyExistsException)"
+    "|^TrailAlreadyExistsException"
     "|^ResourceConflictException: .*(already exist|statement id)"
     "|^ResourceInUseException: .*(already exists|Table already)"
     "|^InvalidRequestException: .*already (created|exists)"
@@ -22,12 +23,13 @@ DONE_ALREADY = (
 NOT_KNOWN_YET = (
     "^(NoSuchBucket|NoSuchEntity|NotFound|EntityNotFoundException|TableNotFoundException)"
     "|^(AWS.SimpleQueueService.NonExistentQueue|QueueDoesNotExist|ResourceNotFoundException)"
+    "|^(TrailNotFoundException|S3BucketDoesNotExistException)"
     "|^InvalidRequestException: .*not found"
 )
 # Somebody, or an earlier call of ours, is changing the same thing.
 IS_BEING_CHANGED = (
     "^(OperationAborted|ConcurrentModification|DeleteConflict|BucketNotEmpty)"
-    "|^(OperationAbortedException|ConcurrentModificationException|ResourceInUseException)"
+    "|^(OperationAbortedException|ConcurrentModificationException|ResourceInUseException|ConflictException)"
     "|^ResourceConflictException: .*(concurrent update|cannot be performed at this time)"
 )
 # All that may be answered while a resource is made, and that looking again, and making the rest, will mend.

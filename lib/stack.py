@@ -79,7 +79,8 @@ class Stack:
         """
         preflight.require(self)
         ledger = self.ledger.entries()
-        unwanted = (self._step(resource, ledger, wanted=False) for resource in self.unwanted.values())
+        # What is not wanted goes backwards, as in destroy: first what needs the others.
+        unwanted = [self._step(one, ledger, wanted=False) for one in reversed(self.unwanted.values())]
         steps = (self._step(resource, ledger) for resource in self.resources.values())
         return Plan([*(step for step in unwanted if step.found is not None), *steps])
 

@@ -92,6 +92,22 @@ def per_month(parameters: Parameters, pipeline: str) -> Usage:
     }
 
 
+def data_events(parameters: Parameters, pipeline: str, mean_bytes: float) -> float:
+    """Return how many events the trail records of one object: its upload, and all calls that follow.
+
+    Args:
+        parameters: As for `per_object`; `observe.trail` and `observe.trail_events` decide.
+        pipeline: Its name.
+        mean_bytes: The object's size.
+    """
+    if not parameters.observe.trail:
+        return 0
+    one = per_object(parameters, pipeline, mean_bytes)
+    upload = 0 if pipeline == "ingest" else 1  # *ingest*'s own is among its writes
+    reads = one.get("s3_read", 0) if parameters.observe.trail_events == "all" else 0
+    return upload + one.get("s3_write", 0) + reads
+
+
 def objects_per_day(parameters: Parameters, pipeline: str, given: float) -> float:
     """Return how many objects a pipeline gets: *ingest* makes its own, if its schedule is a rate.
 

@@ -161,6 +161,15 @@ def update_workgroup(**updates):
     return lambda athena, ours: athena.update_work_group(WorkGroup=ours.name, ConfigurationUpdates=updates)
 
 
+def select_events(**selector):
+    """Somebody changes what our trail records."""
+    return lambda cloudtrail, ours: cloudtrail.put_event_selectors(TrailName=ours.name, **selector)
+
+
+def update_trail(**arguments):
+    return lambda cloudtrail, ours: cloudtrail.update_trail(Name=ours.name, **arguments)
+
+
 def untag_glue(glue, ours) -> None:
     glue.untag_resource(ResourceArn=ours.arn, TagsToRemove=KEYS)
 
@@ -327,5 +336,17 @@ DRIFT = {
             }
         ),
         "tags": lambda athena, ours: athena.untag_resource(ResourceARN=ours.arn, TagKeys=KEYS),
+    },
+    "Trail": {
+        "S3BucketName": update_trail(S3BucketName="theirs"),
+        "IsMultiRegionTrail": update_trail(IsMultiRegionTrail=False),
+        "LogFileValidationEnabled": update_trail(EnableLogFileValidation=False),
+        "FieldSelectors": select_events(
+            EventSelectors=[{"ReadWriteType": "All", "IncludeManagementEvents": True}]
+        ),
+        "IsLogging": lambda cloudtrail, ours: cloudtrail.stop_logging(Name=ours.name),
+        "tags": lambda cloudtrail, ours: cloudtrail.remove_tags(
+            ResourceId=ours.arn, TagsList=[{"Key": key} for key in KEYS]
+        ),
     },
 }

@@ -6,7 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 from lib.policies import document
-from lib.resources import athena, cloudwatch, dynamodb, eventbridge, glue, iam, lambda_, logs, s3, sns, sqs
+from lib.resources import (
+    athena,
+    cloudtrail,
+    cloudwatch,
+    dynamodb,
+    eventbridge,
+    glue,
+    iam,
+    lambda_,
+    logs,
+    s3,
+    sns,
+    sqs,
+)
 from lib.resources.base import Resource
 from lib.stack import Stack
 
@@ -170,6 +183,13 @@ def workgroup(stack: Stack) -> athena.WorkGroup:
     return stack.add(athena.WorkGroup("queries", ELSEWHERE, results))
 
 
+def trail(stack: Stack) -> cloudtrail.Trail:
+    """Its bucket is in another region than it is itself, and so is what it records."""
+    files = stack.add(s3.Bucket("logs", HERE, expire_days=90))
+    files.statements = cloudtrail.delivery(files, cloudtrail.trail_arn(stack.scope, "objects", ELSEWHERE))
+    return stack.add(cloudtrail.Trail("objects", ELSEWHERE, files, [bucket(stack)]))
+
+
 # How to describe each: adds a resource, and before it those that it needs, to a stack.
 EXAMPLES: dict[str, Callable[[Stack], Resource]] = {
     "Bucket": bucket,
@@ -195,6 +215,7 @@ EXAMPLES: dict[str, Callable[[Stack], Resource]] = {
     "CsvClassifier": classifier,
     "Crawler": crawler,
     "WorkGroup": workgroup,
+    "Trail": trail,
 }
 
 # What to change of each: arguments to new values, and the settings that a plan must name then, and no others.
@@ -274,4 +295,8 @@ CHANGES: dict[str, list[tuple[dict[str, Any], set[str]]]] = {
         ({"classifier": None}, {"Classifiers"}),
     ],
     "WorkGroup": [({"scan_limit_mb": 20}, {"BytesScannedCutoffPerQuery"})],
+    "Trail": [
+        ({"writes_only": True}, {"FieldSelectors"}),
+        ({"writes_only": False}, {"FieldSelectors"}),
+    ],
 }

@@ -385,6 +385,25 @@ def read_workgroup(athena, ours) -> dict:
     }
 
 
+def write_trail(cloudtrail, ours) -> None:
+    cloudtrail.add_tags(ResourceId=ours.arn, TagsList=TAG_LIST)
+    cloudtrail.update_trail(Name=ours.name, S3KeyPrefix="theirs")
+    found = cloudtrail.get_event_selectors(TrailName=ours.name)["AdvancedEventSelectors"]
+    management = {"Field": "eventCategory", "Equals": ["Management"]}
+    theirs = {"Name": "theirs", "FieldSelectors": [management]}
+    cloudtrail.put_event_selectors(TrailName=ours.name, AdvancedEventSelectors=[theirs, *found])
+
+
+def read_trail(cloudtrail, ours) -> dict:
+    selectors = cloudtrail.get_event_selectors(TrailName=ours.name)["AdvancedEventSelectors"]
+    listed = cloudtrail.list_tags(ResourceIdList=[ours.arn])["ResourceTagList"]
+    return {
+        "tags": foreign_tags(tag_dict(listed[0]["TagsList"])),
+        "prefix": cloudtrail.get_trail(Name=ours.name)["Trail"].get("S3KeyPrefix"),
+        "selectors": [one for one in selectors if one["Name"] != "runbook"],
+    }
+
+
 OTHERS = {
     "Bucket": Others(write_bucket, read_bucket),
     "BucketNotification": Others(write_notification, read_notification),
@@ -409,4 +428,5 @@ OTHERS = {
     "CsvClassifier": Others(write_classifier, read_classifier),
     "Crawler": Others(write_crawler, read_crawler),
     "WorkGroup": Others(write_workgroup, read_workgroup),
+    "Trail": Others(write_trail, read_trail),
 }

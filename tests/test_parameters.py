@@ -84,6 +84,10 @@ def test_accepted(values: dict):
         (migrate(max_receive_count=4), "greater than or equal to 5; found 4"),
         (migrate(log_retention_days=31), "migrate.log_retention_days: Input should be 1, 3, 5,"),
         (migrate(query_scan_limit_mb=9), "greater than or equal to 10; found 9"),
+        ({"observe": {"trail": "yes"}}, "observe.trail: Input should be a valid boolean; found 'yes'"),
+        ({"observe": {"trail_events": "reads"}}, "observe.trail_events: Input should be 'all' or 'writes'"),
+        ({"observe": {"trail_expire_days": 0}}, "greater than or equal to 1; found 0"),
+        ({"observe": {"region": "mars-east-1"}}, "observe.region: "),
         (migrate(watch_timeout_s=0), "greater than or equal to 1; found 0"),
         # names
         ({"env": "Prod"}, "env: "),

@@ -138,6 +138,22 @@ def test_a_month_of_objects_is_use_and_keeping():
     assert table.loc["total", "backup"] == pytest.approx(sum(found.values()) / 2)
 
 
+def test_a_trail_costs_by_the_calls_that_it_records():
+    def trail(objects: int, **observe) -> float:
+        table = prices.per_month(parameters(observe=observe), objects, 0)
+        return table["observe"].get("CloudTrail", 0)
+
+    def of_objects(**observe) -> float:
+        return trail(100_000, **observe) - trail(0, **observe)
+
+    assert trail(100_000) == 0
+    # Each upload, and what follows: migrate 4 calls, backup 4, index 2, summarize 5.
+    assert of_objects(trail=True) == pytest.approx(30.4 * (4 + 4 + 4 + 2 + 5) * 0.10)
+    assert of_objects(trail=True, trail_events="writes") == pytest.approx(30.4 * (4 + 1 + 1 + 0 + 2) * 0.10)
+    # Ingest makes its own files: 2 writes and 2 reads each.
+    assert trail(0, trail=True) == pytest.approx(30.4 * 24 * 60 * 50 * 4 * 0.10 / 100_000)
+
+
 def test_ingest_costs_by_its_schedule():
     def writes(**ingest) -> float:
         return prices.per_month(parameters(ingest=ingest), 1000, 0).loc["DynamoDB writes", "ingest"]
@@ -174,3 +190,4 @@ def test_everything_that_is_used_has_a_price(name: str):
         usage.per_month(DEFAULTS, name),
     ]
     assert {item for each in used for item in each} <= prices.prices().keys()
+    assert "cloudtrail_data_event" in prices.prices()

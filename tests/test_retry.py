@@ -3,8 +3,8 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from lib.resources import glue, lambda_, s3
-from lib.retry import WAIT_S, retry_on
+from lib.resources import cloudtrail, glue, lambda_, s3
+from lib.retry import PASSES, WAIT_S, retry_on
 
 WILL_PASS = [
     (
@@ -30,6 +30,13 @@ WILL_PASS = [
         "InvalidArgument",
         "Unable to validate the following destination configurations",
     ),
+    (
+        cloudtrail.NOT_LET_IN,
+        "InsufficientS3BucketPolicyException",
+        "Incorrect S3 bucket policy is detected for bucket: logs",
+    ),
+    (PASSES, "ConflictException", "The trail is being modified"),
+    (PASSES, "TrailNotFoundException", "Unknown trail: objects"),
 ]
 WRONG = [
     (
@@ -42,6 +49,8 @@ WRONG = [
     (glue.TOO_EARLY, "InvalidInputException", "Crawler name is too long"),
     (glue.RUNS, "AccessDeniedException", "CrawlerRunningException"),
     (s3.BEING_DELETED, "BucketAlreadyExists", "The requested bucket name is not available"),
+    (cloudtrail.NOT_LET_IN, "MaximumNumberOfTrailsExceededException", "User: a already has 5 trails"),
+    (PASSES, "MaximumNumberOfTrailsExceededException", "User: a already has 5 trails"),
     (s3.NOT_LET_IN, "InvalidArgument", "The event is not supported for notifications"),
 ]
 

@@ -1,4 +1,4 @@
-"""Rules for what is in the account already and not ours: other people's notifications and statements."""
+"""Rules for what is in the account already and not ours: others' notifications, statements and trails."""
 
 from collections.abc import Callable, Collection, Iterator
 
@@ -8,7 +8,10 @@ from lib.findings import Finding
 from lib.policies import merge
 from lib.preflight import notifications
 from lib.resources.base import Resource
+from lib.resources.cloudtrail import Trail
 from lib.resources.sqs import Queue, policy_checks
+
+MOST_TRAILS = 5  # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html
 
 
 def check(
@@ -26,6 +29,20 @@ def check(
         if isinstance(one, Queue):
             policy = merge(_policy(client(one), one), one.desired()["policy"].values())
             yield from ((one, finding) for finding in policy_checks(policy["Statement"]))
+        if isinstance(one, Trail):
+            yield from ((one, finding) for finding in _trails(client(one), one))
+
+
+def _trails(client, ours: Trail) -> Iterator[Finding]:
+    """Find that a region has no room for one more trail; whether an organization's count, nobody says."""
+    listed = client.describe_trails()["trailList"]  # of the region, and those of all regions
+    others = [
+        one for one in listed if one["TrailARN"] != ours.arn and not one.get("IsOrganizationTrail", False)
+    ]
+    if len(others) >= MOST_TRAILS:
+        names = ", ".join(one["Name"] for one in others)
+        what = f"{ours.region} has {len(others)} trails already: {names}"
+        yield Finding("trail-quota", what, "delete one, or set observe.trail to false")
 
 
 def _policy(client, queue: Queue) -> str | None:

@@ -13,6 +13,7 @@ from lib.preflight.grants import allows, missing
 from lib.preflight.iam_data import covers
 from lib.resources.athena import WorkGroup
 from lib.resources.base import Resource
+from lib.resources.cloudtrail import Trail, delivery
 from lib.resources.cloudwatch import Alarm
 from lib.resources.eventbridge import Rule
 from lib.resources.glue import Crawler, Table
@@ -220,6 +221,17 @@ def workgroups(resources: Resources) -> Found:
                     )
 
 
+def trail_buckets(resources: Resources) -> Found:
+    """Find trails whose bucket does not let CloudTrail write their log files."""
+    for one in resources:
+        if isinstance(one, Trail):
+            needed = delivery(one.logs, one.arn)
+            if any(statement not in one.logs.statements for statement in needed):
+                what = f"{one.logs.name} does not let CloudTrail write for it"
+                fix = f"give the bucket the statements of cloudtrail.delivery(…, {one.arn!r})"
+                yield one, Finding("trail-bucket", what, fix)
+
+
 RULES = (
     of_known_regions,
     of_one_region,
@@ -234,4 +246,5 @@ RULES = (
     key_arns,
     keys,
     workgroups,
+    trail_buckets,
 )

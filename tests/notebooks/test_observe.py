@@ -9,9 +9,10 @@ import pytest
 from headless import Deployed, counts, eventually
 
 from lib import activity
-from lib.pipelines import deployed
+from lib.pipelines import buckets, deployed
 
 NAME = "runbook-tindex-observe-pipelines"
+TRAIL = "runbook-tindex-observe-objects"
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,30 @@ def test_a_second_run_puts_right_what_somebody_changed_by_hand_and_nothing_else(
     cloudwatch.put_dashboard(DashboardName=NAME, DashboardBody='{"widgets": []}')
     assert observe.counts()["to change"] == 1
     assert body(cloudwatch) == made
+
+
+def test_a_trail_comes_and_goes_with_its_parameter_and_says_what_the_local_aws_lacks(
+    executed, observe, index
+):
+    cloudtrail = index.aws.client("cloudtrail", "us-east-1")
+    wanted = {"observe": {"trail": True, "trail_expire_days": 7}}
+    made = observe.run(**wanted)
+    assert (counts(made)["to create"], counts(made)["unchanged"]) == (2, 1)
+    printed = "".join(o.text for c in made.cells for o in c.get("outputs", []) if "text" in o)
+    assert "delivers no log files" in printed
+    assert f"s3://{observe.outputs['log_files']}/AWSLogs/000000000000/CloudTrail/" in printed
+    (selector,) = cloudtrail.get_event_selectors(TrailName=TRAIL)["AdvancedEventSelectors"]
+    (starts,) = [one["StartsWith"] for one in selector["FieldSelectors"] if "StartsWith" in one]
+    assert starts == [f"{bucket.arn}/" for bucket in buckets(observe.parameters)]
+    again = observe.run(**wanted)
+    assert counts(again)["unchanged"] == 3
+    assert "delivers no log files" in "".join(
+        o.text for c in again.cells for o in c.get("outputs", []) if "text" in o
+    )
+    gone = observe.run()
+    assert (counts(gone)["to delete"], counts(gone)["unchanged"]) == (2, 1)
+    assert [one["Name"] for one in cloudtrail.list_trails()["Trails"] if one["Name"] == TRAIL] == []
+    assert "log_files" not in observe.outputs
 
 
 def test_what_is_late_or_was_not_done_fails_it(index, observe, somebody):

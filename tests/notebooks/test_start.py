@@ -16,4 +16,5 @@ def test_it_estimates_for_given_rates_and_makes_nothing(local_aws, tmp_path):
         prices.per_month(parameters, 5_000_000, 1024**2),
     ):
         assert any(str(table.round(2)) == text for text in shown)
+    assert any("RestrictPublicBuckets" in text and "not known" in text for text in shown)
     assert any("Empty DataFrame" in text and "made by" in text for text in shown)

@@ -31,6 +31,8 @@ RENAMED = {
     "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
     "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
     "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_GetPublicAccessBlock.html
+    "s3control:GetPublicAccessBlock": "s3:GetAccountPublicAccessBlock",
     "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
     "s3:PutBucketNotificationConfiguration": "s3:PutBucketNotification",
     "sqs:SendMessageBatch": "sqs:SendMessage",
@@ -113,6 +115,12 @@ class Need:
     action: str
     resource: str
     call: str
+
+
+def named(service: str, operation: str) -> str:
+    """Return a call's name: its prefix and operation, but the service itself where two have the same."""
+    name = f"{service}:{operation}"
+    return name if name in RENAMED else f"{PREFIXES.get(service, service)}:{operation}"
 
 
 def needs(shape: Shape) -> Iterator[Need]:

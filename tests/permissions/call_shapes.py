@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from string import Template
 
-from call_needs import NOT_FOUND, OF_A_VERSION, PREFIXES, RENAMED, TELLING, Shape
+from call_needs import NOT_FOUND, OF_A_VERSION, RENAMED, TELLING, Shape, named
 
 from lib.call_ledger import Call
 from lib.paths import ROOT
@@ -25,6 +25,7 @@ ARNS = {
     "events": "arn:aws:events:{region}:{account}:rule/{name}",
     "athena": "arn:aws:athena:{region}:{account}:workgroup/{name}",
     "s3control": "arn:aws:s3:{region}:{account}:job/{name}",
+    "cloudtrail": "arn:aws:cloudtrail:{region}:{account}:trail/{name}",
     "cloudwatch": "arn:aws:cloudwatch:{region}:{account}:alarm:{name}",
 }
 DASHBOARD = "arn:aws:cloudwatch::{account}:dashboard/{name}"
@@ -106,7 +107,7 @@ def _statement(one: dict) -> Statement:
 
 
 def _shapes(call: Call, patterns: Patterns) -> Iterator[Shape]:
-    action = f"{PREFIXES.get(call.service, call.service)}:{call.operation}"
+    action = named(call.service, call.operation)
     needed = RENAMED.get(action, action)
     needed = OF_A_VERSION.get(needed, needed) if "VersionId" in call.parameters else needed
     source = patterns.of("s3:GetObject", f"arn:aws:s3:::{call.source}") if call.source else ""

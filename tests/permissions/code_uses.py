@@ -8,11 +8,12 @@ from functools import cache
 
 from botocore import xform_name
 from botocore.session import Session
-from call_needs import OF_A_VERSION, RENAMED
+from call_needs import OF_A_VERSION, RENAMED, named
 
 from lib.paths import ROOT
 
 SERVICES = ("s3", "sqs", "sns", "iam", "lambda", "logs", "cloudwatch", "glue", "athena", "events", "dynamodb")
+SERVICES += ("cloudtrail", "s3control")
 
 
 @cache
@@ -21,12 +22,11 @@ def code_uses() -> dict[str, str]:
     found = {}
     files = [p for p in sorted(ROOT.glob("lib/**/*.py")) if "local" not in p.parts]
     texts = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in files}
-    for service in (*SERVICES, "s3control"):
+    for service in SERVICES:
         for operation in Session().get_service_model(service).operation_names:
-            prefix = "s3" if service == "s3control" else service
-            action = RENAMED.get(f"{prefix}:{operation}", f"{prefix}:{operation}")
-            # As a method, or by name: paginators and waiters are asked for so.
-            calls = re.compile(rf"""\.{xform_name(operation)}\(|["']{xform_name(operation)}["']""")
+            action = RENAMED.get(named(service, operation), named(service, operation))
+            # As a method, which may be handed to `retry_on`; or by name: paginators and waiters are asked so.
+            calls = re.compile(rf"""\.{xform_name(operation)}[(,]|["']{xform_name(operation)}["']""")
             where = next((path for path, text in texts.items() if calls.search(text)), None)
             if where:
                 found.setdefault(action, where)

@@ -7,7 +7,20 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 
 from lib.policies import Statement
-from lib.resources import athena, cloudwatch, dynamodb, eventbridge, glue, iam, lambda_, logs, s3, sns, sqs
+from lib.resources import (
+    athena,
+    cloudtrail,
+    cloudwatch,
+    dynamodb,
+    eventbridge,
+    glue,
+    iam,
+    lambda_,
+    logs,
+    s3,
+    sns,
+    sqs,
+)
 from lib.resources.base import Resource, Settings
 from lib.stack import Stack
 
@@ -148,6 +161,19 @@ def encrypted(stack: Stack) -> None:
     source.kms_key_arn = f"arn:aws:kms:{source.region}:000000000000:key/k"
 
 
+def with_trail(what: str = "objects", times: int = 1, let_in: bool = True) -> Callable[[Stack], None]:
+    """Add a trail, as no notebook's description without an AWS has one."""
+
+    def add(stack: Stack) -> None:
+        log_files = stack.add(s3.Bucket("log-files", "us-east-1"))
+        arn = cloudtrail.trail_arn(stack.scope, what, "us-east-1")
+        log_files.statements = cloudtrail.delivery(log_files, arn) if let_in else []
+        recorded = [the(stack, s3.Bucket, "files")] * times
+        stack.add(cloudtrail.Trail(what, "us-east-1", log_files, recorded))
+
+    return add
+
+
 BREAKS = [
     # Requests, names, regions
     Break("request-model", "ingest", setting(eventbridge.Rule, "generate", description="x" * 513)),
@@ -218,6 +244,9 @@ BREAKS = [
         adding(lambda _: cloudwatch.Dashboard("all", "us-east-1", {"widgets": [{}] * 501})),
     ),
     Break("log-retention", "index", setting(logs.LogGroup, "index", retention_days=31)),
+    Break("trail-name", "index", with_trail("my--objects")),
+    Break("trail-selectors", "index", with_trail(times=499)),
+    Break("trail-bucket", "index", with_trail(let_in=False)),
     # DynamoDB, Glue and Athena
     Break("table-name", "index", adding(lambda _: dynamodb.Table("a b", "us-east-1", "id"))),
     Break("table-attribute", "index", setting(dynamodb.Table, "objects", time_to_live="timestamp")),
@@ -241,4 +270,4 @@ BREAKS = [
     Break("source-account", "migrate", altered(sns.Topic, "uploads", without_source_account)),
 ]
 # Of what others have set in the account: tests/preflight/test_account.py.
-IN_ACCOUNT = {"notification-quota"}
+IN_ACCOUNT = {"notification-quota", "trail-quota"}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from breaking import BREAKS, IN_ACCOUNT, Break
+from breaking import BREAKS, IN_ACCOUNT, Break, with_trail
 from described import PIPELINES, describe
 
 from lib.parameters import Parameters
@@ -35,6 +35,20 @@ def test_a_change_breaks_the_rule_and_no_other(stack_of, case: Break):
     assert broken(stack) == set()
     case.by(stack)
     assert broken(stack) == {case.rule} | case.also
+
+
+@pytest.mark.parametrize("what", ["objects", "a.b_c-d", "x" * 100])
+def test_a_trail_of_a_fitting_name_that_is_let_in_breaks_none(stack_of, what: str):
+    stack = stack_of("index")
+    with_trail(what, times=498)(stack)
+    assert broken(stack) == set()
+
+
+@pytest.mark.parametrize("what", ["a..b", "objects-", "-objects", "my objects", "x" * 120])
+def test_names_that_no_trail_may_have(stack_of, what: str):
+    stack = stack_of("index")
+    with_trail(what)(stack)
+    assert broken(stack) == {"trail-name"}
 
 
 def test_every_rule_has_a_test():

@@ -142,3 +142,32 @@ def test_statements_of_others_count_too(stack: Stack, somebody):
     client.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(document)})
     (violation,) = [one for one in preflight.check(stack) if "statements" in one.what]
     assert (violation.rule, "21 statements" in violation.what) == ("queue-policy-quota", True)
+
+
+@pytest.fixture
+def make_trails(somebody):
+    """Makes trails of somebody else, which are gone after the test."""
+    made = []
+
+    def make(region: str, *names: str, **settings: bool) -> None:
+        for name in names:
+            somebody("cloudtrail", region).create_trail(Name=name, S3BucketName="theirs", **settings)
+            made.append((region, name))
+
+    yield make
+    for region, name in made:
+        somebody("cloudtrail", region).delete_trail(Name=name)
+
+
+def test_a_region_has_five_trails_at_most(stack: Stack, make_trails):
+    ours = EXAMPLES["Trail"](stack)
+    make_trails(ours.region, "theirs1", "theirs2", "theirs3")
+    make_trails("eu-west-1", "theirs4", IsMultiRegionTrail=True)
+    make_trails("eu-west-1", "elsewhere1", "elsewhere2")
+    make_trails(ours.region, "organization", IsOrganizationTrail=True)
+    assert preflight.check(stack) == []
+    stack.apply()
+    make_trails(ours.region, "theirs5")
+    (violation,) = preflight.check(stack)
+    assert violation.rule == "trail-quota"
+    assert "us-east-1 has 5 trails already: theirs" in violation.what

@@ -109,6 +109,7 @@ def test_what_the_deployer_may_do_to_all_is_listing_or_has_no_resources() -> Non
     anything = {s["Sid"] for p in policies.values() for s in p["Statement"] if s["Resource"] == "*"}
     assert anything == {
         "ListBucketsToFindOurs",
+        "WhetherTheAccountBlocksPublicAccess",
         "ListToFindOurs",
         "JobsAreMadeWithOurRolesOnly",
         "SubscriptionsHaveNoResourceLevelPermissions",
