@@ -79,7 +79,8 @@ class Stack:
         """
         preflight.require(self)
         ledger = self.ledger.entries()
-        unwanted = (self._step(resource, ledger, wanted=False) for resource in self.unwanted.values())
+        last_first = reversed(self.unwanted.values())  # what refers to others goes before them
+        unwanted = (self._step(resource, ledger, wanted=False) for resource in last_first)
         steps = (self._step(resource, ledger) for resource in self.resources.values())
         return Plan([*(step for step in unwanted if step.found is not None), *steps])
 

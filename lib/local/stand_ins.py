@@ -13,6 +13,7 @@ from lib.local.dynamodb_export import ExportStandIn
 from lib.local.glue_crawler import CrawlStandIn
 
 MakeClient = Callable[[str, str], BaseClient]
+NO_REPORTS = "stand-in: S3 Inventory: its configuration is kept, but the local AWS never writes a report"
 
 
 def install(
@@ -52,3 +53,9 @@ def install(
     session.events.register("before-call.dynamodb.ExportTableToPointInTime", export.before_call)
     session.events.register("after-call.dynamodb.ExportTableToPointInTime", export.after_start)
     session.events.register("after-call.dynamodb.DescribeExport", export.after_get)
+
+    def tell_that_no_report_comes(http_response, **_) -> None:
+        if http_response.status_code < 300:
+            announce_once(NO_REPORTS)
+
+    session.events.register("after-call.s3.PutBucketInventoryConfiguration", tell_that_no_report_comes)
