@@ -142,3 +142,30 @@ def test_statements_of_others_count_too(stack: Stack, somebody):
     client.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(document)})
     (violation,) = [one for one in preflight.check(stack) if "statements" in one.what]
     assert (violation.rule, "21 statements" in violation.what) == ("queue-policy-quota", True)
+
+
+# --- What other pipelines have, or have not
+
+
+def test_reports_of_a_bucket_that_does_not_exist_or_is_not_ours_stop_before_the_first_write(
+    target, parameters, somebody
+):
+    recorder = Recorder()
+    aws = watched(target, "before-call", recorder)
+    stack = describe("audit", aws, parameters, inventory="Daily", inventory_of=["backup"])
+    with pytest.raises(PreflightError) as error:
+        stack.apply()
+    assert recorder.writes == []
+    assert str(error.value).count("[inventory-source]") == 2
+    assert "backup is not deployed" in str(error.value)
+    assert "runbook run backup" in str(error.value)
+
+    (source,) = [one.source for one in stack.resources.values() if one.what == "backup-source"]
+    client = somebody("s3", source.region)
+    client.create_bucket(Bucket=source.name)
+    try:
+        theirs = [one for one in preflight.check(stack) if "did not make it" in one.what]
+        assert [one.rule for one in theirs] == ["inventory-source"]
+        assert source.name in theirs[0].what
+    finally:
+        client.delete_bucket(Bucket=source.name)

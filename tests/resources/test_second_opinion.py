@@ -1,7 +1,7 @@
 """The same on moto, another emulator, which differs from the local AWS in what it forgets and refuses.
 
-It has no classifiers, no deletion of inventory configurations, of which it forgets the encryption, and for a workgroup that does not exist an answer that AWS never gives; so here each
-thing is made without a plan.
+It has no classifiers, does not delete inventory configurations and forgets their encryption, and has for a
+workgroup that does not exist an answer that AWS never gives; so here each thing is made without a plan.
 """
 
 import examples
