@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketInventoryConfigurat
 """
 
 import re
+from xml.sax.saxutils import escape
 
 from ministack.core.responses import AccountScopedDict
 from ministack.services import s3
@@ -18,6 +19,7 @@ _delete_bucket = s3._delete_bucket
 configurations = AccountScopedDict()
 s3._PERSISTED_BUCKET_DICTS["bucket_inventory_configurations"] = configurations
 
+PAGE = 100  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBucketInventoryConfigurations.html
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -30,7 +32,7 @@ async def handle(method: str, path: str, headers: dict, body: bytes, query: dict
         return s3._no_such_bucket(bucket)
     kept, name = configurations.setdefault(bucket, {}), s3._qp(query, "id")
     if method == "GET" and not name:
-        return _listed(kept)
+        return _listed(kept, s3._qp(query, "continuation-token"))
     if method == "PUT":
         kept[name] = re.sub(r"^\s*<\?xml[^>]*\?>\s*", "", body.decode())
         return 200, {}, b""
@@ -42,11 +44,15 @@ async def handle(method: str, path: str, headers: dict, body: bytes, query: dict
     return _xml(kept[name])
 
 
-def _listed(kept: dict[str, str]) -> tuple:
-    """Return all of a bucket's configurations, on one page."""
-    inner = "".join(kept[name] for name in sorted(kept))
-    whole = f'<ListInventoryConfigurationsResult xmlns="{NAMESPACE}">{inner}<IsTruncated>false</IsTruncated>'
-    return _xml(f"{whole}</ListInventoryConfigurationsResult>")
+def _listed(kept: dict[str, str], after: str) -> tuple:
+    """Return a page of a bucket's configurations: those after one, whose id is the token."""
+    left = sorted(name for name in kept if name > after)
+    page, more = left[:PAGE], left[PAGE:]
+    inner = "".join(kept[name] for name in page) + f"<IsTruncated>{str(bool(more)).lower()}</IsTruncated>"
+    if more:
+        inner += f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>"
+    name = "ListInventoryConfigurationsResult"
+    return _xml(f'<{name} xmlns="{NAMESPACE}">{inner}</{name}>')
 
 
 def _xml(text: str) -> tuple:
