@@ -218,8 +218,9 @@ def _newest(client, bucket: str, folder: str) -> tuple[dict, str]:
             return manifest, dated
     raise RunbookError(
         f"no S3 Inventory report under s3://{bucket}/{folder}, and above audit.inventory_above nothing is "
-        "listed. Let S3 write reports: `runbook run audit --set audit.inventory=Daily`; the first comes "
-        "within 48 hours. The local AWS writes none: set audit.inventory_above higher there"
+        "listed. Let S3 write reports: set audit.inventory to Daily in the environment's parameters and run "
+        "70_audit; the first comes within 48 hours. The local AWS writes none: set audit.inventory_above "
+        "higher there"
     )
 
 
