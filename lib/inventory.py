@@ -26,6 +26,7 @@ from lib.resources.iam import Role
 from lib.resources.lambda_ import EventInvokeConfig, EventSourceMapping, Function, Permission
 from lib.resources.logs import LogGroup
 from lib.resources.s3 import Bucket, BucketNotification
+from lib.resources.s3_inventory import InventoryConfiguration
 from lib.resources.sns import Subscription, Topic
 from lib.resources.sqs import Queue
 from lib.retry import IS_BEING_CHANGED, PROPAGATION_S, retry_on
@@ -35,6 +36,7 @@ from lib.target import Target
 # functions, which would make them anew with their last words.
 TYPES: tuple[type[Resource], ...] = (
     BucketNotification,
+    InventoryConfiguration,
     Rule,
     Permission,
     EventInvokeConfig,

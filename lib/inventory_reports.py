@@ -4,7 +4,8 @@ S3 writes a report a day, or a week, of a bucket's keys, sizes and ETags, as Par
 either bucket is copied to where Athena's results are: its files lie among those of older ones, and only the
 manifest tells them apart. Then one join finds what is not provably the same, and each such key is looked at,
 so that what has changed since the reports is judged as it is now. What came after the reports, and metadata
-and tags, which they do not have, are not compared. https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory.html
+and tags, which they do not have, are not compared. That S3 writes reports at all is ordered by 70_audit, as
+lib/inventory_configurations.py describes it. https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory.html
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from lib.audits.findings import SAME, Findings
 from lib.errors import NotDeployedError, RunbookError
+from lib.inventory_configurations import FIELDS, configurations
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline
 from lib.query import Athena
@@ -23,9 +25,9 @@ from lib.resources.athena import WorkGroup
 from lib.resources.base import Scope
 from lib.resources.glue import Database
 from lib.resources.s3 import Bucket
+from lib.resources.s3_inventory import InventoryConfiguration
 from lib.target import Target
 
-CONFIGURATION_ID = "runbook"
 # `{prefix}/{source bucket}/{id}/2026-11-20T01-00Z/manifest.json`:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html
 DATED = re.compile(r"/(\d{4}-\d{2}-\d{2}T\d{2}-\d{2}Z)/$")
@@ -34,7 +36,7 @@ PARQUET = {
     "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
     "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
 }
-COLUMNS = {"key": "string", "size": "bigint", "e_tag": "string"}
+COLUMNS = {"key": "string", **dict(FIELDS.values())}
 OF_VERSIONS = {"is_latest": "boolean", "is_delete_marker": "boolean"}
 PAGE_KEYS = 10_000
 QUERY_TIMEOUT_S = 1800  # Athena's own limit is 30 minutes
@@ -104,8 +106,7 @@ class Reports:
             RunbookError: If a bucket has no report, or one that cannot be compared.
         """
         place = _Workplace.of(target, parameters)
-        sides = {"source": pipeline.source, "destination": pipeline.destination}
-        tables = [place.table(f"{pipeline.name}_{side}", bucket) for side, bucket in sides.items()]
+        tables = [place.table(configuration) for configuration in configurations(pipeline, place.scope)]
         analyst = Athena(target, place.region, place.workgroup, place.database, quiet=True)
         suffix = pipeline.key_suffix
         keys = "starts_with(key, %(key_prefix)s) AND substr(key, length(key) - %(skipped)s) = %(key_suffix)s"
@@ -173,11 +174,12 @@ class _Workplace:
         resource.scope = self.scope
         return resource
 
-    def table(self, name: str, bucket: Bucket) -> str:
+    def table(self, configuration: InventoryConfiguration) -> str:
         """Make the newest report of a bucket a table; returns SQL that gives its current objects."""
-        reports = self._named(Bucket("inventory", bucket.region))
-        client = self.target.client("s3", bucket.region)
-        manifest, dated = _newest(client, reports.name, f"{bucket.name}/{CONFIGURATION_ID}/")
+        bucket, reports = configuration.source, configuration.destination
+        name = configuration.what.replace("-", "_")
+        client = self.target.client("s3", configuration.region)
+        manifest, dated = _newest(client, reports.name, f"{bucket.name}/{configuration.name}/")
         columns = _columns(manifest, bucket)
         folder = f"inventory/{name}/{dated}/"
         here = self.target.client("s3", self.region)
@@ -216,8 +218,9 @@ def _newest(client, bucket: str, folder: str) -> tuple[dict, str]:
             return manifest, dated
     raise RunbookError(
         f"no S3 Inventory report under s3://{bucket}/{folder}, and above audit.inventory_above nothing is "
-        "listed. Let S3 write reports there, in Parquet, with sizes and ETags (docs/parameters.md says how); "
-        "the first comes within 48 hours. The local AWS writes none: set audit.inventory_above higher there"
+        "listed. Let S3 write reports: set audit.inventory to Daily in the environment's parameters and run "
+        "70_audit; the first comes within 48 hours. The local AWS writes none: set audit.inventory_above "
+        "higher there"
     )
 
 

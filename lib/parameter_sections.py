@@ -284,6 +284,8 @@ class Audit(Queried):
     most: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     threads: Annotated[int, Field(ge=1, le=256)] = 16
     inventory_above: Annotated[int, Field(ge=0)] = 10_000_000
+    inventory: Literal["", "Daily", "Weekly"] = ""
+    inventory_of: Annotated[list[Literal["migrate", "backup"]], Field(min_length=1)] = ["migrate", "backup"]
     objects: Annotated[int, Field(ge=0)] = 0
 
 

@@ -201,6 +201,33 @@ def nobody_may(actions: list[str], bucket_arn: str, name: str) -> Statement:
     }
 
 
+def let_inventory_in(bucket_arn: str, source_arns: list[str], account_id: str) -> Statement:
+    """Let S3 Inventory write the reports of some buckets into another one.
+
+    Args:
+        bucket_arn: Where the reports go.
+        source_arns: The buckets that are reported on.
+        account_id: Their account.
+
+    Returns:
+        A statement, see https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html#example-bucket-policies-s3-inventory-1.
+    """
+    return {
+        "Sid": f"{SID_PREFIX}AllowInventory",
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"{bucket_arn}/*",
+        "Condition": {
+            "ArnLike": {"aws:SourceArn": source_arns},
+            "StringEquals": {
+                "aws:SourceAccount": account_id,
+                "s3:x-amz-acl": "bucket-owner-full-control",
+            },
+        },
+    }
+
+
 def principal(service: str, source_arn: str) -> str:
     """Return the name under which a service acts for a source: SNS of an opt-in region has one of its own."""
     region = source_arn.split(":")[3]

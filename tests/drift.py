@@ -47,6 +47,17 @@ def move_notification(s3, ours) -> None:
     )
 
 
+def set_inventory(**changed):
+    """Somebody changes our inventory configuration of a bucket."""
+
+    def change(s3, ours) -> None:
+        where = {"Bucket": ours.source.name, "Id": ours.name}
+        found = s3.get_bucket_inventory_configuration(**where)["InventoryConfiguration"]
+        s3.put_bucket_inventory_configuration(**where, InventoryConfiguration={**found, **changed})
+
+    return change
+
+
 def set_queue(**attributes):
     def change(sqs, queue) -> None:
         sqs.set_queue_attributes(QueueUrl=queue.output(sqs), Attributes=attributes)
@@ -202,6 +213,16 @@ DRIFT = {
     },
     "BucketNotification to a function": {
         "events": set_notification("LambdaFunctionConfigurations", Events=["s3:ObjectRemoved:Delete"]),
+    },
+    "InventoryConfiguration": {
+        "Destination": set_inventory(
+            Destination={"S3BucketDestination": {"Bucket": "arn:aws:s3:::theirs", "Format": "CSV"}}
+        ),
+        "IsEnabled": set_inventory(IsEnabled=False),
+        "Filter": set_inventory(Filter={"Prefix": "in/"}),
+        "IncludedObjectVersions": set_inventory(IncludedObjectVersions="Current"),
+        "OptionalFields": set_inventory(OptionalFields=["Size"]),
+        "Schedule": set_inventory(Schedule={"Frequency": "Weekly"}),
     },
     "Topic": {
         "policy": lambda sns, ours: sns.set_topic_attributes(

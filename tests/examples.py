@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from lib.policies import document
+from lib.policies import document, let_inventory_in
 from lib.resources import (
     athena,
     cloudtrail,
@@ -17,6 +17,7 @@ from lib.resources import (
     lambda_,
     logs,
     s3,
+    s3_inventory,
     sns,
     sqs,
 )
@@ -63,6 +64,14 @@ def may_work(stack: Stack) -> dict:
 
 def bucket(stack: Stack) -> s3.Bucket:
     return stack.add(s3.Bucket("files", HERE))
+
+
+def inventory(stack: Stack) -> s3_inventory.InventoryConfiguration:
+    source, reports = bucket(stack), stack.add(s3.Bucket("reports", HERE))
+    reports.statements = [let_inventory_in(reports.arn, [source.arn], stack.scope.account_id)]
+    return stack.add(
+        s3_inventory.InventoryConfiguration("files", HERE, source, reports, "Daily", ("Size", "ETag"))
+    )
 
 
 def topic(stack: Stack) -> sns.Topic:
@@ -196,6 +205,7 @@ EXAMPLES: dict[str, Callable[[Stack], Resource]] = {
     "BucketNotification": notification,
     "BucketNotification to a queue": queue_notification,
     "BucketNotification to a function": function_notification,
+    "InventoryConfiguration": inventory,
     "Topic": topic,
     "Subscription": subscription,
     "Subscription by mail": mailbox,
@@ -235,6 +245,11 @@ CHANGES: dict[str, list[tuple[dict[str, Any], set[str]]]] = {
     ],
     "BucketNotification to a queue": [({"key_prefix": "in/"}, {"filter"})],
     "BucketNotification to a function": [({"events": ("s3:ObjectCreated:*",)}, {"events"})],
+    "InventoryConfiguration": [
+        ({"frequency": "Weekly"}, {"Schedule"}),
+        ({"optional_fields": ("ETag", "Size", "StorageClass")}, {"OptionalFields"}),
+        ({"optional_fields": ()}, {"OptionalFields"}),
+    ],
     "Topic": [({"publishers": {}}, {"policy"})],
     "Queue": [
         ({"visibility_timeout_s": 90, "retention_s": 120}, {"VisibilityTimeout", "MessageRetentionPeriod"}),

@@ -93,6 +93,19 @@ def read_notification(s3, ours) -> dict:
     return {"entries": theirs, "event bridge": found.get("EventBridgeConfiguration")}
 
 
+def write_inventory(s3, ours) -> None:
+    """Another configuration of the same bucket."""
+    where = {"Bucket": ours.source.name, "Id": ours.name}
+    found = s3.get_bucket_inventory_configuration(**where)["InventoryConfiguration"]
+    theirs = {**found, "Id": "theirs", "Schedule": {"Frequency": "Weekly"}}
+    s3.put_bucket_inventory_configuration(Bucket=ours.source.name, Id="theirs", InventoryConfiguration=theirs)
+
+
+def read_inventory(s3, ours) -> list[dict]:
+    found = s3.list_bucket_inventory_configurations(Bucket=ours.source.name)["InventoryConfigurationList"]
+    return [one for one in found if one["Id"] != ours.name]
+
+
 def write_topic(sns, topic) -> None:
     policy = sns.get_topic_attributes(TopicArn=topic.arn)["Attributes"]["Policy"]
     policy = with_two_more(policy, topic.arn, "sns:Subscribe", "sns:GetTopicAttributes")
@@ -409,6 +422,7 @@ OTHERS = {
     "BucketNotification": Others(write_notification, read_notification),
     "BucketNotification to a queue": Others(write_notification, read_notification),
     "BucketNotification to a function": Others(write_notification, read_notification),
+    "InventoryConfiguration": Others(write_inventory, read_inventory),
     "Topic": Others(write_topic, read_topic),
     "Subscription": Others(write_subscription, read_subscription),
     "Queue": Others(write_queue, read_queue),

@@ -9,16 +9,18 @@ import duckdb
 import pytest
 from audited import audited, clear, make
 from cleanup import remove
+from described import describe
 
-from lib import inventory_reports
+from lib import inventory_configurations, inventory_reports
 from lib.errors import NotDeployedError, RunbookError
 from lib.parameters import Parameters
 from lib.pipelines import pipelines
-from lib.resources import athena, glue, s3
-from lib.stack import Stack
+from lib.resources import s3
 from lib.target import connect
 
 LARGE = {"objects": 20, "inventory_above": 10}
+# A report's columns, for each optional field of its configuration.
+COLUMNS = {"Size": "size BIGINT", "ETag": "e_tag VARCHAR"}
 # As in a manifest.json: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html
 SCHEMA = (
     "message s3.inventory {  required binary bucket (UTF8);  required binary key (UTF8);  "
@@ -45,25 +47,34 @@ def pipeline(aws, own):
 
 
 @pytest.fixture(scope="module")
-def workplace(aws, own):
-    stack = Stack(aws, own, "audit")
-    results = stack.add(s3.Bucket("results", own.audit.region))
-    stack.add(glue.Database("results", own.audit.region))
-    stack.add(athena.WorkGroup("queries", own.audit.region, results))
-    for region in ("us-east-1", "us-east-2"):
-        stack.add(s3.Bucket("inventory", region))
+def workplace(aws, own, pipeline):
+    stack = describe("audit", aws, own, inventory="Daily", inventory_of=["backup"])
     stack.apply()
     yield stack
     remove(stack)
 
 
 class Reports:
-    """Reports of a bucket, written as S3 does it, of what the bucket has now or of rows that are given."""
+    """Reports of a bucket, written as S3 does it, of what the bucket has now or of rows that are given.
+
+    What is in them, and where they are, is what the bucket's inventory configuration says, as S3 has it.
+    """
 
     def __init__(self, aws, bucket, folder: Path):
         self.client = aws.client("s3", bucket.region)
         self.source, self.folder = bucket.name, folder
-        self.bucket = f"runbook-tinventory-audit-inventory-000000000000-{bucket.region}"
+        listed = self.client.list_bucket_inventory_configurations(Bucket=bucket.name)
+        (self.configuration,) = listed["InventoryConfigurationList"]
+        self.place = self.configuration["Destination"]["S3BucketDestination"]
+        self.bucket = self.place["Bucket"].removeprefix("arn:aws:s3:::")
+        self.keys = f"{self.place.get('Prefix', '')}{bucket.name}/{self.configuration['Id']}"
+
+    @property
+    def columns(self) -> list[str]:
+        """In the order of rows: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory.html."""
+        assert self.configuration["IncludedObjectVersions"] == "All"
+        fields = [COLUMNS[name] for name in COLUMNS if name in self.configuration["OptionalFields"]]
+        return ["key VARCHAR", "is_latest BOOLEAN", "is_delete_marker BOOLEAN", *fields]
 
     def rows(self) -> list[tuple]:
         """Versions and delete markers, as a report of all versions has them."""
@@ -75,22 +86,20 @@ class Reports:
         return versions + [(m["Key"], m["IsLatest"], True, None, None) for m in page.get("DeleteMarkers", [])]
 
     def write(self, dated: str, rows: list[tuple] | None = None, **changed) -> None:
-        folder, rows = f"{self.source}/runbook", self.rows() if rows is None else rows
+        folder, rows = self.keys, self.rows() if rows is None else rows
         files = []
         for number, half in enumerate((rows[::2], rows[1::2])):
             path = self.folder / f"{dated}-{number}.parquet"
             with duckdb.connect() as connection:
-                connection.execute(
-                    "CREATE TABLE report (key VARCHAR, is_latest BOOLEAN, is_delete_marker BOOLEAN, "
-                    "size BIGINT, e_tag VARCHAR)"
-                )
+                connection.execute(f"CREATE TABLE report ({', '.join(self.columns)})")
                 if half:
                     connection.executemany("INSERT INTO report VALUES (?, ?, ?, ?, ?)", half)
                 connection.execute(f"COPY report TO '{path}' (FORMAT parquet)")
             key = f"{folder}/data/{path.name}"
             self.client.upload_file(str(path), self.bucket, key)
             files.append({"key": key, "size": path.stat().st_size})
-        manifest = {"sourceBucket": self.source, "version": "2016-11-30", "fileFormat": "Parquet"}
+        manifest = {"sourceBucket": self.source, "version": "2016-11-30"}
+        manifest |= {"fileFormat": self.place["Format"]}
         manifest |= {"fileSchema": SCHEMA, "files": files, **changed}
         self.manifest(f"{folder}/{dated}/", json.dumps(manifest).encode())
 
@@ -128,7 +137,7 @@ def test_the_reports_are_joined_and_what_differs_is_looked_at(aws, own, reports)
         side.write("2026-11-19T01-00Z")
     reports[0].client.put_object(
         Bucket=reports[0].bucket,
-        Key=f"{reports[0].source}/runbook/2026-11-20T01-00Z/manifest.json",
+        Key=f"{reports[0].keys}/2026-11-20T01-00Z/manifest.json",
         Body=b"not whole",
     )
     result = audited(aws, own, "backup", **LARGE)
@@ -188,7 +197,7 @@ def test_reports_that_cannot_be_compared_are_refused(aws, own, reports, changed,
 
 
 def test_a_damaged_manifest_is_refused(aws, own, reports):
-    reports[0].manifest(f"{reports[0].source}/runbook/2026-11-19T01-00Z/", b"{}", "0" * 32)
+    reports[0].manifest(f"{reports[0].keys}/2026-11-19T01-00Z/", b"{}", "0" * 32)
     with pytest.raises(RunbookError, match="is not what its checksum says"):
         audited(aws, own, "backup", **LARGE)
 
@@ -202,6 +211,17 @@ def test_without_the_audit_s_own_resources_it_says_what_to_run(aws, own, pipelin
     elsewhere = own.model_copy(update={"prefix": "nobody"})
     with pytest.raises(NotDeployedError, match="runbook run audit"):
         inventory_reports.Reports.of(aws, elsewhere, pipeline)
+
+
+def test_s3_is_told_to_report_what_is_read(reports):
+    for side in reports:
+        assert side.configuration["IsEnabled"]
+        assert "Filter" not in side.configuration
+        assert side.place["AccountId"] == "000000000000"
+        fields = side.configuration["OptionalFields"]
+        assert sorted(fields) == sorted(COLUMNS) == sorted(inventory_configurations.FIELDS)
+        compared = {"key", *(COLUMNS[field].split()[0] for field in fields)}
+        assert compared == inventory_reports.COLUMNS.keys()
 
 
 def test_cloudwatch_is_asked_unless_somebody_knows(aws, pipeline):

@@ -69,6 +69,10 @@ def test_accepted(values: dict):
         ({"exercise": "no"}, "exercise: Input should be a valid boolean; found 'no'"),
         ({"migrate": None}, "migrate: "),
         ({"migrate": "all"}, "found 'all'"),
+        # reports
+        ({"audit": {"inventory": "daily"}}, "audit.inventory: Input should be '', 'Daily' or 'Weekly'"),
+        ({"audit": {"inventory_of": []}}, "audit.inventory_of: List should have at least 1 item"),
+        ({"audit": {"inventory_of": ["index"]}}, "Input should be 'migrate' or 'backup'; found 'index'"),
         # account ids: what YAML and papermill make of digits
         ({"account_id": 111122223333}, "account_id: must be 12 digits in quotes; found 111122223333 (int)"),
         ({"account_id": "11112222333"}, "account_id: must be 12 digits in quotes; found '11112222333' (str)"),

@@ -30,6 +30,7 @@ for _name in (
     "iam_in_server",
     "lambda_in_server",
     "s3_in_server",
+    "s3_inventory_in_server",
     "sqs_in_server",
     "saving_in_server",
 ):

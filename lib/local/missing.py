@@ -8,6 +8,9 @@ NO_LOG_FILES = (
     "no stand-in: CloudTrail: the local AWS keeps the trail's settings, but records no calls and delivers no "
     "log files"
 )
+NO_REPORTS = (
+    "no stand-in: S3 Inventory: the local AWS keeps the configuration of reports, but never writes a report"
+)
 NO_BLOCK = "the local AWS has no block of public access for a whole account"
 
 
@@ -31,6 +34,23 @@ class SilentTrails:
         """Say so when GetTrailStatus tells of one that is logging (botocore: after-call)."""
         if parsed.get("IsLogging"):
             self._announce(NO_LOG_FILES)
+
+
+class SilentReports:
+    """Says of a configuration of inventory reports that there will be none."""
+
+    def __init__(self, announce: Callable[[str], None]):
+        """Say nothing yet.
+
+        Args:
+            announce: Called with a line when a configuration is kept.
+        """
+        self._announce = announce
+
+    def after_put(self, http_response: AWSResponse, **_: object) -> None:
+        """Say so when PutBucketInventoryConfiguration succeeds (botocore: after-call)."""
+        if http_response.status_code < 300:
+            self._announce(NO_REPORTS)
 
 
 def no_account_block(**_: object) -> tuple[AWSResponse, dict]:

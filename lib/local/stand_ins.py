@@ -11,7 +11,7 @@ from botocore.client import BaseClient
 from lib.local.athena_query import QueryStandIn
 from lib.local.dynamodb_export import ExportStandIn
 from lib.local.glue_crawler import CrawlStandIn
-from lib.local.missing import SilentTrails, no_account_block
+from lib.local.missing import SilentReports, SilentTrails, no_account_block
 
 MakeClient = Callable[[str, str], BaseClient]
 
@@ -58,3 +58,5 @@ def install(
     session.events.register("after-call.cloudtrail.StartLogging", trails.after_start)
     session.events.register("after-call.cloudtrail.GetTrailStatus", trails.after_status)
     session.events.register("before-call.s3-control.GetPublicAccessBlock", no_account_block)
+    reports = SilentReports(announce_once)
+    session.events.register("after-call.s3.PutBucketInventoryConfiguration", reports.after_put)

@@ -9,8 +9,10 @@ from functools import cache
 from lib.findings import Finding, written_as
 from lib.parameter_types import regions
 from lib.paths import ROOT
+from lib.policies import Statement, let_inventory_in
 from lib.preflight.grants import allows, missing
 from lib.preflight.iam_data import covers
+from lib.preflight.statements import listed
 from lib.resources.athena import WorkGroup
 from lib.resources.base import Resource
 from lib.resources.cloudtrail import Trail, delivery
@@ -21,6 +23,7 @@ from lib.resources.iam import Role
 from lib.resources.lambda_ import EventInvokeConfig, EventSourceMapping, Function, Permission
 from lib.resources.logs import LogGroup
 from lib.resources.s3 import Bucket, BucketNotification
+from lib.resources.s3_inventory import InventoryConfiguration
 from lib.resources.sns import Subscription
 from lib.resources.sqs import Queue
 
@@ -232,6 +235,33 @@ def trail_buckets(resources: Resources) -> Found:
                 yield one, Finding("trail-bucket", what, fix)
 
 
+def inventories(resources: Resources) -> Found:
+    """Find inventory configurations whose reports S3 cannot write: in another region, or where it may not."""
+    buckets = {one.arn: one for one in resources if isinstance(one, Bucket)}
+    for one in resources:
+        if not isinstance(one, InventoryConfiguration):
+            continue
+        source, place = one.source, one.destination
+        if not one.region == source.region == place.region:
+            what = f"{source.name} is in {source.region}, {place.name} in {place.region}"
+            yield one, Finding("inventory-region", what, f"describe a bucket for reports in {source.region}")
+        policy = buckets[place.arn].desired()["policy"].values() if place.arn in buckets else ()
+        if not any(_lets_inventory_in(statement, source, place) for statement in policy):
+            what = f"{place.name} does not let S3 write the reports of {source.name}"
+            fix = f"give it statements=[let_inventory_in(…, [{source.arn!r}], …)]"
+            yield one, Finding("inventory-policy", what, fix)
+
+
+def _lets_inventory_in(statement: Statement, source: Bucket, place: Bucket) -> bool:
+    """Tell whether a statement is the one that S3 Inventory needs, as AWS describes it."""
+    needed = let_inventory_in(place.arn, [source.arn], place.scope.account_id)
+    sources = listed(statement.get("Condition", {}).get("ArnLike", {}).get("aws:SourceArn", []))
+    if not covers(sources, source.arn):
+        return False
+    condition = {**statement["Condition"], "ArnLike": {"aws:SourceArn": [source.arn]}}
+    return {**statement, "Sid": needed["Sid"], "Condition": condition} == needed
+
+
 RULES = (
     of_known_regions,
     of_one_region,
@@ -247,4 +277,5 @@ RULES = (
     keys,
     workgroups,
     trail_buckets,
+    inventories,
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
-from lib.policies import Statement
+from lib.policies import Statement, let_inventory_in
 from lib.resources import (
     athena,
     cloudtrail,
@@ -18,6 +18,7 @@ from lib.resources import (
     lambda_,
     logs,
     s3,
+    s3_inventory,
     sns,
     sqs,
 )
@@ -156,6 +157,21 @@ def second_notification(stack: Stack, **keys: str) -> s3.BucketNotification:
     return replace(first, what="second", **keys)
 
 
+def reported(into: str, *, lets_in: bool) -> Callable[[Stack], None]:
+    """Have S3 write reports of *backup*'s primary bucket into one of its buckets."""
+
+    def change(stack: Stack) -> None:
+        source, place = the(stack, s3.Bucket, "primary"), the(stack, s3.Bucket, into)
+        if lets_in:
+            place.statements = [
+                *place.statements,
+                let_inventory_in(place.arn, [source.arn], stack.scope.account_id),
+            ]
+        stack.add(s3_inventory.InventoryConfiguration("reports", source.region, source, place))
+
+    return change
+
+
 def encrypted(stack: Stack) -> None:
     source = the(stack, s3.Bucket, "source")
     source.kms_key_arn = f"arn:aws:kms:{source.region}:000000000000:key/k"
@@ -196,6 +212,8 @@ BREAKS = [
     ),
     Break("notification-destination", "migrate", setting(sns.Topic, "uploads", publishers={})),
     Break("notification-loop", "ingest", setting(s3.BucketNotification, "files", key_prefix="")),
+    Break("inventory-region", "backup", reported("dr", lets_in=True)),
+    Break("inventory-policy", "backup", reported("primary", lets_in=False)),
     # SNS and SQS
     Break("topic-name", "index", setting(sns.Topic, "alerts", what="my alerts")),
     Break("topic-policy-quota", "migrate", altered(sns.Topic, "uploads", many_statements)),
@@ -269,5 +287,5 @@ BREAKS = [
     Break("source-arn", "migrate", altered(sns.Topic, "uploads", without_condition)),
     Break("source-account", "migrate", altered(sns.Topic, "uploads", without_source_account)),
 ]
-# Of what others have set in the account: tests/preflight/test_account.py.
-IN_ACCOUNT = {"notification-quota", "trail-quota"}
+# Of what is in the account: tests/preflight/test_stack.py.
+IN_ACCOUNT = {"inventory-source", "notification-quota", "trail-quota"}

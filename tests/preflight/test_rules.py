@@ -29,6 +29,16 @@ def test_the_notebooks_keep_all_rules(stack_of, pipeline: str):
     assert [finding for _, finding in described(stack_of(pipeline).resources.values())] == []
 
 
+@pytest.mark.parametrize(
+    "values", [{"inventory": "Daily"}, {"inventory": "Weekly", "inventory_of": ["backup"]}]
+)
+def test_so_does_the_audit_with_reports(values: dict):
+    parameters = Parameters.check({"env": "test"})
+    nobody = Target("local", session=None, account_id=parameters.account_id, caller="nobody")
+    stack = describe("audit", nobody, parameters, **values)
+    assert [finding for _, finding in described(stack.resources.values())] == []
+
+
 @pytest.mark.parametrize("case", BREAKS, ids=lambda case: case.rule)
 def test_a_change_breaks_the_rule_and_no_other(stack_of, case: Break):
     stack = stack_of(case.pipeline)

@@ -171,3 +171,30 @@ def test_a_region_has_five_trails_at_most(stack: Stack, make_trails):
     (violation,) = preflight.check(stack)
     assert violation.rule == "trail-quota"
     assert "us-east-1 has 5 trails already: theirs" in violation.what
+
+
+# --- What other pipelines have, or have not
+
+
+def test_reports_of_a_bucket_that_does_not_exist_or_is_not_ours_stop_before_the_first_write(
+    target, parameters, somebody
+):
+    recorder = Recorder()
+    aws = watched(target, "before-call", recorder)
+    stack = describe("audit", aws, parameters, inventory="Daily", inventory_of=["backup"])
+    with pytest.raises(PreflightError) as error:
+        stack.apply()
+    assert recorder.writes == []
+    assert str(error.value).count("[inventory-source]") == 2
+    assert "backup is not deployed" in str(error.value)
+    assert "runbook run backup" in str(error.value)
+
+    (source,) = [one.source for one in stack.resources.values() if one.what == "backup-source"]
+    client = somebody("s3", source.region)
+    client.create_bucket(Bucket=source.name)
+    try:
+        theirs = [one for one in preflight.check(stack) if "did not make it" in one.what]
+        assert [one.rule for one in theirs] == ["inventory-source"]
+        assert source.name in theirs[0].what
+    finally:
+        client.delete_bucket(Bucket=source.name)

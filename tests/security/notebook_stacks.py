@@ -7,7 +7,7 @@ import boto3
 import nbformat
 import pytest
 
-from lib import bundle, target
+from lib import bundle, inventory_configurations, target
 from lib.parameters import Parameters
 from lib.paths import ROOT
 from lib.resources.base import Resource
@@ -44,14 +44,19 @@ def stack_of(notebook: str) -> Stack:
     raise AssertionError(f"{notebook} has no plan")
 
 
+def _of_reports() -> list[Resource]:
+    """What 70_audit describes beside, when it is told to."""
+    parameters = Parameters.check({"audit": {"inventory": "Daily"}})
+    scope = Stack(_nowhere(parameters), parameters, "audit").scope
+    return [resource for resource, _ in inventory_configurations.described(parameters, scope)]
+
+
 def described(*kinds: type[Resource]) -> list:
     """Return what all notebooks describe of these kinds, each as a pytest parameter with a name."""
-    found = [
-        resource
-        for notebook in PIPELINES
-        for resource in stack_of(notebook).resources.values()
-        if isinstance(resource, kinds)
-    ]
+    stacks = [stack_of(notebook).resources.values() for notebook in PIPELINES]
     return [
-        pytest.param(resource, id=f"{resource.noun} {resource.name}".replace(" ", "-")) for resource in found
+        pytest.param(resource, id=f"{resource.noun} {resource.name}".replace(" ", "-"))
+        for resources in (*stacks, _of_reports())
+        for resource in resources
+        if isinstance(resource, kinds)
     ]

@@ -85,8 +85,8 @@ def test_tables_are_encrypted_as_all_are_and_can_be_restored(table: Table) -> No
     assert table.desired()["PointInTimeRecovery"] == "ENABLED"
 
 
-@pytest.mark.parametrize("bucket", [b for b in described(Bucket) if "results" in b.id])
-def test_query_results_expire(bucket: Bucket) -> None:
+@pytest.mark.parametrize("bucket", [b for b in described(Bucket) if "results" in b.id or "inventory" in b.id])
+def test_query_results_and_reports_expire(bucket: Bucket) -> None:
     rule = bucket.desired()["lifecycle"]["runbook"]
     assert rule["Status"] == "Enabled"
     assert 1 <= rule["Expiration"]["Days"] <= 3650
