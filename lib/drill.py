@@ -18,7 +18,6 @@ from lib.errors import ParameterError, RunbookError
 from lib.objects import Place
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline, deployed
-from lib.resources.base import Scope
 from lib.resources.dynamodb import Table
 from lib.resources.lambda_ import Function
 from lib.restore import Restore
@@ -213,7 +212,7 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
 
 def brake(target: Target, parameters: Parameters) -> Brake:
     """Return *backup*'s brake, to look at."""
-    scope = Scope(parameters.prefix, parameters.env, "backup", parameters.account_id)
+    scope = parameters.scope("backup")
     region = parameters.backup.primary_region
     table = Table("brake", region, "id")
     minutes = {"BRAKE_MINUTES": str(parameters.backup.brake_minutes)}

@@ -101,8 +101,8 @@ def test_what_crosses_regions_costs_by_how_far():
 
 
 def test_keys_and_erased_versions_cost_more():
-    key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-    more = parameters(backup={"primary_kms_key_arn": key, "erase_versions": True})
+    key = f"arn:aws:kms:us-east-1:{DEFAULTS.account_id}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    more = parameters(kms_key_arns=[key], backup={"erase_versions": True})
     before, after = (column(prices.per_million(each, 0), "backup") for each in (DEFAULTS, more))
     assert after["KMS requests"] == pytest.approx(3.00)
     assert after["Lambda invocations"] == 2 * before["Lambda invocations"]
