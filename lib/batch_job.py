@@ -78,20 +78,18 @@ def describe(stack: Stack, pipeline: Pipeline, log_retention_days: int = 30) -> 
     region, what = pipeline.source.region, f"announce-{pipeline.name}"
     bucket = stack.add(Bucket("jobs", region, expire_days=JOBS_EXPIRE_DAYS))
     log_group = stack.add(LogGroup(what, region, log_retention_days))
-    environment, arns = _entrance(stack.target, pipeline)
+    environment, entrance = _entrance(stack.target, pipeline)
     policy = from_template(
         "handlers/announce/policy.json",
-        source_bucket_arn=pipeline.source.arn,
+        source_bucket=pipeline.source,
         key_prefix=pipeline.key_prefix,
-        log_group_arn=log_group.arn,
-        **arns,
+        log_group=log_group,
+        **entrance,
     )
     role = stack.add(Role(what, "us-east-1", "lambda.amazonaws.com", policy))
     code = bundle("announce", stack.target.runtime)
     function = stack.add(Function(what, region, role, code, environment, TIMEOUT_S, MEMORY_MB))
-    job_policy = from_template(
-        "lib/batch-operations-policy.json", jobs_bucket_arn=bucket.arn, function_arn=function.arn
-    )
+    job_policy = from_template("lib/batch-operations-policy.json", jobs_bucket=bucket, function=function)
     job_role = stack.add(Role(f"job-{pipeline.name}", "us-east-1", PRINCIPAL, job_policy))
     return Jobs(bucket, function, job_role)
 
@@ -145,12 +143,12 @@ def state(target: Target, jobs: Jobs, job_id: str) -> pd.DataFrame:
     return pd.DataFrame([row])
 
 
-def _entrance(target: Target, pipeline: Pipeline) -> tuple[dict[str, str], dict[str, str]]:
-    """Return how *announce* is told of the entrance, and the ARNs that its policy asks for."""
+def _entrance(target: Target, pipeline: Pipeline) -> tuple[dict[str, str], dict[str, Queue | str | None]]:
+    """Return how *announce* is told of the entrance, and what its policy asks for."""
     entrance = pipeline.created
     if isinstance(entrance, Queue):
         url = entrance.output(target.client(entrance.service, entrance.region))
         environment = {"QUEUE_URL": url, "QUEUE_REGION": entrance.region}
-        return environment, {"queue_arn": entrance.arn, "function_arn": ""}
+        return environment, {"queue": entrance, "function_arn": ""}
     arn = f"arn:aws:lambda:{entrance.region}:{target.account_id}:function:{entrance.name}"
-    return {"PIPELINE_FUNCTION": entrance.name}, {"queue_arn": "", "function_arn": arn}
+    return {"PIPELINE_FUNCTION": entrance.name}, {"queue": None, "function_arn": arn}

@@ -7,7 +7,6 @@ from tqdm import tqdm
 
 from lib.errors import NotDeployedError
 from lib.parameters import Parameters
-from lib.resources.base import Scope
 from lib.resources.glue import Database
 from lib.target import Target
 
@@ -64,7 +63,7 @@ def databases(target: Target, parameters: Parameters, region: str, *pipelines: s
     """
     glue, names = target.client("glue", region), []
     for pipeline in pipelines:
-        scope = Scope(parameters.prefix, parameters.env, pipeline, parameters.account_id)
+        scope = parameters.scope(pipeline)
         found = next(Database.find(glue, scope), None)
         if found is None:
             raise NotDeployedError(

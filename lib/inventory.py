@@ -15,7 +15,7 @@ from lib.lock import locked
 from lib.parameters import Parameters
 from lib.plan import COUNTS
 from lib.resources.athena import WorkGroup
-from lib.resources.base import TAG_ENV, Found, Resource, Scope
+from lib.resources.base import TAG_ENV, Found, Resource
 from lib.resources.cloudtrail import Trail
 from lib.resources.cloudwatch import Alarm, Dashboard
 from lib.resources.dynamodb import Table
@@ -110,7 +110,7 @@ class Inventory:
             raise ParameterError(f"pipeline: {pipeline!r} is none of {', '.join(parameters.pipelines())}")
         self.target = target
         self.parameters = parameters
-        self.scope = Scope(parameters.prefix, parameters.env, pipeline, parameters.account_id)
+        self.scope = parameters.scope(pipeline)
         self.ledger = Ledger(parameters.env, parameters.account_id)
 
     @property

@@ -151,7 +151,7 @@ class _Workplace:
 
     @classmethod
     def of(cls, target: Target, parameters: Parameters) -> "_Workplace":
-        scope = Scope(parameters.prefix, parameters.env, "audit", parameters.account_id)
+        scope = parameters.scope("audit")
         place = cls(target, scope, parameters.audit.region)
         for resource in (place._results, place._named(Database("results", place.region))):
             if resource.read(target.client(resource.service, resource.region)) is None:

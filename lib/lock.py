@@ -16,7 +16,6 @@ from lib.errors import LockError, NotOursError
 from lib.holder import Holder, run_id, this_holder
 from lib.ledger import Ledger
 from lib.parameters import Parameters
-from lib.resources.base import Scope
 from lib.resources.s3 import Bucket
 from lib.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
 from lib.target import Target
@@ -55,9 +54,9 @@ class Lock:
         """
         self.target = target
         self.env = parameters.env
-        self.scope = Scope(parameters.prefix, parameters.env, "", parameters.account_id)
+        self.scope = parameters.scope()
         self.home = Bucket("lock", REGION, versioned=False)
-        self.home.scope = Scope(parameters.prefix, parameters.env, PIPELINE, parameters.account_id)
+        self.home.scope = parameters.scope(PIPELINE)
         self.ledger = Ledger(parameters.env, parameters.account_id)
         self.client = target.client("s3", REGION)
         self.is_lost = self.is_parents = False
@@ -161,13 +160,15 @@ class Lock:
         return {name for name, _ in Bucket.names(self.client, self.scope)} <= {self.home.name}
 
     def _make_home(self) -> None:
-        """Make the bucket, unless the ledger says that it is whole."""
-        if self.ledger.entries().get(self.home.arn, {}).get("state") == "made":
+        """Make the bucket, unless the ledger says that it is whole, and encrypted as it shall be."""
+        entry, key_arn = self.ledger.entries().get(self.home.arn, {}), self.home.kms_key_arn
+        if (entry.get("state"), entry.get("kms_key_arn", "")) == ("made", key_arn):
             return
         found = self.home.read(self.client)
         if found and found["tags"] != self.home.scope.tags and self.home.arn not in self.ledger.entries():
             raise NotOursError(f"{self.home} exists, but this runbook did not make it: choose another prefix")
-        facts = {"noun": self.home.noun, "name": self.home.name, "region": REGION, "run": run_id()}
+        facts = {"noun": self.home.noun, "name": self.home.name, "region": REGION, "kms_key_arn": key_arn}
+        facts["changed_by" if entry else "run"] = run_id()
         self.ledger.intend(self.home.arn, pipeline=PIPELINE, **facts)
         retry_on(PASSES, PROPAGATION_S, sleep)(self.home.make, self.client)
         self.ledger.made(self.home.arn)

@@ -55,7 +55,9 @@ def write(target: Target, selected: Selection, bucket: Bucket, key: str) -> Mani
             raise RunbookError(f"nothing to send: there are no {selected}")
         whole = Path(folder) / "manifest.csv"
         _join(list(parts), whole)
-        client.upload_file(str(whole), bucket.name, key)
+        # Not with the bucket's key: S3 Batch Operations cannot read a manifest under a KMS key.
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-job.html#specify-batchjob-manifest
+        client.upload_file(str(whole), bucket.name, key, ExtraArgs={"ServerSideEncryption": "AES256"})
     etag = client.head_object(Bucket=bucket.name, Key=key)["ETag"].strip('"')
     return Manifest(key, etag, objects)
 

@@ -10,7 +10,6 @@ from lib.parameter_types import (
     Email,
     Folder,
     KeyPart,
-    KmsKeyArn,
     Moment,
     Reason,
     Region,
@@ -69,9 +68,6 @@ class Migrate(Pipeline, Queried):
     target_region: Region = "us-east-1"
     key_prefix: KeyPart = ""
     key_suffix: KeyPart = ""
-    source_kms_key_arn: KmsKeyArn = ""
-    target_kms_key_arn: KmsKeyArn = ""
-    topic_kms_key_arn: KmsKeyArn = ""
     function_timeout_s: FunctionTimeout = 60
     function_memory_mb: FunctionMemory = 512
     batch_size: BatchSize = 10
@@ -81,19 +77,12 @@ class Migrate(Pipeline, Queried):
     watch_timeout_s: WatchTimeout = 420  # a message that failed comes back after six function timeouts
     crawler_schedule: Schedule = ""
 
-    @model_validator(mode="after")
-    def _keys_are_in_their_bucket_s_region(self) -> "Migrate":
-        _refuse_keys_elsewhere(self, source="source", target="target", topic="source")
-        return self
-
 
 class Backup(Pipeline):
     """The parameters of *backup*."""
 
     primary_region: Region = "us-east-1"
     dr_region: Region = "us-east-2"
-    primary_kms_key_arn: KmsKeyArn = ""
-    dr_kms_key_arn: KmsKeyArn = ""
     function_timeout_s: FunctionTimeout = 300
     function_memory_mb: FunctionMemory = 512
     retries: Retries = 2
@@ -106,11 +95,6 @@ class Backup(Pipeline):
     def _are_two_regions(self) -> "Backup":
         if self.primary_region == self.dr_region:
             raise ValueError(f"dr_region: must be another region than primary_region, {self.primary_region}")
-        return self
-
-    @model_validator(mode="after")
-    def _keys_are_in_their_bucket_s_region(self) -> "Backup":
-        _refuse_keys_elsewhere(self, primary="primary", dr="dr")
         return self
 
 
@@ -287,11 +271,3 @@ class Audit(Queried):
     inventory: Literal["", "Daily", "Weekly"] = ""
     inventory_of: Annotated[list[Literal["migrate", "backup"]], Field(min_length=1)] = ["migrate", "backup"]
     objects: Annotated[int, Field(ge=0)] = 0
-
-
-def _refuse_keys_elsewhere(section: Section, **sides: str) -> None:
-    """Refuse a KMS key that is in another region than what it is for: nothing could use it."""
-    for what, side in sides.items():
-        arn, region = getattr(section, f"{what}_kms_key_arn"), getattr(section, f"{side}_region")
-        if arn and arn.split(":")[3] != region:
-            raise ValueError(f"{what}_kms_key_arn: the key must be in the bucket's region, {region}")

@@ -38,6 +38,11 @@ def _region(name: str) -> str:
     return name
 
 
+def _arn_in_a_region(arn: str) -> str:
+    _region(arn.split(":")[3])
+    return arn
+
+
 def crawler_schedule(expression: str) -> str:
     """Check a Glue crawler's schedule, which knows cron() only: https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html.
 
@@ -138,7 +143,9 @@ Moment = Annotated[str, AfterValidator(_moment)]
 Reason = Annotated[str, AfterValidator(_reason)]
 Email = Annotated[str, AfterValidator(_email)]
 KmsKeyArn = Annotated[
-    str, StringConstraints(pattern=r"^(arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?$")
+    str,
+    StringConstraints(pattern=r"^arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"),
+    AfterValidator(_arn_in_a_region),
 ]
 PolicyArn = Annotated[
     str, StringConstraints(pattern=r"^(arn:aws:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+)?$")

@@ -25,7 +25,8 @@ from lib.parameter_sections import (
     Start,
     Summarize,
 )
-from lib.parameter_types import AccountId, Name, PolicyArn, explain, secrets
+from lib.parameter_types import AccountId, KmsKeyArn, Name, PolicyArn, explain, secrets
+from lib.resources.base import Scope
 
 # S3 bucket names have at most 63 characters, the tightest of all names we make:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -43,6 +44,7 @@ class Parameters(Section):
     prefix: Name = "runbook"
     account_id: AccountId = "000000000000"
     permissions_boundary_arn: PolicyArn = ""
+    kms_key_arns: list[KmsKeyArn] = []
     mode: Literal["apply", "plan"] = "apply"
     exercise: bool = True
     migrate: Migrate = Migrate()
@@ -63,6 +65,21 @@ class Parameters(Section):
         """The regions that the pipelines use, sorted."""
         sections = (getattr(self, pipeline) for pipeline in self.pipelines())
         return sorted({v for section in sections for name, v in section if name.endswith("region")})
+
+    def scope(self, pipeline: str = "") -> Scope:
+        """Return whose the resources of a pipeline are, or without one those of the whole environment."""
+        boundary, keys = self.permissions_boundary_arn, tuple(self.kms_key_arns)
+        return Scope(self.prefix, self.env, pipeline, self.account_id, boundary, keys)
+
+    @model_validator(mode="after")
+    def _keys_are_ours_one_a_region(self) -> "Parameters":
+        regions = [arn.split(":")[3] for arn in self.kms_key_arns]
+        if twice := sorted({region for region in regions if regions.count(region) > 1}):
+            raise ValueError(f"kms_key_arns: there are two keys in {', '.join(twice)}; name one a region")
+        if others := [arn for arn in self.kms_key_arns if arn.split(":")[4] != self.account_id]:
+            # lib/deployer-policy.json and lib/permissions-boundary.json end there.
+            raise ValueError(f"kms_key_arns: {', '.join(others)} is not in the account {self.account_id}")
+        return self
 
     @model_validator(mode="after")
     def _samples_pass_the_filter(self) -> "Parameters":

@@ -130,7 +130,7 @@ def deployed(target: Target, parameters: Parameters, name: str) -> Pipeline:
 
 
 def _migrate(parameters: Parameters) -> Pipeline:
-    scope, settings = _scope(parameters, "migrate"), parameters.migrate
+    scope, settings = parameters.scope("migrate"), parameters.migrate
     queue = _named(scope, Queue("uploads", settings.target_region))
     dead = _named(scope, Queue("dead-letters", settings.target_region))
     return Pipeline(
@@ -147,7 +147,7 @@ def _migrate(parameters: Parameters) -> Pipeline:
 
 
 def _backup(parameters: Parameters) -> Pipeline:
-    scope, settings = _scope(parameters, "backup"), parameters.backup
+    scope, settings = parameters.scope("backup"), parameters.backup
     region = settings.primary_region
     replicate, delete = (FunctionName(scope.name(what), region) for what in ("replicate", "delete"))
     dead = [
@@ -169,7 +169,7 @@ def _backup(parameters: Parameters) -> Pipeline:
 
 
 def _index(parameters: Parameters) -> Pipeline:
-    scope, region = _scope(parameters, "index"), parameters.index.region
+    scope, region = parameters.scope("index"), parameters.index.region
     function = FunctionName(scope.name("index"), region)
     return Pipeline(
         "index",
@@ -185,7 +185,7 @@ def _index(parameters: Parameters) -> Pipeline:
 
 
 def _summarize(parameters: Parameters) -> Pipeline:
-    scope, settings = _scope(parameters, "summarize"), parameters.summarize
+    scope, settings = parameters.scope("summarize"), parameters.summarize
     function = FunctionName(scope.name("summarize"), settings.region)
     files = _named(scope, Bucket("files", settings.region))
     failures = _named(scope, Queue("failures", settings.region))
@@ -203,7 +203,7 @@ def _summarize(parameters: Parameters) -> Pipeline:
 
 
 def _ingest(parameters: Parameters) -> Pipeline:
-    scope, region = _scope(parameters, "ingest"), parameters.ingest.region
+    scope, region = parameters.scope("ingest"), parameters.ingest.region
     generate, consume = (FunctionName(scope.name(what), region) for what in ("generate", "consume"))
     queue = _named(scope, Queue("files", region))
     dead = [
@@ -221,10 +221,6 @@ def _ingest(parameters: Parameters) -> Pipeline:
         functions=(generate, consume),
         dead_letters=tuple(dead),
     )
-
-
-def _scope(parameters: Parameters, pipeline: str) -> Scope:
-    return Scope(parameters.prefix, parameters.env, pipeline, parameters.account_id)
 
 
 def _named(scope: Scope, resource: AnyResource) -> AnyResource:

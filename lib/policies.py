@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 from string import Template
+from typing import Protocol
 
 from lib.errors import ParameterError
 from lib.paths import ROOT
@@ -29,14 +30,22 @@ def document(statements: Iterable[Statement]) -> Document:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def from_template(path: str | Path, **values: str) -> Document:
+class Named(Protocol):
+    """Something in AWS: its ARN, and the ARN of the KMS key that encrypts it, empty if none of ours does."""
+
+    arn: str
+    kms_key_arn: str
+
+
+def from_template(path: str | Path, **values: Named | str | None) -> Document:
     """Read a policy template.
 
     Args:
         path: A JSON file, relative to the project, whose strings hold `${name}` for what differs between
             deployments.
-        values: What goes in the place of each name, usually an ARN. A statement whose resource is empty then,
-            such as that for a KMS key that is not used, is left out.
+        values: What goes in the place of each name. A thing `queue` gives two, `${queue_arn}` and
+            `${queue_key_arn}`, and None empties them; a text gives one, and an ARN by itself has no key. What
+            is empty is left out, with its statement if that is about nothing else.
 
     Returns:
         The policy document.
@@ -45,10 +54,29 @@ def from_template(path: str | Path, **values: str) -> Document:
         ParameterError: If the template asks for a name that is not among the values.
     """
     try:
-        policy = json.loads(Template((ROOT / path).read_text("utf-8")).substitute(values))
+        policy = json.loads(Template((ROOT / path).read_text("utf-8")).substitute(_texts(values)))
     except KeyError as error:
         raise ParameterError(f"{path} asks for {error}, which is not among {sorted(values)}") from error
-    return {**policy, "Statement": [s for s in policy["Statement"] if s["Resource"]]}
+    statements = [{**s, "Resource": _given(s["Resource"])} for s in policy["Statement"]]
+    return {**policy, "Statement": [s for s in statements if s["Resource"]]}
+
+
+def _texts(values: dict[str, Named | str | None]) -> dict[str, str]:
+    """Return what goes in the place of each name of a template."""
+    texts: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, str):
+            texts[name] = value
+            texts.setdefault(f"{name.removesuffix('_arn')}_key_arn", "")
+        else:
+            texts[f"{name}_arn"] = value.arn if value else ""
+            texts[f"{name}_key_arn"] = value.kms_key_arn if value else ""
+    return texts
+
+
+def _given(resource: str | list[str]) -> str | list[str]:
+    """Return a statement's resources without empty ones and repetitions."""
+    return resource if isinstance(resource, str) else list(dict.fromkeys(filter(None, resource)))
 
 
 def ours(policy: Document | str | None) -> dict[str, Statement]:

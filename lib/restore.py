@@ -21,7 +21,7 @@ from lib.errors import NotDeployedError, NotOursError, ParameterError, RunbookEr
 from lib.objects import Place
 from lib.parameters import Parameters
 from lib.pipelines import deployed
-from lib.resources.base import TAG_ENV, Scope, tag_dict
+from lib.resources.base import TAG_ENV, tag_dict
 from lib.restore_tally import KNOWN_THEN, Outcome, Tally
 from lib.target import Target
 from lib.threads import in_threads
@@ -219,7 +219,7 @@ def our_bucket(target: Target, parameters: Parameters, name: str) -> Place:
         NotOursError: If it is not this environment's by name and tags.
         ParameterError: If it keeps no versions, so that what is overwritten would be lost.
     """
-    scope = Scope(parameters.prefix, parameters.env, "", parameters.account_id)
+    scope = parameters.scope()
     anywhere = target.client("s3", "us-east-1")
     if not name.startswith(scope.beginning):
         raise NotOursError(

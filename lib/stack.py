@@ -15,7 +15,7 @@ from lib.ledger import Ledger
 from lib.lock import Lock, locked
 from lib.parameters import Parameters
 from lib.plan import COUNTS, PAST, Done, Plan, Step
-from lib.resources.base import Link, Resource, Scope, differences
+from lib.resources.base import Link, Resource, differences
 from lib.retry import PASSES, PROPAGATION_S, retry_on
 from lib.rollback import Rollback, rollback
 from lib.target import Target
@@ -38,8 +38,7 @@ class Stack:
         """
         self.target = target
         self.parameters = parameters
-        boundary = parameters.permissions_boundary_arn
-        self.scope = Scope(parameters.prefix, parameters.env, pipeline, parameters.account_id, boundary)
+        self.scope = parameters.scope(pipeline)
         self.ledger = Ledger(parameters.env, parameters.account_id)
         self.resources: dict[str, Resource] = {}
         self.unwanted: dict[str, Resource] = {}

@@ -98,7 +98,7 @@ def _export(
         S3Bucket=bucket.name,
         S3BucketOwner=target.account_id,
         S3Prefix=prefix,
-        S3SseAlgorithm="AES256",
+        **_encryption(bucket),
         ExportFormat="DYNAMODB_JSON",
         ExportType="FULL_EXPORT",
     )["ExportDescription"]
@@ -108,6 +108,16 @@ def _export(
         reason = f"{done.get('FailureCode', 'no code')}: {done.get('FailureMessage', 'no reason given')}"
         raise RunbookError(f"the export of {table.name} failed: {reason}")
     return done
+
+
+def _encryption(bucket: Bucket) -> dict[str, str]:
+    """Return how DynamoDB shall encrypt its files, as it goes by what it is told and not by the bucket.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
+    """
+    if not bucket.kms_key_arn:
+        return {"S3SseAlgorithm": "AES256"}
+    return {"S3SseAlgorithm": "KMS", "S3SseKmsKeyId": bucket.kms_key_arn}
 
 
 def _wait(client, arn: str, timeout_s: float, sleep: Callable[[float], None], progress: tqdm) -> dict:

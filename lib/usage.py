@@ -27,6 +27,7 @@ METRICS = {"migrate": 4, "backup": 6, "index": 2, "summarize": 2, "ingest": 5}
 # Lambda asks an idle queue five times at once, each for 20 s:
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 POLLS_A_DAY = 5 * 24 * 60 * 60 // 20
+DATA_KEY_MINUTES = 5  # how long a queue uses a data key
 DPU_HOURS_A_CRAWL = 2 / 6  # two units, and ten minutes at least
 NEAR = {"us-east-1", "us-east-2"}
 
@@ -89,6 +90,7 @@ def per_month(parameters: Parameters, pipeline: str) -> Usage:
         "cloudwatch_metric": METRICS[pipeline],
         "sqs_request": POLLS_A_DAY * DAYS_A_MONTH if pipeline in ("migrate", "ingest") else 0,
         "glue_dpu_hour": crawls * DPU_HOURS_A_CRAWL,
+        "kms_request": _keys_of_queue(parameters, pipeline),
     }
 
 
@@ -106,6 +108,17 @@ def data_events(parameters: Parameters, pipeline: str, mean_bytes: float) -> flo
     upload = 0 if pipeline == "ingest" else 1  # *ingest*'s own is among its writes
     reads = one.get("s3_read", 0) if parameters.observe.trail_events == "all" else 0
     return upload + one.get("s3_write", 0) + reads
+
+
+def _keys_of_queue(parameters: Parameters, pipeline: str) -> float:
+    """Return what the queue that a function polls asks of its KMS key: two calls a sender, one a receiver.
+
+    Every five minutes at most:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    """
+    regions = {"migrate": parameters.migrate.target_region, "ingest": parameters.ingest.region}
+    is_encrypted = pipeline in regions and parameters.scope().kms_key_arn(regions[pipeline])
+    return 3 * DAYS_A_MONTH * 24 * 60 / DATA_KEY_MINUTES if is_encrypted else 0
 
 
 def objects_per_day(parameters: Parameters, pipeline: str, given: float) -> float:
@@ -130,7 +143,7 @@ def _migrate(parameters: Parameters, size: float) -> Usage:
         **_function(settings.function_memory_mb, REPLICATE_S, batch_size=settings.batch_size),
         "sns_publish": 1,
         "sqs_request": _queue_requests(settings.batch_size),
-        "kms_request": bool(settings.source_kms_key_arn) + bool(settings.target_kms_key_arn),
+        "kms_request": _keys(parameters, settings.source_region, settings.target_region),
     }
 
 
@@ -139,7 +152,7 @@ def _backup(parameters: Parameters, size: float) -> Usage:
     usage = {
         **_copied(size, settings.primary_region, settings.dr_region),
         **_function(settings.function_memory_mb, REPLICATE_S),
-        "kms_request": bool(settings.primary_kms_key_arn) + bool(settings.dr_kms_key_arn),
+        "kms_request": _keys(parameters, settings.primary_region, settings.dr_region),
     }
     if settings.erase_versions:  # *delete* is asked after each copy, and lists the versions of both sides
         usage = {name: amount * (2 if name.startswith("lambda_") else 1) for name, amount in usage.items()}
@@ -149,7 +162,8 @@ def _backup(parameters: Parameters, size: float) -> Usage:
 
 def _index(parameters: Parameters, size: float) -> Usage:
     usage = _function(parameters.index.function_memory_mb, INDEX_S)
-    return {**usage, "s3_read": 2, "dynamodb_write": ceil(INDEX_ROW_BYTES / KB)}
+    keys = _keys(parameters, parameters.index.region)
+    return {**usage, "s3_read": 2, "dynamodb_write": ceil(INDEX_ROW_BYTES / KB), "kms_request": keys}
 
 
 def _summarize(parameters: Parameters, size: float) -> Usage:
@@ -162,7 +176,14 @@ def _summarize(parameters: Parameters, size: float) -> Usage:
     )
     usage = _function(settings.function_memory_mb, seconds, settings.function_disk_mb)
     scanned_tb = max(size, 10 * KB * KB) / KB**4 if is_large else 0
-    return {**usage, "s3_read": 3, "s3_write": 2 + is_large, "athena_scan": scanned_tb}
+    keys = _keys(parameters, settings.region, settings.region)  # it is read, and a summary is written
+    return {
+        **usage,
+        "s3_read": 3,
+        "s3_write": 2 + is_large,
+        "athena_scan": scanned_tb,
+        "kms_request": keys,
+    }
 
 
 def _ingest(parameters: Parameters, size: float) -> Usage:
@@ -177,7 +198,17 @@ def _ingest(parameters: Parameters, size: float) -> Usage:
         "s3_write": 2,
         "sqs_request": _queue_requests(settings.batch_size),
         "dynamodb_write": settings.rows,
+        "kms_request": _keys(parameters, settings.region, settings.region),  # written, and read
     }
+
+
+def _keys(parameters: Parameters, *regions: str) -> int:
+    """Return how often an object's bytes pass a KMS key, in the region of each reading and writing.
+
+    At most: a bucket key is asked for many objects once, a queue's and a table's data keys every five minutes
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html).
+    """
+    return sum(bool(parameters.scope().kms_key_arn(region)) for region in regions)
 
 
 _USAGES: dict[str, Callable[[Parameters, float], Usage]] = {

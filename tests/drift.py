@@ -228,13 +228,16 @@ DRIFT = {
         "policy": lambda sns, ours: sns.set_topic_attributes(
             TopicArn=ours.arn, AttributeName="Policy", AttributeValue=theirs(ours.arn, "sns:Subscribe")
         ),
+        "KmsMasterKeyId": lambda sns, ours: sns.set_topic_attributes(
+            TopicArn=ours.arn, AttributeName="KmsMasterKeyId", AttributeValue="alias/aws/sns"
+        ),
         "tags": lambda sns, ours: sns.untag_resource(ResourceArn=ours.arn, TagKeys=KEYS[:1]),
     },
     "Subscription": {"RawMessageDelivery": unset_raw_delivery},
     "Queue": {
         "VisibilityTimeout": set_queue(VisibilityTimeout="1"),
         "MessageRetentionPeriod": set_queue(MessageRetentionPeriod="60"),
-        "SqsManagedSseEnabled": set_queue(SqsManagedSseEnabled="false"),
+        "encryption": set_queue(SqsManagedSseEnabled="false"),
         "RedrivePolicy": set_queue(RedrivePolicy=""),
         "policy": lambda sqs, ours: sqs.set_queue_attributes(
             QueueUrl=ours.output(sqs), Attributes={"Policy": theirs(ours.arn, "sqs:ReceiveMessage")}
@@ -248,6 +251,7 @@ DRIFT = {
     },
     "LogGroup": {
         "retentionInDays": lambda logs, ours: logs.delete_retention_policy(logGroupName=ours.name),
+        "kmsKeyId": lambda logs, ours: logs.associate_kms_key(logGroupName=ours.name, kmsKeyId="theirs"),
         "tags": lambda logs, ours: logs.untag_resource(resourceArn=ours.arn, tagKeys=KEYS),
     },
     "Function": {
@@ -300,6 +304,9 @@ DRIFT = {
             "update_table",
             BillingMode="PROVISIONED",
             ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+        ),
+        "KMSMasterKeyArn": call_dynamodb(
+            "update_table", SSESpecification={"Enabled": True, "SSEType": "KMS"}
         ),
         "tags": lambda dynamodb, ours: dynamodb.untag_resource(ResourceArn=ours.arn, TagKeys=KEYS),
     },

@@ -236,7 +236,6 @@ CHANGES: dict[str, list[tuple[dict[str, Any], set[str]]]] = {
         ({"keep_noncurrent_days": 2}, {"lifecycle"}),
         ({"temporary_prefix": "staging/"}, {"lifecycle"}),
         ({"temporary_prefix": ""}, {"lifecycle"}),
-        ({"kms_key_arn": "arn:aws:kms:us-west-1:000000000000:key/k"}, {"encryption"}),
     ],
     "BucketNotification": [
         ({"key_suffix": ".csv"}, {"filter"}),

@@ -36,8 +36,6 @@ class Backup:
             source_bucket_arn=self.primary.arn,
             target_bucket_arn=self.dr.arn,
             erasable_objects_arn="",
-            source_key_arn="",
-            target_key_arn="",
             brake_table_arn=self.table.arn,
             holding_queue_arn=self.queue.arn,
             failures_queue_arn="",

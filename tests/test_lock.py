@@ -69,6 +69,18 @@ def a_stack(target, parameters) -> Stack:
     return stack
 
 
+def test_its_home_has_the_key_of_its_region_whenever_that_is_given_or_taken_away(
+    target, parameters, somebody
+):
+    key_arn, s3 = somebody("kms").create_key()["KeyMetadata"]["Arn"], somebody("s3")
+    for key_arns, algorithm in (([], "AES256"), ([key_arn], "aws:kms"), ([], "AES256")):
+        its = Lock(target, parameters.model_copy(update={"kms_key_arns": key_arns}))
+        assert its.acquire()
+        (rule,) = s3.get_bucket_encryption(Bucket=its.home.name)["ServerSideEncryptionConfiguration"]["Rules"]
+        assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == algorithm
+        s3.delete_object(Bucket=its.home.name, Key=lock.KEY)
+
+
 def test_it_leaves_nothing_behind(target, parameters):
     with locked(target, parameters) as one:
         assert one.holder().is_this_process

@@ -16,7 +16,7 @@ from lib.stack import Stack
 from lib.target import Target
 
 FILES = sorted((ROOT / "params").glob("*.yaml"))
-KEY = "arn:aws:kms:us-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+KEY = "arn:aws:kms:us-west-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 def migrate(**values) -> dict:
@@ -38,8 +38,9 @@ def refusal(values: dict) -> str:
         migrate(source_region="us-east-1", target_region="us-east-1"),
         migrate(key_prefix="in/2024/ü +%", key_suffix="csv"),
         migrate(key_prefix="x" * 1024),
-        migrate(source_kms_key_arn=KEY),
-        migrate(target_kms_key_arn=KEY.replace("us-west-1", "us-east-1").replace("1234abcd", "mrk-1234abcd")),
+        {"kms_key_arns": [KEY]},
+        {"kms_key_arns": [KEY, KEY.replace("us-west-1", "us-east-1").replace("1234abcd", "mrk-1234abcd")]},
+        {"kms_key_arns": [KEY.replace("us-west-1", "eu-south-2")]},  # where nothing is
         migrate(function_timeout_s=900, function_memory_mb=10240, batch_size=1, maximum_concurrency=1000),
         migrate(alert_email="ops+runbook@example.org"),
         migrate(crawler_schedule="cron(15 12 * * ? *)"),
@@ -104,10 +105,17 @@ def test_accepted(values: dict):
         ({"prefix": "p" * 15, "env": "e" * 15}, "more than 21 characters together"),
         # regions, keys, mail, schedules
         ({"backup": {"dr_region": "us-east-1"}}, "dr_region: must be another region than primary_region"),
+        ({"kms_key_arns": [KEY, KEY.replace("1234", "5678")]}, "there are two keys in us-west-1; name one"),
+        ({"kms_key_arns": [KEY, KEY]}, "kms_key_arns: there are two keys in us-west-1"),
         (
-            {"backup": {"dr_kms_key_arn": KEY}},
-            "dr_kms_key_arn: the key must be in the bucket's region, us-east-2",
+            {"kms_key_arns": [KEY.replace("000000000000", "111122223333")]},
+            "is not in the account 000000000000",
         ),
+        ({"kms_key_arns": KEY}, "kms_key_arns: Input should be a valid list"),
+        ({"kms_key_arns": [""]}, "kms_key_arns.0: "),
+        ({"kms_key_arns": ["alias/mine"]}, "kms_key_arns.0: "),
+        ({"kms_key_arns": [KEY.replace("key/", "alias/")]}, "kms_key_arns.0: "),
+        ({"kms_key_arns": [KEY.replace("us-west-1", "us-west-9")]}, "'us-west-9' is not an AWS region"),
         (
             {"summarize": {"output_prefix": "synthetic-data/x/"}},
             "'synthetic-data/x/' and 'synthetic-data/' overlap",
@@ -137,11 +145,6 @@ def test_accepted(values: dict):
         (migrate(target_region="US-EAST-1"), "'US-EAST-1' is not an AWS region"),
         (migrate(key_prefix="ü" * 513), "migrate.key_prefix: a key has at most 1,024 bytes"),
         (migrate(key_suffix=".json"), "migrate.key_suffix '.json' keeps out the samples"),
-        (migrate(source_kms_key_arn="alias/mine"), "migrate.source_kms_key_arn: "),
-        (
-            migrate(target_kms_key_arn=KEY),
-            "target_kms_key_arn: the key must be in the bucket's region, us-east-1",
-        ),
         (migrate(alert_email="ops"), "migrate.alert_email: 'ops' is not an e-mail address"),
         (migrate(crawler_schedule="rate(5 minutes)"), "'rate(5 minutes)' is not a schedule: write cron("),
         (migrate(crawler_schedule="cron(0 25 * * ? *)"), "'cron(0 25 * * ? *)' is not a schedule"),

@@ -100,9 +100,11 @@ def test_what_crosses_regions_costs_by_how_far():
     assert far == approximately({"transfer": 20_000})
 
 
+KEYS = [f"arn:aws:kms:us-east-1:{DEFAULTS.account_id}:key/1234abcd-12ab-34cd-56ef-1234567890ab"]
+
+
 def test_keys_and_erased_versions_cost_more():
-    key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-    more = parameters(backup={"primary_kms_key_arn": key, "erase_versions": True})
+    more = parameters(kms_key_arns=KEYS, backup={"erase_versions": True})
     before, after = (column(prices.per_million(each, 0), "backup") for each in (DEFAULTS, more))
     assert after["KMS requests"] == pytest.approx(3.00)
     assert after["Lambda invocations"] == 2 * before["Lambda invocations"]
@@ -126,6 +128,17 @@ def test_a_month_in_which_nothing_comes():
     assert column(table, "migrate") == approximately(idle)
     assert column(table, "index") == approximately({"alarms": 0.20, "metrics": 0.60, "total": 0.80})
     assert column(table, "observe") == approximately({"dashboard": 3.00, "total": 3.00})
+
+
+def test_a_key_is_asked_for_each_object_and_for_the_queue_s_data_key_every_five_minutes():
+    keyed = parameters(kms_key_arns=KEYS)
+    objects = {name: column(prices.per_million(keyed, 0), name) for name in ("migrate", "index", "ingest")}
+    assert {name: costs["KMS requests"] for name, costs in objects.items()} == approximately(
+        {"migrate": 3.00, "index": 3.00, "ingest": 6.00}
+    )
+    idle = prices.per_month(keyed, 0, 0)
+    assert column(idle, "migrate")["KMS requests"] == pytest.approx(3 * 12 * 24 * 30.4 * 0.03 / 10_000)
+    assert "KMS requests" not in column(idle, "index")
 
 
 def test_a_month_of_objects_is_use_and_keeping():

@@ -122,8 +122,9 @@ def write(s3: BaseClient, params: dict, description: dict, items: Iterator[dict]
     prefix = params.get("S3Prefix", "")
     folder = f"{prefix}/AWSDynamoDB/{export_id}/" if prefix else f"AWSDynamoDB/{export_id}/"
 
+    encryption = _encryption(params)
+
     def put(key: str, body: bytes | BinaryIO) -> str:
-        encryption = {"ServerSideEncryption": "AES256"} if params.get("S3SseAlgorithm") == "AES256" else {}
         return s3.put_object(Bucket=params["S3Bucket"], Key=key, Body=body, **encryption)["ETag"].strip('"')
 
     data_key = f"{folder}data/{b32encode(secrets.token_bytes(16)).decode().rstrip('=').lower()}.json.gz"
@@ -150,6 +151,13 @@ def _write_items(file: BinaryIO, items: Iterator[dict]) -> tuple[int, int]:
     return count, size
 
 
+def _encryption(params: dict) -> dict[str, str]:
+    """Return S3's words for what an export was told."""
+    if params.get("S3SseAlgorithm") == "KMS":
+        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": params["S3SseKmsKeyId"]}
+    return {"ServerSideEncryption": "AES256"} if "S3SseAlgorithm" in params else {}
+
+
 def _md5(file: BinaryIO) -> str:
     file.seek(0)
     hashed = md5(usedforsecurity=False)
@@ -174,7 +182,7 @@ def _summary(params: dict, description: dict, files_key: str, count: int, size: 
         "s3Bucket": params["S3Bucket"],
         "s3Prefix": params.get("S3Prefix"),
         "s3SseAlgorithm": params.get("S3SseAlgorithm", "AES256"),
-        "s3SseKmsKeyId": None,
+        "s3SseKmsKeyId": params.get("S3SseKmsKeyId"),
         "manifestFilesS3Key": files_key,
         "billedSizeBytes": size,
         "itemCount": count,

@@ -29,6 +29,7 @@ for _name in (
     "athena_in_server",
     "iam_in_server",
     "lambda_in_server",
+    "logs_in_server",
     "s3_in_server",
     "s3_inventory_in_server",
     "sqs_in_server",

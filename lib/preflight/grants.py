@@ -9,9 +9,17 @@ from lib.preflight.statements import listed
 from lib.resources.iam import Role
 
 
-def allows(policy: Document, action: str, arn: str) -> bool:
-    """Tell whether a policy allows an action on all that an ARN, or a pattern of ARNs, stands for."""
-    return any(covers(listed(s["Resource"]), arn) for s in _allowing(policy, action))
+def allows(policy: Document, action: str, arn: str, via: str = "") -> bool:
+    """Tell whether a policy allows an action on all that an ARN, or a pattern of ARNs, stands for.
+
+    Args:
+        policy: A role's.
+        action: Such as `kms:Decrypt`.
+        arn: On what.
+        via: The service that does it for the role, such as `sqs.us-east-1.amazonaws.com`; empty if the role
+            does it itself.
+    """
+    return any(covers(listed(s["Resource"]), arn) and _is_for(s, via) for s in _allowing(policy, action))
 
 
 def allows_some(policy: Document, action: str, arns: str) -> bool:
@@ -33,6 +41,12 @@ def missing(rule: str, role: Role, actions: Iterable[str], arn: str, why: str) -
         names = ", ".join(lacking)
         what = f"{role.name} may not do {names} on {arn}, which it needs {why}"
         yield Finding(rule, what, f"allow {names} on {arn} in the policy of {role.name}")
+
+
+def _is_for(statement: dict, via: str) -> bool:
+    """Tell whether a statement holds for a service; one that names none holds for all."""
+    named = statement.get("Condition", {}).get("StringLike", {}).get("kms:ViaService", "*")
+    return not via or covers(listed(named), via)
 
 
 def _allowing(policy: Document, action: str) -> Iterator[dict]:

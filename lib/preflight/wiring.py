@@ -1,18 +1,18 @@
 """Rules for what resources have to do with each other: regions, roles, triggers, keys."""
 
 import json
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import fields
 from functools import cache
 
-from lib.findings import Finding, written_as
+from lib.findings import Finding
 from lib.parameter_types import regions
 from lib.paths import ROOT
 from lib.policies import Statement, let_inventory_in
-from lib.preflight.grants import allows, missing
+from lib.preflight.grants import allows, allows_some, missing
 from lib.preflight.iam_data import covers
 from lib.preflight.statements import listed
+from lib.resources import dynamodb
 from lib.resources.athena import WorkGroup
 from lib.resources.base import Resource
 from lib.resources.cloudtrail import Trail, delivery
@@ -47,6 +47,25 @@ OF_ONE_REGION = {
 RECEIVE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 WRITE_LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 WRITE_TABLES = ("glue:CreateTable", "glue:UpdateTable")
+# What whoever works with an encrypted store must be allowed with its key. That a write to a table needs
+# kms:Decrypt, too, is told at https://github.com/aws/aws-cdk/issues/10010.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+USES_OF_KEYS: dict[type[Resource], dict[str, tuple[str, ...]]] = {
+    Bucket: {"s3:GetObject": ("kms:Decrypt",), "s3:PutObject": ("kms:GenerateDataKey",)},
+    Queue: {
+        "sqs:ReceiveMessage": ("kms:Decrypt",),
+        "sqs:SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"),
+    },
+    dynamodb.Table: {
+        f"dynamodb:{name}": ("kms:Decrypt",)
+        for name in (
+            *("GetItem", "BatchGetItem", "Query", "Scan"),
+            *("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
+        )
+    },
+}
 
 
 def of_known_regions(resources: Resources) -> Found:
@@ -186,28 +205,27 @@ def receive_counts(resources: Resources) -> Found:
                 yield one, Finding("queue-receive-count", what, "set max_receive_count to 5 or more")
 
 
-def key_arns(resources: Resources) -> Found:
-    """Find KMS keys that are not named by an ARN, or are in another region than what they encrypt."""
-    for one in resources:
-        if key := getattr(one, "kms_key_arn", ""):
-            pattern = rf"arn:aws[\w-]*:kms:{re.escape(one.region)}:\d{{12}}:key/[A-Za-z0-9-]+"
-            grammar = f"the ARN of a key in {one.region}, arn:aws:kms:{one.region}:ACCOUNT:key/ID"
-            found = written_as("kms-key-arn", "kms_key_arn", key, pattern, grammar)
-            yield from ((one, finding) for finding in found)
-
-
 def keys(resources: Resources) -> Found:
-    """Find functions whose role may read or write an encrypted bucket's objects, but not use its KMS key."""
-    uses = {"s3:GetObject": "kms:Decrypt", "s3:PutObject": "kms:GenerateDataKey"}
-    buckets = [one for one in resources if isinstance(one, Bucket) and one.kms_key_arn]
+    """Find functions and crawlers whose role may work with an encrypted store, but not use its KMS key."""
+    stores = [one for one in resources if type(one) in USES_OF_KEYS and one.kms_key_arn]
     for role in {one.role.arn: one.role for one in resources if isinstance(one, Function | Crawler)}.values():
-        for bucket in buckets:
-            for action, use in uses.items():
-                may = allows(role.policy, action, f"{bucket.arn}/*")
-                if may and not allows(role.policy, use, bucket.kms_key_arn):
-                    what = f"it may {action} in {bucket.name}, but not {use} with its key"
-                    fix = f"allow {use} on {bucket.kms_key_arn}"
-                    yield role, Finding("kms-key", what, fix)
+        for store in stores:
+            for action, uses in USES_OF_KEYS[type(store)].items():
+                if allows_some(role.policy, action, _content(store)):
+                    yield from _missing_uses(role, store, action, uses)
+
+
+def _content(store: Resource) -> str:
+    """Return what an action on a store's content is about: of a bucket its objects."""
+    return f"{store.arn}/*" if isinstance(store, Bucket) else store.arn
+
+
+def _missing_uses(role: Role, store: Resource, action: str, uses: tuple[str, ...]) -> Found:
+    via = f"{store.service}.{store.region}.amazonaws.com"
+    lacking = [use for use in uses if not allows(role.policy, use, store.kms_key_arn, via)]
+    if lacking:
+        what = f"it may {action} on {store.name}, but not {', '.join(lacking)} with its key through {via}"
+        yield role, Finding("kms-key", what, f"allow {', '.join(lacking)} on {store.kms_key_arn}")
 
 
 def workgroups(resources: Resources) -> Found:
@@ -273,7 +291,6 @@ RULES = (
     scheduled_functions,
     told_topics,
     receive_counts,
-    key_arns,
     keys,
     workgroups,
     trail_buckets,

@@ -34,13 +34,24 @@ class WorkGroup(Resource):
     def desired(self) -> Settings:
         return {
             "OutputLocation": f"s3://{self.results.name}/",
-            "EncryptionOption": "SSE_S3",
+            **self._encryption,
             "BytesScannedCutoffPerQuery": self.scan_limit_mb * MEGABYTE,
             # What a client asks for does not override these.
             "EnforceWorkGroupConfiguration": True,
             "PublishCloudWatchMetricsEnabled": True,
             "tags": self.scope.tags,
         }
+
+    @property
+    def _encryption(self) -> dict[str, str]:
+        """As its bucket; Athena must be told, or it takes the client's word.
+
+        https://docs.aws.amazon.com/athena/latest/ug/encrypting-query-results-stored-in-s3.html
+        """
+        key_arn = self.results.kms_key_arn
+        return (
+            {"EncryptionOption": "SSE_KMS", "KmsKey": key_arn} if key_arn else {"EncryptionOption": "SSE_S3"}
+        )
 
     def read(self, client) -> Settings | None:
         try:
@@ -58,7 +69,7 @@ class WorkGroup(Resource):
         wanted = self.desired()
         results = {
             "OutputLocation": wanted["OutputLocation"],
-            "EncryptionConfiguration": {"EncryptionOption": wanted["EncryptionOption"]},
+            "EncryptionConfiguration": self._encryption,
         }
         flags = {
             key: wanted[key]

@@ -25,6 +25,7 @@ class Scope:
         pipeline: The pipeline, the third part; empty for all of an environment's pipelines.
         account_id: The AWS account, 12 digits.
         permissions_boundary_arn: The policy that says what roles may do at most; empty for none.
+        kms_key_arns: The KMS keys to encrypt with, one a region at most.
     """
 
     prefix: str
@@ -32,10 +33,15 @@ class Scope:
     pipeline: str
     account_id: str
     permissions_boundary_arn: str = ""
+    kms_key_arns: tuple[str, ...] = ()
 
     def name(self, what: str) -> str:
         """Return the full name of a thing, `{prefix}-{env}-{pipeline}-{what}`."""
         return self.beginning + what
+
+    def kms_key_arn(self, region: str) -> str:
+        """Return the key of a region, which stands in its ARN; empty if there is none."""
+        return next((arn for arn in self.kms_key_arns if arn.split(":")[3] == region), "")
 
     @property
     def beginning(self) -> str:
@@ -104,6 +110,11 @@ class Resource(ABC):
     @abstractmethod
     def arn(self) -> str:
         """Its ARN, known before it exists."""
+
+    @property
+    def kms_key_arn(self) -> str:
+        """The KMS key with which it is encrypted if it keeps anything; empty for the service's own."""
+        return self.scope.kms_key_arn(self.region)
 
     def output(self, client) -> str:
         """Return what others name it by, for `runbook output`; it must exist.

@@ -29,6 +29,9 @@ WAIT_500_S = {"Delay": 1, "MaxAttempts": 500}
 class Table(Resource):
     """A table billed on demand, with point-in-time recovery; encrypted at rest, as every table is.
 
+    Without a key of ours that is by a key that AWS owns:
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+
     Attributes:
         partition_key: Name of the partition key, a string.
         sort_key: Name of the sort key, a string too; empty for none. A table's keys can never be changed.
@@ -52,6 +55,7 @@ class Table(Resource):
         return {
             "keys": {kind: f"{name} (S)" for kind, name in keys.items() if name},
             "BillingMode": "PAY_PER_REQUEST",
+            "KMSMasterKeyArn": self.kms_key_arn,
             "TimeToLive": self.time_to_live,
             "PointInTimeRecovery": "ENABLED",
             "tags": self.scope.tags,
@@ -83,6 +87,7 @@ class Table(Resource):
             "keys": {kind: f"{name} ({types[name]})" for kind, name in names.items()},
             # A table that never was billed on demand tells nothing of it.
             "BillingMode": found.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
+            "KMSMasterKeyArn": _key_arn(found.get("SSEDescription", {})),
             "TimeToLive": self._time_to_live(client),
             "PointInTimeRecovery": backups.get("PointInTimeRecoveryDescription", {}).get(
                 "PointInTimeRecoveryStatus", "DISABLED"
@@ -99,6 +104,7 @@ class Table(Resource):
             KeySchema=[{"AttributeName": name, "KeyType": kind} for kind, name in names.items()],
             AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names.values()],
             BillingMode="PAY_PER_REQUEST",
+            SSESpecification=_encryption(self.kms_key_arn),
             Tags=tag_list(self.scope.tags),
         )
         left = ["PointInTimeRecovery"] + ["TimeToLive"] * bool(self.time_to_live)
@@ -115,6 +121,10 @@ class Table(Resource):
             client.tag_resource(ResourceArn=self.arn, Tags=tag_list(settings["tags"]))
         if "BillingMode" in settings:
             client.update_table(TableName=self.name, BillingMode=settings["BillingMode"])
+            self._wait_until_active(client)
+        if "KMSMasterKeyArn" in settings:
+            encryption = _encryption(settings["KMSMasterKeyArn"])
+            client.update_table(TableName=self.name, SSESpecification=encryption)
             self._wait_until_active(client)
         if "PointInTimeRecovery" in settings:
             retry_on(BACKUPS_NOT_YET, BACKUPS_S, sleep)(
@@ -171,6 +181,22 @@ class Table(Resource):
         with suppress(client.exceptions.ResourceNotFoundException):
             retry_on(IN_USE, IN_USE_S, sleep)(client.delete_table, TableName=identifier)
         client.get_waiter("table_not_exists").wait(TableName=identifier, WaiterConfig=WAIT_500_S)
+
+
+def _encryption(key_arn: str) -> dict:
+    """Return what encrypts a table with a key, or if it is empty with the one that AWS owns.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_SSESpecification.html
+    """
+    if not key_arn:
+        return {"Enabled": False}
+    return {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key_arn}
+
+
+def _key_arn(description: dict) -> str:
+    """Return the key with which a table is encrypted, or is just being; empty for the one that AWS owns."""
+    is_on = description.get("Status") in ("ENABLING", "ENABLED", "UPDATING")
+    return description.get("KMSMasterKeyArn", "") if is_on else ""
 
 
 def _tags(client, arn: str) -> dict[str, str]:

@@ -464,8 +464,7 @@ def crawler_policy(bucket: Bucket, database: Database) -> Document:
     """Return all that a crawler's role may do: read a bucket, write the tables of a database, and its log."""
     return from_template(
         "lib/crawler-policy.json",
-        bucket_arn=bucket.arn,
-        kms_key_arn=bucket.kms_key_arn,
+        bucket=bucket,
         region=database.region,
         account_id=database.scope.account_id,
         database=database.name,

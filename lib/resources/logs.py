@@ -16,6 +16,9 @@ LAMBDA = "/aws/lambda/"
 class LogGroup(Resource):
     """The log group of a Lambda function of the same name, made by us so that its retention is ours to set.
 
+    It is encrypted, without a key of ours by CloudWatch's own. What was logged before a key is given or taken
+    away stays as it is: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+
     Attributes:
         retention_days: After how many days log events are deleted.
     """
@@ -35,7 +38,11 @@ class LogGroup(Resource):
         return f"arn:aws:logs:{self.region}:{self.scope.account_id}:log-group:{self.name}"
 
     def desired(self) -> Settings:
-        return {"retentionInDays": self.retention_days, "tags": self.scope.tags}
+        return {
+            "retentionInDays": self.retention_days,
+            "kmsKeyId": self.kms_key_arn,
+            "tags": self.scope.tags,
+        }
 
     def checks(self) -> Iterable[Finding]:
         yield from fits("logs", "CreateLogGroup", logGroupName=self.name, tags=self.scope.tags)
@@ -49,10 +56,16 @@ class LogGroup(Resource):
         if group is None:
             return None
         tags = client.list_tags_for_resource(resourceArn=self.arn).get("tags", {})
-        return {"retentionInDays": group.get("retentionInDays"), "tags": our_tags(tags)}
+        return {
+            "retentionInDays": group.get("retentionInDays"),
+            "kmsKeyId": group.get("kmsKeyId", ""),
+            "tags": our_tags(tags),
+        }
 
     def create(self, client) -> None:
-        client.create_log_group(logGroupName=self.name, tags=self.scope.tags)
+        # Given now, the key encrypts from the first line; later, it may take five minutes.
+        key = {"kmsKeyId": self.kms_key_arn} if self.kms_key_arn else {}
+        client.create_log_group(logGroupName=self.name, tags=self.scope.tags, **key)
         self.update(client, {"retentionInDays": self.retention_days})
 
     def update(self, client, settings: Settings) -> None:
@@ -60,6 +73,11 @@ class LogGroup(Resource):
             client.tag_resource(resourceArn=self.arn, tags=settings["tags"])
         if "retentionInDays" in settings:
             client.put_retention_policy(logGroupName=self.name, retentionInDays=settings["retentionInDays"])
+
+        if key_arn := settings.get("kmsKeyId"):
+            client.associate_kms_key(logGroupName=self.name, kmsKeyId=key_arn)
+        elif "kmsKeyId" in settings:
+            client.disassociate_kms_key(logGroupName=self.name)
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:

@@ -40,8 +40,9 @@ DELETE_BATCH_KEYS = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_
 class Bucket(Resource):
     """A private bucket: encrypted, TLS only, without public access, and versioned unless said otherwise.
 
+    Without a key of ours it is encrypted with S3's own (SSE-S3).
+
     Attributes:
-        kms_key_arn: The KMS key to encrypt with; empty for S3's own keys (SSE-S3).
         expire_days: After how many days objects and noncurrent versions are deleted; None for never.
         keep_noncurrent_days: After how many days only noncurrent versions are deleted; None for never.
         temporary_prefix: What keys begin with whose objects are deleted after a day; empty for none.
@@ -49,7 +50,6 @@ class Bucket(Resource):
         versioned: Whether what is overwritten or deleted is kept; a bucket cannot go back to "never".
     """
 
-    kms_key_arn: str = ""
     expire_days: int | None = None
     keep_noncurrent_days: int | None = None
     temporary_prefix: str = ""

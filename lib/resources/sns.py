@@ -18,15 +18,15 @@ MOST_POLICY_BYTES, MOST_STATEMENTS = 30 * 1024, 100
 class Topic(Resource):
     """A topic that only named AWS services may publish to, each on behalf of one source.
 
+    It is encrypted only with a key of ours, whose policy must let the publishers use it: SNS has none of
+    its own as SQS has, and no service can publish under `alias/aws/sns`.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+
     Attributes:
         publishers: Services to the ARN they publish for, such as `{"s3.amazonaws.com": bucket.arn}`.
-        kms_key_arn: The KMS key to encrypt with, whose policy must let the publishers use it; empty to leave
-            it as it is. SNS has no encryption of its own as SQS has, and no service can publish under the
-            key `alias/aws/sns`: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
     """
 
     publishers: dict[str, str] = field(default_factory=dict)
-    kms_key_arn: str = ""
 
     service: ClassVar[str] = "sns"
     noun: ClassVar[str] = "SNS topic"
@@ -40,7 +40,7 @@ class Topic(Resource):
         deny = deny_insecure_transport("sns:Publish", self.arn)
         return {
             "policy": {s["Sid"]: s for s in [deny, *allow]},
-            **({"KmsMasterKeyId": self.kms_key_arn} if self.kms_key_arn else {}),
+            "KmsMasterKeyId": self.kms_key_arn,
             "tags": self.scope.tags,
         }
 
@@ -62,7 +62,7 @@ class Topic(Resource):
         tags = client.list_tags_for_resource(ResourceArn=self.arn)["Tags"]
         return {
             "policy": ours(attributes.get("Policy")),
-            **({"KmsMasterKeyId": key} if (key := attributes.get("KmsMasterKeyId")) else {}),
+            "KmsMasterKeyId": attributes.get("KmsMasterKeyId", ""),
             "tags": our_tags(tag_dict(tags)),
         }
 
@@ -83,8 +83,10 @@ class Topic(Resource):
             found = client.get_topic_attributes(TopicArn=self.arn)["Attributes"].get("Policy")
             policy = json.dumps(merge(found, settings["policy"].values()))
             client.set_topic_attributes(TopicArn=self.arn, AttributeName="Policy", AttributeValue=policy)
-        if key := settings.get("KmsMasterKeyId"):
-            client.set_topic_attributes(TopicArn=self.arn, AttributeName="KmsMasterKeyId", AttributeValue=key)
+        if "KmsMasterKeyId" in settings:
+            # An empty one takes the encryption away.
+            key = {"AttributeName": "KmsMasterKeyId", "AttributeValue": settings["KmsMasterKeyId"]}
+            client.set_topic_attributes(TopicArn=self.arn, **key)
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:

@@ -26,6 +26,8 @@ NAME_BLOCKED_S = 90
 class Queue(Resource):
     """An encrypted queue that only named AWS services may send to, each on behalf of one source.
 
+    Without a key of ours it is encrypted with SQS's own (SSE-SQS).
+
     Attributes:
         visibility_timeout_s: How long a received message is hidden from others.
         retention_s: How long an unread message is kept; longer for dead letters, since age counts from the
@@ -58,7 +60,7 @@ class Queue(Resource):
         settings: Settings = {
             "VisibilityTimeout": str(self.visibility_timeout_s),
             "MessageRetentionPeriod": str(self.retention_s),
-            "SqsManagedSseEnabled": "true",
+            "encryption": _encryption(self.kms_key_arn),
             "policy": {s["Sid"]: s for s in [deny, *allow]},
             "tags": self.scope.tags,
         }
@@ -90,6 +92,9 @@ class Queue(Resource):
         except client.exceptions.QueueDoesNotExist:
             return None
         settings: Settings = {key: value for key, value in found.items() if key in self.desired()}
+        settings["encryption"] = _encryption(
+            found.get("KmsMasterKeyId", ""), found.get("SqsManagedSseEnabled", "false")
+        )
         settings["policy"] = ours(found.get("Policy"))
         settings["tags"] = our_tags(client.list_queue_tags(QueueUrl=url).get("Tags", {}))
         if "RedrivePolicy" in found:
@@ -99,7 +104,7 @@ class Queue(Resource):
 
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
         retrying = retry_on("QueueDeletedRecently", NAME_BLOCKED_S, sleep)
-        attributes = _attributes(self.desired(), found_policy=None)
+        attributes = {key: value for key, value in _attributes(self.desired(), None).items() if value}
         retrying(client.create_queue, QueueName=self.name, Attributes=attributes, tags=self.scope.tags)
 
     def update(self, client, settings: Settings) -> None:
@@ -161,9 +166,18 @@ def _actions(statement: Statement) -> list[str]:
     return actions if isinstance(actions, list) else [actions]
 
 
+def _encryption(key_arn: str, by_sqs: str = "true") -> dict[str, str]:
+    """Return how a queue is encrypted: with a key, or by SQS."""
+    return {"KmsMasterKeyId": key_arn} if key_arn else {"SqsManagedSseEnabled": by_sqs}
+
+
 def _attributes(settings: Settings, found_policy: str | None) -> dict[str, str]:
     """Return settings as SQS wants them: all strings, the policy merged into the one that is there."""
     attributes = {key: value for key, value in settings.items() if isinstance(value, str)}
+    # One of the two at a time:
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+    if "encryption" in settings:
+        attributes |= {"KmsMasterKeyId": "", "SqsManagedSseEnabled": "false", **settings["encryption"]}
     if "RedrivePolicy" in settings:
         attributes["RedrivePolicy"] = json.dumps(settings["RedrivePolicy"])
     if "policy" in settings:

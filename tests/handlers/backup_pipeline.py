@@ -48,8 +48,6 @@ class Backup:
             "target_bucket_arn": f"arn:aws:s3:::{dr.bucket}",
             "failures_queue_arn": f"arn:aws:sqs:{CLOUD}:failures",
             "log_group_arn": f"arn:aws:logs:{CLOUD}:log-group:unused",
-            "source_key_arn": "",
-            "target_key_arn": "",
         }
         replicate = as_handler(
             "replicate",

@@ -95,8 +95,6 @@ class Pair:
             failures_queue_arn="",
             delete_function_arn="",
             log_group_arn="arn:aws:logs:us-east-1:000000000000:log-group:unused",
-            source_key_arn="",
-            target_key_arn="",
         )
         session.client("iam").put_user_policy(
             UserName="replicate", PolicyName=pair.source.bucket, PolicyDocument=json.dumps(policy)

@@ -84,6 +84,31 @@ RESULTS = {
     "bucket": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
     "objects": ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
 }
+# What a call needs on the key of a queue or table that is under a key of KMS.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+# A table's key is decrypted for a write, too: https://github.com/aws/aws-cdk/issues/10010.
+# Whoever gives a table its key needs all that DynamoDB will need:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+SENDS = ("kms:GenerateDataKey", "kms:Decrypt")
+USES_A_TABLE = ("kms:Decrypt",)
+GIVES_A_TABLE_A_KEY = (
+    "kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext", "kms:DescribeKey", "kms:CreateGrant",
+)  # fmt: skip
+OF_KEYS = {
+    "sqs:ReceiveMessage": ("kms:Decrypt",),
+    "sqs:SendMessage": SENDS,
+    "sqs:StartMessageMoveTask": SENDS,
+    "dynamodb:CreateTable": GIVES_A_TABLE_A_KEY,
+    "dynamodb:UpdateTable": GIVES_A_TABLE_A_KEY,
+    **{
+        f"dynamodb:{name}": USES_A_TABLE
+        for name in (
+            *("GetItem", "BatchGetItem", "Query", "Scan"),
+            *("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
+        )
+    },
+}
 # What changes which permission a call needs; the other parameters do not.
 TELLING = frozenset(
     {"VersionId", "CopySourceVersionId", "Tagging", "TaggingDirective=REPLACE", "ChecksumMode"}
@@ -153,7 +178,9 @@ def _needs(shape: Shape) -> Iterator[tuple[str, str]]:
         yield TAGGING[shape.action], shape.resource if shape.resource != "*" else ""
     if {"Role", "RoleArn"} & set(shape.parameters) and shape.action in PASSES_A_ROLE:
         yield "iam:PassRole", "arn:aws:iam::${account_id}:role/${prefix}-${env}-*"
-    yield from _of_keys(shape)
+    for use in OF_KEYS.get(action, ()):
+        yield use, _key_of(shape.resource)
+    yield from _of_objects_keys(shape)
 
 
 def _of_copies(shape: Shape) -> Iterator[tuple[str, str]]:
@@ -168,7 +195,7 @@ def _of_copies(shape: Shape) -> Iterator[tuple[str, str]]:
         yield "s3:PutObjectTagging", shape.resource
 
 
-def _of_keys(shape: Shape) -> Iterator[tuple[str, str]]:
+def _of_objects_keys(shape: Shape) -> Iterator[tuple[str, str]]:
     """What a call needs beside, if its bucket's objects lie under a key of KMS.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html (parts need both),
@@ -194,5 +221,10 @@ def bucket_of(resource: str) -> str:
 
 
 def _key_of(resource: str) -> str:
-    """Return `${source_key_arn}` for `${source_bucket_arn}/*`: policies call the two alike."""
-    return bucket_of(resource).replace("bucket_arn", "key_arn")
+    """Return `${queue_key_arn}` for `${queue_arn}`, and so on: policies call a thing and its key alike.
+
+    The deployer's policy names no thing by itself: it has all keys of the account.
+    """
+    if resource.startswith("arn:"):
+        return "arn:aws:kms:*:${account_id}:key/*"
+    return bucket_of(resource).replace("_arn}", "_key_arn}")

@@ -45,17 +45,12 @@ def recorded(policy: str) -> dict[Shape, set[str]]:
 
 
 def denied(policy: list[Statement], calls: Iterable[Shape]) -> list[str]:
-    """Return what the calls need and the policy does not allow.
-
-    A key of KMS is needed only where the policy has a statement for it: which keys there are is a parameter.
-    """
-    keys = {resource for one in policy for resource in one.resources if resource.endswith("key_arn}")}
+    """Return what the calls need and the policy does not allow, whatever is under a key of KMS."""
     return sorted(
         f"{need.action} on {need.resource or 'any resource'}, for {need.call}"
         for call in calls
         for need in needs(call)
-        if not (need.action.startswith("kms:") and need.resource not in keys)
-        and not any(_allows(one, need.action, need.resource) for one in policy)
+        if not any(_allows(one, need.action, need.resource) for one in policy)
     )
 
 

@@ -48,6 +48,8 @@ RESULT_OBJECTS = (
 )  # fmt: skip
 RESULT_BUCKETS = ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads")
 START = "athena:StartQueryExecution"
+KEYS_OF_S3 = f"{DOCS}/AmazonS3/latest/userguide/UsingKMSEncryption.html"
+KEYS_OF_SQS = f"{DOCS}/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html"
 ATHENA_ON_S3 = f"{DOCS}/athena/latest/ug/s3-permissions.html"
 ATHENA_ON_GLUE = f"{DOCS}/athena/latest/ug/fine-grained-access-to-glue-resources.html"
 
@@ -72,6 +74,35 @@ USES = (
         "${failures_queue_arn}",
         "Lambda sends failed invocations to the destination with the function's role; lost without",
         f"{DOCS}/lambda/latest/dg/invocation-async-retain-records.html",
+    ),
+    Use(
+        HANDLERS,
+        ("kms:Decrypt",),
+        "${queue_key_arn}",
+        "SQS decrypts what the mapping receives with the function's role; without, nothing is received",
+        KEYS_OF_SQS,
+    ),
+    Use(
+        HANDLERS,
+        ("kms:GenerateDataKey", "kms:Decrypt"),
+        "${failures_queue_key_arn}",
+        "SQS encrypts what Lambda sends to the destination with the function's role; lost without",
+        KEYS_OF_SQS,
+    ),
+    Use(
+        "handlers/summarize/policy.json",
+        ("kms:GenerateDataKey", "kms:Decrypt"),
+        "${*bucket_key_arn}",
+        "Athena decrypts data and encrypts results, and copies are in parts, with the caller's rights",
+        f"{DOCS}/athena/latest/ug/encryption.html",
+        START,
+    ),
+    Use(
+        "handlers/consume/policy.json",
+        ("kms:GenerateDataKey", "kms:Decrypt"),
+        "${rejected_bucket_key_arn}",
+        "boto3 writes many rejected rows in parts, which are decrypted to be put together; fails without",
+        KEYS_OF_S3,
     ),
     Use(
         "handlers/summarize/policy.json",
@@ -138,7 +169,7 @@ USES = (
     Use(
         CRAWLER,
         ("kms:Decrypt",),
-        "${kms_key_arn}",
+        "${bucket_key_arn}",
         "the crawler reads objects under a key with its role; the crawl fails without",
         f"{DOCS}/glue/latest/dg/crawler-prereqs.html",
     ),
@@ -164,6 +195,13 @@ USES = (
         f"{DOCS}/AmazonS3/latest/userguide/batch-ops-iam-role-policies.html",
     ),
     Use(
+        BATCH,
+        ("kms:GenerateDataKey",),
+        "${jobs_bucket_key_arn}",
+        "S3 encrypts the job's report with its role; the job fails without",
+        KEYS_OF_S3,
+    ),
+    Use(
         DEPLOYER,
         (*RESULT_OBJECTS, *RESULT_BUCKETS),
         "arn:aws:s3:::${prefix}-${env}-*",
@@ -187,14 +225,6 @@ USES = (
         "DynamoDB writes an export with the caller's rights; the export fails without",
         f"{DOCS}/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html",
         "dynamodb:ExportTableToPointInTime",
-    ),
-    Use(
-        DEPLOYER,
-        ("kms:Decrypt", "kms:GenerateDataKey"),
-        "arn:aws:kms:*",
-        "S3 decrypts and encrypts objects under a key with the caller's rights; the call fails without",
-        f"{DOCS}/AmazonS3/latest/userguide/UsingKMSEncryption.html",
-        "s3:UploadPart",
     ),
     Use(
         DEPLOYER,

@@ -122,8 +122,14 @@ def test_what_a_call_needs():
         Need("s3:PutObjectTagging", "${t_bucket_arn}/*", "CopyObject"),
         Need("s3:GetObjectVersion", "${s_bucket_arn}/*", "CopyObject"),
         Need("s3:GetObjectVersionTagging", "${s_bucket_arn}/*", "CopyObject"),
-        Need("kms:Decrypt", "${s_key_arn}", "CopyObject"),
-        Need("kms:GenerateDataKey", "${t_key_arn}", "CopyObject"),
+        Need("kms:Decrypt", "${s_bucket_key_arn}", "CopyObject"),
+        Need("kms:GenerateDataKey", "${t_bucket_key_arn}", "CopyObject"),
+    }
+    send = Shape("sqs:SendMessage", "${queue_arn}")
+    assert set(needs(send)) == {
+        Need("sqs:SendMessage", "${queue_arn}", "SendMessage"),
+        Need("kms:GenerateDataKey", "${queue_key_arn}", "SendMessage"),
+        Need("kms:Decrypt", "${queue_key_arn}", "SendMessage"),
     }
     missing = Shape("s3:HeadObject", "${bucket_arn}/${key_prefix}*", missing=True)
     assert Need("s3:ListBucket", "${bucket_arn}", "HeadObject") in set(needs(missing))

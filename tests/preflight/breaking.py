@@ -172,9 +172,24 @@ def reported(into: str, *, lets_in: bool) -> Callable[[Stack], None]:
     return change
 
 
-def encrypted(stack: Stack) -> None:
-    source = the(stack, s3.Bucket, "source")
-    source.kms_key_arn = f"arn:aws:kms:{source.region}:000000000000:key/k"
+def encrypted(kind: type, what: str) -> Callable[[Stack], None]:
+    """Give a store a key of which its users' policies know nothing."""
+
+    def change(stack: Stack) -> None:
+        store = the(stack, kind, what)
+        key_arn = f"arn:aws:kms:{store.region}:000000000000:key/k"
+        store.scope = replace(store.scope, kms_key_arns=(key_arn,))
+
+    return change
+
+
+def through_another_service(stack: Stack) -> None:
+    """Give a queue a key that its consumer may use, but only for objects."""
+    encrypted(sqs.Queue, "uploads")(stack)
+    role, queue = the(stack, iam.Role, "replicate"), the(stack, sqs.Queue, "uploads")
+    use = {"Sid": "Use", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": queue.kms_key_arn}
+    condition = {"Condition": {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}}}
+    role.policy = role.policy | {"Statement": [*role.policy["Statement"], use | condition]}
 
 
 def with_trail(what: str = "objects", times: int = 1, let_in: bool = True) -> Callable[[Stack], None]:
@@ -203,7 +218,6 @@ BREAKS = [
         setting(s3.Bucket, "exports", what="a-name-that-is-much-too-long-for-a-bucket"),
     ),
     Break("bucket-lifecycle", "ingest", setting(s3.Bucket, "results", expire_days=0)),
-    Break("kms-key-arn", "index", setting(s3.Bucket, "exports", kms_key_arn="alias/mine")),
     Break("bucket-policy-size", "ingest", altered(s3.Bucket, "results", long_statements)),
     Break("event-unknown", "index", setting(s3.BucketNotification, "objects", events=("s3:ObjectMade:*",))),
     Break("notification-filter", "ingest", setting(s3.BucketNotification, "files", key_prefix="x" * 1025)),
@@ -275,7 +289,11 @@ BREAKS = [
     Break("workgroup-missing", "summarize", leaving_out(athena.WorkGroup, "queries")),
     # Policies
     Break("role-policy-size", "index", statement("index", Sid="x" * 10241)),
-    Break("kms-key", "migrate", encrypted),
+    Break("kms-key", "migrate", encrypted(s3.Bucket, "source")),
+    Break("kms-key", "migrate", encrypted(sqs.Queue, "uploads")),
+    Break("kms-key", "migrate", through_another_service),
+    Break("kms-key", "index", encrypted(sqs.Queue, "failures")),
+    Break("kms-key", "index", encrypted(dynamodb.Table, "objects")),
     Break("action-unknown", "index", statement("index", Action=["s3:ListBucket", "s3:HeadObject"])),
     Break("condition-unknown", "index", statement("index", Condition={"StringEquals": {"s3:colour": "red"}})),
     Break("action-resource", "index", statement("index", Resource="arn:aws:s3:::runbook-test-index-files/*")),

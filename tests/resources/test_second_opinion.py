@@ -16,7 +16,7 @@ from lib.resources.glue import CsvClassifier
 from lib.stack import Stack
 from lib.target import Target, connect
 
-NO_UPDATE = {"Crawler", "WorkGroup"}  # moto's answer is 500
+NO_UPDATE = {"Crawler", "WorkGroup", "LogGroup"}  # moto's answer is 500
 NAMES = [name for name in EXAMPLES if name not in ("CsvClassifier", "InventoryConfiguration")]
 
 

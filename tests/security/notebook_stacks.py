@@ -29,8 +29,8 @@ def _nowhere(parameters: Parameters) -> target.Target:
 
 
 @cache
-def stack_of(notebook: str) -> Stack:
-    """Return the stack that a notebook describes with the default parameters."""
+def stack_of(notebook: str, kms_key_arns: tuple[str, ...] = ()) -> Stack:
+    """Return the stack that a notebook describes with the default parameters, or with keys."""
     cells = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
     namespace: dict = {}
     with pytest.MonkeyPatch.context() as patch:
@@ -41,22 +41,24 @@ def stack_of(notebook: str) -> Stack:
                 return namespace["stack"]
             if not cell.source.startswith("%%"):
                 exec(re.sub(r"^%.*$", "", cell.source, flags=re.MULTILINE), namespace)  # noqa: S102
+            if "parameters" in cell.metadata.get("tags", []):
+                namespace["kms_key_arns"] = list(kms_key_arns)
     raise AssertionError(f"{notebook} has no plan")
 
 
-def _of_reports() -> list[Resource]:
+def _of_reports(kms_key_arns: tuple[str, ...]) -> list[Resource]:
     """What 70_audit describes beside, when it is told to."""
-    parameters = Parameters.check({"audit": {"inventory": "Daily"}})
+    parameters = Parameters.check({"audit": {"inventory": "Daily"}, "kms_key_arns": list(kms_key_arns)})
     scope = Stack(_nowhere(parameters), parameters, "audit").scope
     return [resource for resource, _ in inventory_configurations.described(parameters, scope)]
 
 
-def described(*kinds: type[Resource]) -> list:
+def described(*kinds: type[Resource], kms_key_arns: tuple[str, ...] = ()) -> list:
     """Return what all notebooks describe of these kinds, each as a pytest parameter with a name."""
-    stacks = [stack_of(notebook).resources.values() for notebook in PIPELINES]
+    stacks = [stack_of(notebook, kms_key_arns).resources.values() for notebook in PIPELINES]
     return [
         pytest.param(resource, id=f"{resource.noun} {resource.name}".replace(" ", "-"))
-        for resources in (*stacks, _of_reports())
+        for resources in (*stacks, _of_reports(kms_key_arns))
         for resource in resources
         if isinstance(resource, kinds)
     ]

@@ -77,6 +77,22 @@ def test_a_role_may_do_all_it_needs_within_the_boundary(path: str) -> None:
     assert missing == set()
 
 
+def test_the_boundary_and_the_deployer_use_keys_through_every_service_that_a_role_does() -> None:
+    needed = {s["Condition"]["StringLike"]["kms:ViaService"] for path in TEMPLATES for s in _of_keys(path)}
+    for section in (
+        filled_in("permissions-boundary.json"),
+        filled_in("deployer-policy.json")["storage"],
+    ):
+        (keys,) = [s for s in section["Statement"] if s["Sid"] == "OurStoresUnderKmsKeys"]
+        # CloudWatch Logs may use a log group's key for its caller, whom the key's own policy lets do so:
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+        assert set(keys["Condition"]["StringLike"]["kms:ViaService"]) == needed | {"logs.*.amazonaws.com"}
+
+
+def _of_keys(path: str) -> list[dict]:
+    return [s for s in _statements(path) if "kms:" in json.dumps(s["Action"])]
+
+
 def test_the_boundary_allows_nothing_that_no_role_needs() -> None:
     needed = {action for path in TEMPLATES for s in _statements(path) for action in listed(s["Action"])}
     assert {action for action, _ in pairs(filled_in("permissions-boundary.json"))} == needed
@@ -91,7 +107,7 @@ def test_the_boundary_is_of_our_own_things_and_gives_no_rights_over_rights() -> 
     assert not any(re.match(r"(iam|sts|organizations):", action) for action, _ in pairs(policy))
     shared = {s["Sid"] for s in policy["Statement"] if "runbook" not in json.dumps(s["Resource"])}
     assert shared == {
-        "OurObjectsUnderKmsKeys",
+        "OurStoresUnderKmsKeys",
         "AthenaAlwaysLooksAtTheDefaultDatabase",
         "CrawlersLogsAreSharedByAllCrawlers",
     }

