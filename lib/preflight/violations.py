@@ -86,7 +86,7 @@ def described(resources: Collection[Resource]) -> Iterator[tuple[Resource, Findi
 
 @cache
 def rules() -> dict[str, dict[str, str]]:
-    """Return the rules: names to `holds`, `aws`, `source` and `local`, which rules.yaml explains."""
+    """Return the rules: names to `holds`, `aws`, `source`, `seen` and `local`, which rules.yaml explains."""
     return yaml.safe_load(RULES.read_text("utf-8"))
 
 

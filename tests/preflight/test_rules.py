@@ -1,5 +1,6 @@
 """The notebooks' pipelines keep each rule, and one change of one of them breaks it. AWS is not asked."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -68,6 +69,17 @@ def test_every_rule_has_a_test():
 @pytest.mark.parametrize("name", rules())
 def test_a_rule_says_what_aws_answers_and_where_it_says_so(name: str):
     rule = rules()[name]
-    assert list(rule) == ["holds", "aws", "source", "local"]
+    assert [field for field in rule if field != "seen"] == ["holds", "aws", "source", "local"]
     assert rule["source"].startswith("https://docs.aws.amazon.com/")
     assert rule["local"].split()[0].rstrip(",") in ("refuses", "accepts")
+
+
+@pytest.mark.parametrize("name", [name for name in rules() if "seen" in rules()[name]])
+def test_where_an_answer_was_seen_is_a_page_or_a_file(name: str):
+    page, file = r"https://[\w.-]+/\S+", r"[\w.-]+/[\w.-]+:[^\s:]+"
+    assert re.fullmatch(f"{page}|{file}", rules()[name]["seen"])
+
+
+@pytest.mark.parametrize("name", [name for name in rules() if "seen" not in rules()[name]])
+def test_words_of_aws_are_quoted_only_where_they_were_seen(name: str):
+    assert "“" not in rules()[name]["aws"]
