@@ -125,6 +125,12 @@ NOT_YET = {
             "The function execution role does not have permissions to call ReceiveMessage on SQS",
         ),
         (404, "ResourceNotFoundException", "Function does not exist"),
+        (
+            400,
+            "InvalidParameterValueException",
+            "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
+            "SQS Error Message: The specified queue does not exist.",
+        ),
     ],
     "lambda.AddPermission": [
         (404, "ResourceNotFoundException", "Function not found"),

@@ -36,11 +36,11 @@ RESERVED = frozenset(
     """.split()  # noqa: SIM905 – as a list of strings it would be 18 lines
 )
 # Lambda's answers for a role that is not known everywhere yet, or whose policy is not, the third in the words
-# that claudiajs/claudia waits for (src/commands/create.js), as KMS looks for the role too; and for a function
-# that is being made or changed, perhaps by a run that was killed.
+# that claudiajs/claudia waits for (src/commands/create.js), as KMS looks for the role too; for a queue that
+# is not known everywhere yet; and for a function that is being made or changed, perhaps by a killed run.
 TOO_EARLY = (
     "^InvalidParameterValueException: .*(cannot be assumed by Lambda|role does not have permissions"
-    "|KMS key is invalid for CreateGrant)"
+    "|KMS key is invalid for CreateGrant|NonExistentQueue)"
     "|^ResourceConflictException: .*cannot be performed at this time"
 )
 # And for a destination whose queue is not known everywhere yet, or the role's right to send to it, in the
