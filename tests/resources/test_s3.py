@@ -126,8 +126,9 @@ def test_a_protected_bucket_is_deleted_with_what_is_in_it(stack: Stack, somebody
     assert bucket.read(stack.client(bucket)) is None
 
 
-def test_only_our_protection_is_taken_off(stack: Stack, somebody):
+def test_only_our_protection_is_taken_off(stack: Stack, somebody, monkeypatch):
     """What somebody else denies, and that nobody comes without TLS, holds to the end."""
+    monkeypatch.setattr("lib.resources.s3.PROPAGATION_S", 2 * WAIT_S)
     bucket, role = protected(stack)
     as_role(role, somebody).put_object(Bucket=bucket.name, Key="a", Body=b"1")
     s3 = somebody("s3")
