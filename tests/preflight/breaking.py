@@ -259,4 +259,4 @@ BREAKS = [
     Break("source-account", "migrate", altered(sns.Topic, "uploads", without_source_account)),
 ]
 # Of what others have set in the account: tests/preflight/test_account.py.
-IN_ACCOUNT = {"notification-quota"}
+IN_ACCOUNT = {"notification-quota", "kms-key-usable"}
