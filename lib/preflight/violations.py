@@ -52,7 +52,10 @@ def check(stack) -> list[Violation]:
         The violations, in the order of the resources; none is well.
     """
     resources, unwanted = list(stack.resources.values()), list(stack.unwanted.values())
-    found = [*described(resources), *account.check(resources, unwanted, stack.client)]
+    in_account = account.check(
+        resources, unwanted, stack.client, lambda region: stack.target.client("kms", region)
+    )
+    found = [*described(resources), *in_account]
     return [_violation(resource, finding) for resource, finding in _in_order(resources, found)]
 
 

@@ -306,4 +306,4 @@ BREAKS = [
     Break("source-account", "migrate", altered(sns.Topic, "uploads", without_source_account)),
 ]
 # Of what is in the account: tests/preflight/test_stack.py.
-IN_ACCOUNT = {"inventory-source", "notification-quota", "trail-quota"}
+IN_ACCOUNT = {"inventory-source", "kms-key-usable", "notification-quota", "trail-quota"}

@@ -198,3 +198,44 @@ def test_reports_of_a_bucket_that_does_not_exist_or_is_not_ours_stop_before_the_
         assert source.name in theirs[0].what
     finally:
         client.delete_bucket(Bucket=source.name)
+
+
+def with_key(stack: Stack, key_arn: str) -> Stack:
+    """A stack of two stores in one region, with this key."""
+    parameters = stack.parameters.model_copy(update={"kms_key_arns": [key_arn]})
+    keyed = Stack(stack.target, parameters, stack.scope.pipeline)
+    keyed.add(s3.Bucket("files", HERE))
+    keyed.add(sqs.Queue("files", HERE))
+    return keyed
+
+
+def test_a_key_that_can_encrypt_is_well(stack: Stack, somebody):
+    key = somebody("kms", HERE).create_key()["KeyMetadata"]
+    assert preflight.check(with_key(stack, key["Arn"])) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "wrong"),
+    [
+        ({}, "KeyState Disabled"),
+        ({"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"}, "KeySpec RSA_2048"),
+        ({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}, "KeyUsage SIGN_VERIFY"),
+    ],
+)
+def test_a_key_that_cannot_encrypt_stops_the_run(stack: Stack, somebody, made: dict, wrong: str):
+    kms = somebody("kms", HERE)
+    key_arn = kms.create_key(**made)["KeyMetadata"]["Arn"]
+    if not made:
+        kms.disable_key(KeyId=key_arn)
+    keyed = with_key(stack, key_arn)
+    (violation,) = preflight.check(keyed)
+    assert (violation.rule, wrong in violation.what) == ("kms-key-usable", True)
+    assert violation.resource.startswith("S3 bucket")  # the first store that is to have it
+    with pytest.raises(PreflightError, match="nothing was written"):
+        keyed.apply()
+
+
+def test_a_key_that_is_not_there_stops_the_run(stack: Stack):
+    key_arn = f"arn:aws:kms:{HERE}:{stack.scope.account_id}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    (violation,) = preflight.check(with_key(stack, key_arn))
+    assert (violation.rule, "NotFoundException" in violation.what) == ("kms-key-usable", True)
