@@ -27,21 +27,24 @@ HIDDEN_S = 60
 WAIT_S = 1
 
 
-def brake_of(target: Target, holding: Queue) -> "Brake":
+def brake_of(target: Target, holding: Queue, minutes: int = 0) -> "Brake":
     """Return the brake that is deployed with a queue.
 
     Args:
         target: Where.
         holding: What it holds.
+        minutes: How many minutes it counts; 0 to ask its function, which must be there for that.
 
     Raises:
-        ClientError: If its function is not there.
+        ClientError: If its function is asked and not there.
     """
     table = Table("brake", holding.region, "id")
-    function = Function("delete", holding.region, None, b"")
+    function = Function("delete", holding.region, None, b"", {"BRAKE_MINUTES": str(minutes)})
     table.scope = function.scope = holding.scope
-    found = target.client("lambda", holding.region).get_function_configuration(FunctionName=function.name)
-    function.environment = found["Environment"]["Variables"]
+    if not minutes:
+        client = target.client("lambda", holding.region)
+        found = client.get_function_configuration(FunctionName=function.name)
+        function.environment = found["Environment"]["Variables"]
     return Brake(target, table, holding, function)
 
 

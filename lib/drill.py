@@ -209,13 +209,13 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
 
 
 def brake(target: Target, parameters: Parameters) -> Brake:
-    """Return *backup*'s brake, to look at."""
+    """Return *backup*'s brake, to look at, though its function may be lost."""
     (holding,) = (
         letters.queue
         for letters in deployed(target, parameters, "backup").dead_letters
         if letters.kind == "holding"
     )
-    return brake_of(target, holding)
+    return brake_of(target, holding, parameters.backup.brake_minutes)
 
 
 def compare(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:

@@ -63,9 +63,11 @@ def described(parameters: Parameters, scope: Scope) -> Iterator[tuple[Resource, 
     ]
     for region in sorted({configuration.region for configuration, _ in every}):
         sources = [one.source.arn for one, is_wanted in every if is_wanted and one.region == region]
-        reports = report_bucket(scope, region)
-        reports.statements = [let_inventory_in(reports.arn, sources, scope.account_id)]
-        yield reports, bool(sources)
+        # Without sources it is not described: reports that are there stay until they expire.
+        if sources:
+            reports = report_bucket(scope, region)
+            reports.statements = [let_inventory_in(reports.arn, sources, scope.account_id)]
+            yield reports, True
     yield from every
 
 

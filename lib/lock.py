@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from time import sleep
@@ -56,7 +56,8 @@ class Lock:
         self.env = parameters.env
         self.scope = parameters.scope()
         self.home = Bucket("lock", REGION, versioned=False)
-        self.home.scope = parameters.scope(PIPELINE)
+        # Under S3's own key: whoever has lost a key must be able to restore and destroy.
+        self.home.scope = replace(parameters.scope(PIPELINE), kms_key_arns=())
         self.ledger = Ledger(parameters.env, parameters.account_id)
         self.client = target.client("s3", REGION)
         self.is_lost = self.is_parents = False
@@ -160,15 +161,13 @@ class Lock:
         return {name for name, _ in Bucket.names(self.client, self.scope)} <= {self.home.name}
 
     def _make_home(self) -> None:
-        """Make the bucket, unless the ledger says that it is whole, and encrypted as it shall be."""
-        entry, key_arn = self.ledger.entries().get(self.home.arn, {}), self.home.kms_key_arn
-        if (entry.get("state"), entry.get("kms_key_arn", "")) == ("made", key_arn):
+        """Make the bucket, unless the ledger says that it is whole."""
+        if self.ledger.entries().get(self.home.arn, {}).get("state") == "made":
             return
         found = self.home.read(self.client)
         if found and found["tags"] != self.home.scope.tags and self.home.arn not in self.ledger.entries():
             raise NotOursError(f"{self.home} exists, but this runbook did not make it: choose another prefix")
-        facts = {"noun": self.home.noun, "name": self.home.name, "region": REGION, "kms_key_arn": key_arn}
-        facts["changed_by" if entry else "run"] = run_id()
+        facts = {"noun": self.home.noun, "name": self.home.name, "region": REGION, "run": run_id()}
         self.ledger.intend(self.home.arn, pipeline=PIPELINE, **facts)
         retry_on(PASSES, PROPAGATION_S, sleep)(self.home.make, self.client)
         self.ledger.made(self.home.arn)
@@ -223,7 +222,7 @@ def locked(target: Target, parameters: Parameters) -> Iterator[Lock]:
         The lock.
 
     Raises:
-        LockError: If somebody else holds it.
+        LockError: If somebody else holds it, or broke it meanwhile.
     """
     lock = Lock(target, parameters)
     if lock.home.name in _held or not lock.acquire():
@@ -235,6 +234,7 @@ def locked(target: Target, parameters: Parameters) -> Iterator[Lock]:
     renewing.start()
     try:
         yield lock
+        lock.require()
     finally:
         _held.discard(lock.home.name)
         ended.set()

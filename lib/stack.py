@@ -16,7 +16,7 @@ from lib.lock import Lock, locked
 from lib.parameters import Parameters
 from lib.plan import COUNTS, PAST, Done, Plan, Step
 from lib.resources.base import Link, Resource, differences
-from lib.retry import PASSES, PROPAGATION_S, retry_on
+from lib.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
 from lib.rollback import Rollback, rollback
 from lib.target import Target
 
@@ -175,7 +175,8 @@ class Stack:
         resource, client = step.resource, self.client(step.resource)
         if step.action == "delete":
             for found in [f for f in resource.find(client, self.scope) if f.arn == resource.arn]:
-                resource.delete(client, found.identifier)
+                delete = retry_on(IS_BEING_CHANGED, PROPAGATION_S, time.sleep)
+                delete(resource.delete, client, found.identifier)
             self.ledger.gone(resource.arn)
             return
         facts = {"noun": resource.noun, "name": resource.name, "region": resource.region}

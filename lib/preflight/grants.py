@@ -45,8 +45,9 @@ def missing(rule: str, role: Role, actions: Iterable[str], arn: str, why: str) -
 
 def _is_for(statement: dict, via: str) -> bool:
     """Tell whether a statement holds for a service; one that names none holds for all."""
-    named = statement.get("Condition", {}).get("StringLike", {}).get("kms:ViaService", "*")
-    return not via or covers(listed(named), via)
+    conditions = statement.get("Condition", {}).values()
+    named = [each["kms:ViaService"] for each in conditions if "kms:ViaService" in each]
+    return not via or all(covers(listed(services), via) for services in named)
 
 
 def _allowing(policy: Document, action: str) -> Iterator[dict]:

@@ -56,7 +56,14 @@ class Trail(Resource):
         }
 
     def _trail_settings(self) -> Settings:
-        return {"S3BucketName": self.logs.name, "IsMultiRegionTrail": True, "LogFileValidationEnabled": True}
+        # CloudTrail says itself how its files are encrypted; without a key here, not with the bucket's:
+        # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/encrypting-cloudtrail-log-files-with-aws-kms.html
+        return {
+            "S3BucketName": self.logs.name,
+            "KmsKeyId": self.logs.kms_key_arn,
+            "IsMultiRegionTrail": True,
+            "LogFileValidationEnabled": True,
+        }
 
     def _field_selectors(self) -> list[dict]:
         # With the slash the objects of this bucket, and of none whose name begins like its own:
@@ -89,6 +96,7 @@ class Trail(Resource):
         ours = next((one for one in selectors if one.get("Name") == SELECTOR), {})
         return {
             **{name: found.get(name) for name in self._trail_settings()},
+            "KmsKeyId": found.get("KmsKeyId", ""),
             "FieldSelectors": ours.get("FieldSelectors"),
             "IsLogging": status["IsLogging"],
             "tags": our_tags(_tags(client, self.arn)),
@@ -96,12 +104,13 @@ class Trail(Resource):
 
     def create(self, client) -> None:
         create = retry_on(NOT_LET_IN, PROPAGATION_S, sleep)
-        create(client.create_trail, Name=self.name, **self._arguments())
+        arguments = {name: value for name, value in self._arguments().items() if value != ""}
+        create(client.create_trail, Name=self.name, TagsList=tag_list(self.scope.tags), **arguments)
+        # Tagged once more: MiniStack 1.5.33 passes over the tags of CreateTrail.
         self.update(client, {name: self.desired()[name] for name in ("tags", "FieldSelectors", "IsLogging")})
 
     def update(self, client, settings: Settings) -> None:
-        # Tags first: they say that the trail is ours, should the run end here. Logging last: until then it
-        # would record management events.
+        # Logging last: before it has our selectors it would record management events.
         if "tags" in settings:
             client.add_tags(ResourceId=self.arn, TagsList=tag_list(settings["tags"]))
         if settings.keys() & self._trail_settings().keys():

@@ -16,7 +16,7 @@ GONE = ("NoSuchConfiguration", "NoSuchBucket")
 
 @dataclass(repr=False)
 class InventoryConfiguration(Resource):
-    """One of a bucket's inventory configurations: reports in Parquet, under SSE-S3, of all versions.
+    """One of a bucket's inventory configurations: reports in Parquet, of all versions.
 
     Of all, since only then a report tells which version is the current one, and which a delete marker:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory.html#storage-inventory-contents
@@ -43,13 +43,15 @@ class InventoryConfiguration(Resource):
         return _arn(self.source.arn, self.name)
 
     def desired(self) -> Settings:
-        # With the account, S3 makes sure that the destination is still its, and without a key of its own S3
-        # needs no rights on one: https://docs.aws.amazon.com/AmazonS3/latest/API/API_InventoryS3BucketDestination.html
+        # With the account, S3 makes sure that the destination is still its. A report is encrypted as is said
+        # here, whatever the bucket's default:
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_InventoryS3BucketDestination.html
+        key_arn = self.destination.kms_key_arn
         place = {
             "AccountId": self.scope.account_id,
             "Bucket": self.destination.arn,
             "Format": "Parquet",
-            "Encryption": {"SSES3": {}},
+            "Encryption": {"SSEKMS": {"KeyId": key_arn}} if key_arn else {"SSES3": {}},
         }
         return {
             "Destination": {"S3BucketDestination": place},

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import ClassVar, Optional
 
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
 from lib.findings import Finding, within, written_as
 from lib.policies import Statement, allow_services, deny_insecure_transport, document, merge, ours
-from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
-from lib.retry import retry_on
+from lib.resources.base import Found, Link, Resource, Scope, Settings, differences, our_tags
+from lib.retry import PROPAGATION_S, WAIT_S, retry_on
 
 DAY_S = 24 * 60 * 60
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
@@ -107,13 +109,23 @@ class Queue(Resource):
         attributes = {key: value for key, value in _attributes(self.desired(), None).items() if value}
         retrying(client.create_queue, QueueName=self.name, Attributes=attributes, tags=self.scope.tags)
 
-    def update(self, client, settings: Settings) -> None:
+    def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
         url = self.output(client)
         if "tags" in settings:
             client.tag_queue(QueueUrl=url, Tags=settings["tags"])
         found = client.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
         if attributes := _attributes(settings, found.get("Policy")):
             client.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+        # SQS tells of a change up to a minute later; if it is longer, the next plan says so:
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+        retrying = Retrying(
+            retry=retry_if_result(bool),
+            stop=stop_after_delay(PROPAGATION_S),
+            wait=wait_fixed(WAIT_S),
+            sleep=sleep,
+            retry_error_callback=lambda state: None,
+        )
+        retrying(lambda: differences(self.read(client), settings))
 
     def links(self, settings: Settings) -> Iterable[Link]:
         if redrive := settings.get("RedrivePolicy"):

@@ -80,15 +80,17 @@ def test_a_trail_comes_and_goes_with_its_parameter_and_says_what_the_local_aws_l
     (selector,) = cloudtrail.get_event_selectors(TrailName=TRAIL)["AdvancedEventSelectors"]
     (starts,) = [one["StartsWith"] for one in selector["FieldSelectors"] if "StartsWith" in one]
     assert starts == [f"{bucket.arn}/" for bucket in buckets(observe.parameters)]
+    log_files = observe.outputs["log_files"]
     again = observe.run(**wanted)
     assert counts(again)["unchanged"] == 3
     assert "delivers no log files" in "".join(
         o.text for c in again.cells for o in c.get("outputs", []) if "text" in o
     )
     gone = observe.run()
-    assert (counts(gone)["to delete"], counts(gone)["unchanged"]) == (2, 1)
+    assert (counts(gone)["to delete"], counts(gone)["unchanged"]) == (1, 1)
     assert [one["Name"] for one in cloudtrail.list_trails()["Trails"] if one["Name"] == TRAIL] == []
     assert "log_files" not in observe.outputs
+    assert index.aws.client("s3", "us-east-1").get_bucket_versioning(Bucket=log_files)["Status"] == "Enabled"
 
 
 def test_what_is_late_or_was_not_done_fails_it(index, observe, somebody):

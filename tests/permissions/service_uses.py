@@ -195,13 +195,6 @@ USES = (
         f"{DOCS}/AmazonS3/latest/userguide/batch-ops-iam-role-policies.html",
     ),
     Use(
-        BATCH,
-        ("kms:GenerateDataKey",),
-        "${jobs_bucket_key_arn}",
-        "S3 encrypts the job's report with its role; the job fails without",
-        KEYS_OF_S3,
-    ),
-    Use(
         DEPLOYER,
         (*RESULT_OBJECTS, *RESULT_BUCKETS),
         "arn:aws:s3:::${prefix}-${env}-*",

@@ -45,6 +45,16 @@ def key_of_workgroup(athena, ours: Resource) -> str | None:
     return found["ResultConfiguration"]["EncryptionConfiguration"].get("KmsKey")
 
 
+def key_of_reports(s3, ours: Resource) -> str | None:
+    found = s3.get_bucket_inventory_configuration(Bucket=ours.source.name, Id=ours.name)
+    place = found["InventoryConfiguration"]["Destination"]["S3BucketDestination"]
+    return place["Encryption"].get("SSEKMS", {}).get("KeyId")
+
+
+def key_of_log_files(cloudtrail, ours: Resource) -> str | None:
+    return cloudtrail.get_trail(Name=ours.name)["Trail"].get("KmsKeyId")
+
+
 # What a plan names, and how somebody sees with which key a store is encrypted.
 STORES: dict[str, tuple[set[str], Callable[..., str | None]]] = {
     "Bucket": ({"encryption"}, key_of_bucket),
@@ -53,6 +63,8 @@ STORES: dict[str, tuple[set[str], Callable[..., str | None]]] = {
     "Table": ({"KMSMasterKeyArn"}, key_of_table),
     "LogGroup": ({"kmsKeyId"}, key_of_log_group),
     "WorkGroup": ({"EncryptionOption", "KmsKey"}, key_of_workgroup),
+    "InventoryConfiguration": ({"Destination"}, key_of_reports),
+    "Trail": ({"KmsKeyId"}, key_of_log_files),
 }
 EVERY = pytest.mark.parametrize("name", STORES)
 
@@ -64,6 +76,11 @@ def key_arns(somebody) -> dict[str, list[str]]:
         region: [somebody("kms", region).create_key()["KeyMetadata"]["Arn"] for _ in range(2)]
         for region in (HERE, ELSEWHERE)
     }
+
+
+def keys_of(store: Resource, key_arns: dict[str, list[str]]) -> list[str]:
+    """The keys of the region that a store is in; a trail's files may be in another one than the trail."""
+    return key_arns[getattr(store, "logs", store).region]
 
 
 def with_keys(stack: Stack, *arns: str) -> Stack:
@@ -82,7 +99,7 @@ def test_a_key_is_given_at_the_creation(stack: Stack, somebody, key_arns, name: 
     store = EXAMPLES[name](keyed)
     keyed.apply()
     _, key_of = STORES[name]
-    assert key_of(somebody(store.service, store.region), store) == key_arns[store.region][0]
+    assert key_of(somebody(store.service, store.region), store) == keys_of(store, key_arns)[0]
     assert changes(keyed) == {}
 
 
@@ -91,7 +108,7 @@ def test_a_key_is_given_changed_and_taken_away_later(stack: Stack, somebody, key
     store = EXAMPLES[name](stack)
     stack.apply()
     settings, key_of = STORES[name]
-    client, (first, second) = somebody(store.service, store.region), key_arns[store.region]
+    client, (first, second) = somebody(store.service, store.region), keys_of(store, key_arns)
     for arns in ([first], [second], []):
         described = with_keys(stack, *arns)
         EXAMPLES[name](described)
