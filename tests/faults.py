@@ -117,11 +117,6 @@ NOT_YET = {
         (
             400,
             "InvalidParameterValueException",
-            "The provided execution role does not have permissions to call ReceiveMessage on SQS",
-        ),
-        (
-            400,
-            "InvalidParameterValueException",
             "The function execution role does not have permissions to call ReceiveMessage on SQS",
         ),
         (404, "ResourceNotFoundException", "Function does not exist"),
