@@ -54,7 +54,7 @@ test: $(INSTALLED) ## Run the linter and all tests but the long ones
 	test "$$check $$format $$tests" = "ok ok ok"
 
 # What operates, with pipelines broken, filled and lost for it; `make test` only compares the outputs of these notebooks.
-test-long: $(INSTALLED) ## Run the tests that take minutes: audit, backfill, redrive, restore from end to end
+test-long: $(INSTALLED) ## Run the tests that take minutes: operating from end to end, kills amid uploads, a rehearsal of live
 	@$(BIN)/pytest $(PROCESSES) -m long $(ARGS)
 
 soak: $(INSTALLED) ## Put load and faults on migrate and backup, and count (docs/reliability.md); takes long

@@ -89,12 +89,6 @@ def leftovers(target: Target, parameters: Parameters) -> list[str]:
     return sorted(env for env in envs if ENV.fullmatch(env))
 
 
-@retry(
-    retry=retry_if_exception_type((RunbookError, ClientError, BotoCoreError)),
-    stop=stop_after_attempt(CLEANUP_TRIES),
-    wait=wait_fixed(CLEANUP_WAIT_S),
-    reraise=True,
-)
 def clean(parameters: Parameters, env: str) -> int:
     """Delete all of an environment, and prove that nothing of it is left.
 
@@ -111,7 +105,16 @@ def clean(parameters: Parameters, env: str) -> int:
     """
     if not ENV.fullmatch(env):
         raise ParameterError(f"env {env!r} was not made by a live run; nothing was deleted")
-    theirs = parameters.model_copy(update={"env": env, "mode": "apply"})
+    return _clean(parameters.model_copy(update={"env": env, "mode": "apply"}))
+
+
+@retry(
+    retry=retry_if_exception_type((RunbookError, ClientError, BotoCoreError)),
+    stop=stop_after_attempt(CLEANUP_TRIES),
+    wait=wait_fixed(CLEANUP_WAIT_S),
+    reraise=True,
+)
+def _clean(theirs: Parameters) -> int:
     inventory = Inventory(connect(theirs), theirs)
     deleted = inventory.destroy()
     inventory.prove_empty()

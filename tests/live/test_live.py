@@ -235,11 +235,12 @@ def test_what_cannot_be_cleaned_up_is_said(
 
     monkeypatch.setattr(live, "execute_all", lambda jobs, parameters, folder: iter([]))
     monkeypatch.setattr(Inventory, "prove_empty", fail)
-    monkeypatch.setattr(live.clean.retry, "sleep", lambda seconds: None)
+    monkeypatch.setattr(live._clean.retry, "sleep", lambda seconds: None)
     with pytest.raises(RunbookError, match="1 of ours are left"):
         live.run(parameters, [])
 
 
+@pytest.mark.long
 def test_a_rehearsal_of_index_under_the_boundary_leaves_nothing_though_a_notebook_fails(
     local_aws, somebody, parameters: Parameters, tmp_path: Path
 ) -> None:

@@ -202,6 +202,7 @@ def upload(target, bucket, numbers: range, halfway: Callable[[], None]) -> dict[
     return acknowledged
 
 
+@pytest.mark.long
 def test_after_kills_amid_uploads_a_run_repairs_and_everything_arrives(own_home, kill):
     """The first costs the last seconds at most. The second costs all but buckets and objects."""
     run("run", "migrate", "--no-exercise")

@@ -6,7 +6,7 @@ from soak import soak_both
 
 @pytest.mark.timeout(900)  # a minute where nothing else runs
 def test_under_load_and_faults_nothing_is_lost_or_wrong_and_poison_is_dead_with_its_reason():
-    counts = soak_both(objects=200, hidden_s=6)
+    counts = soak_both(objects=120, hidden_s=4)
     for name, found in counts.items():
         said = f"{name}\n{counts.to_string()}"
         assert (found["lost"], found["wrong"]) == (0, 0), said
