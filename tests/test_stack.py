@@ -150,6 +150,7 @@ def test_a_run_killed_before_any_of_its_writes_can_be_destroyed(inventory, targe
         migrate.ledger.forget("migrate")
 
 
+@pytest.mark.long
 def test_runs_killed_right_after_every_single_write_reach_the_same_end(inventory, target, parameters):
     """AWS has done it, but the run never heard of it; the next one does one more thing, and so on."""
     killer, writes = KillAt(), []

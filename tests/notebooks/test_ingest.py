@@ -94,6 +94,7 @@ def test_a_poison_file_ends_in_the_dead_letter_queue(ingest, place, somebody):
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.long
 def test_the_schedule_fires_when_it_is_on_and_is_silent_when_it_is_off(ingest, table):
     since = pd.Timestamp.now("UTC")
     events = ingest.aws.client("events", "us-east-1")
