@@ -14,43 +14,30 @@ NO_REPORTS = (
 NO_BLOCK = "the local AWS has no block of public access for a whole account"
 
 
-class SilentTrails:
-    """Says of a trail that is logging that there will be no log files."""
+def saying(announce: Callable[[str], None], line: str, when: Callable[[dict], bool]) -> Callable[..., None]:
+    """Return what says a line after some calls (botocore: after-call).
 
-    def __init__(self, announce: Callable[[str], None]):
-        """Say nothing yet.
+    Args:
+        announce: Called with the line.
+        line: What to say.
+        when: Tells by the call's answer whether to.
+    """
 
-        Args:
-            announce: Called with a line when a trail is logging.
-        """
-        self._announce = announce
+    def after_call(parsed: dict, **_: object) -> None:
+        if when(parsed):
+            announce(line)
 
-    def after_start(self, parsed: dict, **_: object) -> None:
-        """Say so when StartLogging succeeds (botocore: after-call)."""
-        if "Error" not in parsed:
-            self._announce(NO_LOG_FILES)
-
-    def after_status(self, parsed: dict, **_: object) -> None:
-        """Say so when GetTrailStatus tells of one that is logging (botocore: after-call)."""
-        if parsed.get("IsLogging"):
-            self._announce(NO_LOG_FILES)
+    return after_call
 
 
-class SilentReports:
-    """Says of a configuration of inventory reports that there will be none."""
+def succeeded(parsed: dict) -> bool:
+    """Tell whether a call was no error."""
+    return "Error" not in parsed
 
-    def __init__(self, announce: Callable[[str], None]):
-        """Say nothing yet.
 
-        Args:
-            announce: Called with a line when a configuration is kept.
-        """
-        self._announce = announce
-
-    def after_put(self, http_response: AWSResponse, **_: object) -> None:
-        """Say so when PutBucketInventoryConfiguration succeeds (botocore: after-call)."""
-        if http_response.status_code < 300:
-            self._announce(NO_REPORTS)
+def is_logging(parsed: dict) -> bool:
+    """Tell whether GetTrailStatus says of a trail that it is logging."""
+    return parsed.get("IsLogging", False)
 
 
 def no_account_block(**_: object) -> tuple[AWSResponse, dict]:

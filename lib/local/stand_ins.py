@@ -11,7 +11,14 @@ from botocore.client import BaseClient
 from lib.local.athena_query import QueryStandIn
 from lib.local.dynamodb_export import ExportStandIn
 from lib.local.glue_crawler import CrawlStandIn
-from lib.local.missing import SilentReports, SilentTrails, no_account_block
+from lib.local.missing import (
+    NO_LOG_FILES,
+    NO_REPORTS,
+    is_logging,
+    no_account_block,
+    saying,
+    succeeded,
+)
 
 MakeClient = Callable[[str, str], BaseClient]
 
@@ -54,9 +61,10 @@ def install(
     session.events.register("after-call.dynamodb.ExportTableToPointInTime", export.after_start)
     session.events.register("after-call.dynamodb.DescribeExport", export.after_get)
 
-    trails = SilentTrails(announce_once)
-    session.events.register("after-call.cloudtrail.StartLogging", trails.after_start)
-    session.events.register("after-call.cloudtrail.GetTrailStatus", trails.after_status)
+    for call, line, when in (
+        ("cloudtrail.StartLogging", NO_LOG_FILES, succeeded),
+        ("cloudtrail.GetTrailStatus", NO_LOG_FILES, is_logging),
+        ("s3.PutBucketInventoryConfiguration", NO_REPORTS, succeeded),
+    ):
+        session.events.register(f"after-call.{call}", saying(announce_once, line, when))
     session.events.register("before-call.s3-control.GetPublicAccessBlock", no_account_block)
-    reports = SilentReports(announce_once)
-    session.events.register("after-call.s3.PutBucketInventoryConfiguration", reports.after_put)
