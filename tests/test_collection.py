@@ -1,0 +1,32 @@
+"""Two processes share the tests (see `Makefile`), so both have to find the same ones in the same order."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def file_of(test):
+    return test.split("::")[0]
+
+
+def found_again():
+    """The tests that another process finds, at another time and with another seed for hashes."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "--quiet"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [line for line in done.stdout.splitlines() if "::" in line]
+
+
+def test_another_process_finds_the_same_tests_in_the_same_order(request):
+    mine = [item.nodeid for item in request.session.items]
+    selected = set(mine)
+    again = [test for test in found_again() if test in selected]
+    assert sorted(again, key=file_of) == sorted(mine, key=file_of)  # one may name files in another order
