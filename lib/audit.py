@@ -17,9 +17,9 @@ from tqdm import tqdm
 from lib.audits import repairing
 from lib.audits.comparisons import comparison
 from lib.audits.findings import STATES, Findings, walk
-from lib.errors import NotDeployedError, ParameterError
+from lib.errors import ParameterError
 from lib.parameters import Parameters
-from lib.pipelines import deployed, pipelines
+from lib.pipelines import deployed
 from lib.target import Target
 
 
@@ -67,28 +67,6 @@ class Audit:
     def _repr_html_(self) -> str:
         table = self.differences.to_html(index=False) if self.findings.kept else ""
         return f"<p>{self}</p>{table}"
-
-
-def those_deployed(target: Target, parameters: Parameters) -> list[str]:
-    """Return the names of the pipelines that exist, and say of each other one that it does not.
-
-    Args:
-        target: The AWS to look at.
-        parameters: Of the environment.
-
-    Raises:
-        NotDeployedError: If none exists.
-    """
-    found = []
-    for name, pipeline in pipelines(parameters).items():
-        resources = [pipeline.source, pipeline.destination]
-        if all(each.read(target.client(each.service, each.region)) is not None for each in resources):
-            found.append(name)
-        else:
-            print(f"{name}: not deployed, hence not audited")
-    if not found:
-        raise NotDeployedError("no pipeline is deployed: run one first, for instance `runbook run migrate`")
-    return found
 
 
 def audit(target: Target, parameters: Parameters, name: str) -> Audit:

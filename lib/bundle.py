@@ -130,7 +130,13 @@ def _install(requirements: Path, constraints: Path, runtime: Runtime, target: Pa
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-compile"]
         command += ["--disable-pip-version-check", f"--target={partial}", f"--requirement={requirements}"]
         command += [f"--constraint={pins}", "--only-binary=:all:", f"--report={report}", *runtime.pip_options]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S)
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S)
+        except subprocess.TimeoutExpired as error:
+            raise BundleError(
+                f"pip had not installed {requirements} for {runtime} within {PIP_TIMEOUT_S} s. "
+                "Check the network, then run again."
+            ) from error
         if result.returncode:
             tail = "\n".join(result.stderr.splitlines()[-10:])
             raise BundleError(f"pip could not install {requirements} for {runtime}:\n{tail}")

@@ -28,7 +28,7 @@ from lib.errors import NotDeployedError, ParameterError
 from lib.ledger import Ledger
 from lib.parameters import Parameters
 from lib.paths import home
-from lib.target import connect, is_local, local_aws
+from lib.target import connect, needs_consent, start, whereabouts
 
 # lib.run and lib.report are imported where they are used: papermill and nbconvert take two seconds to import,
 # and `runbook output` shall answer at once.
@@ -111,14 +111,14 @@ def destroy(
     from lib.run import DESTROY, Job, select, short_name
 
     pipelines = [short_name(name) for name in names]
-    if unknown := sorted(set(pipelines) - set(parameters.pipelines())):
+    if unknown := sorted(set(pipelines) - set(parameters.sections())):
         raise ParameterError(
-            f"unknown pipeline {unknown[0]!r}; there are: {', '.join(parameters.pipelines())}"
+            f"unknown pipeline {unknown[0]!r}; there are: {', '.join(parameters.sections())}"
         )
     if not yes:
         what = f"{', '.join(pipelines) or 'all pipelines'} of env {parameters.env!r}"
         where = f"account {parameters.account_id} on target {parameters.target!r}"
-        confirm(f"Destroy {what} in {where}?", may_skip=is_local(parameters))
+        confirm(f"Destroy {what} in {where}?", may_skip=not needs_consent(parameters))
     (notebook,) = select([DESTROY])
     _execute(
         [Job(notebook, {"pipeline": name}) for name in pipelines or [""]], parameters, params, assignments
@@ -131,11 +131,13 @@ def status(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> No
     from lib.inventory import Inventory
 
     parameters = load(params, assignments)
-    if is_local(parameters) and not cli_local.say_status():
+    where, can_be_asked = whereabouts(parameters)
+    print(where)
+    if not can_be_asked:
         return
     target = connect(parameters)
     print(f"account {target.account_id}, as {target.caller}")
-    for pipeline in parameters.pipelines():
+    for pipeline in parameters.sections():
         rows = Inventory(target, parameters, pipeline).table().to_dict("records")
         terminal.show_table(rows)
         print(f"{pipeline}: {len(rows) or 'no'} resources")
@@ -195,8 +197,7 @@ def _execute(
     from lib.report import write_report
     from lib.run import execute_all, new_folder
 
-    if is_local(parameters):
-        local_aws().start()  # here, where one can see that it is being installed, rather than in a notebook
+    start(parameters)  # here, where one can see that it is being installed, rather than in a notebook
     began = datetime.now(UTC)
     with cli_recovery.run_alone(parameters) as run:
         folder = new_folder(began)

@@ -2,9 +2,10 @@
 
 import typer
 
-from lib.cli_options import DEFAULT_PARAMS, Params, Yes, confirm, load
-from lib.ledger import Ledger
-from lib.target import is_local, local_aws
+from lib.cli_options import Yes, confirm
+from lib.ledger import forget_account
+from lib.parameters import Parameters
+from lib.target import local_aws, whereabouts
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -13,7 +14,7 @@ app = typer.Typer(no_args_is_help=True)
 def start() -> None:
     """Start it, unless it runs."""
     local_aws().start()
-    say_status()
+    print(whereabouts(Parameters())[0])
 
 
 @app.command()
@@ -25,28 +26,14 @@ def stop() -> None:
 @app.command()
 def status() -> None:
     """Say whether it runs, and where."""
-    say_status()
+    print(whereabouts(Parameters())[0])
 
 
 @app.command()
-def reset(params: Params = DEFAULT_PARAMS, yes: Yes = False) -> None:
-    """Stop it, and delete all that it holds."""
-    parameters = load(params, [])
+def reset(yes: Yes = False) -> None:
+    """Stop it, and delete all that it holds, of every environment."""
     if not yes:
         confirm("Delete all that the local AWS holds?")
     local_aws().reset()
-    if is_local(parameters):
-        ledger = Ledger(parameters.env, parameters.account_id)
-        for pipeline in ledger.pipelines():
-            ledger.forget(pipeline)
+    forget_account(local_aws().ACCOUNT_ID)
     print("the local AWS is stopped and empty")
-
-
-def say_status() -> bool:
-    """Print whether the local AWS runs, and where; return whether it does."""
-    server = local_aws().status()
-    if server is None:
-        print("The local AWS does not run; `runbook local start` or `runbook run` starts it.")
-    else:
-        print(f"The local AWS runs: {server.endpoint_url} (pid {server.pid}, since {server.started})")
-    return server is not None

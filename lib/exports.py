@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from lib.parameters import Parameters
 from lib.paths import home
-from lib.target import connect, is_local
+from lib.target import LOCAL_VARIABLES, tool_variables
 
 # Names to values; None is for what must not be set.
 Exports = dict[str, str | None]
@@ -28,13 +28,9 @@ def exports(parameters: Parameters, environ: Mapping[str, str] = os.environ) -> 
     """
     region = parameters.migrate.target_region
     regions: Exports = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
-    if is_local(parameters):
-        return regions | _local(parameters, environ)
-    return regions | (dict.fromkeys(LOCAL_ONLY) if _has_local(environ) else {})
-
-
-# What `exports` sets on the local AWS only.
-LOCAL_ONLY = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    if own := tool_variables(parameters):
+        return regions | own | _misleading(environ)
+    return regions | (dict.fromkeys(LOCAL_VARIABLES) if _has_local(environ) else {})
 
 
 def to_shell(variables: Exports) -> str:
@@ -46,14 +42,12 @@ def to_shell(variables: Exports) -> str:
     return "\n".join(commands)
 
 
-def _local(parameters: Parameters, environ: Mapping[str, str]) -> Exports:
-    target = connect(parameters)
-    key = target.session.get_credentials()
-    values = (target.endpoint_url, target.ca_bundle, key.access_key, key.secret_key)
+def _misleading(environ: Mapping[str, str]) -> Exports:
+    """Return what would win over an endpoint and a key of our own, as it has to be.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+    """
     return {
-        **dict(zip(LOCAL_ONLY, values, strict=True)),
-        # A profile or a service's own endpoint would win over what we set:
-        # https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
         **dict.fromkeys(["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"]),
         **dict.fromkeys(sorted(name for name in environ if name.startswith("AWS_ENDPOINT_URL_"))),
         **_past_proxies(environ),

@@ -106,8 +106,8 @@ class Inventory:
         Raises:
             ParameterError: If there is no pipeline of that name.
         """
-        if pipeline and pipeline not in parameters.pipelines():
-            raise ParameterError(f"pipeline: {pipeline!r} is none of {', '.join(parameters.pipelines())}")
+        if pipeline and pipeline not in parameters.sections():
+            raise ParameterError(f"pipeline: {pipeline!r} is none of {', '.join(parameters.sections())}")
         self.target = target
         self.parameters = parameters
         self.scope = parameters.scope(pipeline)

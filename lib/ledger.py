@@ -124,5 +124,16 @@ class Ledger:
             staged.replace(self.path)
 
 
+def forget_account(account_id: str) -> None:
+    """Delete all that is written down of an account of which nothing exists any more.
+
+    Args:
+        account_id: 12 digits; ledgers and the progress of backfills name theirs.
+    """
+    for path in (paths.home() / "run_data").glob("*.json"):
+        if json.loads(path.read_text("utf-8"))["account_id"] == account_id:
+            path.unlink()
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -8,38 +8,13 @@ import pandas as pd
 from lib import prices, usage
 from lib.activity import Activity
 from lib.dashboard import OBJECTS
-from lib.errors import NotDeployedError
 from lib.parameters import Parameters
-from lib.pipelines import Pipeline, deployed, pipelines
+from lib.pipelines import Pipeline
 from lib.resources.sqs import Queue
 from lib.target import Target
 
 WORK = "work"
 AGE_WINDOW = timedelta(minutes=10)  # SQS tells the age once in one to five minutes
-
-
-def those_deployed(target: Target, parameters: Parameters) -> list[Pipeline]:
-    """Return the pipelines that are deployed, and print which are not.
-
-    Args:
-        target: The AWS to look at.
-        parameters: Of the environment.
-
-    Raises:
-        NotDeployedError: If none is.
-        RunbookError: If one is there in part.
-    """
-    known = pipelines(parameters)
-    sources = {name: pipeline.source for name, pipeline in known.items()}
-    there = [name for name, source in sources.items() if source.read(target.client("s3", source.region))]
-    if not there:
-        raise NotDeployedError(
-            f"nothing is deployed as env {parameters.env!r}: there is nothing to observe. "
-            "Deploy a pipeline first: runbook run migrate"
-        )
-    if missing := [name for name in known if name not in there]:
-        print(f"not deployed, and left out: {', '.join(missing)}")
-    return [deployed(target, parameters, name) for name in there]
 
 
 def queues(target: Target, looked_at: Iterable[Pipeline]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from lib.parameter_types import (
     Folder,
     KeyPart,
     Moment,
+    PipelineName,
     Reason,
     Region,
     RetentionDays,
@@ -195,7 +196,7 @@ class Analyze(Queried):
 class Backfill(Section):
     """The parameters of *backfill*."""
 
-    pipeline: Literal["migrate", "backup", "index", "summarize", "ingest"] = "migrate"
+    pipeline: PipelineName = "migrate"
     send: bool = False
     key_prefix: KeyPart = ""
     modified_after: Moment = ""
@@ -226,7 +227,7 @@ class Restore(Section):
 class Redrive(Section):
     """The parameters of *redrive*."""
 
-    pipeline: Literal["", "migrate", "backup", "index", "summarize", "ingest"] = ""
+    pipeline: Literal[""] | PipelineName = ""
     action: Literal["look", "redrive", "quarantine"] = "look"
     reason: Reason = ""
     key_prefix: KeyPart = ""

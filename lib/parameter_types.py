@@ -15,6 +15,7 @@ from pydantic import AfterValidator, StringConstraints
 
 from lib.reasons import REASONS
 
+PipelineName = Literal["migrate", "backup", "index", "summarize", "ingest"]
 # Access key ids by their beginning:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
 # Secret keys have 40 characters, and hardly ever lack upper case, lower case or digits as a key prefix may.

@@ -63,7 +63,7 @@ class Parameters(Section):
     @property
     def regions(self) -> list[str]:
         """The regions that the pipelines use, sorted."""
-        sections = (getattr(self, pipeline) for pipeline in self.pipelines())
+        sections = (getattr(self, section) for section in self.sections())
         return sorted({v for section in sections for name, v in section if name.endswith("region")})
 
     def scope(self, pipeline: str = "") -> Scope:
@@ -114,8 +114,8 @@ class Parameters(Section):
         ]
 
     @classmethod
-    def pipelines(cls) -> list[str]:
-        """Return the names of the pipelines: of the sections."""
+    def sections(cls) -> list[str]:
+        """Return the names of the sections, one a notebook: the pipelines, and what operates them."""
         return [name for name, field in cls.model_fields.items() if _inner_names(field.annotation)]
 
     @classmethod

@@ -7,7 +7,7 @@ reads, sends to or empties, found by name, so that nothing depends on a ledger t
 from dataclasses import dataclass
 from typing import TypeVar
 
-from lib.errors import RunbookError
+from lib.errors import NotDeployedError, ParameterError
 from lib.parameters import Parameters
 from lib.resources.base import Resource, Scope
 from lib.resources.dynamodb import Table
@@ -114,19 +114,43 @@ def deployed(target: Target, parameters: Parameters, name: str) -> Pipeline:
         The pipeline.
 
     Raises:
-        RunbookError: If there is none of that name, or its source, destination or a queue does not exist.
+        ParameterError: If there is none of that name.
+        NotDeployedError: If its source, destination or a queue does not exist.
     """
     known = pipelines(parameters)
     if name not in known:
-        raise RunbookError(f"there is no pipeline {name!r}; there are: {', '.join(known)}")
+        raise ParameterError(f"there is no pipeline {name!r}; there are: {', '.join(known)}")
     pipeline = known[name]
     for resource in (pipeline.source, pipeline.destination, *pipeline.queues):
         if resource.read(target.client(resource.service, resource.region)) is None:
-            raise RunbookError(
+            raise NotDeployedError(
                 f"{name} is not deployed as env {parameters.env!r}: {resource} does not exist. "
                 f"Deploy it first: runbook run {name}"
             )
     return pipeline
+
+
+def those_deployed(target: Target, parameters: Parameters) -> list[Pipeline]:
+    """Return the pipelines that exist, and print of each other one what it lacks.
+
+    Args:
+        target: The AWS to look at.
+        parameters: Of the environment.
+
+    Raises:
+        NotDeployedError: If none exists.
+    """
+    found = []
+    for name in pipelines(parameters):
+        try:
+            found.append(deployed(target, parameters, name))
+        except NotDeployedError as error:
+            print(f"left out: {error}")
+    if not found:
+        raise NotDeployedError(
+            f"no pipeline is deployed as env {parameters.env!r}. Deploy one first: runbook run migrate"
+        )
+    return found
 
 
 def _migrate(parameters: Parameters) -> Pipeline:

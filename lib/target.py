@@ -12,6 +12,8 @@ from lib.call_ledger import ledger
 from lib.errors import ParameterError, TargetError
 from lib.parameters import Parameters
 
+# What AWS tools must be told to reach the local AWS.
+LOCAL_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, user_agent_appid="runbook")
 
 
@@ -135,9 +137,51 @@ def _identify(target: Target) -> Target:
     return replace(target, account_id=caller["Account"], caller=caller["Arn"])
 
 
-def is_local(parameters: Parameters) -> bool:
-    """Say whether the parameters name the local AWS, which costs nothing and is nobody else's."""
-    return parameters.target == "local"
+def start(parameters: Parameters) -> None:
+    """Start the AWS on this laptop, if that is the target; a real one runs.
+
+    Args:
+        parameters: `target` decides.
+    """
+    if parameters.target == "local":
+        local_aws().start()
+
+
+def needs_consent(parameters: Parameters) -> bool:
+    """Return whether a person has to agree before all is destroyed: not on one's own laptop.
+
+    Args:
+        parameters: `target` decides.
+    """
+    return parameters.target != "local"
+
+
+def whereabouts(parameters: Parameters) -> tuple[str, bool]:
+    """Return where the target is, in words, and whether it can be asked now.
+
+    Args:
+        parameters: `target` decides.
+    """
+    if parameters.target != "local":
+        return "AWS itself", True
+    server = local_aws().status()
+    if server is None:
+        return "The local AWS does not run; `runbook local start` or `runbook run` starts it.", False
+    return f"The local AWS runs: {server.endpoint_url} (pid {server.pid}, since {server.started})", True
+
+
+def tool_variables(parameters: Parameters) -> dict[str, str]:
+    """Return what AWS tools must be told to reach the target: LOCAL_VARIABLES, or nothing for a real account.
+
+    Args:
+        parameters: `target`, `account_id`, `prefix` and `env` decide; a local AWS is started if need be.
+    """
+    if parameters.target != "local":
+        return {}
+    target = connect(parameters)
+    key = target.session.get_credentials()
+    values = (target.endpoint_url, target.ca_bundle, key.access_key, key.secret_key)
+    return dict(zip(LOCAL_VARIABLES, values, strict=True))
 
 
 def local_aws() -> ModuleType:

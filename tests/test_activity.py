@@ -10,7 +10,7 @@ from lib import activity, charts, operation
 from lib.activity import Activity
 from lib.errors import NotDeployedError
 from lib.parameters import Parameters
-from lib.pipelines import FunctionName, pipelines
+from lib.pipelines import FunctionName, pipelines, those_deployed
 from lib.resources.logs import LogGroup
 from lib.stack import Stack
 
@@ -180,5 +180,5 @@ def test_queues_tell_what_waits_and_of_an_empty_one_that_nothing_does(stack: Sta
 
 def test_where_nothing_is_deployed_it_says_so(target):
     nowhere = Parameters.check({"env": "test", "prefix": "nothing"})
-    with pytest.raises(NotDeployedError, match="nothing is deployed as env 'test'.*runbook run migrate"):
-        operation.those_deployed(target, nowhere)
+    with pytest.raises(NotDeployedError, match="no pipeline is deployed as env .test.*runbook run migrate"):
+        those_deployed(target, nowhere)

@@ -15,7 +15,7 @@ from lib.audits.findings import SAME, UNJUDGED
 from lib.comparison import same_bytes
 from lib.errors import NotDeployedError, ParameterError, RunbookError
 from lib.parameters import Parameters
-from lib.pipelines import pipelines
+from lib.pipelines import pipelines, those_deployed
 from lib.target import connect
 
 FIVE_MB = 5 * 1024 * 1024
@@ -207,11 +207,11 @@ def test_bad_input_gets_a_clear_error(aws, own, pipeline, put):
     with pytest.raises(RunbookError, match="migrate is not deployed .* runbook run migrate"):
         audits.audit(aws, nowhere, "migrate")
     with pytest.raises(NotDeployedError, match="no pipeline is deployed"):
-        audits.those_deployed(aws, nowhere)
+        those_deployed(aws, nowhere)
     with pytest.raises(ParameterError, match=f"is of {pipeline.name}, not of index; nothing was sent"):
         audits.repair(aws, own, "index", audited(aws, own, pipeline.name))
 
 
 def test_it_says_what_is_not_deployed(aws, own, pipeline, capsys):
-    assert audits.those_deployed(aws, own) == [pipeline.name]
-    assert "ingest: not deployed, hence not audited" in capsys.readouterr().out
+    assert [each.name for each in those_deployed(aws, own)] == [pipeline.name]
+    assert "left out: ingest is not deployed" in capsys.readouterr().out

@@ -169,3 +169,10 @@ def test_a_file_that_is_not_pinned_is_refused_and_not_kept(project):
         bundle("one", THIS, project)
     folder = project / "home" / ".cache" / "bundles"
     assert not [path for path in folder.iterdir() if path.is_dir() and not path.suffix]
+
+
+def test_a_pip_that_does_not_end_is_told(project, monkeypatch):
+    monkeypatch.setattr("lib.bundle.PIP_TIMEOUT_S", 0.01)
+    (project / "handlers/one/requirements.txt").write_text("jmespath")
+    with pytest.raises(BundleError, match=r"pip had not installed .* within 0\.01 s"):
+        bundle("one", root=project)

@@ -151,9 +151,9 @@ class TestNotebook:
 
 def test_a_notebook_a_section_and_its_tests_rhyme():
     names = {path.stem.split("_", 1)[1] for path in NOTEBOOKS}
-    for pipeline in Parameters.pipelines():
-        assert pipeline in names
-        assert list((ROOT / "tests").rglob(f"test_{pipeline}.py")), f"no tests of {pipeline}"
+    for section in Parameters.sections():
+        assert section in names
+        assert list((ROOT / "tests").rglob(f"test_{section}.py")), f"no tests of {section}"
 
 
 def test_params_have_the_same_keys():

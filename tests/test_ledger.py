@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lib.errors import ParameterError
-from lib.ledger import Ledger
+from lib.ledger import Ledger, forget_account
 
 FACTS = {"pipeline": "migrate", "noun": "SQS queue", "name": "q", "region": "us-east-1"}
 
@@ -77,3 +77,13 @@ def test_two_runs_at_once_lose_nothing(ledger: Ledger):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: Ledger("test", "000000000000").intend(f"arn:{n}", **FACTS), range(40)))
     assert len(ledger.entries()) == 40
+
+
+def test_forgetting_an_account_leaves_the_others(ledger: Ledger):
+    other = Ledger("production", "111122223333")
+    for each in (ledger, Ledger("second", ledger.account_id), other):
+        each.intend("arn:1", **FACTS)
+    forget_account(ledger.account_id)
+    assert [path.name for path in ledger.path.parent.glob("*.json")] == ["production.json"]
+    assert ledger.pipelines() == []
+    assert other.pipelines() == ["migrate"]

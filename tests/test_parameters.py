@@ -221,7 +221,7 @@ def keys(values: dict, path: str = "") -> list[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_files_load_and_name_every_parameter(path):
-    names = [name for name in Parameters.names() if name not in Parameters.pipelines()]
+    names = [name for name in Parameters.names() if name not in Parameters.sections()]
     assert sorted(keys(yaml.safe_load(path.read_text()))) == sorted(names)
     assert Parameters.load(path).target == path.stem
 
@@ -309,7 +309,7 @@ def test_the_table_shows_every_resolved_value():
     table = Parameters.check(migrate(batch_size=2)).table().set_index("parameter")["value"]
     assert table["migrate.batch_size"] == "2"
     assert table["account_id"] == "'000000000000'"
-    assert set(table.index) == set(Parameters.names()) - set(Parameters.pipelines())
+    assert set(table.index) == set(Parameters.names()) - set(Parameters.sections())
 
 
 def test_a_mistake_in_the_notebook_s_own_cell_is_refused_until_it_is_mended():

@@ -72,7 +72,15 @@ def _install(folder: Path) -> None:
 
 
 def _run(command: list[str]) -> None:
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    try:
+        result = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InstallError(
+            f"The local AWS could not be installed: `{' '.join(command)}` had not ended within "
+            f"{INSTALL_TIMEOUT_S} s. Check the network, then run again."
+        ) from error
     if result.returncode:
         said = "\n".join((result.stdout + result.stderr).splitlines()[-20:])
         raise InstallError(

@@ -26,6 +26,7 @@ from lib.local.server_process import (
 )
 from lib.paths import home
 
+ACCOUNT_ID = "000000000000"  # of whoever has an access key that is no account's number
 START_TIMEOUT_S = 60  # it answers after 0.5 s on an idle machine
 # Another run may install, stop and start before it is our turn.
 LOCK_TIMEOUT_S = INSTALL_TIMEOUT_S + START_TIMEOUT_S + STOP_TIMEOUT_S
@@ -126,7 +127,7 @@ def reset(sleep: Sleep = time.sleep) -> None:
         if server := status():
             end(server.pid, server.state, sleep)
         end_orphans(_state())
-        for name in ("data", "s3", "tmp", "deployers"):
+        for name in ("data", "s3", "tmp", "users"):
             if (folder := _state() / name).exists():
                 shutil.rmtree(folder)
 

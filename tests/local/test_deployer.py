@@ -81,6 +81,7 @@ def test_it_survives_a_stop_a_kill_and_a_reset(own_home, kill):
     assert credentials(server, "runbook", "test") == key
 
     ministack.reset()
+    assert not list(own_home.rglob("*-deployer.json")), "a key outlives the user whose it was"
     server = ministack.start()
     after_reset = credentials(server, "runbook", "test")
     assert after_reset != key

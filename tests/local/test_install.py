@@ -40,3 +40,9 @@ def test_what_pip_says_is_shown(tmp_path, pins):
     with pytest.raises(install.InstallError, match="(?s)could not be installed.*nonexistent"):
         install.ensure_installed(tmp_path / "env")
     assert not (tmp_path / "env" / "venv").exists()
+
+
+def test_a_pip_that_does_not_end_is_told(tmp_path, pins, monkeypatch):
+    monkeypatch.setattr(install, "INSTALL_TIMEOUT_S", 0.01)
+    with pytest.raises(install.InstallError, match=r"had not ended within 0\.01 s"):
+        install.ensure_installed(tmp_path / "env")
