@@ -110,25 +110,24 @@ def destroy(
     parameters = load(params, assignments, mode="apply")
     from lib.run import DESTROY, Job, select, short_name
 
-    pipelines = [short_name(name) for name in names]
-    if unknown := sorted(set(pipelines) - set(parameters.sections())):
+    chosen = [short_name(name) for name in names]
+    if unknown := sorted(set(chosen) - set(parameters.sections())):
         raise ParameterError(
             f"unknown pipeline {unknown[0]!r}; there are: {', '.join(parameters.sections())}"
         )
     if not yes:
-        what = f"{', '.join(pipelines) or 'all pipelines'} of env {parameters.env!r}"
+        what = f"{', '.join(chosen) or 'all pipelines'} of env {parameters.env!r}"
         where = f"account {parameters.account_id} on target {parameters.target!r}"
         confirm(f"Destroy {what} in {where}?", may_skip=not needs_consent(parameters))
     (notebook,) = select([DESTROY])
-    _execute(
-        [Job(notebook, {"pipeline": name}) for name in pipelines or [""]], parameters, params, assignments
-    )
+    _execute([Job(notebook, {"pipeline": name}) for name in chosen or [""]], parameters, params, assignments)
 
 
 @app.command()
 def status(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> None:
     """Say where AWS is, whether it runs, and what exists there."""
     from lib.inventory import Inventory
+    from lib.pipelines import pipelines
 
     parameters = load(params, assignments)
     where, can_be_asked = whereabouts(parameters)
@@ -137,10 +136,12 @@ def status(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> No
         return
     target = connect(parameters)
     print(f"account {target.account_id}, as {target.caller}")
-    for pipeline in parameters.sections():
-        rows = Inventory(target, parameters, pipeline).table().to_dict("records")
-        terminal.show_table(rows)
-        print(f"{pipeline}: {len(rows) or 'no'} resources")
+    found = Inventory(target, parameters).table()
+    for pipeline, rows in found.groupby("pipeline"):
+        terminal.show_table(rows.drop(columns="pipeline").to_dict("records"))
+        print(f"{pipeline}: {len(rows)} resources")
+    for pipeline in sorted(set(pipelines(parameters)) - set(found["pipeline"])):
+        print(f"{pipeline}: no resources")
 
 
 @app.command(epilog="Example: aws s3 cp FILE s3://$(runbook output migrate.source_bucket)/")

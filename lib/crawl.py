@@ -1,7 +1,7 @@
 """Crawling: from objects in S3 to tables in the Glue Data Catalog."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import pandas as pd
@@ -68,18 +68,21 @@ def tables(client, database: str) -> pd.DataFrame:
         database: Its name.
 
     Returns:
-        One row a table, sorted: table, columns with their types, location.
+        One row a table, sorted: table, columns and partition keys with their types, location.
     """
     pages = client.get_paginator("get_tables").paginate(DatabaseName=database)
     rows = [
         (
             table["Name"],
-            ", ".join(
-                f"{column['Name']} {column['Type']}" for column in table["StorageDescriptor"]["Columns"]
-            ),
+            ", ".join(_column(each) for each in table["StorageDescriptor"]["Columns"]),
+            ", ".join(_column(each) for each in table.get("PartitionKeys", [])),
             table["StorageDescriptor"]["Location"],
         )
         for page in pages
         for table in page["TableList"]
     ]
-    return pd.DataFrame(sorted(rows), columns=["table", "columns", "location"])
+    return pd.DataFrame(sorted(rows), columns=["table", "columns", "partitioned by", "location"])
+
+
+def _column(column: Mapping[str, str]) -> str:
+    return f"{column['Name']} {column['Type']}"

@@ -1,5 +1,6 @@
 """The inventory: what the runbook made, found again, deleted in reverse order, and proven to be gone."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
@@ -134,9 +135,10 @@ class Inventory:
         ]
 
     def table(self) -> pd.DataFrame:
-        """Return one row for each thing of our name: type, name, region, and who made it."""
+        """Return one row for each thing of our name: pipeline, type, name, region, and who made it."""
         rows = [
             (
+                self._pipeline_of(item),
                 item.type.noun,
                 item.found.name,
                 item.region,
@@ -144,7 +146,11 @@ class Inventory:
             )
             for item in self.existing()
         ]
-        return pd.DataFrame(rows, columns=["type", "name", "region", "made by"])
+        return pd.DataFrame(rows, columns=["pipeline", "type", "name", "region", "made by"])
+
+    def _pipeline_of(self, item: Existing) -> str:
+        """The third part of its full name; Glue's names have underscores, log groups' begin with a path."""
+        return re.search(f"{self.scope.prefix}[-_]{self.scope.env}[-_]([^-_]+)", item.found.name)[1]
 
     def left_behind(self, described: Container[str]) -> pd.DataFrame:
         """Return what is ours but not described any more, for instance since a region or an address changed.

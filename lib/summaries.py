@@ -10,6 +10,9 @@ from lib.parameter_sections import Summarize
 from lib.samples import Sample
 from lib.watch import Waiting, until
 
+# What `handlers/summarize` logs of a file that it summarizes, and of one that it does not.
+SEQUENCE = ["event received", "CSV downloaded", "JSON uploaded"]
+REJECTED = "CSV rejected"
 # What `handlers/summarize` writes, as Athena's types.
 TOP_VALUE = "struct<value:string,count:bigint>"
 PROFILE = (
@@ -90,6 +93,30 @@ def count_rows(files: Sequence[Sample], place: Place, settings: Summarize) -> pd
     """
     rows = [(f.key, f.rows, _load(place, summary_key(f.key, settings))["rows"]) for f in files]
     return pd.DataFrame(rows, columns=["key", "in the file", "in the summary"])
+
+
+def steps(log: pd.DataFrame) -> pd.DataFrame:
+    """Return when the function took each step with each file, the last time that it did.
+
+    Args:
+        log: As `watch.function_log` returns it.
+
+    Returns:
+        One row a file, one column a step: its time.
+    """
+    times = log.pivot_table(index="key", columns="message", values="timestamp", aggfunc="max")
+    return times.reindex(columns=[*SEQUENCE, REJECTED]).rename_axis(columns=None)
+
+
+def in_order(log: pd.DataFrame, keys: Sequence[str]) -> list[bool]:
+    """Return of each file whether it was summarized step by step: received, downloaded, its JSON uploaded.
+
+    Args:
+        log: As `watch.function_log` returns it.
+        keys: The files.
+    """
+    messages = log[log["message"].isin(SEQUENCE)].groupby("key")["message"].agg(list)
+    return [messages.get(key, [])[-len(SEQUENCE) :] == SEQUENCE for key in keys]
 
 
 def summary_key(key: str, settings: Summarize) -> str:

@@ -68,7 +68,9 @@ def test_everything_is_found_deleted_and_proven_to_be_gone(make, target, paramet
     stack = make("migrate", *examples.EXAMPLES.values())
     inventory = Inventory(target, parameters, "migrate")
     assert names(inventory) == set(stack.resources)
-    assert set(inventory.table()["made by"]) == {"this runbook"}
+    table = inventory.table()
+    assert set(table["made by"]) == {"this runbook"}
+    assert set(table["pipeline"]) == {"migrate"}
     waits = []
     with pytest.raises(RunbookError, match=rf"^{len(stack.resources)} of ours are left: .*run 90_destroy"):
         inventory.prove_empty(sleep=waits.append)

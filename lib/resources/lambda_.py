@@ -163,6 +163,8 @@ class Function(Resource):
                 yield Link(self.arn, f"arn:aws:s3:::{value}", "writes")
             if name.endswith("_TABLE"):
                 yield Link(self.arn, f"arn:aws:dynamodb:{here}:table/{value}", "writes")
+            if name.endswith("_QUEUE"):
+                yield Link(self.arn, f"arn:aws:sqs:{here}:{value}", "holds")
             if name.endswith("_FUNCTION"):
                 yield Link(self.arn, f"arn:aws:lambda:{here}:function:{value}", "hands over")
 

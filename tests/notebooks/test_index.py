@@ -1,10 +1,12 @@
 """The pipeline *index*, deployed by its notebook and used with other tools than the notebook's."""
 
+import pandas as pd
 import pytest
 from headless import eventually
 
 from lib import query, samples, table_export, watch
 from lib.errors import RunbookError
+from lib.history import history
 from lib.objects import Place
 from lib.resources import dynamodb, s3
 from lib.stack import Stack
@@ -79,8 +81,11 @@ def test_what_happens_later_are_further_rows(uploads, place, table):
     place.client.put_object(Bucket=place.bucket, Key="test.txt", Body=b"again")
     place.client.delete_object(Bucket=place.bucket, Key="test.txt")
     assert eventually(lambda: len(rows(table, "test.txt")) == 3, ARRIVAL_S)
-    names = [row["event_name"] for row in rows(table, "test.txt")]
-    assert names == ["ObjectCreated:Put", "ObjectCreated:Put", "ObjectRemoved:DeleteMarkerCreated"]
+    seen = history(*table, "test.txt")
+    created, removed = "ObjectCreated:Put", "ObjectRemoved:DeleteMarkerCreated"
+    assert seen["event_name"].tolist() == [created, created, removed]
+    assert seen["file_size"].tolist() == [len(FILES[0].body), len(b"again"), pd.NA]
+    assert history(*table, "never there").empty
 
 
 def test_athena_sees_the_table_s_columns_and_rows(index, uploads, table):

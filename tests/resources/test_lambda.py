@@ -46,11 +46,13 @@ def test_deleting_a_mapping_that_is_gone_writes_nothing(stack: Stack):
 
 def test_its_variables_say_what_a_function_writes_to_and_hands_over_to(stack: Stack):
     function = examples.function(stack)
-    function.environment = {"OUT_BUCKET": "b", "INDEX_TABLE": "t", "NEXT_FUNCTION": "f", "TABLE_KIND": "x"}
+    function.environment = {"OUT_BUCKET": "b", "INDEX_TABLE": "t", "HOLDING_QUEUE": "q", "TABLE_KIND": "x"}
+    function.environment["NEXT_FUNCTION"] = "f"
     here = f"us-east-1:{stack.scope.account_id}"
     assert list(function.links(function.desired())) == [
         Link(function.arn, "arn:aws:s3:::b", "writes"),
         Link(function.arn, f"arn:aws:dynamodb:{here}:table/t", "writes"),
+        Link(function.arn, f"arn:aws:sqs:{here}:q", "holds"),
         Link(function.arn, f"arn:aws:lambda:{here}:function:f", "hands over"),
     ]
 
