@@ -3,8 +3,9 @@
 import pytest
 from botocore.exceptions import ClientError
 
+from lib.errors import WaitError
 from lib.resources import cloudtrail, glue, lambda_, s3
-from lib.retry import PASSES, WAIT_S, retry_on
+from lib.retry import PASSES, WAIT_S, retry_on, wait_until
 
 WILL_PASS = [
     (
@@ -97,3 +98,40 @@ def test_another_error_than_awss_is_no_answer():
 
     with pytest.raises(KeyError):
         retry_on("OperationAborted", 60, lambda seconds: pytest.fail("waits"))(call)
+
+
+class Waiting:
+    """Seconds that pass only while somebody waits; what is seen is how many have passed."""
+
+    def __init__(self):
+        self.now = 0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def until(self, second: int, timeout_s: float, **how) -> float:
+        return wait_until(
+            lambda: self.now,
+            lambda now: now >= second,
+            timeout_s,
+            2,
+            self.sleep,
+            clock=lambda: self.now,
+            **how,
+        )
+
+
+def test_it_looks_until_it_sees_what_it_waits_for():
+    assert Waiting().until(5, timeout_s=60, too_long="never") == 6
+    assert Waiting().until(0, timeout_s=0, too_long="never") == 0, "what is so already takes no time"
+
+
+def test_when_the_time_is_up_it_gives_what_it_saw_last_or_an_error():
+    assert Waiting().until(60, timeout_s=5) == 6
+    with pytest.raises(WaitError, match="^the queue is not empty after 5 s$"):
+        Waiting().until(60, timeout_s=5, too_long="the queue is not empty after 5 s")
+
+
+def test_what_goes_wrong_while_it_looks_is_told_at_once():
+    with pytest.raises(KeyError):
+        wait_until(lambda: {}["depth"], bool, 60, 2, lambda seconds: pytest.fail("waits"))
