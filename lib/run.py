@@ -1,6 +1,5 @@
 """Headless runs: runbooks found by name, executed by papermill, and what became of each."""
 
-import ast
 import json
 import logging
 import os
@@ -21,7 +20,7 @@ from traitlets import default
 from lib.call_ledger import PATH_VARIABLE
 from lib.errors import ParameterError, RunbookError
 from lib.parameter_types import did_you_mean
-from lib.parameters import Parameters
+from lib.parameters import Parameters, names_in
 from lib.paths import ROOT, home
 from lib.stack import COUNTS
 
@@ -261,12 +260,9 @@ def parameter_names(notebook: Path) -> set[str]:
     try:
         cells = nbformat.read(notebook, as_version=4).cells
         source = next((c.source for c in cells if "parameters" in c.metadata.get("tags", [])), "")
-        statements = ast.parse(source).body
+        return names_in(source)
     except (nbformat.reader.NotJSONError, SyntaxError) as error:
         raise RunbookError(f"{notebook} cannot be read: {error}") from error
-    targets = [t for s in statements if isinstance(s, ast.Assign) for t in s.targets]
-    targets += [s.target for s in statements if isinstance(s, ast.AnnAssign)]
-    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def what_it_made(executed: Path) -> dict[str, Any]:
