@@ -1,6 +1,7 @@
 """One operator at a time: a lock object in S3, taken by a conditional put (docs/decisions/0010-…)."""
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,12 +14,12 @@ from botocore.exceptions import ClientError
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from lib.errors import LockError, NotOursError
-from lib.holder import Holder, run_id, this_holder
+from lib.holder import VARIABLE, Holder, new_run_id, run_id, this_holder
 from lib.ledger import Ledger
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
-from lib.target import Target
+from lib.target import Target, connect
 
 REGION = "us-east-1"  # the same for all operators, whatever regions their parameters name
 KEY = "lock.json"
@@ -271,6 +272,30 @@ def locked(target: Target, parameters: Parameters) -> Iterator[Lock]:
         ended.set()
         renewing.join()
         lock.release()
+
+
+@contextmanager
+def run_alone(parameters: Parameters) -> Iterator[str]:
+    """Hold the environment's lock, for all kernels that are started meanwhile; a plan needs none.
+
+    Args:
+        parameters: Of the environment.
+
+    Yields:
+        The run's id.
+    """
+    before, run = os.environ.get(VARIABLE), new_run_id()
+    os.environ[VARIABLE] = run
+    try:
+        if parameters.mode == "plan":
+            yield run
+        else:
+            with locked(connect(parameters), parameters):
+                yield run
+    finally:
+        del os.environ[VARIABLE]
+        if before is not None:
+            os.environ[VARIABLE] = before
 
 
 def _renew(lock: Lock, ended: threading.Event) -> None:

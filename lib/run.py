@@ -22,7 +22,7 @@ from lib.errors import ParameterError, RunbookError
 from lib.parameter_types import did_you_mean
 from lib.parameters import Parameters, names_in
 from lib.paths import ROOT, home
-from lib.stack import COUNTS
+from lib.plan import COUNTS
 
 NOTEBOOKS = ROOT / "notebooks"
 DESTROY = "90_destroy"
@@ -76,7 +76,7 @@ class Result:
         outcome: `ok`, `failed`, `interrupted`, or `not run` because one before it did not end well.
         seconds: How long it took.
         executed: The executed copy, if there is one.
-        made: What it told under the MIME type `lib.stack.COUNTS`: `summary`, `counts` and `table`.
+        made: What it told under the MIME type `lib.plan.COUNTS`: `summary`, `counts` and `table`.
         failure: Why it failed.
     """
 
@@ -266,7 +266,7 @@ def parameter_names(notebook: Path) -> set[str]:
 
 
 def what_it_made(executed: Path) -> dict[str, Any]:
-    """Return what an executed notebook told last under the MIME type `lib.stack.COUNTS`.
+    """Return what an executed notebook told last under the MIME type `lib.plan.COUNTS`.
 
     Args:
         executed: The file.
