@@ -1,7 +1,6 @@
 """Trying again on errors that will pass, and looking again until something has happened; both bounded."""
 
 import re
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ from tenacity import (
     stop_after_delay,
     wait_fixed,
 )
+from tenacity.wait import wait_base
 
 from lib.errors import WaitError
 
@@ -73,10 +73,9 @@ def wait_until(
     look: Callable[[], Seen],
     is_done: Callable[[Seen], bool],
     timeout_s: float,
-    poll_s: float,
+    poll_s: float | wait_base,
     sleep: Callable[[float], None],
     too_long: str = "",
-    clock: Callable[[], float] = time.monotonic,
 ) -> Seen:
     """Look, once at least, until what is seen is what is waited for, or the time is up.
 
@@ -84,10 +83,9 @@ def wait_until(
         look: Returns what is to be seen now; what it raises is raised.
         is_done: Tells whether that is what is waited for.
         timeout_s: For how long, in seconds.
-        poll_s: How long between two looks, in seconds.
+        poll_s: How long between two looks, in seconds, or one of tenacity's ways to say so.
         sleep: Waits between two looks.
         too_long: What to say if the time is up; without it, what was seen last is an answer, too.
-        clock: Tells the seconds.
 
     Returns:
         What was seen last.
@@ -95,7 +93,6 @@ def wait_until(
     Raises:
         WaitError: If the time is up, and `too_long` says something.
     """
-    deadline = clock() + timeout_s
 
     def give_up(state: RetryCallState) -> Seen:
         if too_long:
@@ -104,8 +101,8 @@ def wait_until(
 
     retrying = Retrying(
         retry=retry_if_result(lambda seen: not is_done(seen)),
-        stop=lambda _: clock() >= deadline,
-        wait=wait_fixed(poll_s),
+        stop=stop_after_delay(timeout_s),
+        wait=poll_s if isinstance(poll_s, wait_base) else wait_fixed(poll_s),
         sleep=sleep,
         retry_error_callback=give_up,
     )
