@@ -103,7 +103,6 @@ def repair(
     name: str,
     audit_of_it: Audit,
     sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
 ) -> Audit:
     """Send what differs through the pipeline's own entrance, wait until it is done, and audit again.
 
@@ -116,7 +115,6 @@ def repair(
         name: The pipeline's.
         audit_of_it: What its audit found.
         sleep: Waits between two looks.
-        clock: Tells the seconds.
 
     Returns:
         The audit after it; the same one if there was nothing to do.
@@ -136,7 +134,7 @@ def repair(
     print(f"{name}: {sent:,} of {found.to_do:,} differences sent through the pipeline again")
     keys = [each.key for each in found.kept if repairing.is_mendable(pipeline, each)]
     look = comparison(target, parameters, pipeline).look
-    repairing.wait(keys, look, parameters.audit.repair_timeout_s, sleep, clock)
+    repairing.wait(keys, look, parameters.audit.repair_timeout_s, sleep)
     return audit(target, parameters, name)
 
 

@@ -1,7 +1,6 @@
 """How far a backfill has come: a file that outlives the process, so that the next one goes on there."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -85,12 +84,7 @@ class Progress:
             "stretches": [asdict(stretch) for stretch in self.stretches],
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        staged = self.path.with_suffix(".new")
-        with staged.open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.replace(self.path)
+        paths.write_atomically(self.path, json.dumps(content, indent=1, ensure_ascii=False))
 
 
 def path_of(env: str, pipeline: str) -> Path:

@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable
 
 import pandas as pd
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from lib.audit import audit
 from lib.backfill import selection
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline
 from lib.resources.sqs import Queue
+from lib.retry import wait_until
 from lib.target import Target
 from lib.watch import Waiting
 
@@ -53,14 +53,9 @@ def until_in_place(
     pipeline, _ = selection(target, parameters)
     if isinstance(pipeline.created, Queue):  # asking its depth is one call, an audit is many
         Waiting.of(target, pipeline.created).settle(timeout_s, sleep)
-    retrying = Retrying(
-        retry=retry_if_result(lambda found: not found.empty),
-        stop=stop_after_delay(timeout_s),
-        wait=wait_fixed(POLL_S),
-        sleep=sleep,
-        retry_error_callback=lambda state: state.outcome.result(),
+    return wait_until(
+        lambda: missing(target, parameters), lambda found: found.empty, timeout_s, POLL_S, sleep
     )
-    return retrying(missing, target, parameters)
 
 
 def waiting(target: Target, pipeline: Pipeline) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lib.errors import RunbookError
-from lib.stack import Plan
+from lib.plan import Plan
 
 
 @dataclass(frozen=True)

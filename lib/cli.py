@@ -195,12 +195,13 @@ def _execute(
     jobs: list, parameters: Parameters, params: Path, assignments: Sequence[str], go_back: bool = False
 ) -> list:
     """Execute notebooks, write the report, show both; exit if one did not end well."""
+    from lib.lock import run_alone
     from lib.report import write_report
     from lib.run import execute_all, new_folder
 
     start(parameters)  # here, where one can see that it is being installed, rather than in a notebook
     began = datetime.now(UTC)
-    with cli_recovery.run_alone(parameters) as run:
+    with run_alone(parameters) as run:
         folder = new_folder(began)
         results = list(execute_all(jobs, parameters, folder))
         if go_back and results[-1].outcome != "ok":

@@ -1,8 +1,6 @@
 """What the command line does against two runs at once, and after one that did not end well."""
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +8,6 @@ import typer
 
 from lib import terminal
 from lib.cli_options import DEFAULT_PARAMS, Assignments, Params, Yes, confirm, given, load
-from lib.holder import VARIABLE, new_run_id
 from lib.ledger import Ledger
 from lib.parameters import Parameters
 from lib.target import connect
@@ -56,32 +53,6 @@ def rollback(
     if not yes:
         confirm(f"Delete these {len(created)}, with all that is in them? Run {run} created them.")
     go_back(parameters, run)
-
-
-@contextmanager
-def run_alone(parameters: Parameters) -> Iterator[str]:
-    """Hold the environment's lock, for all kernels that are started meanwhile; a plan needs none.
-
-    Args:
-        parameters: Of the environment.
-
-    Yields:
-        The run's id.
-    """
-    from lib.lock import locked
-
-    before, run = os.environ.get(VARIABLE), new_run_id()
-    os.environ[VARIABLE] = run
-    try:
-        if parameters.mode == "plan":
-            yield run
-        else:
-            with locked(connect(parameters), parameters):
-                yield run
-    finally:
-        del os.environ[VARIABLE]
-        if before is not None:
-            os.environ[VARIABLE] = before
 
 
 def go_back(parameters: Parameters, run: str) -> None:

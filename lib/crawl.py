@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import pandas as pd
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from lib.errors import RunbookError, WaitError
+from lib.errors import RunbookError
+from lib.retry import wait_until
 
 POLL_S = 0.5
 # Glue starts its machines first: a crawl of a few files takes one to three minutes on AWS.
@@ -33,26 +33,21 @@ def crawl(
         WaitError: If it has not finished in time.
     """
 
-    def look() -> dict:
-        return client.get_crawler(Name=crawler)["Crawler"]
-
-    def too_long(state):
-        raise WaitError(
-            f"crawler {crawler} has not finished within {timeout_s} s; see its log in Glue's console"
+    def until_ready() -> dict:
+        return wait_until(
+            lambda: client.get_crawler(Name=crawler)["Crawler"],
+            lambda found: found["State"] == "READY",
+            timeout_s,
+            POLL_S,
+            sleep,
+            f"crawler {crawler} has not finished within {timeout_s} s; see its log in Glue's console",
         )
 
-    retrying = Retrying(
-        retry=retry_if_result(lambda answer: answer["State"] != "READY"),
-        stop=stop_after_delay(timeout_s),
-        wait=wait_fixed(POLL_S),
-        sleep=sleep,
-        retry_error_callback=too_long,
-    )
     # A crawl that is under way may have passed by what is new; one that begins from here on has not.
-    retrying(look)
+    until_ready()
     with suppress(client.exceptions.CrawlerRunningException):
         client.start_crawler(Name=crawler)
-    last = retrying(look)["LastCrawl"]
+    last = until_ready()["LastCrawl"]
     if last["Status"] != "SUCCEEDED":
         raise RunbookError(
             f"crawler {crawler}: {last['Status']}: {last.get('ErrorMessage', 'no reason given')}"

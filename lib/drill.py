@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pandas as pd
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from lib.brake import Brake, brake_of
 from lib.errors import ParameterError, RunbookError
@@ -19,6 +18,7 @@ from lib.objects import Place
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline, deployed
 from lib.restore import Restore
+from lib.retry import wait_until
 from lib.target import Target
 from lib.threads import in_threads
 from lib.version_copy import headers
@@ -121,14 +121,10 @@ class Drill:
         """
         versions = [v for _, h in histories(self.primary, self.prefix) for v in h if not v.is_marker]
         since = pd.Timestamp(min(v.time for v in versions))
-        retrying = Retrying(
-            retry=retry_if_result(lambda logged: not logged.keys() >= {v.id for v in versions}),
-            stop=stop_after_delay(timeout_s),
-            wait=wait_fixed(POLL_S),
-            sleep=sleep,
-            retry_error_callback=lambda state: state.outcome.result(),
+        ids = {v.id for v in versions}
+        lag = wait_until(
+            lambda: self._logged_lags(since), lambda logged: logged.keys() >= ids, timeout_s, POLL_S, sleep
         )
-        lag = retrying(self._logged_lags, since)
         rows = [(v.key, v.id, v.bytes, v.time, lag.get(v.id)) for v in versions]
         return pd.DataFrame(rows, columns=["key", "version", "bytes", "written", "lag"])
 

@@ -126,13 +126,13 @@ class Inventory:
 
     def existing(self) -> list[Existing]:
         """List what exists under our name, of every type in every region, in the order of deletion."""
+        return list(self._all())
+
+    def _all(self) -> Iterator[Existing]:
         regions = self.regions
-        return [
-            item
-            for kind in TYPES
-            for region in _regions_of(kind, regions)
-            for item in self._list(kind, region)
-        ]
+        for kind in TYPES:
+            for region in _regions_of(kind, regions):
+                yield from self._list(kind, region)
 
     def table(self) -> pd.DataFrame:
         """Return one row for each thing of our name: pipeline, type, name, region, and who made it."""
@@ -176,10 +176,11 @@ class Inventory:
         if self.parameters.mode == "plan":
             print("mode is 'plan': nothing was deleted")
             return Destroyed([])
-        found = [item for item in self.existing() if item.is_ours]
-        if not found:
+        if not any(item.is_ours for item in self._all()):  # where there is nothing to do no lock is needed
             return Destroyed([])
         with locked(self.target, self.parameters) as lock:
+            # What others made until we had the lock is ours to delete, too.
+            found = [item for item in self.existing() if item.is_ours]
             ours = [item for item in found if item.found.identifier != lock.home.name]
             for item in tqdm(ours, desc="Destroy", unit="resource", leave=False, delay=1):
                 lock.require()

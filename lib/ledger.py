@@ -1,7 +1,6 @@
 """The ledger: what the runbook set out to make in an environment, and what of it exists."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,12 +115,7 @@ class Ledger:
         with FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT_S):
             content = self._read()
             yield content
-            staged = self.path.with_suffix(".new")
-            with staged.open("w", encoding="utf-8") as file:
-                json.dump(content, file, indent=1, ensure_ascii=False)
-                file.flush()
-                os.fsync(file.fileno())
-            staged.replace(self.path)
+            paths.write_atomically(self.path, json.dumps(content, indent=1, ensure_ascii=False))
 
 
 def forget_account(account_id: str) -> None:

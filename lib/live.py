@@ -16,9 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from lib import prices, usage
-from lib.cli_recovery import run_alone
 from lib.errors import ParameterError, RunbookError
 from lib.inventory import Inventory
+from lib.lock import run_alone
 from lib.parameters import Parameters
 from lib.report import write_report
 from lib.resources.base import Scope

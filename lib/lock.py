@@ -1,33 +1,37 @@
 """One operator at a time: a lock object in S3, taken by a conditional put (docs/decisions/0010-…)."""
 
 import json
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from time import sleep
+from time import monotonic, sleep
 
-from botocore.exceptions import BotoCoreError, ClientError
-from tenacity import retry, retry_if_exception_type, stop_after_attempt
+from botocore.exceptions import ClientError
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from lib.errors import LockError, NotOursError
-from lib.holder import Holder, run_id, this_holder
+from lib.holder import VARIABLE, Holder, new_run_id, run_id, this_holder
 from lib.ledger import Ledger
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
-from lib.target import Target
+from lib.target import Target, connect
 
 REGION = "us-east-1"  # the same for all operators, whatever regions their parameters name
 KEY = "lock.json"
 PIPELINE = "run"  # in the lock's name, and in the ledger
 RENEWAL_S = 30
 STALE_S = 300  # ten renewals that did not come
+ATTEMPTS, ATTEMPT_WAIT_S = 5, 2  # others take the lock and give it back meanwhile; waits at most so long
 TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 GONE = ("NoSuchBucket", "NoSuchKey", "404")
-
+# A conflict is with somebody who writes at the same moment; whose the lock is then, the next renewal shows:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-error-response
+BROKEN = ("PreconditionFailed", *GONE)
 
 _held: set[str] = set()  # the homes of the locks that this process holds
 
@@ -63,15 +67,19 @@ class Lock:
         self.is_lost = self.is_parents = False
         self._etag = ""
         self._me: Holder | None = None
+        self._renewed_at = monotonic()
+        self._failure: Exception | None = None  # why the last renewal did not come
 
     def holder(self) -> Holder | None:
         """Return who holds the lock; None if nobody does."""
         found = self._read()
         return found and found[0]
 
-    @retry(retry=retry_if_exception_type(_AgainError), stop=stop_after_attempt(5), reraise=True)
-    def acquire(self) -> bool:
+    def acquire(self, sleep: Callable[[float], None] = sleep) -> bool:
         """Take the lock.
+
+        Args:
+            sleep: Waits between two attempts, if others take it and give it back meanwhile.
 
         Returns:
             Whether it is now ours to release; false if the run that we are a part of holds it.
@@ -80,6 +88,21 @@ class Lock:
             LockError: If somebody else holds it; says who, and since when.
             NotOursError: If the lock's bucket exists, but this runbook did not make it.
         """
+        retrying = Retrying(
+            retry=retry_if_exception_type(_AgainError),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_random(0, ATTEMPT_WAIT_S),
+            sleep=sleep,
+        )
+        try:
+            return retrying(self._try)
+        except RetryError as error:
+            raise LockError(
+                f"the lock of env {self.env!r} changed hands {ATTEMPTS} times while this tried to take it; "
+                "nothing was done. Run again when the others have ended"
+            ) from error
+
+    def _try(self) -> bool:
         self._make_home()
         try:
             self._put(IfNoneMatch="*")
@@ -140,22 +163,30 @@ class Lock:
         self.release()
 
     def renew(self) -> None:
-        """Show that we still work, and find out whether the lock is still ours."""
+        """Show that we still work, and find out whether the lock is still ours.
+
+        Any other failure is kept: the next renewal may succeed before the lock looks as if we were dead.
+        """
         try:
             self._put(IfMatch=self._etag)
-        except ClientError as error:
-            self.is_lost = _code(error) in (*GONE, *TAKEN)
-        except BotoCoreError:
-            return  # AWS cannot be reached at the moment; the next renewal may succeed
+            self._failure = None
+        except Exception as error:  # none may end the thread that renews; `require` tells of it
+            self.is_lost = isinstance(error, ClientError) and _code(error) in BROKEN
+            self._failure = error
 
     def require(self) -> None:
         """Go on only while the lock is ours.
 
         Raises:
-            LockError: If somebody broke it.
+            LockError: If somebody broke it, or may be about to, since it was not renewed for too long.
         """
         if self.is_lost:
             raise LockError(f"somebody broke the lock of env {self.env!r} while this ran; it stops here")
+        if self._etag and monotonic() - self._renewed_at >= STALE_S:
+            raise LockError(
+                f"the lock of env {self.env!r} was not renewed for {STALE_S} s, so that others take this run "
+                f"for dead; it stops here. The last renewal: {self._failure or 'no answer yet'}"
+            ) from self._failure
 
     def _is_last(self) -> bool:
         return {name for name, _ in Bucket.names(self.client, self.scope)} <= {self.home.name}
@@ -196,8 +227,9 @@ class Lock:
     def _put(self, **condition: str) -> None:
         self._me = self._me or this_holder(self.target.caller)
         body = json.dumps(asdict(self._me), indent=1)
+        began = monotonic()  # not the end: to others the lock is as old as S3's copy of it
         answer = self.client.put_object(Bucket=self.home.name, Key=KEY, Body=body.encode(), **condition)
-        self._etag = answer["ETag"]
+        self._etag, self._renewed_at = answer["ETag"], began
 
     def _read(self) -> tuple[Holder, str, float] | None:
         """Return who holds the lock, its ETag, and for how many seconds it was not renewed, by S3's clock."""
@@ -240,6 +272,30 @@ def locked(target: Target, parameters: Parameters) -> Iterator[Lock]:
         ended.set()
         renewing.join()
         lock.release()
+
+
+@contextmanager
+def run_alone(parameters: Parameters) -> Iterator[str]:
+    """Hold the environment's lock, for all kernels that are started meanwhile; a plan needs none.
+
+    Args:
+        parameters: Of the environment.
+
+    Yields:
+        The run's id.
+    """
+    before, run = os.environ.get(VARIABLE), new_run_id()
+    os.environ[VARIABLE] = run
+    try:
+        if parameters.mode == "plan":
+            yield run
+        else:
+            with locked(connect(parameters), parameters):
+                yield run
+    finally:
+        del os.environ[VARIABLE]
+        if before is not None:
+            os.environ[VARIABLE] = before
 
 
 def _renew(lock: Lock, ended: threading.Event) -> None:

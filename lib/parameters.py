@@ -208,14 +208,27 @@ def assigned_names(history: list[str]) -> set[str]:
     return next(injected, set()) | next(own, set())
 
 
+def names_in(source: str) -> set[str]:
+    """Return the names that a cell assigns at its top level, with a type or without.
+
+    Args:
+        source: The cell's.
+
+    Raises:
+        SyntaxError: If it is no plain Python.
+    """
+    nodes = ast.parse(source).body
+    targets = [target for node in nodes if isinstance(node, ast.Assign) for target in node.targets]
+    targets += [node.target for node in nodes if isinstance(node, ast.AnnAssign)]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
 def _names_assigned(source: str) -> set[str]:
-    """Return the names that a cell assigns at its top level; none for what is no plain Python."""
+    """Return the names that a cell assigns; none for what is no plain Python, such as a magic."""
     try:
-        nodes = ast.parse(source).body
+        return names_in(source)
     except SyntaxError:
         return set()
-    targets = (target for node in nodes if isinstance(node, ast.Assign) for target in node.targets)
-    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _merge(values: dict, overrides: Mapping[str, Any]) -> dict:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pandas as pd
 
@@ -10,6 +10,10 @@ from lib.policies import canonical
 from lib.resources.base import Resource, Settings
 
 VALUE_CHARACTERS = 60  # how much of a value a plan shows
+ACTIONS = {"create": "to create", "change": "to change", "delete": "to delete", "unchanged": "unchanged"}
+PAST = {"create": "created", "change": "changed", "delete": "deleted"}
+# Under this MIME type an executed notebook tells `runbook run` what it did: summary, counts, table.
+COUNTS = "application/vnd.runbook.counts+json"
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Step:
 class Plan(list[Step]):
     """The steps of all resources, shown as a table."""
 
+    words: ClassVar[dict[str, str]] = ACTIONS
+
     def count(self, action: str) -> int:
         """Return how many steps have this action."""
         return sum(step.action == action for step in self)
@@ -64,7 +70,7 @@ class Plan(list[Step]):
         return pd.DataFrame(rows, columns=["action", "type", "name", "region", "why"])
 
     def __str__(self) -> str:
-        return ", ".join(f"{self.count(action)} {word}" for action, word in ACTIONS.items())
+        return ", ".join(f"{self.count(action)} {word}" for action, word in self.words.items())
 
     def __repr__(self) -> str:
         return f"{self.table().to_string(index=False)}\n{self}"
@@ -82,24 +88,14 @@ class Plan(list[Step]):
         }
 
 
-ACTIONS = {"create": "to create", "change": "to change", "delete": "to delete", "unchanged": "unchanged"}
-PAST = {"create": "created", "change": "changed", "delete": "deleted"}
-# Under this MIME type an executed notebook tells `runbook run` what it did: summary, counts, table.
-COUNTS = "application/vnd.runbook.counts+json"
-
-
 class Done(Plan):
     """The steps of a plan, after they were taken."""
+
+    words = {**ACTIONS, **PAST}
 
     def table(self) -> pd.DataFrame:
         """Return one row a resource: what was done, type, name, region, why."""
         return super().table().replace({"action": PAST})
-
-    def __str__(self) -> str:
-        text = super().__str__()
-        for action, past in PAST.items():
-            text = text.replace(f"to {action}", past)
-        return text
 
 
 def _differences(name: str, found: object, wanted: object) -> Iterator[str]:

@@ -10,15 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pandas as pd
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from tqdm import tqdm
 
 from lib import reasons
 from lib.brake import brake_of
-from lib.errors import ParameterError, RunbookError, WaitError
+from lib.errors import ParameterError, RunbookError
 from lib.explain import Explained, explain
 from lib.letters import Letter, taken
 from lib.pipelines import DeadLetters, FunctionName, Pipeline
+from lib.retry import wait_until
 from lib.target import Target
 from lib.watch import Waiting
 
@@ -194,22 +194,17 @@ def move_all(target: Target, letters: DeadLetters, sleep: Callable[[float], None
     else:
         before = {}
 
-    def is_going_on(task: dict) -> bool:
-        return task.get("StartedTimestamp") == before.get("StartedTimestamp") or task["Status"] == "RUNNING"
+    def is_done(task: dict) -> bool:
+        return task.get("StartedTimestamp") != before.get("StartedTimestamp") and task["Status"] != "RUNNING"
 
-    def too_long(state):
-        raise WaitError(
-            f"{letters.queue}: SQS still moves messages after {MOVE_S} s; run it again to wait on"
-        )
-
-    retrying = Retrying(
-        retry=retry_if_result(is_going_on),
-        stop=stop_after_delay(MOVE_S),
-        wait=wait_fixed(MOVE_POLL_S),
-        sleep=sleep,
-        retry_error_callback=too_long,
+    task = wait_until(
+        lambda: _newest_task(client, source),
+        is_done,
+        MOVE_S,
+        MOVE_POLL_S,
+        sleep,
+        f"{letters.queue}: SQS still moves messages after {MOVE_S} s; run it again to wait on",
     )
-    task = retrying(_newest_task, client, source)
     if task["Status"] != "COMPLETED":
         why = task.get("FailureReason", "")
         raise RunbookError(

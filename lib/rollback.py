@@ -75,8 +75,8 @@ def touched(ledger: Ledger, how: str, run: str, pipeline: str = "") -> dict[str,
     return {
         arn: facts
         for arn, facts in ledger.entries().items()
-        if facts.get(how) == run and facts["pipeline"] in ([pipeline] if pipeline else ledger.pipelines())
-        if facts["pipeline"] != PIPELINE
+        if facts.get(how) == run and facts["pipeline"] != PIPELINE
+        if not pipeline or facts["pipeline"] == pipeline
     }
 
 

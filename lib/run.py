@@ -1,6 +1,5 @@
 """Headless runs: runbooks found by name, executed by papermill, and what became of each."""
 
-import ast
 import json
 import logging
 import os
@@ -21,9 +20,9 @@ from traitlets import default
 from lib.call_ledger import PATH_VARIABLE
 from lib.errors import ParameterError, RunbookError
 from lib.parameter_types import did_you_mean
-from lib.parameters import Parameters
+from lib.parameters import Parameters, names_in
 from lib.paths import ROOT, home
-from lib.stack import COUNTS
+from lib.plan import COUNTS
 
 NOTEBOOKS = ROOT / "notebooks"
 DESTROY = "90_destroy"
@@ -77,7 +76,7 @@ class Result:
         outcome: `ok`, `failed`, `interrupted`, or `not run` because one before it did not end well.
         seconds: How long it took.
         executed: The executed copy, if there is one.
-        made: What it told under the MIME type `lib.stack.COUNTS`: `summary`, `counts` and `table`.
+        made: What it told under the MIME type `lib.plan.COUNTS`: `summary`, `counts` and `table`.
         failure: Why it failed.
     """
 
@@ -261,16 +260,13 @@ def parameter_names(notebook: Path) -> set[str]:
     try:
         cells = nbformat.read(notebook, as_version=4).cells
         source = next((c.source for c in cells if "parameters" in c.metadata.get("tags", [])), "")
-        statements = ast.parse(source).body
+        return names_in(source)
     except (nbformat.reader.NotJSONError, SyntaxError) as error:
         raise RunbookError(f"{notebook} cannot be read: {error}") from error
-    targets = [t for s in statements if isinstance(s, ast.Assign) for t in s.targets]
-    targets += [s.target for s in statements if isinstance(s, ast.AnnAssign)]
-    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def what_it_made(executed: Path) -> dict[str, Any]:
-    """Return what an executed notebook told last under the MIME type `lib.stack.COUNTS`.
+    """Return what an executed notebook told last under the MIME type `lib.plan.COUNTS`.
 
     Args:
         executed: The file.

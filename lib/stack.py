@@ -14,13 +14,11 @@ from lib.holder import run_id
 from lib.ledger import Ledger
 from lib.lock import Lock, locked
 from lib.parameters import Parameters
-from lib.plan import COUNTS, PAST, Done, Plan, Step
+from lib.plan import PAST, Done, Plan, Step
 from lib.resources.base import Link, Resource, differences
 from lib.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
 from lib.rollback import Rollback, rollback
 from lib.target import Target
-
-__all__ = ["COUNTS", "Done", "Plan", "Stack", "Step"]
 
 AnyResource = TypeVar("AnyResource", bound=Resource)
 

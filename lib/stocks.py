@@ -8,6 +8,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from lib.errors import WaitError
+from lib.retry import wait_until
 from lib.watch import POLL_S, log_lines
 
 
@@ -18,7 +19,6 @@ def stored(
     tickers: Sequence[str],
     timeout_s: float,
     sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
 ) -> pd.DataFrame:
     """Watch until as many items are stored as a run has produced rows, or the time is up.
 
@@ -29,19 +29,19 @@ def stored(
         tickers: Whose rows it produced.
         timeout_s: How long to watch, in seconds.
         sleep: Waits between two looks.
-        clock: Tells the seconds.
 
     Returns:
         One row a ticker: ticker, items of the run's minute.
     """
-    deadline = clock() + timeout_s
     with tqdm(total=run["rows"], desc="Stored", unit="row", leave=False) as progress:
-        while True:
+
+        def count() -> Counter[str]:
             counts = Counter({ticker: _count(client, table, ticker, run["time"]) for ticker in tickers})
             progress.update(counts.total() - progress.n)
-            if counts.total() >= run["rows"] or clock() >= deadline:
-                return pd.DataFrame(counts.items(), columns=["ticker", "items"])
-            sleep(POLL_S)
+            return counts
+
+        counts = wait_until(count, lambda seen: seen.total() >= run["rows"], timeout_s, POLL_S, sleep)
+    return pd.DataFrame(counts.items(), columns=["ticker", "items"])
 
 
 def scheduled_run(

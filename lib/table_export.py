@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 import pandas as pd
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from tqdm import tqdm
 
-from lib.errors import RunbookError, WaitError
+from lib.errors import RunbookError
 from lib.resources.dynamodb import Table
 from lib.resources.s3 import DELETE_BATCH_KEYS, Bucket
+from lib.retry import wait_until
 from lib.target import Target
 
 POLL_S = 1
@@ -125,20 +125,15 @@ def _wait(client, arn: str, timeout_s: float, sleep: Callable[[float], None], pr
         progress.update()
         return client.describe_export(ExportArn=arn)["ExportDescription"]
 
-    def too_long(state):
-        raise WaitError(
-            f"DynamoDB has not finished within {timeout_s} s; it goes on, see describe-export of {arn}. "
-            "Run this again to export anew"
-        )
-
-    retrying = Retrying(
-        retry=retry_if_result(lambda found: found["ExportStatus"] == "IN_PROGRESS"),
-        stop=stop_after_delay(timeout_s),
-        wait=wait_fixed(POLL_S),
-        sleep=sleep,
-        retry_error_callback=too_long,
+    return wait_until(
+        look,
+        lambda found: found["ExportStatus"] != "IN_PROGRESS",
+        timeout_s,
+        POLL_S,
+        sleep,
+        f"DynamoDB has not finished within {timeout_s} s; it goes on, see describe-export of {arn}. "
+        "Run this again to export anew",
     )
-    return retrying(look)
 
 
 def _convert(s3, bucket: str, folder: str, scratch: Path, items: int) -> tuple[list[Path], int]:

@@ -4,14 +4,15 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from operator import not_
 from urllib.parse import unquote_plus
 
 import pandas as pd
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from tqdm import tqdm
 
 from lib.objects import Place, is_same
 from lib.resources.sqs import Queue
+from lib.retry import wait_until
 from lib.target import Target
 
 POLL_S = 0.25
@@ -54,14 +55,7 @@ class Waiting:
 
     def settle(self, timeout_s: float = SETTLE_S, sleep: Callable[[float], None] = time.sleep) -> int:
         """Wait until no message is in it, or the time is up, and return how many there are then."""
-        retrying = Retrying(
-            retry=retry_if_result(bool),
-            stop=stop_after_delay(timeout_s),
-            wait=wait_fixed(POLL_S),
-            sleep=sleep,
-            retry_error_callback=lambda state: state.outcome.result(),
-        )
-        return retrying(self.depth)
+        return wait_until(self.depth, not_, timeout_s, POLL_S, sleep)
 
     def versions(self) -> set[tuple[str, str | None]]:
         """Return key and version id of what up to ten of its messages speak of; the messages stay there."""
@@ -194,14 +188,9 @@ def function_log(
         told = {line["key"] for line in lines if line.get("message") in OUTCOMES}
         return awaited <= told and bool(lines)
 
-    retrying = Retrying(
-        retry=retry_if_result(lambda lines: not is_whole(lines)),
-        stop=stop_after_delay(timeout_s),
-        wait=wait_fixed(POLL_S),
-        sleep=sleep,
-        retry_error_callback=lambda state: state.outcome.result(),
-    )
-    log = pd.DataFrame(retrying(log_lines, client, log_group, since - CLOCKS_DIFFER))
+    begin = since - CLOCKS_DIFFER
+    lines = wait_until(lambda: log_lines(client, log_group, begin), is_whole, timeout_s, POLL_S, sleep)
+    log = pd.DataFrame(lines)
     columns = ["timestamp", "level", "message", "key", "bytes", "seconds"]
     return log.reindex(columns=columns).sort_values("timestamp", ignore_index=True, kind="stable")
 

@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from lib import cli_recovery, lock, run
+from lib import lock, run
 from lib.cli import app
 from lib.inventory import Inventory
 from lib.ledger import Ledger
@@ -38,7 +38,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The path of parameters for a real account, which no test asks anything, not even for its lock."""
-    monkeypatch.setattr(cli_recovery, "connect", lambda parameters: None)
+    monkeypatch.setattr(lock, "connect", lambda parameters: None)
     monkeypatch.setattr(lock, "locked", lambda target, parameters: nullcontext())
     path = tmp_path / "aws.yaml"
     path.write_text(AWS)

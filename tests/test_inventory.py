@@ -84,6 +84,20 @@ def test_everything_is_found_deleted_and_proven_to_be_gone(make, target, paramet
     assert inventory.destroy() == []
 
 
+def test_what_another_run_made_until_the_lock_was_ours_is_deleted_too(make, target, parameters):
+    make("migrate", examples.topic)
+    others: list[Stack] = []
+
+    def make_more(**_) -> None:  # another run, whole, before this one takes the lock
+        if not others:
+            others.append(make("backup", examples.queue))
+
+    late = watched(target, "before-call.s3.PutObject", make_more)
+    destroyed = Inventory(late, parameters).destroy()
+    assert set(others[0].resources) <= {item.found.arn for item in destroyed}
+    assert names(Inventory(target, parameters)) == set()
+
+
 def test_in_plan_mode_nothing_is_deleted(make, target, parameters, capsys):
     stack = make("migrate", examples.mapping, examples.notification)
     recorder = Recorder()

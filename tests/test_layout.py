@@ -67,6 +67,11 @@ def test_only_target_knows_of_the_local_aws(path):
     assert "local" not in strings, "an `if local` outside lib/target.py and lib/local/"
 
 
+@pytest.mark.parametrize("path", [p for p in LIB if not p.stem.startswith("cli")], ids=name)
+def test_only_the_command_line_imports_the_command_line(path):
+    assert not {module for module in imports(path.read_text()) if module.startswith("lib.cli")}
+
+
 @pytest.mark.parametrize("folder", HANDLERS, ids=name)
 def test_a_handler_is_whole_and_imports_neither_lib_nor_another_handler(folder):
     assert (folder / "policy.json").exists()

@@ -12,11 +12,13 @@ from dataclasses import replace
 import examples
 import psutil
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 from calls import Recorder, watched
 from cleanup import remove
 from typer.testing import CliRunner
 
 from lib import holder, lock
+from lib.call_ledger import CallLedgerError
 from lib.cli import app
 from lib.errors import LockError, NotOursError, ParameterError
 from lib.inventory import Inventory
@@ -138,6 +140,83 @@ def test_it_is_renewed_while_it_is_held(target, parameters, monkeypatch):
         assert one.holder().is_this_process
         assert not one.is_lost
     assert one.holder() is None
+
+
+@pytest.fixture
+def refuse(target, parameters, somebody):
+    """Has AWS refuse to renew the lock: `refuse("s3:PutObject")`, and `refuse()` no more."""
+    s3, home = somebody("s3"), Lock(target, parameters).home
+
+    def put(*actions: str) -> None:
+        policy = json.loads(s3.get_bucket_policy(Bucket=home.name)["Policy"])
+        deny = {"Sid": "Refuse", "Effect": "Deny", "Principal": "*", "Action": list(actions)}
+        kept = [statement for statement in policy["Statement"] if statement["Sid"] != "Refuse"]
+        policy["Statement"] = [*kept, {**deny, "Resource": f"{home.arn}/*"}] if actions else kept
+        s3.put_bucket_policy(Bucket=home.name, Policy=json.dumps(policy))
+
+    return put
+
+
+def test_one_that_cannot_be_renewed_holds_until_others_take_it_for_dead(
+    target, parameters, refuse, monkeypatch
+):
+    now = [1000.0]
+    monkeypatch.setattr(lock, "monotonic", lambda: now[0])
+    with locked(target, parameters) as one:
+        refuse("s3:PutObject")
+        one.renew()
+        now[0] += lock.STALE_S - 1
+        one.require()
+        now[0] += 1
+        with pytest.raises(LockError, match="not renewed for 300 s.*it stops here.*AccessDenied") as error:
+            one.require()
+        assert isinstance(error.value.__cause__, ClientError)
+        refuse()
+        one.renew()
+        one.require()
+
+
+def test_a_renewal_that_is_never_answered_is_one_that_did_not_come(target, parameters, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(lock, "monotonic", lambda: now[0])
+    with pytest.raises(LockError, match="no answer yet"), locked(target, parameters):
+        now[0] += lock.STALE_S
+
+
+def test_what_goes_wrong_once_does_not_end_the_renewals(target, parameters, monkeypatch):
+    """Nor what is no error of AWS's: in the thread nobody would see it."""
+    monkeypatch.setattr(lock, "RENEWAL_S", 0.01)
+    renewed = threading.Event()
+    conflict = ClientError({"Error": {"Code": "ConditionalRequestConflict", "Message": ""}}, "PutObject")
+    faults = [conflict, CallLedgerError("disk full"), ReadTimeoutError(endpoint_url="")]
+
+    def fail(params: dict, **_) -> None:
+        if "If-Match" in params["headers"]:
+            if faults:
+                raise faults.pop()
+            renewed.set()
+
+    with locked(watched(target, "before-call.s3.PutObject", fail), parameters) as one:
+        assert renewed.wait(30)
+        one.require()
+
+
+def test_one_that_goes_from_hand_to_hand_is_given_up(target, parameters, somebody_s, somebody):
+    """Whenever this tries to take it somebody has it, and whenever it looks who that is, nobody has."""
+    s3, home, waits = somebody("s3"), Lock(target, parameters).home.name, []
+
+    def change_hands(model, **_) -> None:
+        if model.name == "PutObject":
+            somebody_s()
+        if model.name == "GetObject":
+            s3.delete_object(Bucket=home, Key=lock.KEY)
+
+    somebody_s()
+    one = Lock(watched(target, "before-call", change_hands), parameters)
+    with pytest.raises(LockError, match="'lock' changed hands 5 times.*Run again"):
+        one.acquire(waits.append)
+    assert len(waits) == 4
+    assert max(waits) <= lock.ATTEMPT_WAIT_S
 
 
 def test_one_whose_process_has_ended_here_is_taken_over(target, parameters, somebody_s, capsys):

@@ -312,10 +312,11 @@ def test_the_table_shows_every_resolved_value():
     assert set(table.index) == set(Parameters.names()) - set(Parameters.sections())
 
 
-def test_a_mistake_in_the_notebook_s_own_cell_is_refused_until_it_is_mended():
+@pytest.mark.parametrize("mistake", ["batch_size = 5\n", "batch_size: int = 5\n"])
+def test_a_mistake_in_the_notebook_s_own_cell_is_refused_until_it_is_mended(mistake: str):
     own = 'target = "local"\nenv = "test"\naccount_id = "000000000000"\n'
     namespace = {"target": "local", "env": "test", "account_id": "000000000000", "batch_size": 5}
-    wrong = own + "batch_size = 5\n"
+    wrong = own + mistake
     with pytest.raises(
         ParameterError, match=r"batch_size – did you mean migrate.batch_size or ingest.batch_size\?"
     ):

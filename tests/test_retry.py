@@ -1,10 +1,16 @@
 """What is tried again: AWS's answers, made here, since the local AWS knows no delay."""
 
+from itertools import count
+from operator import not_
+from time import sleep
+
 import pytest
 from botocore.exceptions import ClientError
+from tenacity import wait_exponential
 
+from lib.errors import WaitError
 from lib.resources import cloudtrail, glue, lambda_, s3
-from lib.retry import PASSES, WAIT_S, retry_on
+from lib.retry import PASSES, WAIT_S, retry_on, wait_until
 
 WILL_PASS = [
     (
@@ -97,3 +103,33 @@ def test_another_error_than_awss_is_no_answer():
 
     with pytest.raises(KeyError):
         retry_on("OperationAborted", 60, lambda seconds: pytest.fail("waits"))(call)
+
+
+def test_it_looks_until_it_sees_what_it_waits_for():
+    looks, waits = iter([3, 2, 1, 0]), []
+    assert wait_until(lambda: next(looks), not_, 60, WAIT_S, waits.append, "never") == 0
+    assert waits == [WAIT_S] * 3
+
+
+def test_what_is_so_already_takes_no_time():
+    assert wait_until(lambda: 0, not_, 0, WAIT_S, lambda seconds: pytest.fail("waits"), "never") == 0
+
+
+def test_when_the_time_is_up_it_gives_what_it_saw_last_or_an_error():
+    numbers = count()
+    last = wait_until(lambda: next(numbers), lambda number: number < 0, 0.05, 0.01, sleep)
+    assert next(numbers) == last + 1 > 1
+    with pytest.raises(WaitError, match="^the queue is not empty after 0 s$"):
+        wait_until(lambda: 1, not_, 0, 1, sleep, "the queue is not empty after 0 s")
+
+
+def test_looks_can_become_rarer():
+    looks, waits = iter("abcd"), []
+    rarer = wait_exponential(multiplier=1, max=3)
+    assert wait_until(lambda: next(looks), "d".__eq__, 60, rarer, waits.append) == "d"
+    assert waits == [1, 2, 3]
+
+
+def test_what_goes_wrong_while_it_looks_is_told_at_once():
+    with pytest.raises(KeyError):
+        wait_until(lambda: {}["depth"], bool, 60, 2, lambda seconds: pytest.fail("waits"))

@@ -14,9 +14,10 @@ from lib.errors import NotOursError
 from lib.inventory import Inventory
 from lib.ledger import Ledger
 from lib.parameters import Parameters
+from lib.plan import COUNTS, Done
 from lib.resources import s3
 from lib.resources.base import differences
-from lib.stack import COUNTS, Done, Stack
+from lib.stack import Stack
 from lib.target import Target, connect
 
 

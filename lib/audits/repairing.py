@@ -11,6 +11,7 @@ from lib.audits.findings import EXTRA, MISSING, SAME, Finding
 from lib.entrances import ObjectEvent, send
 from lib.objects import Place
 from lib.pipelines import Pipeline
+from lib.retry import wait_until
 from lib.target import Target
 
 POLL_S = 0.5
@@ -55,7 +56,6 @@ def wait(
     look: Callable[[str], Finding],
     timeout_s: float,
     sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Wait until keys are mended, or the time is up; the audit after it tells which are not.
 
@@ -64,16 +64,16 @@ def wait(
         look: Judges one.
         timeout_s: How long, in seconds.
         sleep: Waits between two looks.
-        clock: Tells the seconds.
     """
-    deadline = clock() + timeout_s
+    left = list(keys)
     with tqdm(total=len(keys), desc="Mended", unit="object", leave=False, delay=1) as progress:
-        while keys and clock() < deadline:
-            left = [key for key in keys if look(key).state != SAME]
-            progress.update(len(keys) - len(left))
-            keys = left
-            if keys:
-                sleep(POLL_S)
+
+        def are_mended() -> bool:
+            left[:] = [key for key in left if look(key).state != SAME]
+            progress.update(len(keys) - len(left) - progress.n)
+            return not left
+
+        wait_until(are_mended, bool, timeout_s, POLL_S, sleep)
 
 
 def _event(source: Place, finding: Finding) -> ObjectEvent:

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lib.paths import write_atomically
+
 # It never leaves this machine and goes with the state folder, so it need not be renewed.
 VALID_DAYS = 3650
 
@@ -30,16 +32,10 @@ def ensure_certificate(folder: Path) -> tuple[Path, Path]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         private_key = ec.generate_private_key(ec.SECP256R1())
         pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-        _write(key, private_key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
-        _write(certificate, _certificate(private_key).public_bytes(pem))
+        secret = private_key.private_bytes(pem, pkcs8, serialization.NoEncryption())
+        write_atomically(key, secret.decode(), mode=0o600)
+        write_atomically(certificate, _certificate(private_key).public_bytes(pem).decode(), mode=0o600)
     return certificate, key
-
-
-def _write(path: Path, content: bytes) -> None:
-    staged = path.with_suffix(".new")
-    staged.touch(mode=0o600)
-    staged.write_bytes(content)
-    staged.replace(path)
 
 
 def _certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:

@@ -8,7 +8,6 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from pathlib import Path
 
 import boto3
 from botocore.client import BaseClient
@@ -19,6 +18,7 @@ from filelock import FileLock
 
 from lib.local import deployer_policies
 from lib.local.ministack import LocalAws
+from lib.paths import write_atomically
 
 LOCK_TIMEOUT_S = 60
 # MiniStack takes this key for root's and checks no secret (its core/iam_evaluator.py, is_root_access_key).
@@ -78,7 +78,8 @@ def credentials(server: LocalAws, prefix: str, env: str, user: str = "deployer")
         _ensure_user(root, user_name)
         deployer_policies.attach(root, user_name, documents, account_id)
         key = key if known else _new_key(root, user_name)
-        _keep(path, {"made_for": made_for, "key": asdict(key)})
+        content = {"made_for": made_for, "key": asdict(key)}
+        write_atomically(path, json.dumps(content), mode=0o600)
         return key
 
 
@@ -151,10 +152,3 @@ def _new_key(root: BaseClient, user_name: str) -> Credentials:
         root.delete_access_key(UserName=user_name, AccessKeyId=old["AccessKeyId"])
     made = root.create_access_key(UserName=user_name)["AccessKey"]
     return Credentials(user_name, made["AccessKeyId"], made["SecretAccessKey"])
-
-
-def _keep(path: Path, content: dict) -> None:
-    staged = path.with_suffix(".new")
-    staged.touch(mode=0o600)
-    staged.write_text(json.dumps(content))
-    staged.replace(path)

@@ -24,7 +24,7 @@ from lib.local.server_process import (
     is_server,
     launch,
 )
-from lib.paths import home
+from lib.paths import home, write_atomically
 
 ACCOUNT_ID = "000000000000"  # of whoever has an access key that is no account's number
 START_TIMEOUT_S = 60  # it answers after 0.5 s on an idle machine
@@ -157,9 +157,7 @@ def _launch() -> LocalAws:
     server = LocalAws(port, pid, datetime.now(UTC).isoformat(timespec="milliseconds"), _state())
     facts = asdict(server)
     del facts["state"]
-    staged = server.state / "server.json.new"
-    staged.write_text(json.dumps(facts))
-    staged.replace(server.state / "server.json")
+    write_atomically(server.state / "server.json", json.dumps(facts))
     return server
 
 

@@ -11,15 +11,12 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import ClassVar
 
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
-
-from lib.errors import WaitError
 from lib.findings import Finding, fits, within, written_as
 from lib.policies import principal as service_principal
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.iam import Role
 from lib.resources.sqs import Queue
-from lib.retry import PROPAGATION_S, retry_on
+from lib.retry import PROPAGATION_S, retry_on, wait_until
 
 RUNTIME = "python3.13"
 # Quotas of functions: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -47,7 +44,7 @@ TOO_EARLY = (
 # words that hashicorp/terraform-provider-aws waits for (function_event_invoke_config.go).
 DESTINATION_TOO_EARLY = f"{TOO_EARLY}|^InvalidParameterValueException: .*destination ARN"
 # Disabling, draining, changing or deleting a mapping takes up to a minute on AWS; twice that is the bound.
-MAPPING_CHANGE_S = 120
+MAPPING_CHANGE_S, MAPPING_POLL_S = 120, 0.5
 # As long as botocore's own waiters, which look once a second.
 WAIT_300_S = {"Delay": 0.2, "MaxAttempts": 1500}
 
@@ -287,18 +284,14 @@ class EventSourceMapping(Resource):
     @classmethod
     def delete(cls, client, identifier: str, sleep: Callable[[float], None] = sleep) -> None:
         """Delete a mapping and wait until it is gone, since a new one is refused before."""
-
-        def too_long(state):
-            raise WaitError(f"event source mapping {identifier} still exists after {MAPPING_CHANGE_S} s")
-
-        retrying = Retrying(
-            retry=retry_if_result(lambda gone: not gone),
-            stop=stop_after_delay(MAPPING_CHANGE_S),
-            wait=wait_fixed(0.5),
-            sleep=sleep,
-            retry_error_callback=too_long,
+        wait_until(
+            lambda: _delete_mapping(client, identifier),
+            bool,
+            MAPPING_CHANGE_S,
+            MAPPING_POLL_S,
+            sleep,
+            f"event source mapping {identifier} still exists after {MAPPING_CHANGE_S} s",
         )
-        retrying(_delete_mapping, client, identifier)
 
 
 def _mappings(client) -> Iterator[dict]:

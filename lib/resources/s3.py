@@ -8,7 +8,7 @@ from time import sleep
 from typing import ClassVar
 
 from botocore.exceptions import ClientError
-from tenacity import Retrying, retry_if_exception, retry_if_result, stop_after_delay, wait_fixed
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 from tqdm import tqdm
 
 from lib.errors import RunbookError
@@ -18,7 +18,7 @@ from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags,
 from lib.resources.lambda_ import Function
 from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
-from lib.retry import PROPAGATION_S, WAIT_S, retry_on
+from lib.retry import PROPAGATION_S, WAIT_S, retry_on, wait_until
 
 # A bucket of the same name that was deleted a moment ago.
 BEING_DELETED = "^OperationAborted"
@@ -331,18 +331,9 @@ class BucketNotification(Resource):
 
     def read(self, client) -> Settings | None:
         try:
-            configuration = _notifications(client, self.bucket.name)
+            return _notification(client, self.bucket.name, self.name)
         except client.exceptions.NoSuchBucket:
             return None
-        return next(
-            (
-                _settings(entry, destination)
-                for kind, destination in KINDS.values()
-                for entry in configuration.get(kind, [])
-                if entry["Id"] == self.name
-            ),
-            None,
-        )
 
     def checks(self) -> Iterable[Finding]:
         known = enumeration("s3", "Event")
@@ -363,15 +354,15 @@ class BucketNotification(Resource):
             entry["Filter"] = {"Key": {"FilterRules": rules}}
         return kind, entry
 
-    def create(self, client) -> None:
+    def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
         kind, entry = self._entry()
         configuration = without_entry(_notifications(client, self.bucket.name), self.name)
         configuration.setdefault(kind, []).append(entry)
-        _put_notifications(client, self.bucket.name, configuration)
-        _wait_for_notification(client, self.bucket.name, self.name, there=True)
+        _put_notifications(client, self.bucket.name, configuration, sleep)
+        _wait_for_notification(client, self.bucket.name, self.name, self.desired(), sleep)
 
-    def update(self, client, settings: Settings) -> None:
-        self.create(client)
+    def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
+        self.create(client, sleep)
 
     def links(self, settings: Settings) -> Iterable[Link]:
         yield Link(self.bucket.arn, settings["destination"], ", ".join(settings["events"]))
@@ -385,15 +376,27 @@ class BucketNotification(Resource):
                         yield Found(f"{bucket.name}#{name}", name, f"{bucket.arn}#{name}", bucket.tags)
 
     @classmethod
-    def delete(cls, client, identifier: str) -> None:
+    def delete(cls, client, identifier: str, sleep: Callable[[float], None] = sleep) -> None:
         """Remove one entry and leave the bucket's other entries as they are."""
         bucket, entry_id = identifier.split("#")
         try:
             configuration = _notifications(client, bucket)
         except client.exceptions.NoSuchBucket:
             return
-        _put_notifications(client, bucket, without_entry(configuration, entry_id))
-        _wait_for_notification(client, bucket, entry_id, there=False)
+        _put_notifications(client, bucket, without_entry(configuration, entry_id), sleep)
+        _wait_for_notification(client, bucket, entry_id, None, sleep)
+
+
+def _notification(client, bucket: str, entry_id: str) -> Settings | None:
+    """Return the settings of one entry; None if there is none of this id."""
+    configuration = _notifications(client, bucket)
+    entries = (
+        _settings(entry, destination)
+        for kind, destination in KINDS.values()
+        for entry in configuration.get(kind, [])
+        if entry["Id"] == entry_id
+    )
+    return next(entries, None)
 
 
 def _settings(entry: dict, destination: str) -> Settings:
@@ -428,7 +431,7 @@ def _notifications(client, bucket: str) -> dict:
     return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
 
 
-def _put_notifications(client, bucket: str, configuration: dict) -> None:
+def _put_notifications(client, bucket: str, configuration: dict, sleep: Callable[[float], None]) -> None:
     """Write the whole configuration: S3 replaces it, so it must hold everybody's entries."""
     put = retry_on(NOT_LET_IN, PROPAGATION_S, sleep)
     put(
@@ -438,29 +441,21 @@ def _put_notifications(client, bucket: str, configuration: dict) -> None:
     )
 
 
-def _wait_for_notification(client, bucket: str, entry_id: str, there: bool) -> None:
+def _wait_for_notification(
+    client, bucket: str, entry_id: str, wanted: Settings | None, sleep: Callable[[float], None]
+) -> None:
     """Wait until S3 tells of a change: the next one begins with reading; an old answer would undo this one.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel
     """
-
-    def is_there() -> bool:
-        lists = [each for each in _notifications(client, bucket).values() if isinstance(each, list)]
-        return any(entry["Id"] == entry_id for entries in lists for entry in entries)
-
-    def too_long(_) -> None:
-        raise RunbookError(
-            f"bucket {bucket}: S3 does not tell of its changed notification {entry_id}; run again"
-        )
-
-    retrying = Retrying(
-        retry=retry_if_result(lambda agreed: not agreed),
-        stop=stop_after_delay(PROPAGATION_S),
-        wait=wait_fixed(WAIT_S),
-        sleep=sleep,
-        retry_error_callback=too_long,
+    wait_until(
+        lambda: all(_notification(client, bucket, entry_id) == wanted for _ in range(LOOKS_IN_A_ROW)),
+        bool,
+        PROPAGATION_S,
+        WAIT_S,
+        sleep,
+        f"bucket {bucket}: S3 does not tell of its changed notification {entry_id}; run again",
     )
-    retrying(lambda: all(is_there() == there for _ in range(LOOKS_IN_A_ROW)))
 
 
 def _unless(code: str, call, **arguments) -> dict:

@@ -4,15 +4,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import not_
 from time import sleep
 from typing import ClassVar, Optional
-
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from lib.findings import Finding, within, written_as
 from lib.policies import Statement, allow_services, deny_insecure_transport, document, merge, ours
 from lib.resources.base import Found, Link, Resource, Scope, Settings, differences, our_tags
-from lib.retry import PROPAGATION_S, WAIT_S, retry_on
+from lib.retry import PROPAGATION_S, WAIT_S, retry_on, wait_until
 
 DAY_S = 24 * 60 * 60
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
@@ -118,14 +117,7 @@ class Queue(Resource):
             client.set_queue_attributes(QueueUrl=url, Attributes=attributes)
         # SQS tells of a change up to a minute later; if it is longer, the next plan says so:
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
-        retrying = Retrying(
-            retry=retry_if_result(bool),
-            stop=stop_after_delay(PROPAGATION_S),
-            wait=wait_fixed(WAIT_S),
-            sleep=sleep,
-            retry_error_callback=lambda state: None,
-        )
-        retrying(lambda: differences(self.read(client), settings))
+        wait_until(lambda: differences(self.read(client), settings), not_, PROPAGATION_S, WAIT_S, sleep)
 
     def links(self, settings: Settings) -> Iterable[Link]:
         if redrive := settings.get("RedrivePolicy"):

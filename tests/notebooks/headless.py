@@ -11,7 +11,7 @@ from lib.inventory import Inventory
 from lib.ledger import Ledger
 from lib.parameters import Parameters
 from lib.paths import ROOT
-from lib.stack import COUNTS
+from lib.plan import COUNTS
 from lib.target import Target, connect
 
 NOTEBOOKS = ROOT / "notebooks"

@@ -12,7 +12,7 @@ from calls import Recorder, watched
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.errors import RunbookError
+from lib.errors import RunbookError, WaitError
 from lib.policies import document, only_these_may
 from lib.resources.iam import Role
 from lib.resources.lambda_ import Function
@@ -270,3 +270,46 @@ def test_the_notification_of_a_bucket_that_is_gone_is_gone(stack: Stack):
     client = stack.client(notification)
     assert notification.read(client) is None
     BucketNotification.delete(client, f"{notification.bucket.name}#{notification.name}")
+
+
+def telling_the_old(notification: BucketNotification, stack: Stack, times: int):
+    """A client that S3 tells so many times of the entry as it is now, whatever is written meanwhile."""
+    where = {"Bucket": notification.bucket.name}
+    now = stack.client(notification).get_bucket_notification_configuration(**where)
+    old = [now["TopicConfigurations"]] * times
+
+    def tell(parsed: dict, **_) -> None:
+        if old:
+            parsed["TopicConfigurations"] = old.pop()
+
+    event = "after-call.s3.GetBucketNotificationConfiguration"
+    return watched(stack.target, event, tell).client("s3", notification.region)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_changed_notification_that_s3_does_not_tell_of_yet_is_waited_for(stack: Stack, times: int):
+    """Its id was there before; whoever reads the old entry next, and writes, would bring it back."""
+    notification = examples.notification(stack)
+    stack.apply()
+    client, waits = telling_the_old(notification, stack, 1 + times), []
+    notification.key_prefix = "elsewhere/"
+    notification.update(client, {"filter": notification.desired()["filter"]}, waits.append)
+    assert waits == [WAIT_S] * times
+
+
+def test_a_deleted_notification_that_s3_still_tells_of_is_waited_for(stack: Stack):
+    notification = examples.notification(stack)
+    stack.apply()
+    client, waits = telling_the_old(notification, stack, 3), []
+    BucketNotification.delete(client, f"{notification.bucket.name}#{notification.name}", waits.append)
+    assert waits == [WAIT_S] * 2
+
+
+def test_a_notification_that_s3_never_tells_of_is_an_error(stack: Stack, monkeypatch):
+    monkeypatch.setattr("lib.resources.s3.PROPAGATION_S", 0)
+    notification = examples.notification(stack)
+    stack.apply()
+    client = telling_the_old(notification, stack, 9)
+    notification.key_prefix = "elsewhere/"
+    with pytest.raises(WaitError, match=f"does not tell of its changed notification {notification.name}"):
+        notification.update(client, {}, lambda seconds: pytest.fail("waits"))
