@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pandas as pd
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+from tenacity import Retrying, retry_if_result, stop_after_delay
 
+from lib import logs
 from lib.brake import Brake, brake_of
 from lib.errors import ParameterError, RunbookError
 from lib.objects import Place
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline, deployed
+from lib.resources.logs import log_group_name
 from lib.restore import Restore
 from lib.target import Target
 from lib.threads import in_threads
 from lib.version_copy import headers
 from lib.versions import histories
-from lib.watch import POLL_S, log_lines
 
 FOLDER = "runbook-drill/"
 LOG_TIMEOUT_S = 60  # CloudWatch Logs shows a line within seconds of its being written
@@ -124,7 +125,7 @@ class Drill:
         retrying = Retrying(
             retry=retry_if_result(lambda logged: not logged.keys() >= {v.id for v in versions}),
             stop=stop_after_delay(timeout_s),
-            wait=wait_fixed(POLL_S),
+            wait=logs.SOON,
             sleep=sleep,
             retry_error_callback=lambda state: state.outcome.result(),
         )
@@ -136,7 +137,7 @@ class Drill:
         """Return the first copy's lag of each version that the log of *replicate* names."""
         function = self.pipeline.created
         client = self.target.client("logs", function.region)
-        lines = log_lines(client, f"/aws/lambda/{function.name}", since)
+        lines = logs.lines(client, log_group_name(function.name), since)
         copied = [line for line in lines if line.get("outcome") == "copied"]
         return {line["version"]: line["lag_seconds"] for line in reversed(copied)}
 

@@ -1,6 +1,5 @@
 """Watching what follows an upload: bounded, and honest about what does not happen."""
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ import pandas as pd
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from tqdm import tqdm
 
+from lib import logs
+from lib.json_text import json_object
 from lib.objects import Place, is_same
 from lib.resources.sqs import Queue
 from lib.target import Target
@@ -197,37 +198,13 @@ def function_log(
     retrying = Retrying(
         retry=retry_if_result(lambda lines: not is_whole(lines)),
         stop=stop_after_delay(timeout_s),
-        wait=wait_fixed(POLL_S),
+        wait=logs.SOON,
         sleep=sleep,
         retry_error_callback=lambda state: state.outcome.result(),
     )
-    log = pd.DataFrame(retrying(log_lines, client, log_group, since - CLOCKS_DIFFER))
+    log = pd.DataFrame(retrying(lambda: list(logs.lines(client, log_group, since - CLOCKS_DIFFER))))
     columns = ["timestamp", "level", "message", "key", "bytes", "seconds"]
     return log.reindex(columns=columns).sort_values("timestamp", ignore_index=True, kind="stable")
-
-
-def log_lines(client, log_group: str, since: pd.Timestamp) -> list[dict]:
-    """Return the log lines that name a key, as the JSON objects that they are.
-
-    Args:
-        client: As for `function_log`; so too below.
-        log_group: The function's log group.
-        since: From when on.
-    """
-    pages = client.get_paginator("filter_log_events").paginate(
-        logGroupName=log_group, startTime=int(since.timestamp() * 1000), filterPattern='{ $.key = "*" }'
-    )
-    lines = (_json_object(event["message"]) for page in pages for event in page["events"])
-    return [line for line in lines if "key" in line]
-
-
-def _json_object(text: str) -> dict:
-    """Return the JSON object that a text is, or an empty one."""
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _versions(body: str) -> Iterator[tuple[str, str | None]]:
@@ -235,7 +212,7 @@ def _versions(body: str) -> Iterator[tuple[str, str | None]]:
 
     Lambda wraps the event that a function failed on: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     """
-    content = _json_object(body)
+    content = json_object(body)
     content = content.get("requestPayload") or content
     for record in content.get("Records") or []:
         if "s3" in record:
