@@ -20,6 +20,7 @@ from lib.objects import Place
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline, deployed
 from lib.resources.logs import log_group_name
+from lib.resources.s3 import delete_batch
 from lib.restore import Restore
 from lib.target import Target
 from lib.threads import in_threads
@@ -158,10 +159,7 @@ class Drill:
             # Markers last: without its marker, an object would come back for a moment.
             for found in filter(None, (page.get("Versions"), page.get("DeleteMarkers"))):
                 batch = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in found]
-                request = {"Objects": batch, "Quiet": True}
-                answer = place.client.delete_objects(Bucket=place.bucket, Delete=request)
-                if errors := answer.get("Errors"):
-                    raise RunbookError(f"{place.bucket}: {len(errors)} not erased, the first: {errors[0]}")
+                delete_batch(place.client, place.bucket, batch)
                 erased += len(batch)
         return erased
 

@@ -47,11 +47,16 @@ class Waiting:
         client = target.client(queue.service, queue.region)
         return cls(client, queue.output(client))
 
-    def depth(self) -> int:
-        """Return about how many messages are in it, those included that are being worked on."""
+    def depths(self) -> tuple[int, int]:
+        """Return about how many messages wait in it, and how many are being worked on."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         attributes = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
-        return sum(int(value) for value in attributes.values())
+        visible, in_flight = (int(attributes[name]) for name in names)
+        return visible, in_flight
+
+    def depth(self) -> int:
+        """Return about how many messages are in it, those included that are being worked on."""
+        return sum(self.depths())
 
     def settle(self, timeout_s: float = SETTLE_S, sleep: Callable[[float], None] = time.sleep) -> int:
         """Wait until no message is in it, or the time is up, and return how many there are then."""
