@@ -4,16 +4,18 @@ On AWS the same figures are metrics of CloudWatch, which the dashboard draws. Th
 of what functions log; the lines themselves are the same on both.
 """
 
-import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pandas as pd
 
+from lib import logs
 from lib.dashboard import COUNTS, OBJECTS, what
-from lib.pipelines import FunctionName, Pipeline
+from lib.json_text import json_object
+from lib.pipelines import Pipeline
+from lib.resources.logs import log_group_name
 from lib.target import Target
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
@@ -121,36 +123,22 @@ def read(target: Target, pipelines: Iterable[Pipeline], since: pd.Timestamp) -> 
     activity = Activity([pipeline.name for pipeline in chosen], since, pd.Timestamp.now("UTC"))
     for pipeline in chosen:
         for function in pipeline.functions:
-            for time, text in _events(target, function, LINES, since):
+            log = target.client("logs", function.region), log_group_name(function.name), since
+            for time, text in logs.events(*log, LINES):
                 _take_line(activity, pipeline.name, what(function), time, text)
-            for time, text in _events(target, function, REPORTS, since):
+            for time, text in logs.events(*log, REPORTS):
                 _take_report(activity, pipeline.name, what(function), time, text)
     return activity
 
 
-def _events(
-    target: Target, function: FunctionName, pattern: str, since: pd.Timestamp
-) -> Iterator[tuple[pd.Timestamp, str]]:
-    client = target.client("logs", function.region)
-    pages = client.get_paginator("filter_log_events").paginate(
-        logGroupName=f"/aws/lambda/{function.name}",
-        startTime=int(since.timestamp() * 1000),
-        filterPattern=pattern,
-    )
-    for event in (event for page in pages for event in page["events"]):
-        yield pd.Timestamp(event["timestamp"], unit="ms", tz="UTC"), event["message"]
-
-
 def _take_line(activity: Activity, pipeline: str, function: str, time: pd.Timestamp, text: str) -> None:
-    """Take what a line of JSON tells; MiniStack 1.5.33 gives all lines, whatever the pattern."""
-    if not text.startswith("{"):
-        return
-    line = json.loads(text)
+    """Take what a line of JSON tells; others tell nothing."""
+    line = json_object(text)
     if "_aws" in line:
         _take_metrics(activity, pipeline, function, time, line)
     elif line.get("level") == "ERROR":
         key = line.get("key", "")
-        activity.errors.append((pipeline, time, function, key, line["message"]))
+        activity.errors.append((pipeline, time, function, key, line.get("message", "")))
         if key:
             activity.still_failing.add((pipeline, function, key))
     elif "key" in line:

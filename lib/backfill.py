@@ -13,7 +13,7 @@ from pyrate_limiter import Duration, Limiter, Rate
 from tqdm import tqdm
 
 from lib.backfill_progress import Progress, Stretch, alone, path_of, unfinished
-from lib.entrances import ObjectEvent, send
+from lib.entrances import ObjectEvent, Send, sending
 from lib.errors import ParameterError, RunbookError
 from lib.listing import Entry, Range
 from lib.parameters import Parameters
@@ -123,22 +123,24 @@ class _Sending:
 
     def run(self) -> None:
         stop = Event()
-        with ThreadPoolExecutor(PARALLEL) as threads:
+        with (
+            sending(self.target, self.pipeline.created, self.pipeline.source) as send,
+            ThreadPoolExecutor(PARALLEL) as threads,
+        ):
             todo = [stretch for stretch in self.progress.stretches if not stretch.done]
-            futures = [threads.submit(self._send, stretch, stop) for stretch in todo]
+            futures = [threads.submit(self._send, stretch, send, stop) for stretch in todo]
             try:
                 for future in as_completed(futures):
                     future.result()
             finally:  # after an error or an interrupt, the others end with the batch that they are at
                 stop.set()
 
-    def _send(self, stretch: Stretch, stop: Event) -> None:
+    def _send(self, stretch: Stretch, send: Send, stop: Event) -> None:
         for batch in self._batches(stretch):
             if stop.is_set():
                 return
             self.limiter.try_acquire("backfill", weight=len(batch))
-            events = [_event(entry) for entry in batch]
-            send(self.target, self.pipeline.created, self.pipeline.source, events)
+            send([_event(entry) for entry in batch])
             self.progress.advance(stretch, batch[-1].key, len(batch))
             self.bar.update(len(batch))
         self.progress.finish(stretch)

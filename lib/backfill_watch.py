@@ -6,7 +6,9 @@ from collections.abc import Callable
 import pandas as pd
 
 from lib.audit import audit
+from lib.audits.findings import EXTRA
 from lib.backfill import selection
+from lib.listing import Range
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline
 from lib.resources.sqs import Queue
@@ -25,13 +27,17 @@ def missing(target: Target, parameters: Parameters) -> pd.DataFrame:
         parameters: `backfill` says which pipeline and objects.
 
     Returns:
-        One row an object: key, state, detail, as an audit tells them. It judges objects of any age.
+        One row an object, by key: key, state, detail, as an audit tells them. It judges objects of any age.
     """
     at_once = parameters.audit.model_copy(update={"grace_s": 0})
     found = audit(target, parameters.model_copy(update={"audit": at_once}), parameters.backfill.pipeline)
     _, selected = selection(target, parameters)
-    differences = found.differences.query("state != 'extra'")
-    return differences[differences["key"].str.startswith(selected.key_prefix)].reset_index(drop=True)
+    # All of them: the audit is of the whole pipeline, and its table shows the first ones only.
+    begins = selected.key_prefix
+    differing = {f.key: f for f in found.findings if f.state != EXTRA and f.key.startswith(begins)}
+    selected_keys = (entry.key for entry in selected.objects(target, Range()))
+    rows = [(key, differing[key].state, differing[key].detail) for key in selected_keys if key in differing]
+    return pd.DataFrame(rows, columns=["key", "state", "detail"])
 
 
 def until_in_place(

@@ -12,18 +12,20 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from lib import logs
 from lib.brake import Brake, brake_of
 from lib.errors import ParameterError, RunbookError
 from lib.objects import Place
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline, deployed
+from lib.resources.logs import log_group_name
+from lib.resources.s3 import delete_batch
 from lib.restore import Restore
 from lib.retry import wait_until
 from lib.target import Target
 from lib.threads import in_threads
 from lib.version_copy import headers
 from lib.versions import histories
-from lib.watch import POLL_S, log_lines
 
 FOLDER = "runbook-drill/"
 LOG_TIMEOUT_S = 60  # CloudWatch Logs shows a line within seconds of its being written
@@ -123,7 +125,7 @@ class Drill:
         since = pd.Timestamp(min(v.time for v in versions))
         ids = {v.id for v in versions}
         lag = wait_until(
-            lambda: self._logged_lags(since), lambda logged: logged.keys() >= ids, timeout_s, POLL_S, sleep
+            lambda: self._logged_lags(since), lambda logged: logged.keys() >= ids, timeout_s, logs.SOON, sleep
         )
         rows = [(v.key, v.id, v.bytes, v.time, lag.get(v.id)) for v in versions]
         return pd.DataFrame(rows, columns=["key", "version", "bytes", "written", "lag"])
@@ -132,7 +134,7 @@ class Drill:
         """Return the first copy's lag of each version that the log of *replicate* names."""
         function = self.pipeline.created
         client = self.target.client("logs", function.region)
-        lines = log_lines(client, f"/aws/lambda/{function.name}", since)
+        lines = logs.lines(client, log_group_name(function.name), since)
         copied = [line for line in lines if line.get("outcome") == "copied"]
         return {line["version"]: line["lag_seconds"] for line in reversed(copied)}
 
@@ -153,10 +155,7 @@ class Drill:
             # Markers last: without its marker, an object would come back for a moment.
             for found in filter(None, (page.get("Versions"), page.get("DeleteMarkers"))):
                 batch = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in found]
-                request = {"Objects": batch, "Quiet": True}
-                answer = place.client.delete_objects(Bucket=place.bucket, Delete=request)
-                if errors := answer.get("Errors"):
-                    raise RunbookError(f"{place.bucket}: {len(errors)} not erased, the first: {errors[0]}")
+                delete_batch(place.client, place.bucket, batch)
                 erased += len(batch)
         return erased
 

@@ -1,8 +1,9 @@
 """Sending S3 events into a pipeline's own entrance, as if S3 had sent them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote_plus
@@ -12,6 +13,7 @@ from lib.pipelines import FunctionName
 from lib.resources.s3 import Bucket
 from lib.resources.sqs import Queue
 from lib.target import Target
+from lib.threads import WORKERS
 
 BATCH = 10  # messages one SendMessageBatch takes
 
@@ -65,39 +67,53 @@ class ObjectEvent:
         return {"Records": [record]}
 
 
-def send(
-    target: Target, entrance: Queue | FunctionName, bucket: Bucket, events: Sequence[ObjectEvent]
-) -> None:
-    """Send events to a queue or invoke a function with them, asynchronously, one by one as S3 does.
+Send = Callable[[Sequence[ObjectEvent]], object]
+
+
+@contextmanager
+def sending(target: Target, entrance: Queue | FunctionName, bucket: Bucket) -> Iterator[Send]:
+    """Get ready to send events to a queue, or to invoke a function with them, one by one as S3 does.
 
     Args:
         target: The AWS to work on.
         entrance: Where the pipeline takes its events.
         bucket: The bucket that they are about.
-        events: Any number.
 
-    Raises:
-        RunbookError: If a queue did not accept them all; some may have been sent, which does no harm.
-        ClientError: If AWS refused a call; the same.
+    Yields:
+        A function that sends events, some hundreds at a time; any thread may call it. It raises a
+        RunbookError if a queue did not accept them all, and a ClientError if AWS refused a call; some may
+        have been sent then, which does no harm.
     """
-    messages = [json.dumps(event.message(bucket)) for event in events]
     if isinstance(entrance, Queue):
-        _to_queue(target, entrance, messages)
+        client = target.client("sqs", entrance.region)
+        url = entrance.output(client)
+        yield lambda events: _to_queue(client, url, _messages(bucket, events))
         return
     client = target.client("lambda", entrance.region)
 
     def invoke(message: str) -> None:
         client.invoke(FunctionName=entrance.name, InvocationType="Event", Payload=message)
 
-    with ThreadPoolExecutor(BATCH) as threads:
-        list(threads.map(invoke, messages))
+    # However many threads send, no more invoke than the client keeps connections.
+    with ThreadPoolExecutor(WORKERS) as threads:
+        yield lambda events: list(threads.map(invoke, _messages(bucket, events)))
 
 
-def _to_queue(target: Target, queue: Queue, messages: list[str]) -> None:
-    client = target.client("sqs", queue.region)
-    url = queue.output(client)
+def send(
+    target: Target, entrance: Queue | FunctionName, bucket: Bucket, events: Sequence[ObjectEvent]
+) -> None:
+    """Send events once, as `sending` does it; raises what that raises."""
+    with sending(target, entrance, bucket) as send_all:
+        send_all(events)
+
+
+def _messages(bucket: Bucket, events: Sequence[ObjectEvent]) -> list[str]:
+    return [json.dumps(event.message(bucket)) for event in events]
+
+
+def _to_queue(client, url: str, messages: list[str]) -> None:
     for first in range(0, len(messages), BATCH):
         batch = messages[first : first + BATCH]
         entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(batch)]
         if failed := client.send_message_batch(QueueUrl=url, Entries=entries).get("Failed"):
-            raise RunbookError(f"{queue} did not accept {len(failed)} messages, the first: {failed[0]}")
+            raise RunbookError(f"{url} did not accept {len(failed)} messages, the first: {failed[0]}")

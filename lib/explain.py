@@ -1,14 +1,15 @@
 """Why messages are stuck: found in them, in the functions' logs, and in what is now."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
 import pandas as pd
 from botocore.exceptions import ClientError
 
-from lib.letters import Letter, json_object
+from lib import logs
+from lib.letters import Letter
 from lib.objects import Place
 from lib.pipelines import DeadLetters, Pipeline
 from lib.reasons import (
@@ -22,6 +23,7 @@ from lib.reasons import (
     of_error,
     of_log_line,
 )
+from lib.resources.logs import log_group_name
 from lib.target import Target
 
 LOG_S = 60  # for how long a function's log is read
@@ -123,18 +125,9 @@ def failures(
     """
     lines: list[dict] = []
     for function in pipeline.functions:
-        deadline = clock() + LOG_S
-        read = _errors(target.client("logs", function.region), f"/aws/lambda/{function.name}", since)
-        lines += takewhile(lambda _, end=deadline: clock() < end, read)
+        deadline, client = clock() + LOG_S, target.client("logs", function.region)
+        read = logs.lines(client, log_group_name(function.name), since, "ERROR")
+        errors = (line for line in read if line.get("level") == "ERROR")
+        lines += takewhile(lambda _, end=deadline: clock() < end, errors)
     lines.sort(key=lambda line: line.get("timestamp", ""))
     return {line["key"]: of_log_line(line) for line in lines}
-
-
-def _errors(client, log_group: str, since: pd.Timestamp) -> Iterator[dict]:
-    """Yield the log lines of errors that name a key, as the JSON objects that they are."""
-    pages = client.get_paginator("filter_log_events").paginate(
-        logGroupName=log_group, startTime=int(since.timestamp() * 1000), filterPattern="ERROR"
-    )
-    for line in (json_object(event["message"]) for page in pages for event in page["events"]):
-        if line.get("level") == "ERROR" and "key" in line:
-            yield line

@@ -38,25 +38,21 @@ PARQUET = {
 }
 COLUMNS = {"key": "string", **dict(FIELDS.values())}
 OF_VERSIONS = {"is_latest": "boolean", "is_delete_marker": "boolean"}
-PAGE_KEYS = 10_000
 QUERY_TIMEOUT_S = 1800  # Athena's own limit is 30 minutes
 # The metric is written once a day: https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-dimensions.html
 METRIC_DAYS = 3
 
 
-def objects(target: Target, bucket: Bucket, known: int = 0) -> int:
+def daily_count(target: Target, bucket: Bucket) -> int:
     """Return about how many objects a bucket has, by CloudWatch's daily count, without listing it.
 
     Args:
         target: The AWS to ask.
         bucket: Which.
-        known: What somebody says who knows; 0 to ask.
 
     Returns:
         The number, older versions included; 0 if it is too new for CloudWatch to know.
     """
-    if known:
-        return known
     now = datetime.now(UTC)
     answer = target.client("cloudwatch", bucket.region).get_metric_statistics(
         Namespace="AWS/S3",
@@ -115,24 +111,15 @@ class Reports:
 
     def count_same(self, findings: Findings) -> None:
         """Count the objects that are provably the same."""
-        rows = self.analyst.query(f"SELECT count(*) AS n {self._joined()} WHERE same", **self.values)
-        findings.counts[SAME] += int(rows["n"].iloc[0])
+        sql = f"SELECT count(*) {self._joined()} WHERE same"
+        ((count,),) = self.analyst.stream(sql, QUERY_TIMEOUT_S, **self.values)
+        findings.counts[SAME] += count
 
     def unlike(self) -> Iterator[str]:
-        """Yield the keys that are not provably the same, page by page."""
-        last = ""
-        while True:
-            page = self.analyst.query(
-                f"SELECT key {self._joined()} WHERE NOT same AND key > %(last)s "
-                f"ORDER BY key LIMIT {PAGE_KEYS}",
-                timeout_s=QUERY_TIMEOUT_S,
-                **self.values,
-                last=last,
-            )
-            yield from page["key"]
-            if len(page) < PAGE_KEYS:
-                return
-            last = page["key"].iloc[-1]
+        """Yield the keys that are not provably the same, by one query, whose result is read page by page."""
+        sql = f"SELECT key {self._joined()} WHERE NOT same"
+        for (key,) in self.analyst.stream(sql, QUERY_TIMEOUT_S, **self.values):
+            yield key
 
     def _joined(self) -> str:
         source, destination = (f"({side} WHERE {self.keys})" for side in (self.source, self.destination))

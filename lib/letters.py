@@ -1,6 +1,5 @@
 """The messages of work that was not done: what is in one, and how they are taken from their queue."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from urllib.parse import unquote_plus
 
 import pandas as pd
 
+from lib.json_text import json_object
 from lib.watch import Waiting
 
 BATCH = 10  # messages one receive can give, and one batch can hold
@@ -125,15 +125,6 @@ def _records(content: Any) -> Iterator[ObjectRecord]:
         _ = record["awsRegion"], record["eventTime"]  # the functions want these, too
         in_s3 = record["s3"]
         yield ObjectRecord(in_s3["bucket"]["name"], unquote_plus(in_s3["object"]["key"]), record["eventName"])
-
-
-def json_object(text: str) -> dict:
-    """Return the JSON object that a text is, or an empty one."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 @dataclass

@@ -3,6 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge as merge_sorted
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from lib.errors import RunbookError
 from lib.objects import Place
@@ -35,6 +39,8 @@ class Range:
     until: str | None = None
 
 
+One = TypeVar("One")
+Other = TypeVar("Other")
 Pair = tuple[Entry | None, Entry | None]
 
 
@@ -88,41 +94,34 @@ def listing(place: Place, key_prefix: str = "", within: Range = Range()) -> Iter
         yield Entry(item["Key"], item["Size"], item["ETag"].strip('"'), item["LastModified"])
 
 
-def merge(one: Iterable[Entry], other: Iterable[Entry]) -> Iterator[Pair]:
-    """Put the entries of two listings beside each other.
+def merge(one: Iterable[One], other: Iterable[Other]) -> Iterator[tuple[One | None, Other | None]]:
+    """Put what two listings have of each key beside each other.
 
     Args:
-        one: In key order.
-        other: In key order too.
+        one: Whatever has a `key`, such as an Entry; in key order, each key once.
+        other: The same.
 
     Yields:
-        A pair a key, in key order: the entry of each listing, None where it has no such key.
+        A pair a key, in key order: what each listing has, None where it has no such key.
 
     Raises:
         RunbookError: If a listing is not in the order of the keys' bytes, which would make differences of
             objects that are there (S3's directory buckets list without order).
     """
-    ones, others = _in_order(one), _in_order(other)
-    left, right = next(ones, None), next(others, None)
-    while left or right:
-        if right is None or (left and order(left.key) < order(right.key)):
-            yield left, None
-            left = next(ones, None)
-        elif left is None or order(right.key) < order(left.key):
-            yield None, right
-            right = next(others, None)
-        else:
-            yield left, right
-            left, right = next(ones, None), next(others, None)
+    merged = merge_sorted(_in_order(one, 0), _in_order(other, 1), key=itemgetter(0))
+    for _, found in groupby(merged, key=itemgetter(0)):
+        sides = {side: each for _, side, each in found}
+        yield sides.get(0), sides.get(1)
 
 
-def _in_order(entries: Iterable[Entry]) -> Iterator[Entry]:
-    last = None
-    for entry in entries:
-        if last is not None and order(entry.key) <= order(last):
-            raise RunbookError(f"a listing is not in the order of the keys: {entry.key!r} after {last!r}")
-        last = entry.key
-        yield entry
+def _in_order(listed: Iterable[Any], side: int) -> Iterator[tuple[bytes, int, Any]]:
+    last = b""
+    for each in listed:
+        if (position := order(each.key)) <= last:
+            before = last.decode("utf-8", "surrogatepass")
+            raise RunbookError(f"a listing is not in the order of the keys: {each.key!r} after {before!r}")
+        last = position
+        yield position, side, each
 
 
 def _folders(place: Place, key_prefix: str) -> list[str]:

@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -15,6 +14,7 @@ from lib.listing import Entry, Range
 from lib.resources.s3 import Bucket
 from lib.selection import PARALLEL, Selection
 from lib.target import Target
+from lib.threads import in_threads
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def write(target: Target, selected: Selection, bucket: Bucket, key: str) -> Mani
     """
     client = target.client(bucket.service, bucket.region)
     with tempfile.TemporaryDirectory(prefix="manifest-") as folder:
-        parts = dict(_parts(target, selected, Path(folder)))
+        parts = dict(sorted(_parts(target, selected, Path(folder))))
         objects = sum(parts.values())
         if not objects:
             raise RunbookError(f"nothing to send: there are no {selected}")
@@ -71,7 +71,7 @@ def line(bucket: str, entry: Entry) -> str:
 
 
 def _parts(target: Target, selected: Selection, folder: Path) -> Iterator[tuple[Path, int]]:
-    """Write a file for each range of keys; yields each with its number of lines, in key order."""
+    """Write a file for each range of keys; yields each, named in key order, with its number of lines."""
 
     def write_one(numbered: tuple[int, Range]) -> tuple[Path, int]:
         number, within = numbered
@@ -83,9 +83,8 @@ def _parts(target: Target, selected: Selection, folder: Path) -> Iterator[tuple[
         return path, count
 
     cut = list(enumerate(selected.ranges(target)))
-    with ThreadPoolExecutor(PARALLEL) as threads:
-        written = threads.map(write_one, cut)
-        yield from tqdm(written, desc="Manifest", total=len(cut), unit="range", leave=False, delay=1)
+    written = in_threads(write_one, cut, PARALLEL)
+    yield from tqdm(written, desc="Manifest", total=len(cut), unit="range", leave=False, delay=1)
 
 
 def _join(parts: list[Path], whole: Path) -> None:

@@ -12,6 +12,7 @@ from lib.parameters import Parameters
 from lib.pipelines import Pipeline
 from lib.resources.sqs import Queue
 from lib.target import Target
+from lib.watch import Waiting
 
 WORK = "work"
 AGE_WINDOW = timedelta(minutes=10)  # SQS tells the age once in one to five minutes
@@ -33,7 +34,7 @@ def queues(target: Target, looked_at: Iterable[Pipeline]) -> pd.DataFrame:
     for pipeline in looked_at:
         kinds = {each.queue.name: each.kind for each in pipeline.dead_letters}
         for queue in pipeline.queues:
-            waiting, in_flight = _depth(target, queue)
+            waiting, in_flight = Waiting.of(target, queue).depths()
             oldest = _oldest_s(target, queue) if waiting else 0.0
             rows.append((pipeline.name, queue.what, kinds.get(queue.name, WORK), waiting, in_flight, oldest))
     columns = ["pipeline", "queue", "kind", "messages", "in flight", "oldest, s"]
@@ -66,14 +67,6 @@ def _used(parameters: Parameters, activity: Activity, pipeline: str) -> usage.Us
         "lambda_request": len(invocations),
         "lambda_gb_second": sum(ms / 1000 * memory_mb / 1024 for *_, ms, memory_mb in invocations),
     }
-
-
-def _depth(target: Target, queue: Queue) -> tuple[int, int]:
-    client = target.client("sqs", queue.region)
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    found = client.get_queue_attributes(QueueUrl=queue.output(client), AttributeNames=names)["Attributes"]
-    waiting, in_flight = (int(found[name]) for name in names)
-    return waiting, in_flight
 
 
 def _oldest_s(target: Target, queue: Queue) -> float:

@@ -6,7 +6,7 @@ One object a message, one line of JSON: `PIPELINE/QUEUE/DATE/MESSAGE ID.json`, b
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 
 import pandas as pd
 
@@ -15,9 +15,10 @@ from lib.errors import ParameterError, RunbookError
 from lib.explain import Explained, explain
 from lib.letters import Letter, taken
 from lib.pipelines import DeadLetters, Pipeline
-from lib.redrive import ACT_MOST, THREADS, Choice, nothing_to, send
+from lib.redrive import ACT_MOST, Choice, nothing_to, send
 from lib.resources.s3 import Bucket
 from lib.target import Target
+from lib.threads import in_threads
 from lib.watch import Waiting
 
 
@@ -34,7 +35,7 @@ def quarantine(
         most: Of how many messages of a queue to choose; run it again for the rest.
 
     Returns:
-        One row a message: pipeline, queue, reason, `kept as` (the object's key).
+        One row a message: pipeline, queue, reason, `kept as` (the object's key; so they are sorted).
 
     Raises:
         ParameterError: If everything is chosen, or what the brake holds.
@@ -69,8 +70,7 @@ def _put_aside(
             hand.delete(each.letter)
             return pipeline.name, letters.queue.what, each.reason, key
 
-        with ThreadPoolExecutor(THREADS) as threads:
-            return list(threads.map(keep, chosen))
+        return sorted(in_threads(keep, chosen), key=itemgetter(-1))
 
 
 def unquarantine(target: Target, looked_at: Sequence[Pipeline], bucket: Bucket, day: str = "") -> int:

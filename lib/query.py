@@ -2,9 +2,10 @@
 
 import logging
 import re
+from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
@@ -78,6 +79,33 @@ class Athena:
             RunbookError: If Athena refuses or fails the query, or a value is missing or cannot be bound.
             WaitError: If it is not done in time.
         """
+        with self._result(sql, timeout_s, values) as result:
+            rows = frame(result)
+        self._tell(result)
+        return rows
+
+    def stream(self, sql: str, timeout_s: float = QUERY_TIMEOUT_S, **values: Any) -> Iterator[tuple]:
+        """Run one statement, and give its rows one by one; no more than a page of them is in memory.
+
+        Args:
+            sql: As for `query`.
+            timeout_s: How long to wait for the query itself, in seconds; then it is cancelled.
+            values: As for `query`.
+
+        Yields:
+            A row, as PyAthena gives it.
+
+        Raises:
+            RunbookError: As for `query`.
+            WaitError: As for `query`.
+        """
+        with self._result(sql, timeout_s, values) as result:
+            self._tell(result)
+            yield from result
+
+    @contextmanager
+    def _result(self, sql: str, timeout_s: float, values: dict[str, Any]) -> Iterator[AthenaResultSet]:
+        """Run one statement; its rows are fetched as they are read, page by page."""
         with closing(self._connection.cursor()) as cursor:
             try:
                 query_id, future = _start(cursor, sql, values)
@@ -86,9 +114,7 @@ class Athena:
                 raise RunbookError(self._explain(f"Athena refuses the query: {error}")) from error
             if result.state != "SUCCEEDED":
                 raise RunbookError(self._explain(f"Athena: {result.state}: {result.state_change_reason}"))
-            rows = frame(result)
-        self._tell(result)
-        return rows
+            yield result
 
     def engine(self) -> sqlalchemy.Engine:
         """Return an SQLAlchemy engine of the same session and workgroup, for what wants one (JupySQL).

@@ -6,7 +6,6 @@ What is cut off in between comes twice, which the functions do not mind.
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pandas as pd
@@ -20,10 +19,10 @@ from lib.letters import Letter, taken
 from lib.pipelines import DeadLetters, FunctionName, Pipeline
 from lib.retry import wait_until
 from lib.target import Target
+from lib.threads import in_threads
 from lib.watch import Waiting
 
 ACT_MOST = 10_000  # messages of one queue that are taken in hand at a time
-THREADS = 10
 # A task moves some hundred messages a second; it may run for 36 hours:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
 MOVE_S, MOVE_POLL_S = 3600, 1
@@ -136,8 +135,8 @@ def _send_chosen(
             send(target, letters, letter)
             hand.delete(letter)
 
-        with ThreadPoolExecutor(THREADS) as threads:
-            list(threads.map(send_on, to_send))
+        for _ in in_threads(send_on, to_send):
+            pass
     return len(to_send), len(chosen) - len(to_send)
 
 

@@ -8,9 +8,6 @@ already is not copied again.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from heapq import merge
-from itertools import groupby
-from operator import itemgetter
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,6 +15,7 @@ from s3transfer.exceptions import S3CopyFailedError
 from tqdm import tqdm
 
 from lib.errors import NotDeployedError, NotOursError, ParameterError, RunbookError
+from lib.listing import Entry, listing, merge
 from lib.objects import Place
 from lib.parameters import Parameters
 from lib.pipelines import deployed
@@ -40,12 +38,12 @@ class Found:
     Attributes:
         key: The key.
         history: Its versions and markers in the DR bucket, newest first.
-        there: The object that is there now, as ListObjectsV2 describes it; None if there is none.
+        there: The object that is there now; None if there is none.
     """
 
     key: str
     history: list[Version]
-    there: dict | None
+    there: Entry | None = None
 
 
 @dataclass(frozen=True)
@@ -114,15 +112,10 @@ class Restore:
 
     def _keys(self) -> Iterator[Found]:
         """Yield every key of both buckets, in order; both are listed page by page."""
-        pages = self.into.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.into.bucket, Prefix=self.prefix
-        )
-        now = ((entry["Key"], "there", entry) for page in pages for entry in page.get("Contents", []))
-        dr = ((key, "history", history) for key, history in histories(self.source, self.prefix))
-        # S3 lists in the order of UTF-8, which is that of Python's strings.
-        for key, entries in groupby(merge(now, dr, key=itemgetter(0)), key=itemgetter(0)):
-            sides = {side: entry for _, side, entry in entries}
-            yield Found(key, sides.get("history", []), sides.get("there"))
+        now = listing(self.into, self.prefix)
+        dr = (Found(key, history) for key, history in histories(self.source, self.prefix))
+        for there, found in merge(now, dr):
+            yield replace(found, there=there) if found else Found(there.key, [], there)
 
     def _judge(self, found: Found) -> Outcome:
         """Decide what is to become of a key."""
@@ -137,7 +130,7 @@ class Restore:
             return Outcome(found.key, "archived", wanted)
         if not found.there:
             return Outcome(found.key, "to restore", wanted)
-        newer = found.there["LastModified"] > self.at
+        newer = found.there.modified > self.at
         return Outcome(found.key, "newer" if newer else "to replace", wanted)
 
     def _is_same(self, wanted: Version) -> bool:
@@ -157,7 +150,7 @@ class Restore:
                 outcome.state == "newer" and self.overwrite_newer
             ):
                 # Whatever is written by others meanwhile is not overwritten.
-                only_if = {"IfMatch": found.there["ETag"]} if found.there else {"IfNoneMatch": "*"}
+                only_if = {"IfMatch": f'"{found.there.etag}"'} if found.there else {"IfNoneMatch": "*"}
                 copier.copy(version, head_version(self.source, version), only_if)
                 return replace(outcome, state="restored")
         except (ClientError, BotoCoreError, S3CopyFailedError) as error:

@@ -1,7 +1,6 @@
 """Which of a bucket's objects: by prefix, suffix and the time at which they were written."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +11,7 @@ from lib.listing import Entry, Range, listing, ranges
 from lib.objects import Place
 from lib.resources.s3 import Bucket
 from lib.target import Target
+from lib.threads import in_threads
 
 PARALLEL = 8  # ranges of keys side by side; botocore keeps 10 connections
 RANGES = 64  # more than threads, so that none is out of work while a large one lasts
@@ -57,7 +57,7 @@ class Selection:
             target: Where the bucket is.
 
         Returns:
-            One row a range of keys: `objects` and `bytes`.
+            One row a range of keys, in any order: `objects` and `bytes`.
         """
 
         def one(within: Range) -> tuple[int, int]:
@@ -67,10 +67,9 @@ class Selection:
             return objects, size
 
         cut = self.ranges(target)
-        with ThreadPoolExecutor(PARALLEL) as threads:
-            counted = threads.map(one, cut)
-            progress = tqdm(counted, desc="Count", total=len(cut), unit="range", leave=False, delay=1)
-            return pd.DataFrame(progress, columns=["objects", "bytes"])
+        counted = in_threads(one, cut, PARALLEL)
+        progress = tqdm(counted, desc="Count", total=len(cut), unit="range", leave=False, delay=1)
+        return pd.DataFrame(progress, columns=["objects", "bytes"])
 
     def bucket_created(self, target: Target) -> str:
         """Return when the bucket was made; another one may be made under its name."""

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 from tqdm import tqdm
 
+from lib import logs
 from lib.errors import WaitError
 from lib.retry import wait_until
-from lib.watch import POLL_S, log_lines
+from lib.watch import POLL_S
 
 
 def stored(
@@ -74,12 +75,12 @@ def scheduled_run(
         desc="Waiting for the schedule", unit="s", leave=False, bar_format="{desc}: {elapsed}"
     ) as progress:
         while clock() < deadline:
-            for line in log_lines(client, log_group, since):
+            for line in logs.lines(client, log_group, since):
                 due = pd.Timestamp(line.get("scheduled_time"))
                 if line.get("message") == "generated" and due >= since.floor("min"):
                     return {"time": line["scheduled_time"], "files": line["files"], "rows": line["rows"]}
             progress.update()
-            sleep(POLL_S)
+            sleep(logs.POLL_S)
     raise WaitError(
         f"{log_group} tells of no scheduled run within {timeout_s} s: is the rule enabled, and may it invoke "
         "the function? A new rule may take some minutes to fire for the first time"

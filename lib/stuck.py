@@ -94,22 +94,13 @@ def queues(target: Target, looked_at: Sequence[Pipeline], found: pd.DataFrame) -
         old, those of them that are `hidden` because somebody has them in hand, and the `oldest` one's time.
     """
     oldest = found.groupby(["pipeline", "queue"])["sent"].min()
-    rows = [
-        (pipeline.name, letters.queue.what, letters.kind, *_depth(target, letters))
-        for pipeline in looked_at
-        for letters in pipeline.dead_letters
-    ]
+    rows = []
+    for pipeline in looked_at:
+        for letters in pipeline.dead_letters:
+            visible, hidden = Waiting.of(target, letters.queue).depths()
+            rows.append((pipeline.name, letters.queue.what, letters.kind, visible + hidden, hidden))
     table = pd.DataFrame(rows, columns=["pipeline", "queue", "holds", "messages", "hidden"])
     return table.join(oldest.dt.floor("s").rename("oldest"), on=["pipeline", "queue"])
-
-
-def _depth(target: Target, letters: DeadLetters) -> tuple[int, int]:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    client = target.client("sqs", letters.queue.region)
-    url = letters.queue.output(client)
-    found = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    visible, hidden = (int(found[name]) for name in names)
-    return visible + hidden, hidden
 
 
 def by_reason(found: pd.DataFrame) -> pd.DataFrame:

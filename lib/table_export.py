@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from lib.errors import RunbookError
 from lib.resources.dynamodb import Table
-from lib.resources.s3 import DELETE_BATCH_KEYS, Bucket
+from lib.resources.s3 import DELETE_BATCH_KEYS, Bucket, delete_batch
 from lib.retry import wait_until
 from lib.target import Target
 
@@ -216,8 +216,4 @@ def _delete_older(s3, bucket: str, prefix: str, export_id: str) -> None:
     latest = max([f"{prefix}{export_id}", *(key.rpartition("-")[0] for key in keys)])
     older = [{"Key": key} for key in keys if not key.startswith(f"{latest}-")]
     for first in range(0, len(older), DELETE_BATCH_KEYS):
-        batch = {"Objects": older[first : first + DELETE_BATCH_KEYS], "Quiet": True}
-        if errors := s3.delete_objects(Bucket=bucket, Delete=batch).get("Errors"):
-            raise RunbookError(
-                f"bucket {bucket}: {len(errors)} old files not deleted, the first: {errors[0]}"
-            )
+        delete_batch(s3, bucket, older[first : first + DELETE_BATCH_KEYS])

@@ -1,6 +1,7 @@
 """The AWS that a run works on: the local one on this laptop, or a real account."""
 
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from types import ModuleType
 
 import boto3
@@ -43,9 +44,13 @@ class Target:
     runtime: Runtime = LAMBDA
     rule_state: str = "DISABLED"
     _clients: dict[tuple[str, str], object] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def client(self, service: str, region: str):
-        """Return a client, the same one for the same arguments.
+        """Return a client, the same one for the same arguments; any thread may ask.
+
+        Clients are for several threads, but a session that makes them is for one at a time.
+        https://boto3.amazonaws.com/v1/documentation/api/latest/guide/session.html#multithreading-or-multiprocessing-with-sessions
 
         Args:
             service: boto3's name of the service, such as `sqs`.
@@ -55,11 +60,12 @@ class Target:
             A boto3 client.
         """
         key = (service, region)
-        if key not in self._clients:
-            self._clients[key] = self.session.client(
-                service, region, endpoint_url=self.endpoint_url, verify=self.ca_bundle, config=self.config
-            )
-        return self._clients[key]
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self.session.client(
+                    service, region, endpoint_url=self.endpoint_url, verify=self.ca_bundle, config=self.config
+                )
+            return self._clients[key]
 
 
 def connect(parameters: Parameters) -> Target:

@@ -1,6 +1,5 @@
 """Watching what follows an upload: bounded, and honest about what does not happen."""
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from urllib.parse import unquote_plus
 import pandas as pd
 from tqdm import tqdm
 
+from lib import logs
+from lib.json_text import json_object
 from lib.objects import Place, is_same
 from lib.resources.sqs import Queue
 from lib.retry import wait_until
@@ -47,11 +48,16 @@ class Waiting:
         client = target.client(queue.service, queue.region)
         return cls(client, queue.output(client))
 
-    def depth(self) -> int:
-        """Return about how many messages are in it, those included that are being worked on."""
+    def depths(self) -> tuple[int, int]:
+        """Return about how many messages wait in it, and how many are being worked on."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         attributes = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
-        return sum(int(value) for value in attributes.values())
+        visible, in_flight = (int(attributes[name]) for name in names)
+        return visible, in_flight
+
+    def depth(self) -> int:
+        """Return about how many messages are in it, those included that are being worked on."""
+        return sum(self.depths())
 
     def settle(self, timeout_s: float = SETTLE_S, sleep: Callable[[float], None] = time.sleep) -> int:
         """Wait until no message is in it, or the time is up, and return how many there are then."""
@@ -188,35 +194,13 @@ def function_log(
         told = {line["key"] for line in lines if line.get("message") in OUTCOMES}
         return awaited <= told and bool(lines)
 
-    begin = since - CLOCKS_DIFFER
-    lines = wait_until(lambda: log_lines(client, log_group, begin), is_whole, timeout_s, POLL_S, sleep)
-    log = pd.DataFrame(lines)
+    def read() -> list[dict]:
+        return list(logs.lines(client, log_group, since - CLOCKS_DIFFER))
+
+    log = pd.DataFrame(wait_until(read, is_whole, timeout_s, logs.SOON, sleep))
     columns = ["timestamp", "level", "message", "key", "bytes", "seconds"]
-    return log.reindex(columns=columns).sort_values("timestamp", ignore_index=True, kind="stable")
-
-
-def log_lines(client, log_group: str, since: pd.Timestamp) -> list[dict]:
-    """Return the log lines that name a key, as the JSON objects that they are.
-
-    Args:
-        client: As for `function_log`; so too below.
-        log_group: The function's log group.
-        since: From when on.
-    """
-    pages = client.get_paginator("filter_log_events").paginate(
-        logGroupName=log_group, startTime=int(since.timestamp() * 1000), filterPattern='{ $.key = "*" }'
-    )
-    lines = (_json_object(event["message"]) for page in pages for event in page["events"])
-    return [line for line in lines if "key" in line]
-
-
-def _json_object(text: str) -> dict:
-    """Return the JSON object that a text is, or an empty one."""
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
+    log = log.reindex(columns=columns).astype({"bytes": "Int64"})
+    return log.sort_values("timestamp", ignore_index=True, kind="stable")
 
 
 def _versions(body: str) -> Iterator[tuple[str, str | None]]:
@@ -224,7 +208,7 @@ def _versions(body: str) -> Iterator[tuple[str, str | None]]:
 
     Lambda wraps the event that a function failed on: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     """
-    content = _json_object(body)
+    content = json_object(body)
     content = content.get("requestPayload") or content
     for record in content.get("Records") or []:
         if "s3" in record:

@@ -24,7 +24,7 @@ class Queued:
         pipeline = pipelines(self.parameters())["migrate"]
         for resource in (pipeline.source, pipeline.destination, *pipeline.queues):
             self.stack.add(resource)
-        self.source, self.queue = pipeline.source, pipeline.created
+        self.source, self.destination, self.queue = pipeline.source, pipeline.destination, pipeline.created
         self.stack.apply()
 
     def parameters(self, **backfill) -> Parameters:

@@ -71,6 +71,14 @@ def test_a_key_that_failed_and_was_done_since_does_not_fail_still():
     assert found.frame("errors")["key"].tolist() == ["a", "b", "c", "c"]
 
 
+def test_lines_that_are_not_ours_tell_nothing_and_harm_nobody():
+    cut_off = metrics(ObjectsCopied=1)[:-1]
+    found = taken(cut_off, "{", "{not: json}", "[1]", "{}", '{"key": 1', failed("a"))
+    assert found.counts == []
+    assert found.still_failing == {("migrate", "replicate", "a")}
+    assert taken('{"level": "ERROR"}').frame("errors")["message"].tolist() == [""]
+
+
 def test_the_same_key_of_another_pipeline_or_function_is_another():
     found = Activity(["migrate", "backup"], SINCE, NOW)
     for name in ("migrate", "backup"):

@@ -8,11 +8,13 @@ from pathlib import Path
 import duckdb
 import pytest
 from audited import audited, clear, make
+from calls import Recorder, watched
 from cleanup import remove
 from described import describe
 
 from lib import inventory_configurations, inventory_reports
-from lib.errors import NotDeployedError, RunbookError
+from lib.audits.findings import Findings
+from lib.errors import NotDeployedError, RunbookError, WaitError
 from lib.parameters import Parameters
 from lib.pipelines import pipelines
 from lib.resources import s3
@@ -162,15 +164,29 @@ def test_what_was_mended_since_the_reports_is_the_same(aws, own, reports):
     assert result.is_clean
 
 
-def test_differences_come_page_by_page(aws, own, reports, monkeypatch):
-    monkeypatch.setattr(inventory_reports, "PAGE_KEYS", 3)
-    rows = [(f"{number}", True, False, 1, "x") for number in range(7)]
-    reports[0].write("2026-11-19T01-00Z", rows)
+def test_differences_come_page_by_page_from_one_query(aws, own, pipeline, reports):
+    keys = [f"{number:04}" for number in range(2500)]
+    reports[0].write("2026-11-19T01-00Z", [(key, True, False, 1, "x") for key in keys])
     reports[1].write("2026-11-19T01-00Z", [])
-    for number in range(7):
-        put(reports[0], f"{number}")
-    result = audited(aws, own, "backup", **LARGE)
-    assert sorted(found.key for found in result.findings) == list("0123456")
+    calls = Recorder()
+    unlike = inventory_reports.Reports.of(watched(aws, "before-call", calls), own, pipeline).unlike()
+    found = [next(unlike)]
+    assert calls.made.count("GetQueryResults") == 1, "the rest is asked for when it is wanted"
+    found += unlike
+    assert sorted(found) == keys
+    assert calls.made.count("GetQueryResults") == 3
+    assert calls.made.count("StartQueryExecution") == 1, "each would scan the reports anew"
+
+
+def test_the_count_has_as_much_time_as_the_differences(aws, own, pipeline, reports, monkeypatch):
+    for side in reports:
+        side.write("2026-11-19T01-00Z", [])
+    joined = inventory_reports.Reports.of(aws, own, pipeline)
+    monkeypatch.setattr(inventory_reports, "QUERY_TIMEOUT_S", 0)
+    with pytest.raises(WaitError):
+        joined.count_same(Findings(1))
+    with pytest.raises(WaitError):
+        next(joined.unlike())
 
 
 def test_only_keys_that_pass_the_filter(aws, own, pipeline, reports):
@@ -224,6 +240,5 @@ def test_s3_is_told_to_report_what_is_read(reports):
         assert compared == inventory_reports.COLUMNS.keys()
 
 
-def test_cloudwatch_is_asked_unless_somebody_knows(aws, pipeline):
-    assert inventory_reports.objects(aws, pipeline.source) == 0  # the local AWS counts no objects
-    assert inventory_reports.objects(aws, pipeline.source, 7) == 7
+def test_cloudwatch_is_asked_for_the_daily_count(aws, pipeline):
+    assert inventory_reports.daily_count(aws, pipeline.source) == 0  # the local AWS counts no objects

@@ -2,15 +2,19 @@
 
 import importlib.util
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 
+from calls import Recorder, watched
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.entrances import ObjectEvent, send
-from lib.pipelines import pipelines
+from lib.entrances import ObjectEvent, send, sending
+from lib.pipelines import FunctionName, pipelines
 from lib.resources.sqs import Queue
+from lib.threads import WORKERS
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 EVENTS = Path(__file__).parents[1] / "handlers" / "common" / "events.py"
@@ -49,3 +53,33 @@ def test_a_queue_gets_each_event_once(stack, parameters):
         found += [json.loads(message["Body"]) for message in messages]
     events = handlers_events()
     assert sorted(event.key for body in found for event in events.object_events(body)) == sorted(keys)
+
+
+def test_a_queue_s_url_is_asked_for_once(stack, parameters):
+    bucket, calls = pipelines(parameters)["migrate"].source, Recorder()
+    queue = stack.add(Queue("uploads", "us-east-1"))
+    stack.apply()
+    with sending(watched(stack.target, "before-call", calls), queue, bucket) as send_all:
+        for number in range(5):
+            send_all([ObjectEvent("ObjectCreated:Put", f"key {number}", TIME, 1, "e")])
+    assert calls.made == ["GetQueueUrl", *["SendMessageBatch"] * 5]
+
+
+def test_however_many_threads_send_no_more_invoke_than_the_client_keeps_connections(target, parameters):
+    """The function is not there: each call is refused, and counted all the same."""
+    bucket, lock, at_work, most = pipelines(parameters)["migrate"].source, Lock(), 0, 0
+
+    def count(change: int) -> None:
+        nonlocal at_work, most
+        with lock:
+            at_work += change
+            most = max(most, at_work)
+
+    counted = watched(target, "before-call", lambda **_: count(+1))
+    counted.session.events.register("after-call", lambda **_: count(-1))
+    events = [ObjectEvent("ObjectCreated:Put", f"key {number}", TIME, 1, "e") for number in range(20)]
+    nowhere = FunctionName(f"{parameters.prefix}-{parameters.env}-nowhere", "us-east-1")
+    with sending(counted, nowhere, bucket) as send_all, ThreadPoolExecutor(8) as threads:
+        refused = [sent.exception() for sent in [threads.submit(send_all, events) for _ in range(8)]]
+    assert all("Function not found" in str(error) for error in refused)
+    assert 1 < most <= WORKERS

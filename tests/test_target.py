@@ -1,7 +1,10 @@
 """The target: who we are is checked before anything is done."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Barrier
 
+import boto3
 import pytest
 from botocore.config import Config
 
@@ -46,6 +49,26 @@ def test_clients_are_made_once_for_each_region(target: Target):
     assert target.client("sqs", "us-west-1") is target.client("sqs", "us-west-1")
     assert target.client("sqs", "us-west-1") is not target.client("sqs", "us-east-1")
     assert target.client("sqs", "us-west-1").meta.region_name == "us-west-1"
+
+
+def test_threads_that_ask_at_once_get_one_client_from_one_session_at_a_time():
+    class Session(boto3.Session):
+        made = 0
+
+        def client(self, *arguments, **named):
+            self.made += 1
+            return super().client(*arguments, **named)
+
+    target, together = Target("aws", Session("a", "b")), Barrier(8, timeout=30)
+
+    def ask(_):
+        together.wait()
+        return target.client("sqs", "us-west-1")
+
+    with ThreadPoolExecutor(8) as threads:
+        clients = list(threads.map(ask, range(8)))
+    assert target.session.made == 1
+    assert len(set(map(id, clients))) == 1
 
 
 def test_an_account_that_is_not_the_caller_s_is_refused(local_aws):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import comparison, objects, samples, watch
+from lib import comparison, logs, objects, samples, watch
 from lib.objects import Place
 from lib.resources import s3, sqs
 from lib.samples import Sample
@@ -246,3 +246,19 @@ def test_the_function_s_log_is_waited_for(stack: Stack, somebody):
 
     log = watch.function_log(stack.client(group), group.name, since, ["a", "b"], sleep=write_one)
     assert log["message"].tolist() == ["event received", "JSON uploaded", "copied"]
+
+
+def test_a_log_is_looked_at_soon_again_but_not_often(stack: Stack):
+    """An account has few such calls a second, for all that read logs in a region."""
+    group, waits = examples.log_group(stack), []
+    stack.apply()
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 8:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        watch.function_log(stack.client(group), group.name, pd.Timestamp.now("UTC"), ["never"], sleep=wait)
+    assert waits[0] <= 0.25
+    assert waits[-4:] == [logs.POLL_S] * 4

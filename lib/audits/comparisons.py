@@ -56,7 +56,8 @@ def _of_buckets(target: Target, parameters: Parameters, pipeline: Pipeline) -> C
     grace = Grace(settings.grace_s)
     extras = Extras(source, grace, follows_deletes=pipeline.removed is not None)
     pair = BucketPair(source, destination, grace, extras, settings.metadata_and_tags)
-    if inventory_reports.objects(target, pipeline.source, settings.objects) > settings.inventory_above:
+    objects = settings.objects or inventory_reports.daily_count(target, pipeline.source)
+    if objects > settings.inventory_above:
         reports = inventory_reports.Reports.of(target, parameters, pipeline)
         return Comparison([([reports.unlike()], pair.look)], pair.look, "inventory", reports.count_same)
 

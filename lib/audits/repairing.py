@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import islice
 
 from tqdm import tqdm
 
 from lib.audits.findings import EXTRA, MISSING, SAME, Finding
-from lib.entrances import ObjectEvent, send
+from lib.entrances import ObjectEvent, sending
 from lib.objects import Place
 from lib.pipelines import Pipeline
 from lib.retry import wait_until
@@ -42,11 +43,17 @@ def send_all(target: Target, pipeline: Pipeline, differences: Iterable[Finding])
     source, sent = Place(target.client("s3", pipeline.source.region), pipeline.source.name), 0
     todo = tqdm(differences, desc="Repair", unit="object", leave=False, delay=1)
     events = (_event(source, finding) for finding in todo if is_mendable(pipeline, finding))
-    while batch := list(islice(events, EVENTS_AT_A_TIME)):
-        for entrance, kind in ((pipeline.created, "ObjectCreated:"), (pipeline.removed, "ObjectRemoved:")):
-            of_kind = [event for event in batch if event.name.startswith(kind)]
-            if entrance and of_kind:
-                send(target, entrance, pipeline.source, of_kind)
+    entrances = {"ObjectCreated:": pipeline.created, "ObjectRemoved:": pipeline.removed}
+    with ExitStack() as ready:
+        send = {
+            kind: ready.enter_context(sending(target, entrance, pipeline.source))
+            for kind, entrance in entrances.items()
+            if entrance
+        }
+        while batch := list(islice(events, EVENTS_AT_A_TIME)):
+            for kind in send:
+                of_kind = [event for event in batch if event.name.startswith(kind)]
+                send[kind](of_kind)
                 sent += len(of_kind)
     return sent
 

@@ -21,7 +21,7 @@ from lib.resources.eventbridge import Rule
 from lib.resources.glue import Crawler, Table
 from lib.resources.iam import Role
 from lib.resources.lambda_ import EventInvokeConfig, EventSourceMapping, Function, Permission
-from lib.resources.logs import LogGroup
+from lib.resources.logs import LogGroup, log_group_name
 from lib.resources.s3 import Bucket, BucketNotification
 from lib.resources.s3_inventory import InventoryConfiguration
 from lib.resources.sns import Subscription
@@ -135,7 +135,7 @@ def execution_roles(resources: Resources) -> Found:
         elif isinstance(one, EventInvokeConfig):
             role, arn = one.function.role, one.on_failure.arn
             needs = missing("destination-role", role, ["sqs:SendMessage"], arn, "to report failures")
-        elif isinstance(one, Function) and (group := groups.get(f"/aws/lambda/{one.name}")):
+        elif isinstance(one, Function) and (group := groups.get(log_group_name(one.name))):
             needs = missing("log-role", one.role, WRITE_LOG, f"{group.arn}:*", "to write its log")
         elif isinstance(one, Crawler):
             needs = _crawler_needs(one)

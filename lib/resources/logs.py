@@ -12,6 +12,11 @@ from lib.resources.base import Found, Resource, Scope, Settings, our_tags
 LAMBDA = "/aws/lambda/"
 
 
+def log_group_name(name: str) -> str:
+    """Return the name that Lambda gives the log group of a function."""
+    return LAMBDA + name
+
+
 @dataclass(repr=False)
 class LogGroup(Resource):
     """The log group of a Lambda function of the same name, made by us so that its retention is ours to set.
@@ -31,7 +36,7 @@ class LogGroup(Resource):
     @property
     def name(self) -> str:
         """The name Lambda gives the log group of a function."""
-        return LAMBDA + super().name
+        return log_group_name(super().name)
 
     @property
     def arn(self) -> str:
@@ -81,7 +86,7 @@ class LogGroup(Resource):
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
-        for group in _groups(client, LAMBDA + scope.beginning):
+        for group in _groups(client, log_group_name(scope.beginning)):
             # Groups are tagged by their ARN without the ":*" that it is listed with.
             arn = group["arn"].removesuffix(":*")
             with suppress(client.exceptions.ResourceNotFoundException):

@@ -280,10 +280,24 @@ def empty_bucket(client, name: str) -> None:
                 for item in page.get("Versions", []) + page.get("DeleteMarkers", [])
             ]
             if batch:
-                answer = client.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True})
-                if errors := answer.get("Errors"):
-                    raise RunbookError(f"bucket {name}: {len(errors)} not deleted, the first: {errors[0]}")
+                delete_batch(client, name, batch)
                 progress.update(len(batch))
+
+
+def delete_batch(client, name: str, batch: list[dict[str, str]]) -> None:
+    """Delete objects, or versions of objects, by one call.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        name: The bucket's name.
+        batch: At most DELETE_BATCH_KEYS: of each its `Key`, and the `VersionId` if a version is meant.
+
+    Raises:
+        RunbookError: If S3 refuses to delete some of them, for instance under object lock.
+    """
+    answer = client.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True})
+    if errors := answer.get("Errors"):
+        raise RunbookError(f"bucket {name}: {len(errors)} not deleted, the first: {errors[0]}")
 
 
 # Where an entry stands, and under what it names its destination, by the destination's service.

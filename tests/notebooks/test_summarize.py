@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from lib import query, samples, summaries, watch
+from lib import logs, query, samples, summaries, watch
 from lib.objects import Place
 
 RAGGED = samples.Sample("synthetic-data/a/same.csv", b"n,text\n1,one\n2,two\n3,\n")
@@ -71,9 +71,7 @@ def test_athena_reads_all_summaries(summarize, place):
 
 
 def test_it_does_not_start_itself(summarize, place, somebody):
-    lines = watch.log_lines(
-        somebody("logs"), summarize.outputs["log_group"], pd.Timestamp("2020-01-01", tz="UTC")
-    )
+    lines = logs.lines(somebody("logs"), summarize.outputs["log_group"], pd.Timestamp("2020-01-01", tz="UTC"))
     assert {line["key"].split("/")[0] for line in lines} == {"synthetic-data"}
 
 

@@ -17,10 +17,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # What stands in braces in the f-strings that are SQL, and why it is no value that somebody else chose.
 KNOWN = {
     "lib/samples.py": {"s.table"},  # our samples' names: literals
-    # Our own clauses; the names of the two inventories' tables; a number. Keys and prefixes are parameters.
+    # Our own clauses; the names of the two inventories' tables. Keys and prefixes are parameters.
     "lib/inventory_reports.py": {
         "self._joined()",
-        "PAGE_KEYS",
         "side",
         "self.keys",
         "same",

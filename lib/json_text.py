@@ -1,0 +1,12 @@
+"""JSON in what others have written: in messages, and in lines of logs."""
+
+import json
+
+
+def json_object(text: str) -> dict:
+    """Return the JSON object that a text is, or an empty one if it is something else."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
