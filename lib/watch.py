@@ -210,7 +210,7 @@ def log_lines(client, log_group: str, since: pd.Timestamp) -> list[dict]:
     """Return the log lines that name a key, as the JSON objects that they are.
 
     Args:
-        client: As for `function_log`; so too below.
+        client: A CloudWatch Logs client of the function's region.
         log_group: The function's log group.
         since: From when on.
     """
