@@ -27,6 +27,11 @@ class Place:
     client: object
     bucket: str
 
+    @classmethod
+    def of(cls, target: Target, bucket: Bucket) -> "Place":
+        """Return the place of a bucket that was added to a stack."""
+        return cls(target.client(bucket.service, bucket.region), bucket.name)
+
     def head(self, key: str) -> dict | None:
         """Return what HEAD tells of an object, or None if there is none."""
         try:
@@ -35,11 +40,6 @@ class Place:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return None
             raise
-
-    @classmethod
-    def of(cls, target: Target, bucket: Bucket) -> "Place":
-        """Return the place of a bucket that was added to a stack."""
-        return cls(target.client(bucket.service, bucket.region), bucket.name)
 
     def tags(self, key: str, version_id: str | None = None) -> dict[str, str]:
         """Return the tags of an object, or of one of its versions."""
