@@ -3,9 +3,9 @@
 import pandas as pd
 from botocore.exceptions import ClientError
 
+from lib.resources.base import GLOBAL_REGION
 from lib.target import Target
 
-REGION = "us-east-1"  # the setting has no region: any of them answers
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
 SETTINGS = {
     "BlockPublicAcls": "nobody can give everybody access by an ACL",
@@ -34,7 +34,7 @@ def public_access_block(target: Target) -> pd.DataFrame:
 
 def _read(target: Target) -> tuple[dict[str, str], str]:
     """Return the settings that could be read, and what they come to."""
-    client = target.client("s3control", REGION)
+    client = target.client("s3control", GLOBAL_REGION)
     try:
         answer = client.get_public_access_block(AccountId=target.account_id)
     except client.exceptions.NoSuchPublicAccessBlockConfiguration:

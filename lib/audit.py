@@ -7,7 +7,7 @@ current objects; what is kept of their history is not.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -88,7 +88,9 @@ def audit(target: Target, parameters: Parameters, name: str) -> Audit:
     settings = parameters.audit
     pipeline = deployed(target, parameters, name)
     began, findings = datetime.now(UTC), Findings(settings.most)
-    how = comparison(_with_connections(target, settings.threads), parameters, pipeline)
+    # A connection a thread: clients keep ten.
+    target = target.with_config(Config(max_pool_connections=settings.threads))
+    how = comparison(target, parameters, pipeline)
     how.begin(findings)
     with tqdm(desc=f"Audit {name}", unit="object", leave=False, delay=1) as progress:
         for streams, judge in how.parts:
@@ -136,9 +138,3 @@ def repair(
     look = comparison(target, parameters, pipeline).look
     repairing.wait(keys, look, parameters.audit.repair_timeout_s, sleep)
     return audit(target, parameters, name)
-
-
-def _with_connections(target: Target, threads: int) -> Target:
-    """Return the same target with clients that keep a connection a thread; boto3's keep ten."""
-    config = target.config.merge(Config(max_pool_connections=threads))
-    return replace(target, config=config, _clients={})

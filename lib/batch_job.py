@@ -16,6 +16,7 @@ from lib.errors import RunbookError
 from lib.manifest import Manifest
 from lib.pipelines import Pipeline
 from lib.policies import from_template
+from lib.resources.base import GLOBAL_REGION
 from lib.resources.iam import Role
 from lib.resources.lambda_ import Function
 from lib.resources.logs import LogGroup
@@ -86,11 +87,11 @@ def describe(stack: Stack, pipeline: Pipeline, log_retention_days: int = 30) -> 
         log_group=log_group,
         **entrance,
     )
-    role = stack.add(Role(what, "us-east-1", "lambda.amazonaws.com", policy))
+    role = stack.add(Role(what, GLOBAL_REGION, "lambda.amazonaws.com", policy))
     code = bundle("announce", stack.target.runtime)
     function = stack.add(Function(what, region, role, code, environment, TIMEOUT_S, MEMORY_MB))
     job_policy = from_template("lib/batch-operations-policy.json", jobs_bucket=bucket, function=function)
-    job_role = stack.add(Role(f"job-{pipeline.name}", "us-east-1", PRINCIPAL, job_policy))
+    job_role = stack.add(Role(f"job-{pipeline.name}", GLOBAL_REGION, PRINCIPAL, job_policy))
     return Jobs(bucket, function, job_role)
 
 

@@ -13,11 +13,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from lib.errors import ParameterError
+from lib.pipelines import FunctionName
 from lib.resources.dynamodb import Table
-from lib.resources.lambda_ import Function
 from lib.resources.sqs import Queue
 from lib.target import Target
-from lib.watch import Waiting
+from lib.watch import SETTLE_S, Waiting
 
 BATCH = 10  # messages one receive can give
 # How long nobody else gets a message that was received: an invocation is accepted within seconds.
@@ -39,13 +39,13 @@ def brake_of(target: Target, holding: Queue, minutes: int = 0) -> "Brake":
         ClientError: If its function is asked and not there.
     """
     table = Table("brake", holding.region, "id")
-    function = Function("delete", holding.region, None, b"", {"BRAKE_MINUTES": str(minutes)})
-    table.scope = function.scope = holding.scope
+    table.scope = holding.scope
+    function = FunctionName(holding.scope.name("delete"), holding.region)
     if not minutes:
-        client = target.client("lambda", holding.region)
+        client = target.client("lambda", function.region)
         found = client.get_function_configuration(FunctionName=function.name)
-        function.environment = found["Environment"]["Variables"]
-    return Brake(target, table, holding, function)
+        minutes = int(found["Environment"]["Variables"]["BRAKE_MINUTES"])
+    return Brake(target, table, holding, function, minutes)
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,16 @@ class Brake:
         target: Where it is deployed.
         table: Its state.
         queue: What it holds: the events of deletes that were not done.
-        function: The Lambda *delete*; its environment says how many minutes are counted.
+        function: The Lambda *delete*.
+        minutes: How many minutes it counts.
         clock: Tells the seconds since the epoch.
     """
 
     target: Target
     table: Table
     queue: Queue
-    function: Function
+    function: FunctionName
+    minutes: int
     clock: Callable[[], float] = time.time
 
     def state(self) -> pd.DataFrame:
@@ -94,15 +96,24 @@ class Brake:
         self._remove(*self._counters(), "brake")
         return self._take_all(limit, self._invoke, stops=lambda: bool(self._item("brake")), done="released")
 
-    def discard(self, reason: str, limit: int = 10_000) -> pd.DataFrame:
+    def discard(
+        self,
+        reason: str,
+        limit: int = 10_000,
+        timeout_s: float = SETTLE_S,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> pd.DataFrame:
         """Forget the held deletes, then let new ones go on; the DR bucket keeps what they would have deleted.
 
-        The brake goes last and only if nothing is held any more, so that no delete slips through before. The
-        reason is kept in the brake's table, with the time and the caller.
+        The brake goes last and only if nothing is held any more, so that no delete slips through before: what
+        a release that was cut off has in hand comes back a minute later. The reason is kept in the brake's
+        table, with the time and the caller.
 
         Args:
             reason: Why, for those who find objects in the DR bucket that the primary does not have.
             limit: How many events at most; run it again for the rest.
+            timeout_s: How long to wait until SQS says that nothing is held, in seconds.
+            sleep: Waits between two looks.
 
         Returns:
             One row an event that was discarded: key, and what was done.
@@ -114,8 +125,12 @@ class Brake:
             raise ParameterError("reason: say why the deletes are discarded; nothing was done")
         self._write_down(reason)
         discarded = self._take_all(limit, lambda records: None, stops=lambda: False, done="discarded")
-        if len(discarded) < limit:
-            self._remove(*self._counters(), "brake")
+        if len(discarded) >= limit:
+            return discarded
+        if held := self._waiting().settle(timeout_s, sleep):
+            print(f"Still held: {held:,}, so the brake stays as it is. Discard again in {HIDDEN_S} s")
+            return discarded
+        self._remove(*self._counters(), "brake")
         return discarded
 
     def _take_all(
@@ -162,8 +177,7 @@ class Brake:
     def _counters(self) -> list[str]:
         """Return the counters' keys of those minutes that the function sums up now."""
         minute = int(self.clock()) // 60
-        minutes = int(self.function.environment["BRAKE_MINUTES"])
-        return [f"minute#{each}" for each in range(minute - minutes, minute + 2)]
+        return [f"minute#{each}" for each in range(minute - self.minutes, minute + 2)]
 
     def _item(self, identifier: str) -> dict:
         """Return an item of the brake's table, empty if there is none."""

@@ -73,7 +73,7 @@ def given(params: Path, assignments: Sequence[str]) -> str:
     """Return the options by which another command works with the same parameters, with a space before them.
 
     Args:
-        params: As for `load`; so too below.
+        params: The file of parameters.
         assignments: `NAME=VALUE`.
     """
     options = [] if params == DEFAULT_PARAMS else ["--params", str(params)]

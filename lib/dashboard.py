@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from lib import prices, usage
 from lib.parameters import Parameters
 from lib.pipelines import FunctionName, Pipeline
+from lib.resources.base import GLOBAL_REGION
 from lib.resources.sqs import Queue
 
-REGION = "us-east-1"  # dashboards have none; this is where they are asked for
+REGION = GLOBAL_REGION  # dashboards have none
 NAMESPACE, DIMENSION = "runbook", "service"  # of the handlers' own metrics
 # What each function counts: first the work it has done, then the rest.
 COUNTS = {

@@ -53,14 +53,12 @@ class Drill:
     @property
     def primary(self) -> Place:
         """The bucket that is used."""
-        source = self.pipeline.source
-        return Place(self.target.client("s3", source.region), source.name)
+        return Place.of(self.target, self.pipeline.source)
 
     @property
     def dr(self) -> Place:
         """Its backup."""
-        destination = self.pipeline.destination
-        return Place(self.target.client("s3", destination.region), destination.name)
+        return Place.of(self.target, self.pipeline.destination)
 
     def manifest(self, place: Place) -> pd.DataFrame:
         """Read every object of the drill whole.

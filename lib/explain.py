@@ -99,7 +99,7 @@ def _by_now(target: Target, pipeline: Pipeline, letter: Letter) -> Explained:
     is_ours = first and first.bucket == pipeline.source.name and first.event.startswith("ObjectCreated:")
     if not is_ours:
         return Explained(letter, NO_TRACE)
-    source = Place(target.client("s3", pipeline.source.region), pipeline.source.name)
+    source = Place.of(target, pipeline.source)
     try:
         return Explained(letter, SOURCE_GONE if source.head(first.key) is None else NO_TRACE)
     except ClientError as error:

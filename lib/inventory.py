@@ -16,7 +16,7 @@ from lib.lock import locked
 from lib.parameters import Parameters
 from lib.plan import COUNTS
 from lib.resources.athena import WorkGroup
-from lib.resources.base import TAG_ENV, Found, Resource
+from lib.resources.base import GLOBAL_REGION, TAG_ENV, Found, Resource
 from lib.resources.cloudtrail import Trail
 from lib.resources.cloudwatch import Alarm, Dashboard
 from lib.resources.dynamodb import Table
@@ -59,7 +59,6 @@ TYPES: tuple[type[Resource], ...] = (
     Table,
     Bucket,
 )
-GLOBAL_REGION = "us-east-1"  # where is asked for what has no regions
 GLOBAL: tuple[type[Resource], ...] = (Dashboard, Role)
 # A deleted queue may be told of for 60 s: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html
 DELETION_S, DELETION_POLL_S = 90, 5

@@ -21,7 +21,7 @@ from lib.inventory import Inventory
 from lib.lock import run_alone
 from lib.parameters import Parameters
 from lib.report import write_report
-from lib.resources.base import Scope
+from lib.resources.base import GLOBAL_REGION, Scope
 from lib.resources.s3 import Bucket
 from lib.run import DESTROY, Job, Result, execute_all, new_folder, select
 from lib.target import Target, connect
@@ -84,7 +84,7 @@ def leftovers(target: Target, parameters: Parameters) -> list[str]:
         Their names, sorted.
     """
     ours = Scope(parameters.prefix, "", "", parameters.account_id)
-    names = (name for name, _ in Bucket.names(target.client("s3", "us-east-1"), ours))
+    names = (name for name, _ in Bucket.names(target.client("s3", GLOBAL_REGION), ours))
     envs = {name.removeprefix(ours.beginning).split("-")[0] for name in names}
     return sorted(env for env in envs if ENV.fullmatch(env))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from lib.errors import ParameterError, TargetError
+from lib.resources.base import GLOBAL_REGION
 from lib.target import Target
 
 # A word of a name, so that "product-dev" is none; "non-prod" is the one that says the opposite.
@@ -18,7 +19,6 @@ NOT_TOLD = {
     "AWSOrganizationsNotInUseException",
     "TargetNotFoundException",
 }
-REGION = "us-east-1"  # IAM, accounts and organisations have no regions
 
 
 def looks_like_production(text: str) -> bool:
@@ -71,8 +71,8 @@ def known_as(target: Target) -> dict[str, list[str] | None]:
     Returns:
         `alias`, `name` and `organisation's tags`: what each says, or None if we may not know.
     """
-    iam, account = target.client("iam", REGION), target.client("account", REGION)
-    organizations = target.client("organizations", REGION)
+    iam, account = target.client("iam", GLOBAL_REGION), target.client("account", GLOBAL_REGION)
+    organizations = target.client("organizations", GLOBAL_REGION)
     return {
         "alias": _told(lambda: iam.list_account_aliases()["AccountAliases"]),
         # https://docs.aws.amazon.com/accounts/latest/reference/API_GetAccountInformation.html

@@ -35,7 +35,7 @@ def lines(client, log_group: str, since: pd.Timestamp, pattern: str = OF_KEYS) -
     """Yield the lines of a log that name a key, as the JSON objects that they are.
 
     Args:
-        client: As for `events`; so too below.
+        client: A CloudWatch Logs client of the log group's region.
         log_group: The log group's name.
         since: From when on.
         pattern: Of them only those that match it.

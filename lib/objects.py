@@ -1,5 +1,6 @@
 """Objects in two buckets: where they are, and whether they are the same."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -8,6 +9,10 @@ from botocore.exceptions import ClientError
 from tqdm import tqdm
 
 from lib.comparison import differing_attributes, same_bytes
+from lib.resources.s3 import Bucket
+from lib.target import Target
+
+CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,11 @@ class Place:
     client: object
     bucket: str
 
+    @classmethod
+    def of(cls, target: Target, bucket: Bucket) -> "Place":
+        """Return the place of a bucket that was added to a stack."""
+        return cls(target.client(bucket.service, bucket.region), bucket.name)
+
     def head(self, key: str) -> dict | None:
         """Return what HEAD tells of an object, or None if there is none."""
         try:
@@ -31,17 +41,33 @@ class Place:
                 return None
             raise
 
-    def tags(self, key: str) -> dict[str, str]:
-        """Return an object's tags."""
-        answer = self.client.get_object_tagging(Bucket=self.bucket, Key=key)
+    def tags(self, key: str, version_id: str | None = None) -> dict[str, str]:
+        """Return the tags of an object, or of one of its versions."""
+        answer = self.client.get_object_tagging(Bucket=self.bucket, Key=key, **_version(version_id))
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
-    def digest(self, key: str) -> str:
-        """Return the SHA-256 of an object's bytes, read in pieces."""
-        hashed = sha256()
-        for chunk in self.client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(1024 * 1024):
-            hashed.update(chunk)
+    def digest(self, key: str, version_id: str | None = None, etag: str | None = None) -> str:
+        """Return the SHA-256 of an object's bytes, read in pieces.
+
+        Args:
+            key: Which object.
+            version_id: Which of its versions; None for the current one.
+            etag: What its ETag must be, with quotes; None for any.
+
+        Raises:
+            ClientError: If S3 refuses; 412 if the ETag is another one.
+        """
+        which = {"Bucket": self.bucket, "Key": key, **_version(version_id)}
+        hashed, condition = sha256(), {"IfMatch": etag} if etag else {}
+        with closing(self.client.get_object(**which, **condition)["Body"]) as body:
+            for chunk in body.iter_chunks(CHUNK_BYTES):
+                hashed.update(chunk)
         return hashed.hexdigest()
+
+
+def _version(version_id: str | None) -> dict[str, str]:
+    """Return the argument that names a version; none for the current one."""
+    return {"VersionId": version_id} if version_id else {}
 
 
 def is_same(source: dict | None, target: dict | None) -> bool:
@@ -68,17 +94,17 @@ def compare(keys: list[str], source: Place, target: Place) -> pd.DataFrame:
         target: Where the copies are.
 
     Returns:
-        One row a key: whether `content`, `metadata`, `tags`, `content type` and `storage class` are the same.
+        One row a key: whether its `content`, all its `attributes` (headers, metadata, storage class) and its
+        `tags` are the same.
     """
     rows = []
     for key in tqdm(keys, desc="Compare", unit="object", leave=False, delay=1):
         original, copy = source.head(key), target.head(key)
         there = original is not None and copy is not None
-        row = {"key": key, "content": there and source.digest(key) == target.digest(key)}
-        for name in ("Metadata", "ContentType", "StorageClass"):
-            row[name] = there and original.get(name) == copy.get(name)
-        rows.append(row | {"Tags": there and source.tags(key) == target.tags(key)})
-    return pd.DataFrame(rows)
+        content = there and source.digest(key) == target.digest(key)
+        attributes = there and not differing_attributes(original, copy)
+        rows.append((key, content, attributes, there and source.tags(key) == target.tags(key)))
+    return pd.DataFrame(rows, columns=["key", "content", "attributes", "tags"])
 
 
 def side_by_side(one: Place, other: Place) -> pd.DataFrame:

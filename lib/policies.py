@@ -190,9 +190,7 @@ def only_these_may(
     """
     # Whoever takes on a role is known here by the role's ARN, never by that of a session:
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
-    # The other ARN is for MiniStack 1.5.33, which takes the session's.
-    sessions = [f"arn:aws:sts::{account_id}:assumed-role/{arn.split('/')[-1]}/*" for arn in role_arns]
-    roles = {"aws:PrincipalArn": [*role_arns, *sessions]}
+    roles = {"aws:PrincipalArn": role_arns}
     common = {"Action": actions, "Resource": f"{bucket_arn}/*"}
     return [
         {

@@ -22,7 +22,7 @@ from pyathena.error import DatabaseError
 from pyathena.result_set import AthenaResultSet
 
 from lib.errors import RunbookError, WaitError
-from lib.query_result import PRICE, frame
+from lib.query_result import BILLING, frame
 from lib.target import Target
 
 QUERY_TIMEOUT_S = 300
@@ -144,7 +144,7 @@ class Athena:
 
     def _tell(self, result: AthenaResultSet | Cursor) -> None:
         if not self._quiet:
-            print(PRICE.line(result.data_scanned_in_bytes or 0, result.statement_type))
+            print(BILLING.line(result.data_scanned_in_bytes or 0, result.statement_type))
 
     def _explain(self, message: str) -> str:
         """Add to an error of Athena what tables there are, if one is missing."""

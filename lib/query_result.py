@@ -5,22 +5,23 @@ from dataclasses import dataclass
 import pandas as pd
 from pyathena.result_set import AthenaResultSet
 
+from lib.prices import prices
+
 MEGABYTE = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Price:
+class Billing:
     """What Athena asks for a query, by the bytes that it scans.
 
-    Athena's price in most regions, us-east-1 among them, in November 2026; DDL and failed queries are free,
-    cancelled ones are not: https://aws.amazon.com/athena/pricing/
+    DDL and failed queries are free, cancelled ones are not: https://aws.amazon.com/athena/pricing/
 
     Attributes:
-        usd_per_tb: US dollars for 1024 * 1024 MB; some regions ask for more.
+        usd_per_tb: US dollars for 1024 * 1024 MB; some regions ask for more than `lib/prices.yaml` says.
         minimum_mb: A query costs at least that much.
     """
 
-    usd_per_tb: float = 5.0
+    usd_per_tb: float = prices()["athena_scan"].usd
     minimum_mb: int = 10
 
     def billed_mb(self, scanned_bytes: int) -> int:
@@ -44,7 +45,7 @@ class Price:
         return f"{scanned}; billed {billed:,} MB: ${billed / MEGABYTE * self.usd_per_tb:.5f}"
 
 
-PRICE = Price()
+BILLING = Billing()
 # By the column's type, never by what happens to be in it: a column of integers stays one if some are NULL,
 # and if there are no rows. Decimals stay Decimal, since they are exact; text stays pandas' str.
 _DTYPES = {

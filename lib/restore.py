@@ -19,11 +19,11 @@ from lib.listing import Entry, listing, merge
 from lib.objects import Place
 from lib.parameters import Parameters
 from lib.pipelines import deployed
-from lib.resources.base import TAG_ENV, tag_dict
+from lib.resources.base import GLOBAL_REGION, TAG_ENV, tag_dict
 from lib.restore_tally import KNOWN_THEN, Outcome, Tally
 from lib.target import Target
 from lib.threads import in_threads
-from lib.version_copy import Copier, difference, head_version, tags_of
+from lib.version_copy import Copier, difference, head_version
 from lib.versions import Version, current_at, histories
 
 # 300 s: CopyObject answers when it is done, and copies up to 5 GB across regions. 100: ten copies at
@@ -138,7 +138,7 @@ class Restore:
         there = self.into.head(wanted.key)
         if there is None or difference(head_version(self.source, wanted), there):
             return False
-        return tags_of(self.source, wanted) in (None, self.into.tags(wanted.key))
+        return self.source.tags(wanted.key, wanted.id) == self.into.tags(wanted.key)
 
     def _restore(self, found: Found, copier: Copier) -> Outcome:
         """Decide and do; what S3 refuses is an outcome, too."""
@@ -184,14 +184,14 @@ def from_parameters(target: Target, parameters: Parameters) -> Restore:
     if not settings.at:
         raise ParameterError('restore.at: say to which point in time, such as "2026-01-31T09:30:00+00:00"')
     pipeline = deployed(target, parameters, "backup")
-    target = replace(target, config=target.config.merge(PATIENT), _clients={})
-    source = Place(target.client("s3", pipeline.destination.region), pipeline.destination.name)
+    target = target.with_config(PATIENT)
+    source = Place.of(target, pipeline.destination)
     if settings.into == source.bucket:
         raise ParameterError(f"restore.into: {source.bucket} is the DR bucket itself")
     if settings.into:
         into = our_bucket(target, parameters, settings.into)
     else:
-        into = Place(target.client("s3", pipeline.source.region), pipeline.source.name)
+        into = Place.of(target, pipeline.source)
     at = datetime.fromisoformat(settings.at)
     return Restore(source, into, at, settings.key_prefix, settings.overwrite_newer)
 
@@ -213,7 +213,7 @@ def our_bucket(target: Target, parameters: Parameters, name: str) -> Place:
         ParameterError: If it keeps no versions, so that what is overwritten would be lost.
     """
     scope = parameters.scope()
-    anywhere = target.client("s3", "us-east-1")
+    anywhere = target.client("s3", GLOBAL_REGION)
     if not name.startswith(scope.beginning):
         raise NotOursError(
             f"restore.into: {name} is not this environment's; ours begin with {scope.beginning}"

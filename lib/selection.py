@@ -42,11 +42,11 @@ class Selection:
 
     def ranges(self, target: Target) -> list[Range]:
         """Cut the bucket's keys into ranges that can be listed side by side."""
-        return ranges([self._place(target)], self.key_prefix, RANGES)
+        return ranges([Place.of(target, self.bucket)], self.key_prefix, RANGES)
 
     def objects(self, target: Target, within: Range) -> Iterator[Entry]:
         """List those of a range of keys, in the order of their keys; no more than a page is in memory."""
-        for entry in listing(self._place(target), self.key_prefix, within):
+        for entry in listing(Place.of(target, self.bucket), self.key_prefix, within):
             if self._takes(entry):
                 yield entry
 
@@ -73,12 +73,10 @@ class Selection:
 
     def bucket_created(self, target: Target) -> str:
         """Return when the bucket was made; another one may be made under its name."""
-        pages = self._place(target).client.get_paginator("list_buckets").paginate(Prefix=self.bucket.name)
+        client = target.client(self.bucket.service, self.bucket.region)
+        pages = client.get_paginator("list_buckets").paginate(Prefix=self.bucket.name)
         made = {each["Name"]: each["CreationDate"] for page in pages for each in page["Buckets"]}
         return made[self.bucket.name].isoformat()
-
-    def _place(self, target: Target) -> Place:
-        return Place(target.client(self.bucket.service, self.bucket.region), self.bucket.name)
 
     def _takes(self, entry: Entry) -> bool:
         return (

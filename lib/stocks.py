@@ -10,6 +10,7 @@ from tqdm import tqdm
 from lib import logs
 from lib.errors import WaitError
 from lib.retry import wait_until
+from lib.times import iso8601
 from lib.watch import POLL_S
 
 
@@ -91,14 +92,11 @@ def _count(client, table: str, ticker: str, minute: str) -> int:
     """Return how many items a ticker has in a minute."""
     begin = pd.Timestamp(minute).floor("min")
     first, last = begin, begin + pd.Timedelta("59.999s")
-    values = {
-        name: t.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        for name, t in ((":first", first), (":last", last))
-    }
+    values = {":ticker": ticker, ":first": iso8601(first), ":last": iso8601(last)}
     pages = client.get_paginator("query").paginate(
         TableName=table,
         KeyConditionExpression="PK = :ticker AND SK BETWEEN :first AND :last",
-        ExpressionAttributeValues={":ticker": {"S": ticker}} | {k: {"S": v} for k, v in values.items()},
+        ExpressionAttributeValues={name: {"S": value} for name, value in values.items()},
         Select="COUNT",
         ConsistentRead=True,
     )

@@ -12,6 +12,7 @@ from lib.bundle import LAMBDA, THIS, Runtime
 from lib.call_ledger import ledger
 from lib.errors import ParameterError, TargetError
 from lib.parameters import Parameters
+from lib.resources.base import GLOBAL_REGION
 
 # What AWS tools must be told to reach the local AWS.
 LOCAL_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -66,6 +67,14 @@ class Target:
                     service, region, endpoint_url=self.endpoint_url, verify=self.ca_bundle, config=self.config
                 )
             return self._clients[key]
+
+    def with_config(self, config: Config) -> "Target":
+        """Return the same AWS with clients of their own.
+
+        Args:
+            config: What is different about them; all else is as it is here.
+        """
+        return replace(self, config=self.config.merge(config), _clients={})
 
 
 def connect(parameters: Parameters) -> Target:
@@ -136,8 +145,7 @@ def _aws() -> Target:
 def _identify(target: Target) -> Target:
     """Return the target with the account and the caller that AWS names."""
     try:
-        # us-east-1 answers for every account, whatever regions are enabled in it.
-        caller = target.client("sts", "us-east-1").get_caller_identity()
+        caller = target.client("sts", GLOBAL_REGION).get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         raise TargetError(f"target {target.name!r}: AWS does not say who we are: {error}") from error
     return replace(target, account_id=caller["Account"], caller=caller["Arn"])

@@ -50,7 +50,7 @@ def stored(parameters: Parameters, pipeline: str, mean_bytes: float) -> Usage:
     """Return what one object leaves behind, which costs something for every month that it stays.
 
     Args:
-        parameters: As for `per_object`; so too below.
+        parameters: Of the environment.
         pipeline: Its name.
         mean_bytes: The object's size.
 
@@ -77,7 +77,7 @@ def per_month(parameters: Parameters, pipeline: str) -> Usage:
     """Return what a pipeline uses in a month even if nothing happens.
 
     Args:
-        parameters: As for `per_object`; so too below.
+        parameters: Of the environment.
         pipeline: Its name.
 
     Returns:

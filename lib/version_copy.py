@@ -1,22 +1,17 @@
 """A faithful copy of one version of an object: bytes, parts, checksum, headers, metadata, tags and class."""
 
-import math
-import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from boto3.s3.transfer import TransferConfig
 
-from lib.comparison import ATTRIBUTES, CHECKSUM, OMITTED, differing_attributes, same_bytes
+from lib.comparison import ATTRIBUTES, CHECKSUM, OF_PARTS, OMITTED, differing_attributes, same_bytes
 from lib.objects import Place
 from lib.versions import Version
 
-MIB = 1024 * 1024
 # What CopyObject copies: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 COPY_OBJECT_BYTES = 5 * 1024**3
-USUAL_PART_BYTES = 8 * MIB  # of boto3 and the AWS CLI
-OF_PARTS = re.compile(r'-(\d+)"?$')
 OPERATIONS = ("CreateMultipartUpload", "CompleteMultipartUpload")  # to which we add arguments
 Head = dict[str, Any]
 
@@ -24,16 +19,6 @@ Head = dict[str, Any]
 def head_version(place: Place, version: Version) -> Head:
     """Return what HEAD tells of a version, with its checksum."""
     return place.client.head_object(Bucket=place.bucket, **version.name, ChecksumMode="ENABLED")
-
-
-def tags_of(place: Place, version: Version) -> dict[str, str] | None:
-    """Return a version's tags; None if they cannot be had."""
-    try:
-        answer = place.client.get_object_tagging(Bucket=place.bucket, **version.name)
-    except place.client.exceptions.NoSuchKey:
-        # MiniStack 1.5.33, if a delete marker is the current version; S3 tells the tags of any version.
-        return None
-    return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
 
 def headers(head: Head) -> Head:
@@ -96,11 +81,7 @@ class Copier:
         if not OF_PARTS.search(head["ETag"]) and head["ContentLength"] <= COPY_OBJECT_BYTES:
             self._whole(version, head, only_if)
             return
-        tags = tags_of(self.source, version)
-        if tags is None:  # MiniStack 1.5.33 copies the tags, though it does not tell them
-            self._whole(version, head, only_if)
-            tags, only_if = self.into.tags(version.key), {}
-        self._in_parts(version, head, tags, only_if)
+        self._in_parts(version, head, self.source.tags(version.key, version.id), only_if)
 
     def _whole(self, version: Version, head: Head, only_if: dict[str, str]) -> None:
         """Copy in one call; S3 carries headers, metadata and tags."""
@@ -123,7 +104,7 @@ class Copier:
         tagging = {"Tagging": urlencode(tags, quote_via=quote)} if tags else {}
         self._extra["CreateMultipartUpload", version.key] = tagging | kind
         self._extra["CompleteMultipartUpload", version.key] = only_if
-        part_bytes = self._part_bytes(version, head)
+        part_bytes = self._part_bytes(version)
         try:
             self.into.client.copy(
                 CopySource={"Bucket": self.source.bucket, **version.name},
@@ -146,22 +127,12 @@ class Copier:
         extra = self._extra.get((model.name, params["Key"]))
         return params | extra if extra and params["Bucket"] == self.into.bucket else None
 
-    def _part_bytes(self, version: Version, head: Head) -> int:
+    def _part_bytes(self, version: Version) -> int:
         """Return how large its parts are, so that the copy's ETag is the same."""
         first = self.source.client.head_object(Bucket=self.source.bucket, **version.name, PartNumber=1)
-        if "PartsCount" in first:
-            return first["ContentLength"]
-        return likely_part_bytes(head)  # one part; or MiniStack 1.5.33, which ignores PartNumber on HEAD
+        return first["ContentLength"]
 
 
 def _algorithm(head: Head) -> dict[str, str]:
     """Return the argument that makes S3 compute the checksum that the version has; empty if it has none."""
     return {"ChecksumAlgorithm": next(iter(checksums(head)))} if checksums(head) else {}
-
-
-def likely_part_bytes(head: Head) -> int:
-    """Return a size of parts of which an object has as many as its ETag says, the usual one if it fits."""
-    match, size = OF_PARTS.search(head["ETag"]), head["ContentLength"]
-    parts = int(match[1]) if match else 1 + size // COPY_OBJECT_BYTES
-    whole_mib = math.ceil(size / parts / MIB) * MIB
-    return USUAL_PART_BYTES if math.ceil(size / USUAL_PART_BYTES) == parts else max(whole_mib, 5 * MIB)

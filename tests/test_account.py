@@ -6,6 +6,7 @@ from botocore.stub import Stubber
 
 from lib import account
 from lib.account import NOT_KNOWN, OFF, ON, SETTINGS
+from lib.resources.base import GLOBAL_REGION
 from lib.target import Target
 
 OPERATION = "get_public_access_block"
@@ -16,9 +17,9 @@ ACCOUNT = "123456789012"
 def aws():
     """Target `aws` with a client of S3 Control that answers what it is told: the local AWS cannot."""
     session = boto3.Session("a", "b")
-    client = session.client("s3control", account.REGION)
+    client = session.client("s3control", GLOBAL_REGION)
     with Stubber(client) as stubber:
-        yield Target("aws", session, ACCOUNT, _clients={("s3control", account.REGION): client}), stubber
+        yield Target("aws", session, ACCOUNT, _clients={("s3control", GLOBAL_REGION): client}), stubber
 
 
 def states(table) -> dict[str, str]:

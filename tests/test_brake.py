@@ -9,7 +9,7 @@ from calls import Killed, watched
 from cleanup import remove
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
-from lib.brake import Brake
+from lib.brake import brake_of
 from lib.bundle import bundle
 from lib.errors import ParameterError
 from lib.policies import from_template
@@ -54,7 +54,7 @@ class Backup:
         }
         self.function = add(lambda_.Function("delete", HERE, role, bundle("delete"), environment))
         stack.apply()
-        self.brake = Brake(stack.target, self.table, self.queue, self.function)
+        self.brake = brake_of(stack.target, self.queue)
 
     def delete(self, *keys: str) -> None:
         """Put objects into the DR bucket and have them deleted, one after the other."""
@@ -146,6 +146,21 @@ def test_what_is_discarded_stays_in_dr(backup: Backup):
     (kept,) = backup.items()
     assert kept["reason"] == {"S": "a script ran wild"}
     assert kept["by"] == {"S": backup.stack.target.caller}
+
+
+def test_what_a_release_still_has_in_hand_keeps_the_brake_pulled(backup: Backup, capsys):
+    backup.delete(*KEYS)
+    client = backup.stack.client(backup.queue)
+    url = backup.queue.output(client)
+    (message,) = client.receive_message(QueueUrl=url, VisibilityTimeout=60)["Messages"]
+    assert len(backup.brake.discard("too early", timeout_s=0)) == len(KEYS) - LIMIT - 1
+    assert backup.state() == ("yes", LIMIT + 1, 1)
+    assert "Still held: 1," in capsys.readouterr().out
+    client.change_message_visibility(
+        QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+    )
+    assert len(backup.brake.discard("all of them")) == 1
+    assert backup.state() == ("no", 0, 0)
 
 
 @pytest.mark.parametrize("decide", [lambda brake: brake.release(), lambda brake: brake.discard("again")])

@@ -19,7 +19,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from lib import sql_magic
 from lib.errors import RunbookError, WaitError
 from lib.query import Athena
-from lib.query_result import MEGABYTE, PRICE
+from lib.query_result import BILLING, MEGABYTE
 from lib.resources import athena, glue, s3
 from lib.stack import Stack
 
@@ -205,11 +205,11 @@ def test_what_it_scanned_and_cost(place, query, capsys):
     ],
 )
 def test_price(scanned_bytes, line):
-    assert PRICE.line(scanned_bytes) == line
+    assert BILLING.line(scanned_bytes) == line
 
 
 def test_ddl_is_not_billed():
-    assert PRICE.line(0, "DDL") == "scanned 0 bytes; not billed"
+    assert BILLING.line(0, "DDL") == "scanned 0 bytes; not billed"
 
 
 def test_a_missing_table(query):

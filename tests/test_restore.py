@@ -15,7 +15,6 @@ from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.restore import Restore, from_parameters, our_bucket
 from lib.restore_tally import PROBLEMS_KEPT, Outcome, Tally
-from lib.version_copy import MIB, likely_part_bytes
 from lib.versions import Version, histories
 
 HARD = "folder/Project Idea+ü 100%.csv"
@@ -89,7 +88,7 @@ def test_what_was_uploaded_in_parts_is_restored_in_the_same_parts(places, delete
     dr, primary = places
     content = bytes(range(256)) * 4096 * 9
     extra = {name: DESCRIBED[name] for name in ("ContentType", "Metadata", "Tagging")}
-    config = TransferConfig(multipart_threshold=1, multipart_chunksize=8 * MIB)
+    config = TransferConfig(multipart_threshold=1, multipart_chunksize=8 * 1024 * 1024)
     dr.client.upload_fileobj(BytesIO(content), dr.bucket, "large", ExtraArgs=extra, Config=config)
     at, etag = newest(dr, "large"), dr.head("large")["ETag"]
     put(dr, "large", b"spoiled")
@@ -119,13 +118,16 @@ def test_newer_data_is_refused_before_anything_is_written_unless_said(places):
     assert len(dict(histories(primary))["newer"]) == 2, "what was overwritten is kept"
 
 
+@pytest.mark.parametrize("deleted", [False, True])
 @pytest.mark.parametrize(
     "change", [{"Metadata": {"a": "1"}}, {"Tagging": "a=1"}, {"CacheControl": "no-cache"}]
 )
-def test_the_same_bytes_with_other_headers_or_tags_are_not_the_same(places, change):
+def test_the_same_bytes_with_other_headers_or_tags_are_not_the_same(places, change, deleted):
     dr, primary = places
     put(primary, "k", **change)
     at = put(dr, "k")
+    if deleted:
+        dr.client.delete_object(Bucket=dr.bucket, Key="k")
     assert states(Restore(dr, primary, at).run()) == {"restored": 1}
     assert states(Restore(dr, primary, at).plan()) == {"in place": 1}
     assert primary.tags("k") == {}
@@ -227,20 +229,6 @@ def test_problems_are_bounded_the_counts_are_not():
         tally.add(Outcome(str(number), "failed", Version(str(number), "v", soon(), bytes=2), "why"))
     assert len(tally.problems) == PROBLEMS_KEPT
     assert tally.table().to_dict("records")[0]["bytes"] == 2 * (PROBLEMS_KEPT + 5)
-
-
-@pytest.mark.parametrize(
-    ("size", "parts", "expected"),
-    [
-        (9 * MIB, 2, 8 * MIB),
-        (9 * MIB, 1, 9 * MIB),
-        (100 * MIB, 7, 15 * MIB),
-        (3 * MIB, 1, 8 * MIB),
-        (6 * 1024 * MIB, 1, 6 * 1024 * MIB),
-    ],
-)
-def test_parts_are_cut_as_their_number_says(size, parts, expected):
-    assert likely_part_bytes({"ETag": f'"0123-{parts}"', "ContentLength": size}) == expected
 
 
 def test_manifests_are_compared_in_everything():

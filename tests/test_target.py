@@ -71,6 +71,14 @@ def test_threads_that_ask_at_once_get_one_client_from_one_session_at_a_time():
     assert len(set(map(id, clients))) == 1
 
 
+def test_another_configuration_has_clients_of_its_own_and_all_else_stays(target: Target):
+    patient = target.with_config(Config(read_timeout=300))
+    assert patient.client("s3", "us-east-1").meta.config.read_timeout == 300
+    assert patient.client("s3", "us-east-1").meta.config.retries["mode"] == "standard"
+    assert target.client("s3", "us-east-1").meta.config.read_timeout == 60
+    assert (patient.caller, patient.endpoint_url) == (target.caller, target.endpoint_url)
+
+
 def test_an_account_that_is_not_the_caller_s_is_refused(local_aws):
     with pytest.raises(ParameterError) as raised:
         connect(Parameters.check({"env": "test", "account_id": "111122223333"}))

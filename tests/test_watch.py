@@ -150,16 +150,17 @@ def test_copies_are_compared_byte_for_byte_and_tag_for_tag(pipeline: Pipeline):
     pipeline.upload()
     pipeline.copy(KEYS[0])
     pipeline.copy(KEYS[1], Tagging="kind=y")
+    pipeline.copy(KEYS[2], CacheControl="no-cache")
     compared = objects.compare(KEYS, pipeline.source, pipeline.target).set_index("key")
     assert compared.loc[KEYS[0]].all()
-    assert compared.loc[KEYS[1]].to_dict() == {
-        "content": True,
-        "Metadata": True,
-        "ContentType": True,
-        "StorageClass": True,
-        "Tags": False,
-    }
-    assert not compared.loc[KEYS[2]].any()
+    assert compared.loc[KEYS[1]].to_dict() == {"content": True, "attributes": True, "tags": False}
+    assert compared.loc[KEYS[2]].to_dict() == {"content": True, "attributes": False, "tags": True}
+
+
+def test_what_is_not_there_is_the_same_in_nothing(pipeline: Pipeline):
+    pipeline.upload()
+    compared = objects.compare(KEYS, pipeline.source, pipeline.target).set_index("key")
+    assert not compared.any(axis=None)
 
 
 def test_a_queue_settles_or_the_wait_ends(pipeline: Pipeline):

@@ -130,6 +130,17 @@ def look(place: Place, version: str | None = None, with_checksums: bool = True) 
     return ObjectState(head)
 
 
+def is_listed(place: Place) -> bool:
+    """Return whether there is an object, by listing, which needs no right to read it.
+
+    Raises:
+        ClientError: S3 refused the call.
+    """
+    listed = place.client.list_objects_v2(Bucket=place.bucket, Prefix=place.key, MaxKeys=1)
+    # The first of the keys that begin with a key is that key itself.
+    return any(each["Key"] == place.key for each in listed.get("Contents", []))
+
+
 class NotVisibleYetError(Exception):
     """S3 says that there is no object, but also that one of its versions is the current one."""
 

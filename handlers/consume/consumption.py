@@ -95,7 +95,7 @@ def _store(answer: dict, source_key: str, rejected: Place, table, time_to_live_d
             except BadRowError as error:
                 bad_rows.add(row, str(error))
         writer.flush()
-        bad_rows.publish(rejected.client, rejected.bucket, rejected.key)
+        bad_rows.publish(rejected)
         return Outcome(
             "stored", answer["ContentLength"], writer.count, bad_rows.count, answer.get("VersionId")
         )

@@ -18,6 +18,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.config import Config
+from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from common.objects import Place, check_gone
 from consumption import Outcome, consume
@@ -54,15 +55,13 @@ def handler(event: dict, context: object) -> dict:
 
 def handle_message(record: SQSRecord) -> None:
     """Store the rows of every file that one message names; the failure of one does not hold up the others."""
-    failures = []
-    for event in events_of(record):
-        try:
-            consume_one(event)
-        except Exception as error:
-            logger.exception("failed", bucket=event.bucket, key=event.key, reason=str(error))
-            failures.append(error)
-    if failures:
-        raise ExceptionGroup("Not stored, see the log for their keys", failures)
+    for_each_event(
+        events_of(record),
+        consume_one,
+        logger,
+        "Not stored, see the log for their keys",
+        facts=lambda _, error: {"reason": str(error)},
+    )
 
 
 def events_of(record: SQSRecord) -> list[ObjectEvent]:

@@ -3,6 +3,7 @@
 import csv
 from tempfile import TemporaryFile
 
+from common.objects import Place, is_listed
 from csv_rows import Row
 
 COLUMNS = ("line", "reason", "row")
@@ -33,31 +34,28 @@ class RejectedRows:
         self._writer.writerow([row.line, reason, row.text])
         self.count += 1
 
-    def publish(self, client, bucket: str, key: str) -> None:
+    def publish(self, place: Place) -> None:
         """Make the object what was collected: the same bytes for the same file, or no object for no bad rows.
 
         Args:
-            client: An S3 client of the bucket's region.
-            bucket: Where to.
-            key: Of the object.
+            place: Where to.
 
         Raises:
             ClientError: S3 refused a call.
         """
         if not self.count:
-            withdraw(client, bucket, key)
+            withdraw(place)
             return
         self._file.flush()
         self._file.buffer.seek(0)
-        client.upload_fileobj(self._file.buffer, bucket, key, ExtraArgs={"ContentType": "text/csv"})
+        content_type = {"ContentType": "text/csv"}
+        place.client.upload_fileobj(self._file.buffer, place.bucket, place.key, ExtraArgs=content_type)
 
 
-def withdraw(client, bucket: str, key: str) -> None:
+def withdraw(place: Place) -> None:
     """Delete the object if there is one: in a versioned bucket, a delete of nothing would leave a marker.
 
-    It is listed, not asked for with HEAD, for which the role would need to read what was rejected. Of the
-    keys that begin with this one it is the first.
+    It is listed, not asked for with HEAD, for which the role would need to read what was rejected.
     """
-    listed = client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
-    if any(found["Key"] == key for found in listed):
-        client.delete_object(Bucket=bucket, Key=key)
+    if is_listed(place):
+        place.client.delete_object(**place.name)

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 
+from common.times import iso8601
 from csv_rows import PoisonFileError, Row
 from stock_values import BadRowError, price_of, ticker_of, timestamp_of, volume_of
 
@@ -63,7 +64,7 @@ class ItemMaker:
         timestamp = timestamp_of(values["timestamp"].strip())
         item = {name: value for name, value in values.items() if name and name not in RESERVED} | {
             "PK": ticker_of(values["ticker"].strip()),
-            "SK": timestamp.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "SK": iso8601(timestamp),
             "price": price_of(values["price"].strip()),
             "volume": volume_of(values["volume"].strip()),
             "source_key": self.source_key,

@@ -18,13 +18,14 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 from brake import Brake, BrakePulledError
+from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from common.hand_over import hand_over, s3_event
 from common.objects import Place
@@ -54,16 +55,9 @@ def handler(event: dict, context: object) -> None:
     Raises:
         ExceptionGroup: Objects failed; Lambda retries, then uses the on-failure destination.
     """
-    failures = []
     before_deleting = no_brake if event.get("released") is True else brake().count
-    for each in object_events(event):
-        try:
-            follow_or_hold(each, before_deleting)
-        except Exception as error:
-            logger.exception("failed", bucket=each.bucket, key=each.key, version=each.version_id)
-            failures.append(error)
-    if failures:
-        raise ExceptionGroup("Not deleted, see the log for their keys", failures)
+    do = partial(follow_or_hold, before_deleting=before_deleting)
+    for_each_event(object_events(event), do, logger, "Not deleted, see the log for their keys")
 
 
 def follow_or_hold(event: ObjectEvent, before_deleting: Callable[[int], None]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from common.times import iso8601
 from ticks import Tick, price_text, ticks_of_minute
 
 COLUMNS = ("ticker", "timestamp", "price", "volume")
@@ -99,8 +100,7 @@ def _csv(ticks: Iterable[Tick]) -> bytes:
 
 def _fields(tick: Tick) -> Sequence[object]:
     """Return a tick's columns."""
-    timestamp = tick.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return tick.ticker, timestamp, price_text(tick.price), tick.volume
+    return tick.ticker, iso8601(tick.time), price_text(tick.price), tick.volume
 
 
 def _number(environment: Mapping[str, str], name: str, most: int | None = None) -> int:

@@ -15,6 +15,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from boto3.dynamodb.conditions import Attr
 from botocore.config import Config
+from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from reading import look, read_preview
 from row import row
@@ -41,15 +42,7 @@ def handler(event: dict, context: object) -> None:
         ExceptionGroup: Some have no row; Lambda retries, then uses the on-failure destination.
         ValueError: It is not an S3 event.
     """
-    failures = []
-    for record in object_events(event):
-        try:
-            index_one(record)
-        except Exception as error:
-            logger.exception("failed", bucket=record.bucket, key=record.key, version=record.version_id)
-            failures.append(error)
-    if failures:
-        raise ExceptionGroup("Not indexed, see the log for their keys", failures)
+    for_each_event(object_events(event), index_one, logger, "Not indexed, see the log for their keys")
 
 
 def index_one(event: ObjectEvent) -> None:

@@ -1,8 +1,9 @@
 """The row that describes an event: pure, event in, item out."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from common.events import ObjectEvent
+from common.times import iso8601
 
 
 def row(
@@ -37,11 +38,6 @@ def row(
         **_description(event, head),
     }
     return {name: value for name, value in attributes.items() if value is not None}
-
-
-def iso8601(time: datetime) -> str:
-    """Return a time in UTC, such as 2026-01-02T15:04:05.123Z: always as long, so that text sorts by time."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _description(event: ObjectEvent, head: dict | None) -> dict:

@@ -93,10 +93,6 @@ def _first_part_bytes(source: Place, state: ObjectState) -> int:
     Where one did not, the copy has the same bytes in other parts, hence another ETag.
     """
     part = source.client.head_object(**source.name, **state.version, PartNumber=1, IfMatch=state.etag)
-    if "PartsCount" not in part:
-        # MiniStack 1.5.33 ignores PartNumber on HEAD, and on GET of a version; S3 never comes here.
-        part = source.client.get_object(**source.name, PartNumber=1, IfMatch=state.etag)
-        part["Body"].close()
     return part["ContentLength"]
 
 

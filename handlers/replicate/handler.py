@@ -19,6 +19,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.config import Config
+from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from common.hand_over import hand_over
 from common.objects import Place, check_gone
@@ -69,15 +70,8 @@ def handle_message(record: SQSRecord) -> None:
 
 def replicate_all(message: object) -> None:
     """Replicate every object that a message names; the failure of one does not hold up the others."""
-    failures = []
-    for event in object_events(message):
-        try:
-            replicate_one(event)
-        except Exception as error:
-            logger.exception("failed", bucket=event.bucket, key=event.key, version=event.version_id)
-            failures.append(error)
-    if failures:
-        raise ExceptionGroup("Not replicated, see the log for their keys", failures)
+    failed = "Not replicated, see the log for their keys"
+    for_each_event(object_events(message), replicate_one, logger, failed)
 
 
 def replicate_one(event: ObjectEvent) -> None:

@@ -19,6 +19,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 from column_types import NULL_VALUES
+from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from common.objects import ObjectState, Place
 from duckdb_engine import profile_file
@@ -51,15 +52,8 @@ def handler(event: dict, context: object) -> None:
             that is no CSV is no failure: the reason is written to REJECTED_PREFIX.
         ValueError: It is not an S3 event.
     """
-    failures = []
-    for record in object_events(event):
-        try:
-            summarize_one(record, context)
-        except Exception as error:
-            logger.exception("failed", bucket=record.bucket, key=record.key, version=record.version_id)
-            failures.append(error)
-    if failures:
-        raise ExceptionGroup("Not summarized, see the log for their keys", failures)
+    do = partial(summarize_one, context=context)
+    for_each_event(object_events(event), do, logger, "Not summarized, see the log for their keys")
 
 
 def summarize_one(event: ObjectEvent, context: object) -> None:

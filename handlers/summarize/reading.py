@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from botocore.exceptions import ClientError
-from common.objects import ObjectState, Place, look
+from common.objects import ObjectState, Place, is_listed, look
 
 PIECE_BYTES = 2**20
 
@@ -22,17 +22,9 @@ def current(place: Place) -> ObjectState | None:
         return look(place, with_checksums=False)
     except ClientError as error:
         forbidden = error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
-        if forbidden and not exists(place):
+        if forbidden and not is_listed(place):
             return None
         raise
-
-
-def exists(place: Place) -> bool:
-    """Return whether there is an object; by listing, which needs no right to read it."""
-    listed = place.client.list_objects_v2(Bucket=place.bucket, Prefix=place.key, MaxKeys=1).get(
-        "Contents", []
-    )
-    return any(each["Key"] == place.key for each in listed)  # the first with a prefix is the prefix itself
 
 
 def download(source: Place, state: ObjectState, path: Path) -> None:

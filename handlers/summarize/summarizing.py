@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from botocore.exceptions import ClientError
-from common.objects import ObjectState, Place
+from common.objects import ObjectState, Place, is_listed
 from object_keys import Prefixes, fits
-from reading import current, exists
+from reading import current
 from rejection import RejectedError
 
 LOOKS = 5  # at the source, before a delivery gives up on a key that changes as fast as it is summarized
@@ -110,7 +110,7 @@ def write(source: Place, prefixes: Prefixes, outcome: Written) -> None:
     other_key = prefixes.summary(source.key) if outcome.reason else prefixes.rejection(source.key)
     opposite = replace(source, key=other_key)
     # Looked for before, since deleting nothing leaves a delete marker too.
-    if fits(other_key) and exists(opposite):
+    if fits(other_key) and is_listed(opposite):
         source.client.delete_object(**opposite.name)
 
 

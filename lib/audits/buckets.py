@@ -1,8 +1,6 @@
 """Bucket against bucket: *migrate* and *backup*, object by object."""
 
-from contextlib import closing
 from dataclasses import dataclass
-from hashlib import sha256
 
 from botocore.exceptions import ClientError
 
@@ -13,7 +11,6 @@ from lib.listing import Pair, same_listed
 from lib.objects import Place
 
 LOOKS = 3  # at an object that changes while it is looked at
-CHUNK_BYTES = 1024 * 1024
 # No such version any more, or another one by now.
 CHANGED = (404, 405, 412)
 
@@ -68,7 +65,8 @@ class BucketPair:
             return Finding(key, SAME)
         if names := differing_attributes(here, there):
             return Finding(key, METADATA, ", ".join(names))
-        names = differing_tags(_tags(self.source, key, here), _tags(self.destination, key, there))
+        here_tags = self.source.tags(key, here.get("VersionId"))
+        names = differing_tags(here_tags, self.destination.tags(key, there.get("VersionId")))
         return Finding(key, TAGS, ", ".join(names)) if names else Finding(key, SAME)
 
     def _differing_bytes(self, key: str, here: dict, there: dict) -> str:
@@ -77,24 +75,6 @@ class BucketPair:
             return f"{there['ContentLength']:,} bytes instead of {here['ContentLength']:,}"
         same = same_bytes(here, there)
         if same is None:
-            same = _digest(self.source, key, here) == _digest(self.destination, key, there)
+            digest = self.source.digest(key, here.get("VersionId"), here["ETag"])
+            same = digest == self.destination.digest(key, there.get("VersionId"), there["ETag"])
         return "" if same else "other bytes"
-
-
-def _version(head: dict) -> dict:
-    """Return the arguments that name the very version that was looked at."""
-    return {"VersionId": head["VersionId"]} if "VersionId" in head else {}
-
-
-def _tags(place: Place, key: str, head: dict) -> dict[str, str]:
-    answer = place.client.get_object_tagging(Bucket=place.bucket, Key=key, **_version(head))
-    return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
-
-
-def _digest(place: Place, key: str, head: dict) -> str:
-    """Return the SHA-256 of an object's bytes, read in pieces."""
-    hashed, name = sha256(), {"Bucket": place.bucket, "Key": key, "IfMatch": head["ETag"]}
-    with closing(place.client.get_object(**name, **_version(head))["Body"]) as body:
-        for chunk in body.iter_chunks(CHUNK_BYTES):
-            hashed.update(chunk)
-    return hashed.hexdigest()

@@ -14,7 +14,6 @@ from lib.listing import Entry, Pair, Range, listing, merge, ranges
 from lib.objects import Place
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline
-from lib.resources.s3 import Bucket
 from lib.target import Target
 
 
@@ -52,7 +51,7 @@ def comparison(target: Target, parameters: Parameters, pipeline: Pipeline) -> Co
 
 def _of_buckets(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
     settings = parameters.audit
-    source, destination = _place(target, pipeline.source), _place(target, pipeline.destination)
+    source, destination = Place.of(target, pipeline.source), Place.of(target, pipeline.destination)
     grace = Grace(settings.grace_s)
     extras = Extras(source, grace, follows_deletes=pipeline.removed is not None)
     pair = BucketPair(source, destination, grace, extras, settings.metadata_and_tags)
@@ -73,7 +72,7 @@ def _of_buckets(target: Target, parameters: Parameters, pipeline: Pipeline) -> C
 
 def _of_index(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
     settings, table = parameters.audit, pipeline.destination
-    files, client = _place(target, pipeline.source), target.client("dynamodb", table.region)
+    files, client = Place.of(target, pipeline.source), target.client("dynamodb", table.region)
     days = parameters.index.time_to_live_days
     judge = IndexedBucket(
         files, client, table.name, Grace(settings.grace_s), days, settings.metadata_and_tags
@@ -84,7 +83,7 @@ def _of_index(target: Target, parameters: Parameters, pipeline: Pipeline) -> Com
 
 def _of_summarize(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
     settings, own = parameters.audit, parameters.summarize
-    files = _place(target, pipeline.source)
+    files = Place.of(target, pipeline.source)
     judge = Summaries(files, own, Grace(settings.grace_s), settings.metadata_and_tags)
     outcomes = [*_listings(files, own.output_prefix), *_listings(files, own.rejected_prefix)]
     written = [(entry.key for entry in stream) for stream in outcomes]
@@ -94,14 +93,10 @@ def _of_summarize(target: Target, parameters: Parameters, pipeline: Pipeline) ->
 
 def _of_ingest(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
     table, days = pipeline.destination, parameters.ingest.time_to_live_days
-    files, client = _place(target, pipeline.source), target.client("dynamodb", table.region)
+    files, client = Place.of(target, pipeline.source), target.client("dynamodb", table.region)
     judge = StoredFiles(files, client, table.name, Grace(parameters.audit.grace_s), days)
     return Comparison([(_listings(files, pipeline.key_prefix), judge.judge)], judge.look)
 
 
 def _listings(place: Place, key_prefix: str = "") -> list[Iterator[Entry]]:
     return [listing(place, key_prefix, within) for within in ranges([place], key_prefix)]
-
-
-def _place(target: Target, bucket: Bucket) -> Place:
-    return Place(target.client("s3", bucket.region), bucket.name)

@@ -40,7 +40,7 @@ def send_all(target: Target, pipeline: Pipeline, differences: Iterable[Finding])
         RunbookError: If a queue did not accept all.
         ClientError: If AWS refuses a call.
     """
-    source, sent = Place(target.client("s3", pipeline.source.region), pipeline.source.name), 0
+    source, sent = Place.of(target, pipeline.source), 0
     todo = tqdm(differences, desc="Repair", unit="object", leave=False, delay=1)
     events = (_event(source, finding) for finding in todo if is_mendable(pipeline, finding))
     entrances = {"ObjectCreated:": pipeline.created, "ObjectRemoved:": pipeline.removed}

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from lib.times import iso8601
+
 MAX_LINE_CHARACTERS = (
     2**20
 )  # a longer one is no row; without a limit, a file without newlines fills the memory
@@ -109,7 +111,7 @@ def _row(values: dict[str, str], line: int) -> Row:
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
         return Row(
             values["ticker"].strip(),
-            time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            iso8601(time),
             Decimal(values["price"].strip()),
             Decimal(values["volume"].strip()),
         )

@@ -20,6 +20,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from lib.local.athena_sql import not_here
+from lib.times import iso8601
 
 MakeClient = Callable[[str, str], BaseClient]
 Announce = Callable[[str], None]
@@ -168,17 +169,14 @@ def _md5(file: BinaryIO) -> str:
 
 
 def _summary(params: dict, description: dict, files_key: str, count: int, size: int) -> dict[str, Any]:
-    def text(time: datetime) -> str:
-        return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
     return {
         "version": "2020-06-30",
         "exportArn": description["ExportArn"],
-        "startTime": text(description["StartTime"]),
-        "endTime": text(datetime.now(UTC)),
+        "startTime": iso8601(description["StartTime"]),
+        "endTime": iso8601(datetime.now(UTC)),
         "tableArn": description["TableArn"],
         "tableId": description["TableId"],
-        "exportTime": text(description["ExportTime"]),
+        "exportTime": iso8601(description["ExportTime"]),
         "s3Bucket": params["S3Bucket"],
         "s3Prefix": params.get("S3Prefix"),
         "s3SseAlgorithm": params.get("S3SseAlgorithm", "AES256"),

@@ -27,6 +27,9 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 for _name in (
     "torn_objects_in_server",
     "athena_in_server",
+    "cloudtrail_in_server",
+    "cloudwatch_in_server",
+    "glue_in_server",
     "iam_in_server",
     "lambda_in_server",
     "logs_in_server",

@@ -1,13 +1,18 @@
-"""Correction of MiniStack's IAM; runs in the server, inside .local-aws, so it imports nothing of ours.
+"""Corrections of MiniStack's IAM; runs in the server, inside .local-aws, so it imports nothing of ours.
 
 MiniStack 1.5.33 asks for a permission named after the call. SQS's calls with batches have none of
 their own: who may send a message may send ten.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+And in the conditions of policies it knows whoever has taken on a role by the ARN of the session. On AWS
+`aws:PrincipalArn` is then the role's.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
 """
 
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import iam
 
 _extract_iam_action = iam_actions.extract_iam_action
+_resolve_condition_key = iam_evaluator._resolve_condition_key
 
 
 def extract_iam_action(*request) -> str | None:
@@ -16,4 +21,15 @@ def extract_iam_action(*request) -> str | None:
     return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
 
 
+def resolve_condition_key(key: str, context) -> object:
+    """Return the value of a condition key; `aws:PrincipalArn` of a role's session is the role's ARN."""
+    value = _resolve_condition_key(key, context)
+    if key.lower() != "aws:principalarn" or ":assumed-role/" not in value:
+        return value
+    name = iam_evaluator._role_name_from_assumed_arn(value)
+    role = iam._roles.get_scoped(context.principal_account, None, name)
+    return role["Arn"] if role else value
+
+
 iam_actions.extract_iam_action = extract_iam_action
+iam_evaluator._resolve_condition_key = resolve_condition_key

@@ -5,6 +5,12 @@ before it tells anybody: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Cre
 And it computes no checksum of parts that are copied, so that the object has none; under a KMS key, where an
 ETag tells nothing of the bytes, a copy could then never be told to be faithful.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html (CopyPartResult)
+
+Of a version it does not tell the tags while a delete marker is the current one, and returns the whole of it
+whatever the range or the part that is asked for; of a part, HEAD tells nothing. S3 does all of these:
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html (versionId)
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html (Range, partNumber)
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html (partNumber)
 """
 
 import re
@@ -20,6 +26,9 @@ _create = s3._create_multipart_upload
 _complete = s3._complete_multipart_upload
 _copy_part = s3._upload_part_copy
 _record = s3._record_object_version
+_get_tags = s3._get_object_tagging
+_get = s3._get_object
+_head = s3._head_object
 
 
 def create(bucket: str, key: str, headers: dict):
@@ -60,6 +69,78 @@ def record(bucket: str, key: str, *arguments) -> str | None:
     return version_id
 
 
+def get_tags(bucket: str, key: str, query_params: dict | None = None):
+    """Return the tags of an object; those of a version, too, if a delete marker is the current one."""
+    version = version_asked_for(bucket, key, query_params)
+    if version is None or version.get("is_delete_marker") or key in s3._ensure_bucket(bucket)["objects"]:
+        return _get_tags(bucket, key, query_params)
+    version_id = version["version_id"]
+    root = s3.Element("Tagging", xmlns=s3.S3_NS)
+    tag_set = s3.SubElement(root, "TagSet")
+    for name, value in s3._object_tags.get(
+        (bucket, key, None if version_id == "null" else version_id), {}
+    ).items():
+        tag = s3.SubElement(tag_set, "Tag")
+        s3.SubElement(tag, "Key").text, s3.SubElement(tag, "Value").text = name, value
+    return 200, {"Content-Type": "application/xml", "x-amz-version-id": version_id}, s3._xml_body(root)
+
+
+def get(bucket: str, key: str, headers: dict, query_params: dict | None = None):
+    """Return an object; of a version, too, only the part or the range that is asked for."""
+    status, described, body = answer = _get(bucket, key, headers, query_params)
+    version = version_asked_for(bucket, key, query_params)
+    if status != 200 or version is None:
+        return answer
+    if found := part_asked_for(version, query_params):
+        first, last, described = *found[:2], described | {"x-amz-mp-parts-count": found[2]}
+    elif "range" not in headers:
+        return answer
+    elif found := s3._parse_range(headers["range"], len(body)):
+        first, last = found
+    else:
+        error = s3._xml_body(s3._range_error_xml(bucket, key))
+        return 416, {"Content-Type": "application/xml", "Content-Range": f"bytes */{len(body)}"}, error
+    return 206, partial(described, first, last, len(body)), body[first : last + 1]
+
+
+def head(bucket: str, key: str, headers: dict | None = None, query_params: dict | None = None):
+    """Describe an object, or the part of it that is asked for."""
+    status, described, body = answer = _head(bucket, key, headers, query_params)
+    if status != 200:
+        return answer
+    there = version_asked_for(bucket, key, query_params) or s3._ensure_bucket(bucket)["objects"].get(key)
+    if not there or not (found := part_asked_for(there, query_params)):
+        return answer
+    first, last, count = found
+    return 206, partial(described, first, last, there["size"]) | {"x-amz-mp-parts-count": count}, body
+
+
+def version_asked_for(bucket: str, key: str, query_params: dict | None) -> dict | None:
+    """Return the version that a request names, if there is one."""
+    asked = s3._qp(query_params or {}, "versionId", "")
+    return next((v for v in s3._object_versions.get((bucket, key), []) if v["version_id"] == asked), None)
+
+
+def part_asked_for(there: dict, query_params: dict | None) -> tuple[int, int, str] | None:
+    """Return the first and the last byte of the part that a request names, and how many parts there are."""
+    asked, first, parts = s3._qp(query_params or {}, "partNumber", ""), 0, there.get("parts") or []
+    for part in parts:
+        if str(part["PartNumber"]) == asked:
+            return first, first + part["Size"] - 1, str(len(parts))
+        first += part["Size"]
+    return None
+
+
+def partial(described: dict, first: int, last: int, size: int) -> dict:
+    """Return the headers of some of an object's bytes, of which its checksums say nothing."""
+    kept = {name: value for name, value in described.items() if "x-amz-checksum" not in name.lower()}
+    length = {"Content-Length": str(last - first + 1), "Content-Range": f"bytes {first}-{last}/{size}"}
+    return kept | length
+
+
+s3._get_object_tagging = get_tags
+s3._get_object = get
+s3._head_object = head
 s3._create_multipart_upload = create
 s3._complete_multipart_upload = complete
 s3._upload_part_copy = copy_part

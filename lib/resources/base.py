@@ -8,6 +8,10 @@ from typing import Any, ClassVar
 from lib.findings import Finding
 from lib.policies import canonical
 
+# Where is asked for what has no region; it is enabled in every account.
+# https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html
+GLOBAL_REGION = "us-east-1"
+
 # What a resource is set to: the name of a setting to its value, of plain JSON types.
 Settings = dict[str, Any]
 
@@ -120,7 +124,7 @@ class Resource(ABC):
         """Return what others name it by, for `runbook output`; it must exist.
 
         Args:
-            client: A boto3 client of its service in its region; so too below.
+            client: A boto3 client of its service in its region.
         """
         return self.name
 

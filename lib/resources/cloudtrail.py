@@ -106,8 +106,7 @@ class Trail(Resource):
         create = retry_on(NOT_LET_IN, PROPAGATION_S, sleep)
         arguments = {name: value for name, value in self._arguments().items() if value != ""}
         create(client.create_trail, Name=self.name, TagsList=tag_list(self.scope.tags), **arguments)
-        # Tagged once more: MiniStack 1.5.33 passes over the tags of CreateTrail.
-        self.update(client, {name: self.desired()[name] for name in ("tags", "FieldSelectors", "IsLogging")})
+        self.update(client, {name: self.desired()[name] for name in ("FieldSelectors", "IsLogging")})
 
     def update(self, client, settings: Settings) -> None:
         # Logging last: before it has our selectors it would record management events.

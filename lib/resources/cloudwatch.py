@@ -118,9 +118,6 @@ class Alarm(Resource):
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
 MOST_WIDGETS = 500
-# AWS has one code for a dashboard that is not there, the local AWS another for each call:
-# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DeleteDashboards.html
-_NO_DASHBOARD = {"ResourceNotFound", "DashboardNotFoundError"}
 
 
 @dataclass(repr=False)
@@ -184,8 +181,12 @@ def _dashboard_arn(scope: Scope, name: str) -> str:
 
 
 def _require_missing(error: ClientError) -> None:
-    """Raise any other error than that a dashboard is not there."""
-    if error.response["Error"]["Code"] not in _NO_DASHBOARD:
+    """Raise any other error than that a dashboard is not there.
+
+    By its code, since botocore has two exceptions of that code, and raises either:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DeleteDashboards.html
+    """
+    if error.response["Error"]["Code"] != "ResourceNotFound":
         raise error
 
 
@@ -198,23 +199,38 @@ def messages_alarm(what: str, queue: Queue, topic: Topic, description: str) -> A
     """Return an alarm for any message in a queue that ought to be empty.
 
     Args:
-        what: The last part of the alarm's name; so too below.
+        what: The last part of the alarm's name.
         queue: The queue, such as one for dead letters.
-        topic: Who is told; so too below.
-        description: What to do; so too below.
+        topic: Who is told.
+        description: What to do.
     """
     metric, whose = "ApproximateNumberOfMessagesVisible", {"QueueName": queue.name}
     return Alarm(what, queue.region, "AWS/SQS", metric, whose, 0, topic, description=description)
 
 
 def age_alarm(what: str, queue: Queue, oldest_s: float, topic: Topic, description: str) -> Alarm:
-    """Return an alarm for messages that wait too long, in seconds."""
+    """Return an alarm for messages that wait too long.
+
+    Args:
+        what: The last part of the alarm's name.
+        queue: The queue.
+        oldest_s: How old its oldest message may be, in seconds.
+        topic: Who is told.
+        description: What to do.
+    """
     metric, whose = "ApproximateAgeOfOldestMessage", {"QueueName": queue.name}
     return Alarm(what, queue.region, "AWS/SQS", metric, whose, oldest_s, topic, description=description)
 
 
 def errors_alarm(what: str, function: Function, topic: Topic, description: str) -> Alarm:
-    """Return an alarm for any failed invocation of a function."""
+    """Return an alarm for any failed invocation of a function.
+
+    Args:
+        what: The last part of the alarm's name.
+        function: The function.
+        topic: Who is told.
+        description: What to do.
+    """
     whose = {"FunctionName": function.name}
     return Alarm(
         what, function.region, "AWS/Lambda", "Errors", whose, 0, topic, "Sum", description=description

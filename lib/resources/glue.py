@@ -179,9 +179,7 @@ class Table(Resource):
 
     def update(self, client, settings: Settings) -> None:
         found = client.get_table(DatabaseName=self.database.name, Name=self.name)["Table"]
-        known = _known_to(client, "TableInput", found)  # since an update replaces all of it
-        # The local AWS tells of an owner "", which no call takes.
-        others = {name: value for name, value in known.items() if value != ""}
+        others = _known_to(client, "TableInput", found)  # since an update replaces all of it
         client.update_table(DatabaseName=self.database.name, TableInput=self._table_input(others))
 
     def _table_input(self, others: dict) -> dict:
@@ -404,8 +402,6 @@ class Crawler(Resource):
         arguments = _arguments({key: value for key, value in self.desired().items() if value})
         create = retry_on(TOO_EARLY, PROPAGATION_S, sleep)
         create(client.create_crawler, Name=self.name, Tags=self.scope.tags, **arguments)
-        # Once more, apart: the local AWS forgets the tags that a crawler is created with.
-        client.tag_resource(ResourceArn=self.arn, TagsToAdd=self.scope.tags)
 
     def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
         if "tags" in settings:

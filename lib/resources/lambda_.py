@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import ClassVar
 
+from lib.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES
 from lib.findings import Finding, fits, within, written_as
 from lib.policies import principal as service_principal
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
@@ -18,10 +19,10 @@ from lib.resources.iam import Role
 from lib.resources.sqs import Queue
 from lib.retry import PROPAGATION_S, retry_on, wait_until
 
-RUNTIME = "python3.13"
+RUNTIME = f"python{LAMBDA.python_version}"
 # Quotas of functions: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MOST_TIMEOUT_S, MOST_MEMORY_MB, MOST_DISK_MB = 900, 10240, 10240
-MOST_ENVIRONMENT_BYTES, MOST_ZIP_MB, MOST_CODE_MB = 4096, 50, 250
+MOST_ENVIRONMENT_BYTES = 4096
 # Lambda sets these itself, and refuses the first ones:
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 RESERVED = frozenset(
@@ -145,8 +146,8 @@ class Function(Resource):
         if "handler.py" not in {file.filename for file in files}:
             yield Finding("function-handler", "code has no handler.py", "put handler.py at the zip's top")
         sizes = (
-            ("zipped", len(self.code) / 2**20, MOST_ZIP_MB),
-            ("unzipped", sum(file.file_size for file in files) / 2**20, MOST_CODE_MB),
+            ("zipped", len(self.code) / 2**20, MAX_ZIPPED_BYTES // 2**20),
+            ("unzipped", sum(file.file_size for file in files) / 2**20, MAX_UNZIPPED_BYTES // 2**20),
         )
         for word, size_mb, most_mb in sizes:
             if size_mb > most_mb:

@@ -134,7 +134,7 @@ def test_prices_have_two_to_four_places(price, text):
 
 def test_another_process_computes_the_same_bytes():
     program = (
-        f"import sys; sys.path.insert(0, {str(HANDLERS / 'generate')!r})\n"
+        f"import sys; sys.path[:0] = {[str(HANDLERS / 'generate'), str(HANDLERS)]}\n"
         "from datetime import UTC, datetime; from hashlib import sha256; from files import *\n"
         "settings = Settings.read({'TICKERS': 'B,A,C', 'FILES': '3', 'ROWS': '50'})\n"
         "files = files_of_run(datetime(2026, 1, 2, 15, 4, tzinfo=UTC), 'stocks/', settings)\n"

@@ -2,6 +2,9 @@
 
 import uuid
 
+import pytest
+from botocore.exceptions import ClientError
+
 from lib.comparison import same_bytes
 
 PART_BYTES = 5 * 1024 * 1024
@@ -32,3 +35,61 @@ def test_a_copy_in_parts_under_a_kms_key_can_be_told_to_be_faithful(somebody):
     assert copied["ServerSideEncryption"] == "aws:kms"
     assert copied["ChecksumCRC32"] == uploaded["ChecksumCRC32"]
     assert same_bytes(uploaded, copied) is True
+
+
+@pytest.fixture
+def versioned(somebody):
+    """An S3 client and a bucket with versioning."""
+    s3, bucket = somebody("s3"), f"b-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return s3, bucket
+
+
+def test_a_version_tells_its_tags_under_a_delete_marker(versioned):
+    s3, bucket = versioned
+    put = s3.put_object(Bucket=bucket, Key="a", Body=b"1", Tagging="colour=red&size=")
+    marker = s3.delete_object(Bucket=bucket, Key="a")
+    tags = s3.get_object_tagging(Bucket=bucket, Key="a", VersionId=put["VersionId"])["TagSet"]
+    assert tags == [{"Key": "colour", "Value": "red"}, {"Key": "size", "Value": ""}]
+    for refused in ({}, {"VersionId": marker["VersionId"]}, {"VersionId": "none"}):
+        with pytest.raises(ClientError):
+            s3.get_object_tagging(Bucket=bucket, Key="a", **refused)
+
+
+def test_a_version_is_read_in_ranges(versioned):
+    s3, bucket = versioned
+    old = {
+        "Bucket": bucket,
+        "Key": "a",
+        "VersionId": s3.put_object(Bucket=bucket, Key="a", Body=b"0123")["VersionId"],
+    }
+    s3.put_object(Bucket=bucket, Key="a", Body=b"later")
+    assert s3.get_object(**old)["Body"].read() == b"0123"
+    answer = s3.get_object(**old, Range="bytes=1-2")
+    assert (answer["Body"].read(), answer["ContentLength"], answer["ContentRange"]) == (
+        b"12",
+        2,
+        "bytes 1-2/4",
+    )
+    with pytest.raises(ClientError, match="InvalidRange"):
+        s3.get_object(**old, Range="bytes=4-")
+
+
+def test_parts_of_a_version_are_told_and_read(versioned):
+    s3, bucket = versioned
+    where = {"Bucket": bucket, "Key": "a"}
+    upload = where | {"UploadId": s3.create_multipart_upload(**where)["UploadId"]}
+    etags = [
+        s3.upload_part(**upload, PartNumber=number, Body=body)["ETag"]
+        for number, body in ((1, bytes(PART_BYTES)), (2, b"the end"))
+    ]
+    parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
+    done = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    for which in (where, where | {"VersionId": done["VersionId"]}):
+        sizes = [s3.head_object(**which, PartNumber=n, ChecksumMode="ENABLED") for n in (1, 2)]
+        assert [(part["ContentLength"], part["PartsCount"]) for part in sizes] == [(PART_BYTES, 2), (7, 2)]
+        assert s3.get_object(**which, PartNumber=2)["Body"].read() == b"the end"
+    whole = s3.head_object(**where)
+    assert whole["ContentLength"] == PART_BYTES + 7
+    assert "PartsCount" not in whole

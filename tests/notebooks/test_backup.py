@@ -6,9 +6,9 @@ import pytest
 from botocore.exceptions import ClientError
 from headless import eventually, execute
 
-from lib.brake import Brake
+from lib.brake import Brake, brake_of
 from lib.objects import Place, is_same, side_by_side
-from lib.resources import dynamodb, lambda_, sqs
+from lib.resources import sqs
 from lib.stack import Stack
 
 KEYS = ["plain.txt", "folder/Project Idea+ü 100%.csv", "a%2Fb", "with space/🚀", "x" * 900]
@@ -35,9 +35,7 @@ def dr(backup) -> Place:
 def brake(backup) -> Brake:
     stack = Stack(backup.aws, backup.parameters, "backup")
     queue = stack.add(sqs.Queue("holding", "us-east-1"))
-    table = stack.add(dynamodb.Table("brake", "us-east-1", "id"))
-    function = stack.add(lambda_.Function("delete", "us-east-1", None, b"", {"BRAKE_MINUTES": "60"}))
-    return Brake(backup.aws, table, queue, function)
+    return brake_of(backup.aws, queue)
 
 
 def put(place: Place, key: str, body: bytes = b"body") -> None:

@@ -1,0 +1,35 @@
+"""Doing something for every event of a message, whatever becomes of the others."""
+
+from collections.abc import Callable, Iterable
+
+from common.events import ObjectEvent
+
+
+def for_each_event(
+    events: Iterable[ObjectEvent],
+    do: Callable[[ObjectEvent], None],
+    logger,
+    message: str,
+    facts: Callable[[ObjectEvent, Exception], dict] = lambda event, _: {"version": event.version_id},
+) -> None:
+    """Do something for each event; the failure of one is logged, and does not hold up the others.
+
+    Args:
+        events: What a message names.
+        do: What to do.
+        logger: A Powertools Logger.
+        message: Of the group of what was raised.
+        facts: Returns what to log of a failure besides bucket and key.
+
+    Raises:
+        ExceptionGroup: Some failed.
+    """
+    failures = []
+    for event in events:
+        try:
+            do(event)
+        except Exception as error:
+            logger.exception("failed", bucket=event.bucket, key=event.key, **facts(event, error))
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup(message, failures)

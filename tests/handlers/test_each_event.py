@@ -1,0 +1,47 @@
+"""What every handler does with the events of a message."""
+
+import pytest
+from handler_support import load_handler
+from s3_messages import s3_event, s3_record
+
+load_handler("replicate")
+from common.each_event import for_each_event  # noqa: E402
+from common.events import object_events  # noqa: E402
+
+
+class Lines:
+    """A logger that keeps what it is given."""
+
+    def __init__(self):
+        self.lines = []
+
+    def exception(self, message, **facts):
+        self.lines.append((message, facts))
+
+
+def test_one_that_fails_is_logged_and_raised_after_all_others_are_done():
+    done, log = [], Lines()
+
+    def do(event):
+        done.append(event.key)
+        if event.key == "bad":
+            raise RuntimeError("no")
+
+    events = object_events(s3_event(*(s3_record("b", key) for key in ("bad", "good"))))
+    with pytest.raises(ExceptionGroup, match="Not done") as raised:
+        for_each_event(events, do, log, "Not done")
+    assert done == ["bad", "good"]
+    assert [str(error) for error in raised.value.exceptions] == ["no"]
+    assert log.lines == [("failed", {"bucket": "b", "key": "bad", "version": None})]
+
+
+def test_what_is_logged_of_a_failure_can_be_chosen():
+    log = Lines()
+
+    def fail(event):
+        raise RuntimeError("no")
+
+    with pytest.raises(ExceptionGroup):
+        events = object_events(s3_event(s3_record("b", "k")))
+        for_each_event(events, fail, log, "Not done", facts=lambda _, error: {"reason": str(error)})
+    assert log.lines == [("failed", {"bucket": "b", "key": "k", "reason": "no"})]

@@ -1,0 +1,50 @@
+"""What MiniStack's IAM gets wrong and we correct in its server."""
+
+import json
+import uuid
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+
+def policy(**statement) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.fixture
+def role_arn(somebody):
+    """A role with a path in its ARN, which may put objects anywhere."""
+    iam, name = somebody("iam"), f"r-{uuid.uuid4().hex}"
+    trust = policy(Effect="Allow", Principal={"Service": "lambda.amazonaws.com"}, Action="sts:AssumeRole")
+    made = iam.create_role(RoleName=name, Path="/some/", AssumeRolePolicyDocument=trust)
+    allowed = policy(Effect="Allow", Action="s3:PutObject", Resource="*")
+    iam.put_role_policy(RoleName=name, PolicyName="put", PolicyDocument=allowed)
+    return made["Role"]["Arn"]
+
+
+@pytest.fixture
+def as_role(somebody, role_arn):
+    """An S3 client of a session of the role."""
+    sts = somebody("sts")
+    key = sts.assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
+    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"])
+    endpoint = {"endpoint_url": sts.meta.endpoint_url, "verify": sts._endpoint.http_session._verify}
+    return session.client("s3", "us-east-1", **endpoint)
+
+
+def test_a_session_is_known_in_conditions_by_the_arn_of_its_role(somebody, role_arn, as_role):
+    s3, bucket = somebody("s3"), f"b-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=bucket)
+
+    def deny_all_but(arn: str) -> None:
+        others = {"ArnNotLike": {"aws:PrincipalArn": arn}}
+        everything = {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+        denied = policy(Effect="Deny", Principal="*", **everything, Condition=others)
+        s3.put_bucket_policy(Bucket=bucket, Policy=denied)
+
+    deny_all_but(role_arn)
+    as_role.put_object(Bucket=bucket, Key="a", Body=b"1")
+    deny_all_but(f"arn:aws:sts::{role_arn.split(':')[4]}:assumed-role/*")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        as_role.put_object(Bucket=bucket, Key="a", Body=b"1")
