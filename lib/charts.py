@@ -9,7 +9,7 @@ from lib.activity import Activity
 from lib.operation import WORK
 from lib.prices import TOTAL
 
-SIZE = (14, 7)  # in inches
+SIZE, COST_SIZE = (14, 7), (10, 5)  # in inches
 
 
 def draw(done: Activity, queues: pd.DataFrame, cost: pd.DataFrame) -> Figure:
@@ -37,6 +37,25 @@ def draw(done: Activity, queues: pd.DataFrame, cost: pd.DataFrame) -> Figure:
     return figure
 
 
+def monthly_cost(cost: pd.DataFrame) -> Figure:
+    """Draw what each pipeline costs, a bar for each, and in it what costs how much.
+
+    Args:
+        cost: As `prices.per_month` returns it.
+
+    Returns:
+        The figure; closed, so that a notebook shows it once.
+    """
+    figure, axes = pyplot.subplots(figsize=COST_SIZE, layout="constrained")
+    items = cost.drop(index=TOTAL)
+    colours = pyplot.get_cmap("tab20").colors  # ten would come twice
+    items.T.plot.barh(ax=axes, stacked=True, xlabel="US dollars a month", ylabel="", color=colours)
+    axes.invert_yaxis()
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    pyplot.close(figure)
+    return figure
+
+
 def _bars(axes: Axes, table: pd.DataFrame, title: str, unit: str, legend: bool = True) -> None:
     axes.set(title=title)
     if len(table):
@@ -56,4 +75,5 @@ def _depths(axes: Axes, queues: pd.DataFrame, title: str) -> None:
     oldest = queues["oldest, s"].where(queues["messages"] > 0)
     axes.bar_label(bars, ["" if pd.isna(age) else f"{age:,.0f} s" for age in oldest], padding=3)
     axes.set_xlim(0, max(1, 1.2 * queues["messages"].max()))
+    axes.locator_params(axis="x", integer=True)  # there is no half message
     axes.invert_yaxis()

@@ -30,6 +30,7 @@ from lib.versions import histories
 FOLDER = "runbook-drill/"
 LOG_TIMEOUT_S = 60  # CloudWatch Logs shows a line within seconds of its being written
 SAME = ["content", "headers", "tags"]
+SHOWN_CHARACTERS = 12  # of a SHA-256 of 64: two that differ differ there too
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,21 @@ class Drill:
             lambda: self._logged_lags(since), lambda logged: logged.keys() >= ids, timeout_s, logs.SOON, sleep
         )
         rows = [(v.key, v.id, v.bytes, v.time, lag.get(v.id)) for v in versions]
-        return pd.DataFrame(rows, columns=["key", "version", "bytes", "written", "lag"])
+        columns = ["key", "version", "bytes", "written", "lag"]
+        return pd.DataFrame(rows, columns=columns).astype({"lag": float})
+
+    def short(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return a table of the drill's objects with what a page has room for.
+
+        Args:
+            table: As `manifest`, `lags` or `compare` return it.
+
+        Returns:
+            The same, keys without the drill's folder, of each SHA-256 the beginning, and no ids of versions.
+        """
+        beginnings = {name: table[name].str[:SHOWN_CHARACTERS] for name in table if name.startswith("sha256")}
+        keys = table["key"].str.removeprefix(self.prefix)
+        return table.assign(key=keys, **beginnings).drop(columns="version", errors="ignore")
 
     def _logged_lags(self, since: pd.Timestamp) -> dict[str, float]:
         """Return the first copy's lag of each version that the log of *replicate* names."""

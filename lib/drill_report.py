@@ -42,22 +42,23 @@ class DrillReport:
 
     @property
     def rpo_s(self) -> float:
-        """The recovery point: the longest that a version took to the DR bucket, in seconds; or nan."""
+        """The recovery point achieved: the longest a version took to the DR bucket, in seconds; or nan."""
         return float(self.lags["lag"].max(skipna=False))
 
     @property
     def rto_s(self) -> float:
-        """The recovery time: from the loss to the last checksum, in seconds."""
+        """The recovery time achieved: from the loss to the last checksum, in seconds."""
         return (self.recovered - self.declared).total_seconds()
 
     def facts(self) -> pd.DataFrame:
         """Return the drill in a few lines: fact, value."""
         holds = sum(point.holds for point in self.checklist)
+        size = f"{self.objects['bytes'].sum():,} bytes"
         rows = {
             "passed": "yes" if holds == len(self.checklist) > 0 else "NO",
             "points that hold": f"{holds} of {len(self.checklist)}",
-            "RPO, worst lag seen": f"{self.rpo_s:.3f} s, of {len(self.lags)} versions",
-            "RTO, loss to last checksum": f"{self.rto_s:.3f} s, {self.objects['bytes'].sum():,} bytes",
+            "recovery point achieved (against the RPO)": f"{self.rpo_s:.3f} s, of {len(self.lags)} versions",
+            "recovery time achieved (against the RTO)": f"{self.rto_s:.3f} s, {size}",
             "point in time": _utc(self.at),
             "loss declared": _utc(self.declared),
             "recovered": _utc(self.recovered),

@@ -11,6 +11,7 @@ from lib.policies import let_inventory_in
 from lib.resources.base import Resource, Scope
 from lib.resources.s3 import Bucket
 from lib.resources.s3_inventory import InventoryConfiguration
+from lib.stack import Stack
 
 PIPELINES = ("migrate", "backup")  # whose two sides are buckets
 # Each optional field that is compared, and its column in a report: name and type.
@@ -46,6 +47,16 @@ def configurations(
         _configuration("source", pipeline.source, pipeline, scope, frequency),
         _configuration("destination", pipeline.destination, pipeline, scope, frequency),
     )
+
+
+def describe(stack: Stack) -> None:
+    """Describe in the audit's stack what its parameters want of S3 Inventory; as a rule, nothing.
+
+    Args:
+        stack: The audit's.
+    """
+    for resource, wanted in described(stack.parameters, stack.scope):
+        stack.add(resource, wanted)
 
 
 def described(parameters: Parameters, scope: Scope) -> Iterator[tuple[Resource, bool]]:

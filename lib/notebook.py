@@ -1,5 +1,8 @@
 """The notebooks' IPython extension (`%load_ext lib.notebook`): `%%when`, `%calls`, and how tables look."""
 
+from dataclasses import dataclass
+from html import escape
+
 import pandas as pd
 
 from lib import call_ledger
@@ -8,7 +11,7 @@ MAGIC = "%%when "
 
 
 def load_ipython_extension(shell) -> None:
-    """Let cells begin with `%%when expression`, and show tables whole.
+    """Let cells begin with `%%when expression`, and show tables whole, and empty ones as what they are.
 
     A cell that begins so runs only if the expression is true. The line is taken away, or the whole cell
     replaced by one that says it was skipped, before the cell is compiled; so a cell that runs is an ordinary
@@ -25,7 +28,7 @@ def load_ipython_extension(shell) -> None:
         if eval(expression, shell.user_ns):  # the cell's own author wrote it
             # A magic of the rest must be on the first line; otherwise tracebacks count lines as they stand.
             return lines[1:] if lines[1:] and lines[1].startswith("%%") else ["\n", *lines[1:]]
-        return [f"print({f'skipped: not {expression}'!r})\n"]
+        return [f"print({f'skipped, since this is not so: {expression}'!r})\n"]
 
     # Otherwise IPython would also call it to see whether the input is complete.
     when.has_side_effects = True
@@ -33,6 +36,43 @@ def load_ipython_extension(shell) -> None:
     shell.register_magic_function(_CallsOfCells(shell).table, "line", "calls")
     pd.options.display.max_colwidth = None
     pd.options.display.max_rows = 200
+    formatters = shell.display_formatter.formatters
+    # https://ipython.readthedocs.io/en/stable/config/integrating.html#formatters-for-third-party-types
+    formatters["text/plain"].for_type(pd.DataFrame, lambda table, printer, cycle: printer.text(_text(table)))
+    formatters["text/html"].for_type(pd.DataFrame, _html)
+
+
+def _text(table: pd.DataFrame) -> str:
+    return repr(table) if len(table) else f"(none; columns: {_columns(table)})"
+
+
+def _html(table: pd.DataFrame) -> str | None:
+    # An empty table's row of column names alone looks like something that went wrong.
+    return table._repr_html_() if len(table) else f"<p>(none) <small>{escape(_columns(table))}</small></p>"
+
+
+def _columns(table: pd.DataFrame) -> str:
+    return ", ".join(map(str, table.columns))
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A long table: in a page its summary is seen, and the rows by who opens it.
+
+    Attributes:
+        table: The rows.
+        summary: The line that is seen.
+    """
+
+    table: pd.DataFrame
+    summary: str
+
+    def __repr__(self) -> str:
+        return f"{self.summary}\n{self.table.to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        rows = self.table.to_html(index=False)
+        return f"<details><summary>{escape(self.summary)}</summary>{rows}</details>"
 
 
 class _CallsOfCells:

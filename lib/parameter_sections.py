@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from itertools import permutations
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.parameter_types import (
@@ -45,6 +46,19 @@ class Section(BaseModel):
     """What every group of parameters has in common: exact types, no unknown names, never changed."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    def table(self) -> pd.DataFrame:
+        """Return the parameters with their defaults filled in, one a row, sections as `section.name`."""
+        (values,) = pd.json_normalize(self.model_dump()).to_dict("records")
+        return pd.DataFrame(
+            [(name, repr(value)) for name, value in values.items()], columns=["parameter", "value"]
+        )
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text("\n".join(f"{name} = {value}" for name, value in self.table().itertuples(index=False)))
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html(index=False)
 
 
 class Pipeline(Section):

@@ -181,14 +181,24 @@ class Parameters(Section):
         names = (set(cls.model_fields) | assigned) & set(namespace) - set(own)
         return cls.check({name: namespace[name] for name in sorted(names)})
 
-    def _repr_html_(self) -> str:
-        return self.table().to_html(index=False)
+    def differing(self) -> pd.DataFrame:
+        """Return those that differ from their defaults; as `table`."""
+        mine, defaults = self.table(), Parameters().table()
+        return mine[mine["value"] != defaults["value"]].reset_index(drop=True)
 
-    def table(self) -> pd.DataFrame:
-        """Return the resolved parameters, one a row, sections as `section.name`."""
-        (values,) = pd.json_normalize(self.model_dump()).to_dict("records")
-        return pd.DataFrame(
-            [(name, repr(value)) for name, value in values.items()], columns=["parameter", "value"]
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        lines = [f"{name} = {value}" for name, value in self.differing().itertuples(index=False)]
+        printer.text("\n".join([*lines, self._summary()]))
+
+    def _repr_html_(self) -> str:
+        differing = self.differing()
+        rows = differing.to_html(index=False) if len(differing) else ""
+        return f"{rows}<p>{self._summary()}</p>"
+
+    def _summary(self) -> str:
+        return (
+            f"{len(self.differing())} of {len(self.table())} parameters differ from their defaults; "
+            "parameters.table() shows all"
         )
 
 

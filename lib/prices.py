@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urlsplit
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -38,6 +39,10 @@ class Price:
     source: str
     seen: str
 
+    def __str__(self) -> str:
+        usd = np.format_float_positional(self.usd, trim="k", min_digits=2)
+        return f"${usd} per {self.unit}" if self.per == 1 else f"${usd} per {self.per:,} × {self.unit}"
+
 
 @cache
 def prices() -> dict[str, Price]:
@@ -53,12 +58,9 @@ def looked_up() -> str:
 
 
 def table() -> pd.DataFrame:
-    """Return the prices, one a row: name, usd, per, unit, where it was seen (or `unverified`), source."""
-    rows = [
-        (p.name, p.usd, p.per, p.unit, urlsplit(p.seen).netloc or "unverified", p.source)
-        for p in prices().values()
-    ]
-    return pd.DataFrame(rows, columns=["name", "usd", "per", "unit", "seen", "source"])
+    """Return the prices, one a row: name, price, where it was seen (or `unverified`), source."""
+    rows = [(p.name, str(p), urlsplit(p.seen).netloc or "unverified", p.source) for p in prices().values()]
+    return pd.DataFrame(rows, columns=["name", "price", "seen", "source"])
 
 
 def cost(used: Usage) -> dict[str, float]:

@@ -121,7 +121,7 @@ def until(
             "upload again"
         )
     states = pd.DataFrame.from_dict(seen, orient="index", columns=["state", "seconds"])
-    return uploads[["key"]].join(states, on="key")
+    return uploads[["key"]].join(states.round(2), on="key")
 
 
 def _not_yet(seen: dict[str, tuple[str, float]]) -> set[str]:

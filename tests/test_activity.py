@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from lib import activity, charts, operation
+from lib import activity, charts, operation, prices
 from lib.activity import Activity
 from lib.errors import NotDeployedError
 from lib.parameters import Parameters
@@ -114,6 +114,14 @@ def test_nothing_at_all_can_be_shown_too():
     assert len(charts.draw(found, queues, cost).axes) == 6
 
 
+def test_what_a_month_costs_is_one_bar_a_pipeline_without_the_total():
+    month = prices.per_month(Parameters(), 100_000, 10_240)
+    (axes,) = charts.monthly_cost(month).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(month.columns)
+    longest = max(bar.get_x() + bar.get_width() for bar in axes.patches)
+    assert longest == pytest.approx(month.loc[prices.TOTAL].max())
+
+
 def test_a_queue_whose_age_is_not_told_is_drawn_too():
     rows = [
         ("migrate", "uploads", "work", 3, 0, float("nan")),
@@ -124,6 +132,7 @@ def test_a_queue_whose_age_is_not_told_is_drawn_too():
     figure = charts.draw(found, queues, operation.cost_so_far(Parameters(), found))
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert texts == ["", "9 s"]
+    assert all(tick == int(tick) for tick in figure.axes[3].get_xticks())
 
 
 def test_logs_are_read_from_cloudwatch(stack: Stack, somebody):

@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from lib.parameters import Parameters
+
 
 @pytest.fixture
 def shell():
@@ -25,12 +27,12 @@ def test_a_cell_whose_expression_is_false_says_that_it_was_skipped(shell, capsys
     result = shell.run_cell('%%when mode == "apply"\nx = 5\n1 / 0')
     assert result.success
     assert "x" not in shell.user_ns
-    assert capsys.readouterr().out == 'skipped: not mode == "apply"\n'
+    assert capsys.readouterr().out == 'skipped, since this is not so: mode == "apply"\n'
 
 
 def test_a_skipped_cell_need_not_even_be_python(shell, capsys):
     assert shell.run_cell("%%when False\n!rm -rf /nowhere ?? (").success
-    assert capsys.readouterr().out == "skipped: not False\n"
+    assert capsys.readouterr().out == "skipped, since this is not so: False\n"
 
 
 @pytest.mark.parametrize("expression", ["nowhere.applies", "1 +", ""])
@@ -70,6 +72,44 @@ def test_our_errors_are_shown_as_one_message(shell, capsys):
 
 def test_tables_are_shown_whole(shell):
     assert pd.options.display.max_colwidth is None
+
+
+def shown(shell, source: str) -> dict[str, str]:
+    """What a notebook shows of the value of a cell."""
+    return shell.display_formatter.format(shell.run_cell(source).result)[0]
+
+
+def test_a_table_without_rows_says_none_and_names_its_columns(shell):
+    empty = shown(shell, "import pandas as pd\npd.DataFrame(columns=['key', 'p<50'])")
+    assert empty["text/plain"] == "(none; columns: key, p<50)"
+    assert empty["text/html"] == "<p>(none) <small>key, p&lt;50</small></p>"
+    one = shown(shell, "pd.DataFrame({'key': ['a']})")
+    assert one["text/plain"] == "  key\n0   a"
+    assert "<table" in one["text/html"]
+    assert shown(shell, "pd.DataFrame(index=['a'])")["text/plain"].startswith("Empty DataFrame")
+
+
+def test_a_folded_table_shows_its_summary_first(shell):
+    folded = shown(shell, "import pandas as pd\nfrom lib.notebook import Folded\n"
+                          "Folded(pd.DataFrame({'key': ['<a>']}), 'one < two')")  # fmt: skip
+    assert folded["text/plain"].splitlines() == ["one < two", "key", "<a>"]
+    assert folded["text/html"].startswith("<details><summary>one &lt; two</summary><table")
+    assert "&lt;a&gt;" in folded["text/html"]
+
+
+def test_parameters_are_shown_one_a_line_and_all_of_them_by_what_differs(shell):
+    shell.run_cell("from lib.parameters import Parameters")
+    section = shown(
+        shell, "parameters = Parameters.check({'migrate': {'batch_size': 5}})\nparameters.redrive"
+    )
+    assert section["text/plain"].splitlines()[:2] == ["pipeline = ''", "action = 'look'"]
+    assert section["text/html"].count("<tr>") == len(Parameters().redrive.table())
+    everything = shown(shell, "parameters")
+    differs, summary = everything["text/plain"].splitlines()
+    assert differs == "migrate.batch_size = 5"
+    assert summary.startswith(f"1 of {len(Parameters().table())} parameters differ from their defaults")
+    assert everything["text/html"].count("<tr>") == 1
+    assert "0 of" in shown(shell, "Parameters()")["text/html"]
 
 
 def test_another_magic_may_follow(shell, capsys):

@@ -51,6 +51,13 @@ def test_what_was_read_nowhere_says_so():
     assert table["KMS keys"] == "aws.amazon.com"
 
 
+def test_a_price_is_written_as_a_person_writes_it():
+    table = prices.table().set_index("name")["price"]
+    assert table["S3 batch jobs"] == "$0.25 per job of S3 Batch Operations"
+    assert table["S3 batch objects"] == "$1.00 per 1,000,000 × object of such a job"
+    assert table["Lambda disk"] == "$0.0000000309 per GB of disk above 512 MB and second"
+
+
 def test_a_million_objects_of_10_kb_through_migrate():
     """1 copy and 3 looks an object, 1 message, 1.2 requests of SQS, 0.3 s of half a GB."""
     assert column(prices.per_million(DEFAULTS, 10 * 1024), "migrate") == approximately(

@@ -139,4 +139,4 @@ def test_plan_writes_nothing_and_destroy_leaves_nothing(broken, somebody):
     executed = execute("70_audit", broken.folder, env=ENV, mode="plan")
     names = [bucket["Name"] for bucket in somebody("s3").list_buckets()["Buckets"]]
     assert not [name for name in names if name.startswith(f"runbook-{ENV}-audit-")]
-    assert "skipped: not stack.applies" in str(executed.cells)
+    assert "skipped, since this is not so: stack.applies" in str(executed.cells)
