@@ -1,6 +1,5 @@
 """The notebooks' IPython extension (`%load_ext lib.notebook`): `%%when`, `%calls`, and how tables look."""
 
-from dataclasses import dataclass
 from html import escape
 
 import pandas as pd
@@ -53,26 +52,6 @@ def _html(table: pd.DataFrame) -> str | None:
 
 def _columns(table: pd.DataFrame) -> str:
     return ", ".join(map(str, table.columns))
-
-
-@dataclass(frozen=True)
-class Folded:
-    """A long table: in a page its summary is seen, and the rows by who opens it.
-
-    Attributes:
-        table: The rows.
-        summary: The line that is seen.
-    """
-
-    table: pd.DataFrame
-    summary: str
-
-    def __repr__(self) -> str:
-        return f"{self.summary}\n{self.table.to_string(index=False)}"
-
-    def _repr_html_(self) -> str:
-        rows = self.table.to_html(index=False)
-        return f"<details><summary>{escape(self.summary)}</summary>{rows}</details>"
 
 
 class _CallsOfCells:

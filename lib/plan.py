@@ -6,12 +6,14 @@ from typing import ClassVar, Literal
 
 import pandas as pd
 
+from lib.folded import Folded
 from lib.policies import canonical
 from lib.resources.base import Resource, Settings
 
 VALUE_CHARACTERS = 60  # how much of a value a plan shows
 ACTIONS = {"create": "to create", "change": "to change", "delete": "to delete", "unchanged": "unchanged"}
 PAST = {"create": "created", "change": "changed", "delete": "deleted"}
+PAST_WHY = {"does not exist": "did not exist", "is not wanted any more": "was not wanted any more"}
 # Under this MIME type an executed notebook tells `runbook run` what it did: summary, counts, table.
 COUNTS = "application/vnd.runbook.counts+json"
 
@@ -75,11 +77,14 @@ class Plan(list[Step]):
     def __repr__(self) -> str:
         return f"{self.table().to_string(index=False)}\n{self}"
 
+    def _html(self) -> str:
+        return f"{self.table().to_html(index=False)}<p>{self}</p>"
+
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         counts = {word: self.count(action) for action, word in ACTIONS.items()}
         return {
             "text/plain": repr(self),
-            "text/html": f"{self.table().to_html(index=False)}<p>{self}</p>",
+            "text/html": self._html(),
             COUNTS: {
                 "summary": str(self),
                 "counts": counts,
@@ -95,7 +100,11 @@ class Done(Plan):
 
     def table(self) -> pd.DataFrame:
         """Return one row a resource: what was done, type, name, region, why."""
-        return super().table().replace({"action": PAST})
+        return super().table().replace({"action": PAST, "why": PAST_WHY})
+
+    def _html(self) -> str:
+        # The plan has just shown the same rows.
+        return Folded(self.table(), str(self))._repr_html_()
 
 
 def _differences(name: str, found: object, wanted: object) -> Iterator[str]:

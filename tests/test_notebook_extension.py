@@ -90,7 +90,7 @@ def test_a_table_without_rows_says_none_and_names_its_columns(shell):
 
 
 def test_a_folded_table_shows_its_summary_first(shell):
-    folded = shown(shell, "import pandas as pd\nfrom lib.notebook import Folded\n"
+    folded = shown(shell, "import pandas as pd\nfrom lib.folded import Folded\n"
                           "Folded(pd.DataFrame({'key': ['<a>']}), 'one < two')")  # fmt: skip
     assert folded["text/plain"].splitlines() == ["one < two", "key", "<a>"]
     assert folded["text/html"].startswith("<details><summary>one &lt; two</summary><table")

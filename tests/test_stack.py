@@ -108,7 +108,10 @@ def test_what_a_plan_shows(inventory, target, parameters):
     assert "does not exist" in bundle["text/plain"]
     done = stack.apply()
     assert isinstance(done, Done)
-    assert done._repr_mimebundle_()[COUNTS]["summary"] == "6 created, 0 changed, 0 deleted, 0 unchanged"
+    bundle, summary = done._repr_mimebundle_(), "6 created, 0 changed, 0 deleted, 0 unchanged"
+    assert bundle[COUNTS]["summary"] == summary
+    assert bundle["text/html"].startswith(f"<details><summary>{summary}</summary>")
+    assert done.table()["why"].tolist() == ["did not exist"] * 6
     stack.add(replace(examples.bucket(stack), expire_days=3))
     table = stack.plan().table()
     changed = table[table["action"] == "change"]

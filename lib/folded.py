@@ -1,0 +1,26 @@
+"""Long tables, of which a line is enough unless one wants to know."""
+
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A long table: in a page its summary is seen, and the rows by who opens it.
+
+    Attributes:
+        table: The rows.
+        summary: The line that is seen.
+    """
+
+    table: pd.DataFrame
+    summary: str
+
+    def __repr__(self) -> str:
+        return f"{self.summary}\n{self.table.to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        rows = self.table.to_html(index=False)
+        return f"<details><summary>{escape(self.summary)}</summary>{rows}</details>"
