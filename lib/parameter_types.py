@@ -13,7 +13,7 @@ from botocore.regions import EndpointResolver
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, StringConstraints
 
-from lib.reasons import REASONS
+from lib.failures.reasons import REASONS
 
 PipelineName = Literal["migrate", "backup", "index", "summarize", "ingest"]
 # Access key ids by their beginning:

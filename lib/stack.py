@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from lib import preflight
 from lib.errors import NotOursError, RunbookError, UnfinishedError
+from lib.execution.rollback import Rollback, rollback
 from lib.holder import run_id
 from lib.ledger import Ledger
 from lib.lock import Lock, locked
@@ -17,7 +18,6 @@ from lib.parameters import Parameters
 from lib.plan import PAST, Done, Plan, Step
 from lib.resources.base import Link, Resource, differences
 from lib.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
-from lib.rollback import Rollback, rollback
 from lib.target import Target
 
 AnyResource = TypeVar("AnyResource", bound=Resource)

@@ -1,6 +1,6 @@
 """The buckets, queues and tables of the pipelines, without what works on them, for audits to look at."""
 
-from lib.audit import Audit, audit
+from lib.audits.audit import Audit, audit
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline, pipelines
 from lib.resources.s3 import empty_bucket

@@ -6,7 +6,7 @@ import pytest
 from backfill_pipeline import Queued
 from cleanup import remove
 
-from lib.backfill_watch import missing
+from lib.backfills.watch import missing
 
 
 @pytest.fixture(scope="module")

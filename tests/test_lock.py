@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from lib import holder, lock
 from lib.call_ledger import CallLedgerError
-from lib.cli import app
+from lib.cli.main import app
 from lib.errors import LockError, NotOursError, ParameterError
 from lib.inventory import Inventory
 from lib.ledger import Ledger

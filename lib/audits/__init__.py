@@ -1,1 +1,1 @@
-"""What the audit of each pipeline compares; `lib/audit.py` is the way in."""
+"""What the audit of each pipeline compares; `lib/audits/audit.py` is the way in."""

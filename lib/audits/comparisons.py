@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from lib import inventory_reports
+from lib.audits import inventory_reports
 from lib.audits.buckets import BucketPair
 from lib.audits.findings import Finding, Findings
 from lib.audits.history import Extras, Grace

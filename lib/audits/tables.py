@@ -11,7 +11,7 @@ from lib.resources.s3 import Bucket
 from lib.target import Target
 
 if TYPE_CHECKING:
-    from lib.audit import Audit
+    from lib.audits.audit import Audit
 
 OF_AN_AUDIT = {"audited_at": "string", "pipeline": "string", "method": "string"}
 COUNTS = {**OF_AN_AUDIT, "state": "string", "objects": "bigint"}

@@ -12,14 +12,14 @@ import notebook_files
 import pytest
 from typer.testing import CliRunner
 
-from lib import live, live_account
-from lib.cli import app
+from lib.cli.main import app
 from lib.errors import ParameterError, RunbookError, TargetError
+from lib.execution import live, live_account
+from lib.execution.run import NOTEBOOKS
 from lib.inventory import Inventory
 from lib.parameters import Parameters
 from lib.paths import ROOT, home
 from lib.resources import s3
-from lib.run import NOTEBOOKS
 from lib.stack import Stack
 from lib.target import connect
 

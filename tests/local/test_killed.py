@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from lib.audit import audit, repair
+from lib.audits.audit import audit, repair
 from lib.local import ministack
 from lib.local.deployer import ROOT_KEY, credentials, local_session
 from lib.parameters import Parameters

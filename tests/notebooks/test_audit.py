@@ -4,7 +4,7 @@ import papermill
 import pytest
 from headless import Deployed, eventually, execute
 
-from lib import audit as audits
+from lib.audits import audit as audits
 from lib.parameters import Parameters
 from lib.pipelines import pipelines
 from lib.query import Athena

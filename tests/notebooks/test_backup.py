@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 from headless import eventually, execute
 
-from lib.brake import Brake, brake_of
+from lib.failures.brake import Brake, brake_of
 from lib.objects import Place, is_same, side_by_side
 from lib.resources import sqs
 from lib.stack import Stack

@@ -9,7 +9,7 @@ import papermill
 import pytest
 from headless import Deployed, counts, eventually
 
-from lib import activity
+from lib.observe import activity
 from lib.pipelines import buckets, deployed
 
 NAME = "runbook-tindex-observe-pipelines"

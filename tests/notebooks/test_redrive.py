@@ -9,17 +9,17 @@ from calls import Killed, watched
 from headless import Deployed, eventually, execute
 from papermill import PapermillExecutionError
 
-from lib import letters, reasons
 from lib.errors import ParameterError, RunbookError
+from lib.failures import letters, reasons
+from lib.failures.quarantine import quarantine, unquarantine
+from lib.failures.redrive import Choice, redrive
+from lib.failures.stuck import by_reason, chosen, queues, stuck
 from lib.lock import locked
 from lib.objects import Place
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline, pipelines
-from lib.quarantine import quarantine, unquarantine
-from lib.redrive import Choice, redrive
 from lib.resources.s3 import Bucket
 from lib.stack import Stack
-from lib.stuck import by_reason, chosen, queues, stuck
 from lib.target import connect
 from lib.watch import Waiting
 

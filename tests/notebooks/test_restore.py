@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import pytest
 from headless import Deployed, eventually, execute
 
-from lib import drill
 from lib.errors import ParameterError, RunbookError
 from lib.objects import Place, side_by_side
 from lib.parameters import Parameters
 from lib.paths import home
+from lib.recovery import drill
 from lib.resources.s3 import empty_bucket
 from lib.versions import histories
 

@@ -2,7 +2,7 @@
 
 from headless import execute
 
-from lib import prices
+from lib.observe import prices
 from lib.parameters import Parameters
 
 

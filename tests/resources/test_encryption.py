@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from examples import ELSEWHERE, EXAMPLES, HERE
 
-from lib import manifest
+from lib.backfills import manifest
 from lib.parameters import Parameters
 from lib.resources.base import Resource, Scope
 from lib.selection import Selection

@@ -7,7 +7,8 @@ import boto3
 import nbformat
 import pytest
 
-from lib import bundle, inventory_configurations, target
+from lib import bundle, target
+from lib.audits import inventory_configurations
 from lib.parameters import Parameters
 from lib.paths import ROOT
 from lib.resources.base import Resource

@@ -87,9 +87,9 @@ def a_run(target, stack, parameters) -> list[Path]:
     """What a run of the notebook *start* leaves behind, with the ledger of a pipeline."""
     from datetime import UTC, datetime
 
-    from lib.report import write_report
+    from lib.execution.report import write_report
+    from lib.execution.run import Job, execute_all, new_folder, select
     from lib.resources.s3 import Bucket
-    from lib.run import Job, execute_all, new_folder, select
 
     stack.add(Bucket("files", "us-east-1"))
     stack.apply()

@@ -18,7 +18,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 KNOWN = {
     "lib/samples.py": {"s.table"},  # our samples' names: literals
     # Our own clauses; the names of the two inventories' tables. Keys and prefixes are parameters.
-    "lib/inventory_reports.py": {
+    "lib/audits/inventory_reports.py": {
         "self._joined()",
         "side",
         "self.keys",

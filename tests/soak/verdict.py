@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from workload import Work
 
-from lib.explain import explain
-from lib.letters import taken
+from lib.failures.explain import explain
+from lib.failures.letters import taken
+from lib.failures.reasons import ACCESS_DENIED, NOT_AN_EVENT
 from lib.objects import Place
 from lib.pipelines import Pipeline
-from lib.reasons import ACCESS_DENIED, NOT_AN_EVENT
 from lib.target import Target
 from lib.watch import Waiting
 

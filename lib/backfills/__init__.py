@@ -1,0 +1,1 @@
+"""Backfills: objects that were there before the pipeline was."""

@@ -1,0 +1,237 @@
+"""The command line, `runbook`: what the notebooks do, without opening them."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lib.cli import live, local, recovery, terminal
+from lib.cli.options import (
+    DEFAULT_PARAMS,
+    EXIT_FAILED,
+    Assignments,
+    Commands,
+    Names,
+    Params,
+    Yes,
+    confirm,
+    given,
+    load,
+)
+from lib.errors import NotDeployedError, ParameterError
+from lib.ledger import Ledger
+from lib.parameters import Parameters
+from lib.paths import home
+from lib.target import connect, needs_consent, start, whereabouts
+
+# lib.execution is imported where they are used: papermill and nbconvert take two seconds to import,
+# and `runbook output` shall answer at once.
+
+EXIT_DIFFERS = 3
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+app = typer.Typer(cls=Commands, no_args_is_help=True)
+app.command()(recovery.unlock)
+app.command()(recovery.rollback)
+app.command()(live.live)
+app.add_typer(local.app, name="local", help="The AWS on this laptop: start, stop, status, reset.")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(version("runbook"))
+        raise typer.Exit
+
+
+@app.callback(epilog="Begin with `runbook run`; end with `runbook destroy`.")
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Operate event-driven S3 pipelines, on the AWS on this laptop or on a real account."""
+    if "RUNBOOK_HOME" in os.environ:  # notebooks run in another folder, where a relative path leads elsewhere
+        os.environ["RUNBOOK_HOME"] = str(home())
+
+
+@app.command(epilog="Examples: runbook run | runbook run migrate --no-exercise --params params/aws.yaml")
+def run(
+    names: Names = (),
+    params: Params = DEFAULT_PARAMS,
+    assignments: Assignments = (),
+    mode: Annotated[str | None, typer.Option(help="apply, or plan: write nothing.")] = None,
+    exercise: Annotated[bool | None, typer.Option(help="Whether to upload samples and check them.")] = None,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="If it does not end well, delete what this run created.")
+    ] = False,
+) -> None:
+    """Run notebooks headlessly: all in order, or those named."""
+    parameters = load(params, assignments, mode=mode, exercise=exercise)
+    from lib.execution.run import DESTROY, Job, select
+
+    notebooks = select(names)
+    if any(notebook.stem == DESTROY for notebook in notebooks):
+        raise ParameterError(f"{DESTROY} is run by `runbook destroy`, which asks first; nothing was done")
+    jobs = [Job(notebook) for notebook in notebooks]
+    _execute(jobs, parameters, params, assignments, go_back=rollback)
+
+
+@app.command(epilog="Examples: runbook plan | runbook plan --set migrate.batch_size=5 | runbook plan destroy")
+def plan(
+    names: Names = (),
+    params: Params = DEFAULT_PARAMS,
+    assignments: Assignments = (),
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if anything differs.")] = False,
+) -> None:
+    """Show what a run would create, change or leave; write nothing."""
+    parameters = load(params, assignments, mode="plan", exercise=False)
+    from lib.execution.run import Job, has_a_plan, select
+
+    notebooks = select(names) if names else [each for each in select([]) if has_a_plan(each)]
+    results = _execute([Job(notebook) for notebook in notebooks], parameters, params, assignments)
+    if exit_code and any(result.differs for result in results):
+        raise typer.Exit(EXIT_DIFFERS)
+
+
+@app.command(epilog="Where nobody can answer it needs --yes, except for the AWS on this laptop.")
+def destroy(
+    names: Names = (),
+    params: Params = DEFAULT_PARAMS,
+    assignments: Assignments = (),
+    yes: Yes = False,
+) -> None:
+    """Remove all pipelines, or those named, and prove that nothing is left; ask first."""
+    parameters = load(params, assignments, mode="apply")
+    from lib.execution.run import DESTROY, Job, select, short_name
+
+    chosen = [short_name(name) for name in names]
+    if unknown := sorted(set(chosen) - set(parameters.sections())):
+        raise ParameterError(
+            f"unknown pipeline {unknown[0]!r}; there are: {', '.join(parameters.sections())}"
+        )
+    if not yes:
+        what = f"{', '.join(chosen) or 'all pipelines'} of env {parameters.env!r}"
+        where = f"account {parameters.account_id} on target {parameters.target!r}"
+        confirm(f"Destroy {what} in {where}?", may_skip=not needs_consent(parameters))
+    (notebook,) = select([DESTROY])
+    _execute([Job(notebook, {"pipeline": name}) for name in chosen or [""]], parameters, params, assignments)
+
+
+@app.command()
+def status(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> None:
+    """Say where AWS is, whether it runs, and what exists there."""
+    from lib.inventory import Inventory
+    from lib.pipelines import pipelines
+
+    parameters = load(params, assignments)
+    where, can_be_asked = whereabouts(parameters)
+    print(where)
+    if not can_be_asked:
+        return
+    target = connect(parameters)
+    print(f"account {target.account_id}, as {target.caller}")
+    found = Inventory(target, parameters).table()
+    for pipeline, rows in found.groupby("pipeline"):
+        terminal.show_table(rows.drop(columns="pipeline").to_dict("records"))
+        print(f"{pipeline}: {len(rows)} resources")
+    for pipeline in sorted(set(pipelines(parameters)) - set(found["pipeline"])):
+        print(f"{pipeline}: no resources")
+
+
+@app.command(epilog="Example: aws s3 cp FILE s3://$(runbook output migrate.source_bucket)/")
+def output(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as migrate.source_bucket.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    params: Params = DEFAULT_PARAMS,
+    assignments: Assignments = (),
+) -> None:
+    """Print what the pipelines made; with a NAME its value alone, for scripts."""
+    parameters = load(params, assignments)
+    made = Ledger(parameters.env, parameters.account_id).outputs()
+    values = {
+        f"{pipeline}.{key}": value for pipeline, values in made.items() for key, value in values.items()
+    }
+    if not values:
+        raise NotDeployedError(f"env {parameters.env!r}: nothing is deployed; begin with `runbook run`")
+    if name and name not in values:
+        raise NotDeployedError(f"unknown output {name!r}; there are: {', '.join(values)}")
+    if as_json:
+        print(json.dumps(values[name] if name else made, indent=2))
+    else:
+        print(values[name] if name else "\n".join(f"{key} = {value}" for key, value in values.items()))
+
+
+@app.command(epilog='Example: eval "$(runbook env)"; aws s3 ls')
+def env(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> None:
+    """Print shell exports by which any AWS tool reaches the AWS on this laptop (starts it).
+
+    For a real account they set the region, and take back what was set for the one on this laptop.
+    """
+    from lib.cli.exports import exports, to_shell
+
+    print(to_shell(exports(load(params, assignments))))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Example: runbook lab --no-browser --port 9999",
+)
+def lab(ctx: typer.Context) -> None:
+    """Open the notebooks in JupyterLab; further arguments go to it."""
+    from lib.execution.run import NOTEBOOKS
+
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel before one of the user's
+    root = f"--ServerApp.root_dir={NOTEBOOKS}"
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", root, *ctx.args])
+
+
+def _execute(
+    jobs: list, parameters: Parameters, params: Path, assignments: Sequence[str], go_back: bool = False
+) -> list:
+    """Execute notebooks, write the report, show both; exit if one did not end well."""
+    from lib.execution.report import write_report
+    from lib.execution.run import execute_all, new_folder
+    from lib.lock import run_alone
+
+    start(parameters)  # here, where one can see that it is being installed, rather than in a notebook
+    began = datetime.now(UTC)
+    with run_alone(parameters) as run:
+        folder = new_folder(began)
+        results = list(execute_all(jobs, parameters, folder))
+        if go_back and results[-1].outcome != "ok":
+            recovery.go_back(parameters, run)
+    index = write_report(folder, results, parameters, began)
+    bad = next((result for result in results if result.outcome != "ok"), None)
+    if bad and bad.failure and bad.failure.kind == ParameterError.__name__:
+        raise ParameterError(bad.failure.message)
+    if parameters.mode == "plan":
+        for result in results:
+            terminal.show_table(result.rows)
+    terminal.show_results(results)
+    if bad and bad.failure:
+        terminal.show_failure(bad)
+    print(f"Report   {terminal.shown_path(index)}")
+    if bad:
+        recovery.say_ways_out(parameters, run, params, assignments)
+        raise typer.Exit(EXIT_FAILED if bad.failure else EXIT_INTERRUPTED)
+    _say_next(parameters, params, assignments)
+    return results
+
+
+def _say_next(parameters: Parameters, params: Path, assignments: Sequence[str]) -> None:
+    """Say what can be tried next: what can be done with what exists, or how to make it."""
+    runbook, option = terminal.command_name(), given(params, assignments)
+    if Ledger(parameters.env, parameters.account_id).outputs():
+        terminal.say_next(
+            (f'eval "$({runbook} env{option})"; aws s3 ls', "look at it with any AWS tool"),
+            (f"{runbook} output{option}", "what was made: names and addresses"),
+            (f"{runbook} destroy{option}", "remove it, and prove that nothing is left"),
+        )
+    else:
+        terminal.say_next((f"{runbook} run{option}", "make it"))

@@ -1,0 +1,110 @@
+"""What the commands have in common: their options, the parameters they work with, and their errors."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from botocore.exceptions import BotoCoreError, ClientError
+from filelock import Timeout
+from typer.core import TyperGroup
+
+from lib.cli import terminal
+from lib.errors import ParameterError, RunbookError
+from lib.parameters import Parameters
+from lib.paths import ROOT
+
+EXIT_FAILED = 1
+EXIT_PARAMETERS = 2
+
+DEFAULT_PARAMS = Path("params/local.yaml")
+# Lists have tuples as their defaults: Typer makes a list of them, and nobody can append to them by mistake.
+Names = Annotated[list[str], typer.Argument(metavar="NAME", show_default=False, help="Such as migrate.")]
+Params = Annotated[
+    Path, typer.Option("--params", metavar="FILE", help="The environment's parameters (YAML).")
+]
+Assignments = Annotated[
+    list[str], typer.Option("--set", metavar="NAME=VALUE", help="Such as migrate.batch_size=5; repeatable.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+class Commands(TyperGroup):
+    """A group of commands; what a person can act on ends in one message and an exit code, no traceback."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except ParameterError as error:
+            terminal.say_error(error)
+            raise typer.Exit(EXIT_PARAMETERS) from None
+        except (RunbookError, BotoCoreError, ClientError, PermissionError, Timeout) as error:
+            terminal.say_error(error)
+        raise typer.Exit(EXIT_FAILED)
+
+
+def load(params: Path, assignments: list[str], **given: Any) -> Parameters:
+    """Read and check the parameters.
+
+    Args:
+        params: A file, looked for in the working directory first, then in the project.
+        assignments: `NAME=VALUE`, where VALUE is YAML and NAME may be `section.name`.
+        given: Values by name, which win over both; None is for a value that is not given.
+
+    Returns:
+        The parameters.
+
+    Raises:
+        ParameterError: If one is wrong.
+    """
+    overrides: dict[str, Any] = {}
+    for assignment in assignments:
+        _assign(overrides, assignment)
+    overrides |= {name: value for name, value in given.items() if value is not None}
+    in_project = ROOT / params
+    return Parameters.load(in_project if in_project.exists() and not params.exists() else params, **overrides)
+
+
+def given(params: Path, assignments: Sequence[str]) -> str:
+    """Return the options by which another command works with the same parameters, with a space before them.
+
+    Args:
+        params: The file of parameters.
+        assignments: `NAME=VALUE`.
+    """
+    options = [] if params == DEFAULT_PARAMS else ["--params", str(params)]
+    options += [word for assignment in assignments for word in ("--set", assignment)]
+    return f" {shlex.join(options)}" if options else ""
+
+
+def confirm(question: str, may_skip: bool = False) -> None:
+    """Ask on a terminal, and stop unless the answer is yes.
+
+    Args:
+        question: What is about to be done.
+        may_skip: Whether it is done unasked where nobody can answer.
+
+    Raises:
+        RunbookError: If nobody can answer, and it may not be skipped.
+    """
+    if sys.stdin.isatty():
+        typer.confirm(question, abort=True, err=True)
+    elif not may_skip:
+        raise RunbookError(f"{question} Nobody can answer here: say --yes. Nothing was done")
+
+
+def _assign(overrides: dict[str, Any], assignment: str) -> None:
+    name, equals, text = assignment.partition("=")
+    *sections, last = name.split(".")
+    for section in sections:
+        overrides = overrides.setdefault(section, {}) if isinstance(overrides, dict) else None
+    if not equals or not isinstance(overrides, dict):
+        raise ParameterError(f"--set {assignment}: write NAME=VALUE, such as migrate.batch_size=5")
+    try:
+        overrides[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ParameterError(f"--set {assignment}: {' '.join(str(error).split())}") from None

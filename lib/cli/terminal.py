@@ -1,0 +1,113 @@
+"""What the command line shows: tables, failures, and what to try next."""
+
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:  # it brings papermill with it, which takes a second and a half to import
+    from lib.execution.run import Result
+
+STYLES = {
+    "ok": "green",
+    "failed": "bold red",
+    "interrupted": "yellow",
+    "not run": "yellow",
+    "create": "green",
+    "created": "green",
+    "change": "yellow",
+    "changed": "yellow",
+    "delete": "red",
+    "deleted": "red",
+    "unchanged": "dim",
+}
+LOG_COLUMNS = 200  # where no terminal says how wide it is, such as in CI's logs
+
+
+def console(stderr: bool = False) -> Console:
+    """Return a console; colours only on a terminal, no line broken elsewhere."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else LOG_COLUMNS)
+
+
+def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows as a table; the first row's names are the heading.
+
+    Args:
+        rows: Names to values, the same names in each; none prints nothing.
+    """
+    if not rows:
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    for name, value in rows[0].items():
+        table.add_column(name, justify="right" if isinstance(value, float) else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    console().print(table)
+
+
+def show_results(results: "Sequence[Result]") -> None:
+    """Print a run's table: notebook, outcome, seconds, what it made."""
+    show_table(
+        [
+            {"notebook": r.name, "outcome": r.outcome, "seconds": r.seconds, "what it made": r.summary}
+            for r in results
+        ]
+    )
+
+
+def show_failure(result: "Result") -> None:
+    """Print why a notebook failed and where to look: to stderr, without a traceback."""
+    failure, err = result.failure, console(stderr=True)
+    where = f", cell {failure.cell}" if failure.cell else ""
+    say_error(f"{result.name}{where}: {failure.kind}: {failure.message}")
+    for line in failure.source.splitlines():
+        err.print(Text(f"    {line}", "dim"), soft_wrap=True)
+    if result.executed:
+        err.print(f"executed notebook: {shown_path(result.executed)}", soft_wrap=True)
+
+
+def say_error(message: object) -> None:
+    """Print a message for people to stderr."""
+    console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(message)), soft_wrap=True)
+
+
+def say_next(*hints: tuple[str, str]) -> None:
+    """Print what can be tried next.
+
+    Args:
+        hints: A command and what it is for, each.
+    """
+    width = max(len(command) for command, _ in hints)
+    for number, (command, what_for) in enumerate(hints):
+        line = Text.assemble(
+            f"{'' if number else 'Next':<9}", (f"{command:<{width}}", "bold"), (f"  # {what_for}", "dim")
+        )
+        console().print(line, soft_wrap=True)  # as it is, to be copied
+
+
+def command_name() -> str:
+    """Return how this program is called from here: `runbook`, or its path if the shell would not find it."""
+    program = Path(sys.argv[0])
+    found = shutil.which(program.name)
+    if found and program.exists() and Path(found).samefile(program):
+        return program.name
+    return shlex.quote(shown_path(program)) if program.name == "runbook" else "runbook"
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as one would type it here: relative if it is below the working directory."""
+    absolute = Path.cwd() / path
+    return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute)
+
+
+def _cell(value: object) -> Text:
+    text = f"{value:.1f}" if isinstance(value, float) else str(value)
+    return Text(text, STYLES.get(text, ""))

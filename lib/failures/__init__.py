@@ -1,0 +1,1 @@
+"""What could not be done: where it waits, why, and what becomes of it."""

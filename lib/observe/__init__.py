@@ -1,0 +1,1 @@
+"""How the pipelines do: activity, queues, dashboard, and what they cost."""

@@ -1,0 +1,217 @@
+"""Audits of *migrate* and *backup*: each kind of difference is found, and nothing else."""
+
+import gzip
+import io
+import json
+
+import pytest
+from audited import audited, clear, make, states
+from boto3.s3.transfer import TransferConfig
+from cleanup import remove
+
+from lib.audits import audit as audits
+from lib.audits import tables
+from lib.audits.findings import SAME, UNJUDGED
+from lib.comparison import same_bytes
+from lib.errors import NotDeployedError, ParameterError, RunbookError
+from lib.parameters import Parameters
+from lib.pipelines import pipelines, those_deployed
+from lib.target import connect
+
+FIVE_MB = 5 * 1024 * 1024
+HARD_KEYS = ["plain", "with space/a+b%2F", "ü/🚀", "\uffee", "x" * 900]
+FACTS = {"ContentType": "text/csv", "Metadata": {"origin": "test"}, "Tagging": "kind=a"}
+
+
+@pytest.fixture(scope="module")
+def own(local_aws) -> Parameters:
+    return Parameters.check({"env": "taudit"})
+
+
+@pytest.fixture(scope="module")
+def aws(own):
+    return connect(own)
+
+
+@pytest.fixture(scope="module", params=["backup", "migrate"])
+def pipeline(request, aws, own):
+    stack = make(aws, own, request.param)
+    yield pipelines(own)[request.param]
+    remove(stack)
+
+
+@pytest.fixture
+def put(aws, pipeline):
+    """Puts an object into the source, or with `there=True` into the destination."""
+    clear(aws, pipeline)
+
+    def put(key: str, body: bytes = b"body", there: bool = False, **facts) -> None:
+        bucket = pipeline.destination if there else pipeline.source
+        client = aws.client("s3", bucket.region)
+        client.put_object(Bucket=bucket.name, Key=key, Body=body, **{**FACTS, **facts})
+
+    return put
+
+
+@pytest.fixture
+def found(aws, own, pipeline):
+    return lambda **settings: states(aws, own, pipeline.name, **settings)
+
+
+def test_two_that_are_the_same_are_clean(aws, own, pipeline, put):
+    for key in HARD_KEYS:
+        put(key)
+        put(key, there=True)
+    result = audited(aws, own, pipeline.name)
+    assert result.is_clean
+    assert result.counts.set_index("state")["objects"].to_dict() == dict.fromkeys(audits.STATES, 0) | {
+        SAME: len(HARD_KEYS)
+    }
+    assert str(result) == f"{pipeline.name}: 5 same; clean"
+
+
+def test_empty_buckets_are_clean(aws, own, pipeline, put):
+    assert str(audited(aws, own, pipeline.name)) == f"{pipeline.name}: no objects; clean"
+
+
+def test_an_audit_of_nothing_is_in_the_table_too(aws, own, pipeline):
+    tables.save(aws, audited(aws, own, pipeline.name), pipeline.destination)
+    client, name = aws.client("s3", pipeline.destination.region), pipeline.destination.name
+    (listed,) = client.list_objects_v2(Bucket=name, Prefix=tables.COUNTS_PREFIX)["Contents"]
+    body = client.get_object(Bucket=name, Key=listed["Key"])["Body"].read()
+    row = json.loads(gzip.decompress(body))
+    assert (row["pipeline"], row["state"], row["objects"]) == (pipeline.name, SAME, 0)
+
+
+DIFFERENCES = {
+    "bytes": ({"body": b"BODY"}, "stale", "other bytes"),
+    "size": ({"body": b"longer"}, "stale", "6 bytes instead of 4"),
+    "type": ({"ContentType": "text/plain"}, "metadata", "ContentType"),
+    "metadata": ({"Metadata": {"origin": "other"}}, "metadata", "Metadata"),
+    "class": ({"StorageClass": "STANDARD_IA"}, "metadata", "StorageClass"),
+    "header": ({"CacheControl": "no-cache"}, "metadata", "CacheControl"),
+    "tag": ({"Tagging": "kind=b"}, "tags", "kind"),
+    "tags": ({"Tagging": ""}, "tags", "kind"),
+}
+
+
+def test_each_difference_is_found_and_named(aws, own, pipeline, put):
+    for key, (facts, _, _) in DIFFERENCES.items():
+        put(key)
+        put(key, there=True, **facts)
+    put("missing")
+    put("same")
+    put("same", there=True)
+    put("foreign", there=True)
+    result = audited(aws, own, pipeline.name)
+    expected = {key: (state, detail) for key, (_, state, detail) in DIFFERENCES.items()}
+    expected |= {
+        "missing": ("missing", ""),
+        "foreign": ("extra", "the source never had it, or nothing of it is left"),
+    }
+    rows = {row.key: (row.state, row.detail) for row in result.differences.itertuples()}
+    assert rows == expected
+    assert not result.is_clean
+    assert list(result.differences["key"]) == sorted(expected)
+    assert "other" not in repr(result).replace("other bytes", ""), "values of metadata are not shown"
+
+
+def test_only_so_many_are_shown_but_all_are_there(aws, own, pipeline, put):
+    for number in range(7):
+        put(f"{number}")
+    result = audited(aws, own, pipeline.name, most=3)
+    assert len(result.differences) == 3
+    assert {difference.key for difference in result.findings} == set("0123456")
+
+
+def test_what_changed_lately_is_not_judged(aws, own, pipeline, put):
+    put("on its way")
+    result = audited(aws, own, pipeline.name, grace_s=600)
+    assert result.is_clean
+    assert result.counts.set_index("state")["objects"][UNJUDGED] == 1
+
+
+def test_what_was_deleted_is_extra_and_by_design_where_deletes_are_not_followed(aws, own, pipeline, put):
+    put("deleted")
+    put("deleted", there=True)
+    aws.client("s3", pipeline.source.region).delete_object(Bucket=pipeline.source.name, Key="deleted")
+    result = audited(aws, own, pipeline.name)
+    (row,) = result.differences.itertuples()
+    assert (row.key, row.state) == ("deleted", "extra")
+    assert row.detail.startswith("deleted from the source at ")
+    assert result.is_clean is (pipeline.name == "migrate")
+    assert audited(aws, own, pipeline.name, grace_s=600).differences.empty
+
+
+def test_the_longer_key_of_two_is_no_history_of_the_shorter(aws, own, pipeline, put):
+    put("a.csv.bak")
+    aws.client("s3", pipeline.source.region).delete_object(Bucket=pipeline.source.name, Key="a.csv.bak")
+    put("a.csv", there=True)
+    (row,) = audited(aws, own, pipeline.name).differences.itertuples()
+    assert row.detail.startswith("the source never had it")
+
+
+def test_parts_cut_elsewhere_are_compared_by_their_bytes(aws, pipeline, put, found):
+    body = bytes(range(256)) * (FIVE_MB // 128)
+    for bucket, part_bytes in ((pipeline.source, FIVE_MB), (pipeline.destination, FIVE_MB + 1)):
+        client = aws.client("s3", bucket.region)
+        for key in ("same bytes", "other bytes"):
+            config = TransferConfig(multipart_threshold=1, multipart_chunksize=part_bytes)
+            other = key == "other bytes" and bucket is pipeline.destination
+            data = io.BytesIO(body[:-1] + b"x" if other else body)
+            client.upload_fileobj(data, bucket.name, key, Config=config)
+    heads = [
+        aws.client("s3", bucket.region).head_object(
+            Bucket=bucket.name, Key="same bytes", ChecksumMode="ENABLED"
+        )
+        for bucket in (pipeline.source, pipeline.destination)
+    ]
+    assert same_bytes(*heads) is None, "else this test proves nothing"
+    assert found() == {"other bytes": "stale"}
+
+
+def test_without_metadata_and_tags_the_listing_decides_what_it_can(put, found):
+    put("tags")
+    put("tags", there=True, Tagging="kind=b")
+    put("bytes")
+    put("bytes", there=True, body=b"BODY")
+    assert found(metadata_and_tags=False) == {"bytes": "stale"}
+
+
+def test_only_what_passes_the_filter_is_compared(aws, own):
+    migrate = {"key_prefix": "in/", "key_suffix": ".csv"}
+    filtered = Parameters.check({"env": "tfiltered", "migrate": migrate})
+    target = connect(filtered)
+    stack = make(target, filtered, "migrate")
+    source = pipelines(filtered)["migrate"].source
+    try:
+        for key in ("in/a.csv", "in/a.txt", "out/a.csv"):
+            target.client("s3", source.region).put_object(Bucket=source.name, Key=key, Body=b"")
+        assert states(target, filtered, "migrate") == {"in/a.csv": "missing"}
+    finally:
+        remove(stack)
+
+
+def test_without_delete_sync_a_backup_keeps_what_was_deleted(aws, own, pipeline, put, found):
+    kept = own.model_copy(update={"backup": own.backup.model_copy(update={"delete_sync": False})})
+    put("deleted")
+    put("deleted", there=True)
+    aws.client("s3", pipeline.source.region).delete_object(Bucket=pipeline.source.name, Key="deleted")
+    assert audited(aws, kept, pipeline.name).is_clean
+
+
+def test_bad_input_gets_a_clear_error(aws, own, pipeline, put):
+    with pytest.raises(RunbookError, match="there is no pipeline 'migrat'; there are: migrate, backup"):
+        audits.audit(aws, own, "migrat")
+    nowhere = own.model_copy(update={"env": "tnowhere"})
+    with pytest.raises(RunbookError, match="migrate is not deployed .* runbook run migrate"):
+        audits.audit(aws, nowhere, "migrate")
+    with pytest.raises(NotDeployedError, match="no pipeline is deployed"):
+        those_deployed(aws, nowhere)
+    with pytest.raises(ParameterError, match=f"is of {pipeline.name}, not of index; nothing was sent"):
+        audits.repair(aws, own, "index", audited(aws, own, pipeline.name))
+
+
+def test_it_says_what_is_not_deployed(aws, own, pipeline, capsys):
+    assert [each.name for each in those_deployed(aws, own)] == [pipeline.name]
+    assert "left out: ingest is not deployed" in capsys.readouterr().out

@@ -1,0 +1,288 @@
+"""The command line, as people use it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import notebook_files
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from lib import lock
+from lib.cli.main import app
+from lib.execution import run
+from lib.inventory import Inventory
+from lib.ledger import Ledger
+from lib.local.ministack import LocalAws
+from lib.parameters import Parameters
+from lib.target import connect
+
+COMMANDS = ["run", "plan", "destroy", "status", "output", "env", "lab", "local"]
+COMMANDS += ["unlock", "rollback"]
+LOCAL_COMMANDS = ["start", "stop", "status", "reset"]
+AWS = "target: aws\nenv: test\naccount_id: '111122223333'\n"
+RUNBOOK = Path(sys.executable).with_name("runbook")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of the test's own, where nothing is yet."""
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The path of parameters for a real account, which no test asks anything, not even for its lock."""
+    monkeypatch.setattr(lock, "connect", lambda parameters: None)
+    monkeypatch.setattr(lock, "locked", lambda target, parameters: nullcontext())
+    path = tmp_path / "aws.yaml"
+    path.write_text(AWS)
+    return str(path)
+
+
+@pytest.fixture
+def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of runbooks."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    monkeypatch.setattr(run, "NOTEBOOKS", folder)
+    return folder
+
+
+def runbook(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def is_one_line(result: Result) -> bool:
+    return result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [[], *([c] for c in COMMANDS), *(["local", c] for c in LOCAL_COMMANDS)])
+def test_every_command_has_help(command: list[str]) -> None:
+    result = runbook(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+def test_the_help_lists_every_command() -> None:
+    listed = runbook("--help").stdout
+    assert all(command in listed for command in COMMANDS)
+
+
+def test_version() -> None:
+    assert runbook("--version").stdout.count(".") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "migrat"], "did you mean migrate"),
+        (["run", "destroy"], "runbook destroy"),
+        (["destroy", "nothing"], "unknown pipeline 'nothing'; there are: migrate"),
+        (["run", "--set", "migrate.bach_size=5"], "did you mean migrate.batch_size"),
+        (["run", "--set", "migrate.batch_size=ten"], "migrate.batch_size"),
+        (["plan", "--set", "account_id=000000000000"], "12 digits in quotes"),
+        (["run", "--set", "migrate.batch_size"], "write NAME=VALUE"),
+        (["run", "--set", "migrate=1", "--set", "migrate.batch_size=5"], "write NAME=VALUE"),
+        (["run", "--set", "env=[1"], "--set env=[1"),
+        (["run", "--mode", "aply"], "'apply' or 'plan'"),
+        (["run", "--params", "params/nothing.yaml"], "params/nothing.yaml: cannot be read"),
+        (["env", "--set", "target=azure"], "target"),
+        (["status", "--set", "env=Prod"], "env"),
+        (["output", "--set", "prefix=1"], "prefix"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_done(
+    home: Path, arguments: list[str], said: str
+) -> None:
+    result = runbook(*arguments)
+    assert result.exit_code == 2
+    assert is_one_line(result)
+    assert said in result.stderr
+    assert not home.exists()
+
+
+def test_an_account_id_that_yaml_takes_for_octal_is_refused(home: Path, tmp_path: Path) -> None:
+    params = tmp_path / "octal.yaml"
+    params.write_text("account_id: 012345670123\n")
+    result = runbook("run", "--params", str(params))
+    assert (result.exit_code, is_one_line(result), home.exists()) == (2, True, False)
+    assert "12 digits in quotes" in result.stderr
+
+
+def test_status_does_not_start_the_local_aws(home: Path) -> None:
+    for command in (["status"], ["local", "status"]):
+        result = runbook(*command)
+        assert result.exit_code == 0
+        assert "does not run" in result.stdout
+    assert not (home / ".local-aws" / "state" / "server.json").exists()
+
+
+@pytest.mark.parametrize("command", [["local", "reset"], ["destroy", "--set", "target=aws"]])
+def test_what_cannot_be_undone_is_not_done_where_nobody_can_answer(home: Path, command: list[str]) -> None:
+    result = runbook(*command)
+    assert (result.exit_code, is_one_line(result)) == (1, True)
+    assert "say --yes" in result.stderr
+    assert not (home / "runs").exists()
+
+
+def test_output_of_what_is_not_deployed_says_what_to_do(home: Path) -> None:
+    result = runbook("output")
+    assert (result.exit_code, is_one_line(result)) == (1, True)
+    assert "runbook run" in result.stderr
+
+
+def test_output_as_lines_as_a_value_and_as_json(home: Path) -> None:
+    made = {"source_bucket": "from", "target_bucket": "to"}
+    Ledger("local", "000000000000").record_outputs("migrate", made)
+    lines = "migrate.source_bucket = from\nmigrate.target_bucket = to\n"
+    assert runbook("output").stdout == lines
+    assert runbook("output", "migrate.target_bucket").stdout == "to\n"
+    assert json.loads(runbook("output", "--json").stdout) == {"migrate": made}
+    unknown = runbook("output", "migrate.bucket")
+    assert (unknown.exit_code, unknown.stdout, is_one_line(unknown)) == (1, "", True)
+    assert "migrate.source_bucket, migrate.target_bucket" in unknown.stderr
+
+
+def test_a_run_ends_with_a_table_a_report_and_what_to_try_next(home: Path, notebooks: Path, aws: str) -> None:
+    told = {"summary": "1 created", "counts": {"to create": 1}, "table": {"columns": [], "data": []}}
+    notebook_files.write(notebooks / "10_migrate.ipynb", notebook_files.tell(told))
+    notebook_files.write(notebooks / "90_destroy.ipynb")
+    result = runbook("run", "--params", aws)
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    for expected in ("10_migrate", "ok", "1 created", "index.html", "Next"):
+        assert expected in result.stdout
+    files = {path.name for path in (home / "runs" / "latest").iterdir()}
+    assert files == {"10_migrate.ipynb", "10_migrate.html", "index.html"}
+
+
+def test_a_failing_notebook_is_exit_code_1_with_its_cell_and_no_traceback(
+    home: Path, notebooks: Path, aws: str
+) -> None:
+    notebook_files.write(notebooks / "10_migrate.ipynb", "x = 1", "raise ValueError('no such thing')")
+    result = runbook("run", "migrate", "--params", aws)
+    assert result.exit_code == 1
+    assert "error: 10_migrate, cell 4: ValueError: no such thing\n" in result.stderr
+    assert "    raise ValueError('no such thing')\n" in result.stderr
+    assert "10_migrate.ipynb" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (home / "runs" / "latest" / "index.html").exists()
+
+
+def test_a_parameter_error_in_a_notebook_is_one_line_and_exit_code_2(
+    home: Path, notebooks: Path, aws: str
+) -> None:
+    source = "from lib.errors import ParameterError; raise ParameterError('account_id: not yours')"
+    notebook_files.write(notebooks / "10_migrate.ipynb", source)
+    result = runbook("run", "--params", aws)
+    assert (result.exit_code, result.stderr) == (2, "error: account_id: not yours\n")
+
+
+@pytest.mark.parametrize(("to_create", "code"), [(1, 3), (0, 0)])
+def test_a_plan_shows_the_rows_and_tells_by_its_exit_code_whether_anything_differs(
+    home: Path, notebooks: Path, aws: str, to_create: int, code: int
+) -> None:
+    table = {"columns": ["action", "name"], "data": [["create", "a-bucket"]]}
+    told = {"summary": "", "counts": {"to create": to_create, "unchanged": 5}, "table": table}
+    notebook_files.write(notebooks / "10_migrate.ipynb", notebook_files.tell(told), "print(mode)")
+    result = runbook("plan", "migrate", "--exit-code", "--params", aws)
+    assert result.exit_code == code
+    assert "a-bucket" in result.stdout
+    assert notebook_files.stream(home / "runs" / "latest" / "10_migrate.ipynb") == "plan\n"
+
+
+def test_destroy_runs_its_notebook_for_the_pipelines_that_are_named(
+    home: Path, notebooks: Path, aws: str
+) -> None:
+    parameters = 'pipeline = ""\nmode = "plan"'
+    notebook_files.write(notebooks / "90_destroy.ipynb", "print(mode, pipeline)", parameters=parameters)
+    assert runbook("destroy", "10_migrate", "--yes", "--params", aws).exit_code == 0
+    executed = home / "runs" / "latest" / "90_destroy-migrate.ipynb"
+    assert notebook_files.stream(executed) == "apply migrate\n"
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash", "zsh"])
+def test_any_tool_reaches_the_local_aws_after_env(local_aws: LocalAws, tmp_path: Path, shell: str) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    who = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+    script = f'set -u; eval "$("{RUNBOOK}" env)"; "{sys.executable}" -c "{who}"'
+    (config := tmp_path / "config").write_text("[profile work]\nendpoint_url = https://127.0.0.1:9\n")
+    misleading = {
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_PROFILE": "work",
+        "AWS_SESSION_TOKEN": "x",
+        "AWS_ENDPOINT_URL_STS": "https://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+    }
+    done = subprocess.run(
+        [shell, "-c", script], env=os.environ | misleading, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "arn:aws:iam::000000000000:user/runbook-local-deployer\n", done.stderr
+
+
+def test_env_for_a_real_account_takes_back_the_local_ones(
+    home: Path, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    region = "export AWS_REGION=us-east-1\nexport AWS_DEFAULT_REGION=us-east-1\n"
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/etc/our-company.pem")
+    assert runbook("env", "--params", aws).stdout == region
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(home / ".local-aws" / "state" / "tls" / "server.crt"))
+    names = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    assert runbook("env", "--params", aws).stdout == region + "".join(f"unset {name}\n" for name in names)
+
+
+def test_status_tells_what_exists_on_the_local_aws(local_aws: LocalAws) -> None:
+    result = runbook("status", "--set", "env=empty")
+    assert result.exit_code == 0, result.output
+    assert local_aws.endpoint_url in result.stdout
+    assert "migrate: no resources" in result.stdout
+
+
+STEP = """
+from lib.parameters import Parameters
+from lib.resources.sqs import Queue
+from lib.stack import Stack
+from lib.target import connect
+
+parameters = Parameters.check({"env": env})
+stack = Stack(connect(parameters), parameters, "migrate")
+stack.add(Queue("files", "us-east-1"))
+"""
+
+
+def a_run_that_fails(notebooks: Path, *options: str) -> Result:
+    parameters = 'env = "local"\nmode = "apply"'
+    notebook_files.write(
+        notebooks / "10_migrate.ipynb", STEP, "stack.apply()", "1 / 0", parameters=parameters
+    )
+    return runbook("run", "--set", "env=failing", *options)
+
+
+def test_a_run_that_fails_says_how_to_go_on_and_how_to_go_back(local_aws: LocalAws, notebooks: Path) -> None:
+    failed = a_run_that_fails(notebooks)
+    assert failed.exit_code == 1
+    assert "rollback --set env=failing  # go back: delete the 1 that this run created" in failed.stdout
+    assert "run --set env=failing" in failed.stdout
+    refused = runbook("rollback", "--set", "env=failing")
+    assert (refused.exit_code, "say --yes" in refused.stderr) == (1, True)
+    done = runbook("rollback", "--yes", "--set", "env=failing")
+    assert "runbook-failing-migrate-files" in done.stdout
+    assert "1 deleted" in done.stdout
+    assert "created nothing" in runbook("rollback", "--set", "env=failing").stdout
+
+
+def test_with_rollback_a_run_that_fails_leaves_nothing(local_aws: LocalAws, notebooks: Path) -> None:
+    failed = a_run_that_fails(notebooks, "--rollback")
+    assert failed.exit_code == 1
+    assert "1 deleted" in failed.stdout
+    parameters = Parameters.check({"env": "failing"})
+    assert Inventory(connect(parameters), parameters).existing() == []
+    assert Ledger("failing", parameters.account_id).entries() == {}

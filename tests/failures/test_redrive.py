@@ -1,0 +1,290 @@
+"""Redriving, as far as it needs no pipeline: reasons, what is in a message, and queues in hand."""
+
+import json
+from types import SimpleNamespace
+from urllib.parse import quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.errors import ParameterError, RunbookError
+from lib.failures import letters, reasons, redrive
+from lib.failures.explain import Explained
+from lib.failures.letters import Letter, taken
+from lib.parameters import Parameters
+from lib.pipelines import DeadLetters
+from lib.resources import sqs
+from lib.stack import Stack
+from lib.watch import Waiting
+
+HERE = "us-west-1"
+
+
+# --- why
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("ClientError: An error occurred (403) when calling the HeadObject operation", "access denied"),
+        ("ClientError: An error occurred (AccessDenied) when calling the PutObject …", "access denied"),
+        ("ClientError: An error occurred (KMS.DisabledException) when calling …", "access denied"),
+        ("ClientError: An error occurred (NoSuchBucket) when calling the GetObject …", "missing resource"),
+        ("ClientError: An error occurred (NoSuchVersion) when calling the GetObject …", "source gone"),
+        ("ClientError: An error occurred (SlowDown) when calling the PutObject …", "throttled"),
+        ("ClientError: An error occurred (ThrottlingException) when calling the Query …", "throttled"),
+        ("Sandbox.Timedout: 2026-01-02 Task timed out after 3.00 seconds", "out of time or memory"),
+        ("ReadTimeoutError: no answer", "out of time or memory"),
+        ("Runtime.ExitError: Error: Runtime exited: signal: killed", "out of time or memory"),
+        ("ValueError: Not JSON (Expecting value): 'x'", "not an event"),
+        ("KeyError: 'colour'", "function error"),
+    ],
+)
+def test_an_error_amounts_to_a_reason(text, reason):
+    assert reasons.of_error(text) == reason
+
+
+@given(st.text())
+def test_every_error_has_a_reason_that_says_what_to_do(text):
+    assert reasons.REASONS[reasons.of_error(text)]
+
+
+def test_of_an_error_only_the_call_is_shown():
+    call = "An error occurred (AccessDenied) when calling the GetObject operation"
+    assert reasons.in_short(f"ClientError: {call}: secret") == call
+    assert reasons.in_short("ValueError: the row 4711,secret") == "ValueError"
+
+
+def test_the_error_of_a_log_line_is_the_one_that_was_raised_last():
+    trace = (
+        "botocore.exceptions.ClientError: first\n\nTraceback …\nbotocore.exceptions.ClientError: last\nHEAD"
+    )
+    assert reasons.of_log_line({"exception_name": "ClientError", "exception": trace}) == "ClientError: last"
+    assert reasons.of_log_line({"exception_name": "OSError", "reason": "full"}) == "OSError: full"
+    assert reasons.of_log_line({}) == "error: "
+
+
+# --- what is in a message
+
+
+def event(*keys: str, **changed) -> dict:
+    common = {"awsRegion": HERE, "eventTime": "2026-01-02T00:00:00Z", "eventName": "ObjectCreated:Put"}
+    records = [
+        common | {"s3": {"bucket": {"name": "b"}, "object": {"key": quote_plus(key)}}} | changed
+        for key in keys
+    ]
+    return {"Records": records}
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=3))
+def test_keys_are_read_through_every_envelope(keys):
+    bare = json.dumps(event(*keys))
+    notification = json.dumps({"Type": "Notification", "Message": bare})
+    record = json.dumps({"requestContext": {}, "requestPayload": event(*keys)})
+    for body in (bare, notification, record):
+        assert [each.key for each in Letter(body).objects] == keys
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["Records", "s3", "object", "key", "Type", "Message", "requestPayload", "requestContext"]
+                ),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=15,
+    )
+)
+def test_anything_else_speaks_of_no_object_and_harms_nobody(content):
+    assert Letter(json.dumps(content)).objects == []
+
+
+@pytest.mark.parametrize("body", ["", "no JSON", "[]", "null", '{"Records": null}', '{"Records": [{}]}'])
+def test_what_the_functions_cannot_read_is_not_an_event(body):
+    assert Letter(body).objects == []
+
+
+def test_a_record_that_lacks_what_the_functions_want_is_not_an_event():
+    whole = event("a")["Records"][0]
+    for name in whole:
+        record = {each: value for each, value in whole.items() if each != name}
+        assert Letter(json.dumps({"Records": [record]})).objects == []
+
+
+# --- choosing
+
+
+def explained(reason: str, key: str) -> Explained:
+    return Explained(Letter(json.dumps(event(key))), reason)
+
+
+def test_a_choice_is_by_reason_and_by_key():
+    choice = redrive.Choice("throttled", "in/")
+    assert choice.takes(explained("throttled", "in/a"))
+    assert not choice.takes(explained("throttled", "out/a"))
+    assert not choice.takes(explained("access denied", "in/a"))
+    assert redrive.Choice().takes(explained("no trace", "any"))
+    assert redrive.Choice().is_everything
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"action": "quarantine"}, "needs a reason"),
+        ({"reason": "bad luck"}, "there is no 'bad luck'"),
+        ({"action": "delete"}, "redrive.action"),
+        ({"pipeline": "other"}, "redrive.pipeline"),
+    ],
+)
+def test_a_mistake_in_the_parameters_is_refused(settings, says):
+    with pytest.raises(ParameterError, match=says):
+        Parameters.check({"redrive": settings})
+
+
+# --- in hand
+
+
+@pytest.fixture
+def pair(stack: Stack) -> DeadLetters:
+    """A queue of dead letters and the queue they come from."""
+    dead = stack.add(sqs.Queue("dead", HERE, retention_s=14 * sqs.DAY_S))
+    queue = stack.add(sqs.Queue("work", HERE, dead_letter=dead))
+    stack.apply()
+    return DeadLetters(dead, queue, "dead letters")
+
+
+@pytest.fixture
+def send(somebody):
+    def send(waiting: Waiting, *bodies: str) -> None:
+        for body in bodies:
+            somebody("sqs", HERE).send_message(QueueUrl=waiting.url, MessageBody=body)
+
+    return send
+
+
+BODIES = [f"message {number}" for number in range(23)]
+
+
+def bodies(waiting: Waiting) -> list[str]:
+    with taken(waiting, 100) as hand:
+        return [letter.body for letter in hand.letters]
+
+
+def test_each_comes_once_in_order_and_is_given_back_whatever_happens(target, pair, send):
+    dead = Waiting.of(target, pair.queue)
+    send(dead, *BODIES)
+    with pytest.raises(ZeroDivisionError), taken(dead, 100) as hand:
+        assert [letter.body for letter in hand.letters] == BODIES
+        assert bodies(dead) == []  # nobody else gets them
+        hand.delete(hand.letters[3])
+        raise ZeroDivisionError
+    assert bodies(dead) == BODIES[:3] + BODIES[4:]
+    assert dead.depth() == 22
+
+
+def test_taking_ends_though_messages_come_again_and_again(target, pair, send, monkeypatch):
+    monkeypatch.setattr(letters, "HIDDEN_S", 0)
+    dead = Waiting.of(target, pair.queue)
+    send(dead, *BODIES[:3])
+    with taken(dead, 10) as hand:
+        assert [letter.body for letter in hand.letters] == BODIES[:3]
+
+
+def test_no_more_are_taken_than_asked_for(target, pair, send):
+    dead = Waiting.of(target, pair.queue)
+    send(dead, *BODIES)
+    with taken(dead, 13) as hand:
+        assert len(hand.letters) == 13
+    assert dead.depth() == 23
+
+
+def test_a_message_is_known_by_when_it_was_sent_first(target, pair, send):
+    dead = Waiting.of(target, pair.queue)
+    send(dead, "one")
+    for receives in (1, 2):
+        with taken(dead, 1) as hand:
+            (letter,) = hand.letters
+            assert letter.receives == receives
+            assert letter.sent.tz is not None
+
+
+# --- moved by SQS
+
+
+def test_all_are_moved_as_new_messages_with_their_attributes(target, pair, somebody):
+    dead, work = Waiting.of(target, pair.queue), Waiting.of(target, pair.origin)
+    attributes = {"origin": {"DataType": "Binary", "BinaryValue": b"\x00test"}}
+    client = somebody("sqs", HERE)
+    client.send_message(QueueUrl=dead.url, MessageBody="one", MessageAttributes=attributes)
+    assert redrive.move_all(target, pair) == 1
+    assert dead.depth() == 0
+    with taken(work, 1) as hand:
+        assert (hand.letters[0].body, hand.letters[0].attributes) == ("one", attributes)
+        assert hand.letters[0].receives == 1
+    assert redrive.move_all(target, pair) == 0  # nothing there: no task is started
+
+
+def test_only_queues_of_dead_letters_are_moved(target, pair, send):
+    turned = DeadLetters(pair.origin, pair.queue, "dead letters")
+    send(Waiting.of(target, pair.origin), "one")
+    with pytest.raises(target.client("sqs", HERE).exceptions.ClientError, match="Dead Letter Queue"):
+        redrive.move_all(target, turned)
+    assert Waiting.of(target, pair.origin).depth() == 1
+
+
+class Tasks:
+    """An SQS client whose tasks go on as they are told."""
+
+    def __init__(self, *answers: dict):
+        self.answers, self.started = list(answers), []
+
+    def list_message_move_tasks(self, **_):
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return {"Results": [answer] if answer else []}
+
+    def start_message_move_task(self, **asked):
+        self.started.append(asked)
+
+    def get_queue_url(self, **_):
+        return {"QueueUrl": "url"}
+
+    def get_queue_attributes(self, **asked):
+        return {"Attributes": dict.fromkeys(asked["AttributeNames"], "1")}
+
+
+def moved(pair: DeadLetters, *answers: dict, sleep=lambda seconds: None):
+    """What comes of a redrive; the local AWS's tasks end at once, so their course is told here."""
+    client = Tasks(*answers)
+    return client, redrive.move_all(SimpleNamespace(client=lambda *_: client), pair, sleep)
+
+
+def task(status: str, started: int, **more) -> dict:
+    return {"Status": status, "StartedTimestamp": started, "ApproximateNumberOfMessagesMoved": 5, **more}
+
+
+def test_a_task_is_waited_for_and_not_taken_for_the_one_before(pair):
+    old = task("COMPLETED", 1, ApproximateNumberOfMessagesMoved=99)
+    client, count = moved(pair, old, old, task("RUNNING", 2), task("COMPLETED", 2))
+    assert count == 5
+    assert [asked["DestinationArn"] for asked in client.started] == [pair.origin.arn]
+
+
+def test_a_task_that_runs_already_is_waited_for(pair):
+    client, count = moved(pair, task("RUNNING", 1), task("RUNNING", 1), task("COMPLETED", 1))
+    assert (count, client.started) == (5, [])
+
+
+def test_a_task_that_fails_is_told(pair):
+    with pytest.raises(RunbookError, match="FAILED AccessDenied; what it has not moved is still there"):
+        moved(pair, {}, task("FAILED", 2, FailureReason="AccessDenied"))
+
+
+def test_the_time_that_messages_are_hidden_grows_with_their_number():
+    assert letters.HIDDEN_S + redrive.ACT_MOST // letters.MESSAGES_PER_S <= 43_200  # SQS's maximum: 12 hours
