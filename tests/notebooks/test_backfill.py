@@ -54,7 +54,7 @@ def test_with_mode_plan_it_only_estimates(migrate, backfill):
     executed = backfill.run(mode="plan", backfill={"send": True})
 
     assert "sent by events: False; left to a job: False" in text(executed)
-    assert "Backfill" in text(executed)
+    assert "send = True" in text(executed)
     assert copied(migrate) == []
 
 

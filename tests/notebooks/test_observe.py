@@ -115,5 +115,7 @@ def test_what_is_late_or_was_not_done_fails_it(index, observe, somebody):
 
 def test_where_nothing_is_deployed_it_says_what_to_do(local_aws, tmp_path):
     nothing = Deployed("80_observe", tmp_path, {"env": "tobserve"})
-    with pytest.raises(papermill.PapermillExecutionError, match="nothing is deployed .* runbook run migrate"):
+    with pytest.raises(
+        papermill.PapermillExecutionError, match="no pipeline is deployed .* runbook run migrate"
+    ):
         nothing.run()
