@@ -30,7 +30,7 @@ from lib.parameters import Parameters
 from lib.paths import home
 from lib.target import connect, needs_consent, start, whereabouts
 
-# lib.execution is imported where they are used: papermill and nbconvert take two seconds to import,
+# lib.execution is imported where it is used: papermill and nbconvert take two seconds to import,
 # and `runbook output` shall answer at once.
 
 EXIT_DIFFERS = 3
