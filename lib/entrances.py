@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import quote_plus
 
 from lib.errors import RunbookError
@@ -14,6 +14,7 @@ from lib.resources.s3 import Bucket
 from lib.resources.sqs import Queue
 from lib.target import Target
 from lib.threads import WORKERS
+from lib.times import iso8601
 
 BATCH = 10  # messages one SendMessageBatch takes
 
@@ -53,7 +54,7 @@ class ObjectEvent:
             "eventVersion": "2.1",
             "eventSource": "aws:s3",
             "awsRegion": bucket.region,
-            "eventTime": self.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "eventTime": iso8601(self.time),
             "eventName": self.name,
             "s3": {
                 "s3SchemaVersion": "1.0",
