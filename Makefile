@@ -43,8 +43,9 @@ live: $(INSTALLED) ## Run all notebooks on a real account and remove it all agai
 		echo "make live ACCOUNT=123456789012 PREFIX=mine [ARGS=--dry-run]; see docs/live.md"; exit 1; } >&2
 	@$(BIN)/runbook live --account "$(ACCOUNT)" --prefix "$(PREFIX)" $(ARGS)
 
-# Two processes, each with a local AWS of its own; a file's tests stay together, for they share what is deployed.
-PROCESSES := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+# Three processes, since they wait half of the time, each with a local AWS of its own; a file's tests stay together,
+# for they share what is deployed.
+PROCESSES := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 test: $(INSTALLED) ## Run the linter and all tests but the long ones
 	@$(BIN)/ruff check --quiet $(SOURCES) && check=ok || check=FAILED; \

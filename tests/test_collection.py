@@ -1,4 +1,4 @@
-"""Two processes share the tests (see `Makefile`), so both have to find the same ones in the same order."""
+"""Processes share the tests (see `Makefile`), so all have to find the same ones in the same order."""
 
 import os
 import subprocess

@@ -17,4 +17,4 @@ def test_it_estimates_for_given_rates_and_makes_nothing(local_aws, tmp_path):
     ):
         assert any(str(table.round(2)) == text for text in shown)
     assert any("RestrictPublicBuckets" in text and "not known" in text for text in shown)
-    assert "(none; columns: type, name, region, made by)" in shown
+    assert "(none; columns: pipeline, type, name, region, made by)" in shown
