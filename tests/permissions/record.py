@@ -25,8 +25,9 @@ RUNBOOK = [str(Path(sys.executable).with_name("runbook"))]
 # What the deployer does and no notebook shows: changes, brakes, redrives, rollbacks.
 DEPLOYER_TESTS = (
     *("tests/resources", "--deselect=tests/resources/test_second_opinion.py"),  # which is about another AWS
-    *("tests/test_stack.py", "tests/test_rollback.py", "tests/test_redrive.py", "tests/test_brake.py"),
-    *("tests/test_backfill_job.py", "tests/test_restore.py", "tests/test_lock.py", "tests/test_dashboard.py"),
+    *("tests/test_stack.py", "tests/execution/test_rollback.py", "tests/test_lock.py"),
+    *("tests/failures/test_redrive.py", "tests/failures/test_brake.py", "tests/recovery/test_restore.py"),
+    *("tests/backfills/test_backfill_job.py", "tests/observe/test_dashboard.py"),
 )
 COMMANDS = (["run"], ["plan"], ["destroy", "--yes"])
 

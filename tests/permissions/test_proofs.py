@@ -8,8 +8,10 @@ from call_needs import Need, Shape, needs
 from call_shapes import Patterns, Statement, fill, statements
 from code_uses import code_uses
 from proofs import DEPLOYER, HANDLERS, POLICIES, RECORDED, USES, denied, proofs, recorded, unproven
+from record import DEPLOYER_TESTS
 from report import REPORT, report
 
+from lib.paths import ROOT
 from lib.preflight import iam_data
 
 
@@ -147,6 +149,10 @@ def test_the_narrowest_pattern_is_taken():
 
 def test_the_report_is_up_to_date():
     assert REPORT.read_text("utf-8") == report(), "make record-calls, or python tests/permissions/report.py"
+
+
+def test_the_tests_that_are_recorded_are_there():
+    assert [name for name in DEPLOYER_TESTS if name.startswith("tests/") and not (ROOT / name).exists()] == []
 
 
 def test_every_handler_was_recorded():
