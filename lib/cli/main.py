@@ -26,6 +26,7 @@ from lib.cli.options import (
 )
 from lib.errors import NotDeployedError, ParameterError
 from lib.ledger import Ledger
+from lib.parameter_types import did_you_mean
 from lib.parameters import Parameters
 from lib.paths import home
 from lib.target import connect, needs_consent, start, whereabouts
@@ -106,7 +107,7 @@ def destroy(
     assignments: Assignments = (),
     yes: Yes = False,
 ) -> None:
-    """Remove all pipelines, or those named, and prove that nothing is left; ask first."""
+    """Remove all pipelines, or those named, and prove that nothing is left; ask first on a terminal."""
     parameters = load(params, assignments, mode="apply")
     from lib.execution.run import DESTROY, Job, select, short_name
 
@@ -146,12 +147,14 @@ def status(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> No
 
 @app.command(epilog="Example: aws s3 cp FILE s3://$(runbook output migrate.source_bucket)/")
 def output(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as migrate.source_bucket.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Such as migrate, or migrate.source_bucket.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     params: Params = DEFAULT_PARAMS,
     assignments: Assignments = (),
 ) -> None:
-    """Print what the pipelines made; with a NAME its value alone, for scripts."""
+    """Print what the pipelines made, or one of them; of a single output the value alone, for scripts."""
     parameters = load(params, assignments)
     made = Ledger(parameters.env, parameters.account_id).outputs()
     values = {
@@ -159,12 +162,18 @@ def output(
     }
     if not values:
         raise NotDeployedError(f"env {parameters.env!r}: nothing is deployed; begin with `runbook run`")
-    if name and name not in values:
-        raise NotDeployedError(f"unknown output {name!r}; there are: {', '.join(values)}")
+    if name in values:
+        print(json.dumps(values[name]) if as_json else values[name])
+        return
+    if name and name not in made:
+        meant = did_you_mean(name, [*made, *values]) or ";"
+        raise NotDeployedError(f"unknown output {name!r}{meant} `runbook output` shows all there are")
     if as_json:
-        print(json.dumps(values[name] if name else made, indent=2))
-    else:
-        print(values[name] if name else "\n".join(f"{key} = {value}" for key, value in values.items()))
+        print(json.dumps(made[name] if name else made, indent=2))
+        return
+    for key, value in values.items():
+        if not name or key.startswith(f"{name}."):
+            print(f"{key} = {value}")
 
 
 @app.command(epilog='Example: eval "$(runbook env)"; aws s3 ls')
@@ -203,7 +212,11 @@ def _execute(
     began = datetime.now(UTC)
     with run_alone(parameters) as run:
         folder = new_folder(began)
-        results = list(execute_all(jobs, parameters, folder))
+        results = []
+        for result in execute_all(jobs, parameters, folder):
+            results.append(result)
+            if result.outcome == "ok" and not sys.stderr.isatty():  # there a bar would have told it
+                print(f"{result.name}: ok, {result.seconds:.0f} s", file=sys.stderr, flush=True)
         if go_back and results[-1].outcome != "ok":
             recovery.go_back(parameters, run)
     index = write_report(folder, results, parameters, began)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -145,9 +146,13 @@ def test_output_as_lines_as_a_value_and_as_json(home: Path) -> None:
     assert runbook("output").stdout == lines
     assert runbook("output", "migrate.target_bucket").stdout == "to\n"
     assert json.loads(runbook("output", "--json").stdout) == {"migrate": made}
+    Ledger("local", "000000000000").record_outputs("index", {"bucket": "files"})
+    assert runbook("output", "migrate").stdout == lines
+    assert json.loads(runbook("output", "migrate", "--json").stdout) == made
+    assert json.loads(runbook("output", "index.bucket", "--json").stdout) == "files"
     unknown = runbook("output", "migrate.bucket")
     assert (unknown.exit_code, unknown.stdout, is_one_line(unknown)) == (1, "", True)
-    assert "migrate.source_bucket, migrate.target_bucket" in unknown.stderr
+    assert "did you mean migrate.target_bucket? `runbook output` shows all" in unknown.stderr
 
 
 def test_a_run_ends_with_a_table_a_report_and_what_to_try_next(home: Path, notebooks: Path, aws: str) -> None:
@@ -156,7 +161,7 @@ def test_a_run_ends_with_a_table_a_report_and_what_to_try_next(home: Path, noteb
     notebook_files.write(notebooks / "90_destroy.ipynb")
     result = runbook("run", "--params", aws)
     assert result.exit_code == 0
-    assert result.stderr == ""
+    assert re.fullmatch(r"10_migrate: ok, \d+ s\n", result.stderr), "a line each where no bar is to be seen"
     for expected in ("10_migrate", "ok", "1 created", "index.html", "Next"):
         assert expected in result.stdout
     files = {path.name for path in (home / "runs" / "latest").iterdir()}
