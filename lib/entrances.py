@@ -100,14 +100,6 @@ def sending(target: Target, entrance: Queue | FunctionName, bucket: Bucket) -> I
         yield lambda events: list(threads.map(invoke, _messages(bucket, events)))
 
 
-def send(
-    target: Target, entrance: Queue | FunctionName, bucket: Bucket, events: Sequence[ObjectEvent]
-) -> None:
-    """Send events once, as `sending` does it; raises what that raises."""
-    with sending(target, entrance, bucket) as send_all:
-        send_all(events)
-
-
 def _messages(bucket: Bucket, events: Sequence[ObjectEvent]) -> list[str]:
     return [json.dumps(event.message(bucket)) for event in events]
 

@@ -11,7 +11,7 @@ from calls import Recorder, watched
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.entrances import ObjectEvent, send, sending
+from lib.entrances import ObjectEvent, sending
 from lib.pipelines import FunctionName, pipelines
 from lib.resources.sqs import Queue
 from lib.threads import WORKERS
@@ -45,7 +45,8 @@ def test_a_queue_gets_each_event_once(stack, parameters):
     stack.apply()
     keys = [f"key {number}" for number in range(23)]
 
-    send(stack.target, queue, bucket, [ObjectEvent("ObjectCreated:Put", key, TIME, 1, "e") for key in keys])
+    with sending(stack.target, queue, bucket) as send:
+        send([ObjectEvent("ObjectCreated:Put", key, TIME, 1, "e") for key in keys])
 
     client, found = stack.client(queue), []
     url = queue.output(client)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from verdict import is_right
 from workload import UNREADABLE, UNWRITABLE, Work
 
-from lib.entrances import ObjectEvent, send
+from lib.entrances import ObjectEvent, sending
 from lib.local import ministack
 from lib.objects import Place
 from lib.pipelines import Pipeline
@@ -108,7 +108,8 @@ class Driver:
         again = self._random.choice(self.events)
         removed = again.name.startswith("ObjectRemoved")
         entrance = self.pipeline.removed if removed else self.pipeline.created
-        send(self.target, entrance, self.pipeline.source, [again])
+        with sending(self.target, entrance, self.pipeline.source) as send:
+            send([again])
         self.sent_again += 1
 
 
