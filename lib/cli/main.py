@@ -35,6 +35,7 @@ from lib.target import connect, needs_consent, start, whereabouts
 # and `runbook output` shall answer at once.
 
 EXIT_DIFFERS = 3
+EXIT_LEFT_OUT = 5
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 app = typer.Typer(cls=Commands, no_args_is_help=True)
@@ -227,6 +228,9 @@ def _execute(
         for result in results:
             terminal.show_table(result.rows)
     terminal.show_results(results)
+    left_out = [(result.name, each) for result in results for each in result.left_out]
+    for name, each in left_out:
+        print(f"{name}: left out: {each['what']}: {each['reason']}")
     if bad and bad.failure:
         terminal.show_failure(bad)
     print(f"Report   {terminal.shown_path(index)}")
@@ -234,6 +238,8 @@ def _execute(
         recovery.say_ways_out(parameters, run, params, assignments)
         raise typer.Exit(EXIT_FAILED if bad.failure else EXIT_INTERRUPTED)
     _say_next(parameters, params, assignments)
+    if left_out:
+        raise typer.Exit(EXIT_LEFT_OUT)
     return results
 
 

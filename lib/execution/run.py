@@ -18,6 +18,7 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 from traitlets import default
 
 from lib.call_ledger import PATH_VARIABLE
+from lib.checklist import LEFT_OUT
 from lib.errors import ParameterError, RunbookError
 from lib.parameter_types import did_you_mean
 from lib.parameters import Parameters, names_in
@@ -77,6 +78,7 @@ class Result:
         seconds: How long it took.
         executed: The executed copy, if there is one.
         made: What it told under the MIME type `lib.plan.COUNTS`: `summary`, `counts` and `table`.
+        left_out: What it said that it did not look at: `what` and `reason` of each.
         failure: Why it failed.
     """
 
@@ -85,6 +87,7 @@ class Result:
     seconds: float = 0.0
     executed: Path | None = None
     made: Mapping[str, Any] = field(default_factory=dict)
+    left_out: list[dict[str, str]] = field(default_factory=list)
     failure: Failure | None = None
 
     @property
@@ -238,7 +241,9 @@ def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
     seconds = time.monotonic() - began
     if not executed.exists():
         return Result(job.name, outcome, seconds, failure=failure)
-    return Result(job.name, outcome, seconds, executed, what_it_made(executed), failure)
+    told = [data[COUNTS] for data in _told(executed) if COUNTS in data]
+    left_out = [data[LEFT_OUT] for data in _told(executed) if LEFT_OUT in data]
+    return Result(job.name, outcome, seconds, executed, told[-1] if told else {}, left_out, failure)
 
 
 def parameter_names(notebook: Path) -> set[str]:
@@ -265,16 +270,7 @@ def parameter_names(notebook: Path) -> set[str]:
         raise RunbookError(f"{notebook} cannot be read: {error}") from error
 
 
-def what_it_made(executed: Path) -> dict[str, Any]:
-    """Return what an executed notebook told last under the MIME type `lib.plan.COUNTS`.
-
-    Args:
-        executed: The file.
-
-    Returns:
-        Its `summary`, `counts` and `table`; empty if it told nothing.
-    """
-    cells = json.loads(executed.read_text("utf-8"))["cells"]
-    outputs = (output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
-    told = [data[COUNTS] for data in outputs if COUNTS in data]
-    return told[-1] if told else {}
+def _told(executed: Path) -> Iterator[dict[str, Any]]:
+    """Yield what an executed notebook told in each of its outputs: MIME types to data."""
+    for cell in json.loads(executed.read_text("utf-8"))["cells"]:
+        yield from (output.get("data", {}) for output in cell.get("outputs", []))

@@ -190,6 +190,15 @@ def test_a_parameter_error_in_a_notebook_is_one_line_and_exit_code_2(
     assert (result.exit_code, result.stderr) == (2, "error: account_id: not yours\n")
 
 
+def test_what_a_run_leaves_out_is_said_and_is_exit_code_5(home: Path, notebooks: Path, aws: str) -> None:
+    source = "from lib.checklist import Checklist; Checklist().leave_out('a.csv', 'encrypted by a customer')"
+    notebook_files.write(notebooks / "70_audit.ipynb", source)
+    result = runbook("run", "--params", aws)
+    assert result.exit_code == 5
+    assert "70_audit: left out: a.csv: encrypted by a customer\n" in result.stdout
+    assert "encrypted by a customer" in (home / "runs" / "latest" / "index.html").read_text("utf-8")
+
+
 @pytest.mark.parametrize(("to_create", "code"), [(1, 3), (0, 0)])
 def test_a_plan_shows_the_rows_and_tells_by_its_exit_code_whether_anything_differs(
     home: Path, notebooks: Path, aws: str, to_create: int, code: int
