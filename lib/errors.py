@@ -39,3 +39,7 @@ class UnfinishedError(RunbookError):
 
 class WaitError(RunbookError):
     """Something did not happen within its bounded wait."""
+
+
+class ItemError(RunbookError):
+    """One key, row or message cannot be dealt with; the others can. The text is without its content."""

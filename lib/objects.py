@@ -39,7 +39,7 @@ class Place:
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return None
-            raise
+            raise self._reason(key, error) from error
 
     def tags(self, key: str, version_id: str | None = None) -> dict[str, str]:
         """Return the tags of an object, or of one of its versions."""
@@ -63,6 +63,17 @@ class Place:
             for chunk in body.iter_chunks(CHUNK_BYTES):
                 hashed.update(chunk)
         return hashed.hexdigest()
+
+    def _reason(self, key: str, error: ClientError) -> ClientError:
+        """Return what GET answers where HEAD was refused: HEAD has no body, hence no reason.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+        """
+        try:
+            self.client.get_object(Bucket=self.bucket, Key=key)["Body"].close()
+        except ClientError as told:
+            return told
+        return error
 
 
 def _version(version_id: str | None) -> dict[str, str]:
