@@ -111,7 +111,7 @@ class Inventory:
         self.target = target
         self.parameters = parameters
         self.scope = parameters.scope(pipeline)
-        self.ledger = Ledger(parameters.env, parameters.account_id)
+        self.ledger = Ledger.of(parameters)
 
     @property
     def regions(self) -> list[str]:
@@ -187,11 +187,16 @@ class Inventory:
             lock.leave()
         return Destroyed(ours)
 
-    def delete(self, item: Existing) -> None:
-        """Delete one thing, whatever else is still being done to it."""
+    def delete(self, item: Existing, **options: object) -> None:
+        """Delete one thing, whatever else is still being done to it.
+
+        Args:
+            item: The thing.
+            options: Of its type's `delete`.
+        """
         client = self.target.client(item.type.service, item.region)
         delete = retry_on(IS_BEING_CHANGED, PROPAGATION_S, time.sleep)
-        delete(item.type.delete, client, item.found.identifier)
+        delete(item.type.delete, client, item.found.identifier, **options)
 
     def prove_empty(self, sleep: Callable[[float], None] = time.sleep) -> pd.DataFrame:
         """List every service in every region again, and clear the ledger if nothing of ours is left.

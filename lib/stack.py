@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from lib import preflight
 from lib.errors import NotOursError, RunbookError, UnfinishedError
-from lib.execution.rollback import Rollback, rollback
+from lib.execution.rollback import Rollback, rollback, touched
 from lib.holder import run_id
 from lib.ledger import Ledger
 from lib.lock import Lock, locked
@@ -37,7 +37,7 @@ class Stack:
         self.target = target
         self.parameters = parameters
         self.scope = parameters.scope(pipeline)
-        self.ledger = Ledger(parameters.env, parameters.account_id)
+        self.ledger = Ledger.of(parameters)
         self.resources: dict[str, Resource] = {}
         self.unwanted: dict[str, Resource] = {}
 
@@ -74,6 +74,7 @@ class Stack:
             PreflightError: If AWS would refuse the stack as it is described; lists all reasons.
             NotOursError: If something exists under our name that this runbook did not make.
         """
+        self.ledger.begin(run_id(), self.parameters.mode)
         preflight.require(self)
         ledger = self.ledger.entries()
         # What is not wanted goes backwards, as in destroy: first what needs the others.
@@ -106,7 +107,7 @@ class Stack:
         return Done(plan)
 
     def rollback(self) -> Rollback:
-        """Delete what this run created of this pipeline, and only that; what it changed is named."""
+        """Delete what this run created of this pipeline, and only that; what is kept or changed is named."""
         return rollback(self.target, self.parameters, run_id(), self.scope.pipeline)
 
     def record_outputs(self, **resources: Resource) -> pd.DataFrame:
@@ -160,13 +161,19 @@ class Stack:
     def _standing(self, steps: list[Step], number: int) -> str:
         """Say what was done, what was not, and what can be done now."""
         step, pipeline = steps[number], self.scope.pipeline
+        created = len(touched(self.ledger, "run", run_id(), pipeline))
+        back = (
+            f"`runbook rollback --run {run_id()}`, or stack.rollback(), removes the {created} that this run "
+            "created or was about to, and no store that holds anything of others"
+            if created
+            else "there is nothing to take back, since this run created nothing"
+        )
         done = Counter(PAST[step.action] for step in steps[:number])
         counts = ", ".join(f"{count} {word}" for word, count in done.items()) or "nothing done"
         return (
             f"{pipeline} stopped at step {number + 1} of {len(steps)}, to {step.action} {step.resource}: "
             f"{counts} before it, {len(steps) - number - 1} not begun. `runbook status` lists what exists. "
-            "To go on: run it again. To go back: `runbook rollback`, or stack.rollback(), removes what this "
-            "run created"
+            f"To go on: run it again. To go back: {back}"
         )
 
     def _take(self, step: Step) -> None:
@@ -179,6 +186,6 @@ class Stack:
             return
         facts = {"noun": resource.noun, "name": resource.name, "region": resource.region}
         facts["run" if step.action == "create" else "changed_by"] = run_id()
-        self.ledger.intend(resource.arn, pipeline=self.scope.pipeline, **facts)
+        self.ledger.intend(resource.arn, pipeline=self.scope.pipeline, needs=resource.needs, **facts)
         retry_on(PASSES, PROPAGATION_S, time.sleep)(resource.make, client)
         self.ledger.made(resource.arn)

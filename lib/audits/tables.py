@@ -7,6 +7,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from lib.audits.findings import SAME
+from lib.ledger import note_put
 from lib.resources.s3 import Bucket
 from lib.target import Target
 
@@ -58,3 +59,4 @@ def _upload(client, bucket: str, key: str, rows: Iterator[dict]) -> None:
             lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         file.seek(0)
         client.upload_fileobj(file, bucket, key, ExtraArgs={"ContentType": "application/gzip"})
+        note_put(bucket, key)
