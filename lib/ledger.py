@@ -116,13 +116,26 @@ class Ledger:
         """Write down that what was intended exists now."""
         with self._content() as content:
             content["entries"][arn].update(state="made", at=_now())
+            content["entries"][arn].pop("left", None)
 
     def confirm(self, arns: Iterable[str]) -> None:
-        """Write down that things exist which a run that was stopped had only intended."""
-        states = {arn: facts["state"] for arn, facts in self.entries().items()}
+        """Write down that things exist which a run that was stopped had only intended, or a move had left."""
+        entries = self.entries()
         for arn in arns:
-            if states.get(arn) == "intended":
+            facts = entries.get(arn, {})
+            if facts.get("state") == "intended" or "left" in facts:
                 self.made(arn)
+
+    def leave(self, arn: str, **facts: str) -> None:
+        """Write down that something is left where it is on purpose, though it is described no more.
+
+        Args:
+            arn: What identifies it.
+            facts: Its `pipeline`, `noun`, `name` and `region`, for a ledger that was lost.
+        """
+        with self._content() as content:
+            known = content["entries"].get(arn, {**facts, "state": "made", "at": _now()})
+            content["entries"][arn] = {**known, "left": _now()}
 
     def gone(self, arn: str) -> None:
         """Write down that something does not exist any more."""

@@ -66,7 +66,9 @@ def run(
     names: Names = (),
     params: Params = DEFAULT_PARAMS,
     assignments: Assignments = (),
-    mode: Annotated[str | None, typer.Option(help="apply, or plan: write nothing.")] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="apply; plan: write nothing; move: see docs/parameters.md.")
+    ] = None,
     exercise: Annotated[bool | None, typer.Option(help="Whether to upload samples and check them.")] = None,
     rollback: Annotated[
         bool, typer.Option("--rollback", help="If it does not end well, delete what this run created.")

@@ -275,7 +275,9 @@ def test_a_run_that_fails_says_how_to_go_on_and_how_to_go_back(local_aws: LocalA
     failed = a_run_that_fails(notebooks)
     assert failed.exit_code == 1
     ledger = Ledger("runbook", "failing", "000000000000")
-    assert f"rollback --run {ledger.last_run().id} --set env=failing  # go back: delete the 1" in failed.stdout
+    assert (
+        f"rollback --run {ledger.last_run().id} --set env=failing  # go back: delete the 1" in failed.stdout
+    )
     assert "run --set env=failing" in failed.stdout
     refused = runbook("rollback", "--set", "env=failing")
     assert (refused.exit_code, "say --yes" in refused.stderr) == (1, True)

@@ -96,9 +96,7 @@ def test_a_store_that_holds_what_others_put_is_kept_and_the_rest_goes(target, pa
     somebody("s3", bucket.region).put_object(Bucket=bucket.name, Key="a", Body=b"a")
     done = stack.rollback()
     assert arns(target, parameters)[0] == bucket.arn
-    assert [item.found.arn for item in done.deleted] == [
-        arn for arn in stack.resources if arn != bucket.arn
-    ]
+    assert [item.found.arn for item in done.deleted] == [arn for arn in stack.resources if arn != bucket.arn]
     ((name, why),) = done.kept[["name", "why"]].itertuples(index=False)
     assert (name, "'a'" in why) == (bucket.name, True)
     for part in (bucket.name, "which that run did not put there", "runbook destroy", "runbook run"):
