@@ -45,7 +45,7 @@ class Parameters(Section):
     account_id: AccountId = "000000000000"
     permissions_boundary_arn: PolicyArn = ""
     kms_key_arns: list[KmsKeyArn] = []
-    mode: Literal["apply", "plan"] = "apply"
+    mode: Literal["apply", "plan", "move"] = "apply"
     exercise: bool = True
     migrate: Migrate = Migrate()
     backup: Backup = Backup()

@@ -81,7 +81,7 @@ def test_accepted(values: dict):
         ({"account_id": "111122223333\n"}, "account_id: must be 12 digits in quotes"),
         # choices and ranges
         ({"target": "AWS"}, "target: Input should be 'local' or 'aws'; found 'AWS'"),
-        ({"mode": "destroy"}, "mode: Input should be 'apply' or 'plan'; found 'destroy'"),
+        ({"mode": "destroy"}, "mode: Input should be 'apply', 'plan' or 'move'; found 'destroy'"),
         (migrate(function_timeout_s=901), "less than or equal to 900; found 901"),
         (migrate(function_memory_mb=127), "greater than or equal to 128; found 127"),
         (migrate(batch_size=11), "less than or equal to 10; found 11"),
