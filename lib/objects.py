@@ -13,6 +13,7 @@ from lib.resources.s3 import Bucket
 from lib.target import Target
 
 CHUNK_BYTES = 1024 * 1024
+BAD_REQUEST, NOT_FOUND = 400, 404
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,11 @@ class Place:
         try:
             return self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if status == NOT_FOUND:
                 return None
+            if status == BAD_REQUEST:  # HEAD does not say why; GET does, for instance of a customer's key
+                self.client.get_object(Bucket=self.bucket, Key=key)["Body"].close()
             raise
 
     def tags(self, key: str, version_id: str | None = None) -> dict[str, str]:

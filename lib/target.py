@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lib.bundle import LAMBDA, THIS, Runtime
 from lib.call_ledger import ledger
 from lib.errors import ParameterError, TargetError
+from lib.expires import keep_expires
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION
 
@@ -63,9 +64,10 @@ class Target:
         key = (service, region)
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = self.session.client(
+                client = self.session.client(
                     service, region, endpoint_url=self.endpoint_url, verify=self.ca_bundle, config=self.config
                 )
+                self._clients[key] = keep_expires(client) if service == "s3" else client
             return self._clients[key]
 
     def with_config(self, config: Config) -> "Target":
