@@ -21,9 +21,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.config import Config
 from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
-from common.expires import keep_expires
 from common.hand_over import hand_over
 from common.objects import Place, check_gone
+from common.s3_client import faithful
 from replication import Outcome, replicate
 
 SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "replicate")
@@ -131,7 +131,7 @@ def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
 @cache
 def s3(region: str):
     """Return the S3 client of a region, made once per Lambda environment."""
-    return keep_expires(boto3.client("s3", region_name=region, config=CONFIG))
+    return faithful(boto3.client("s3", region_name=region, config=CONFIG))
 
 
 @cache

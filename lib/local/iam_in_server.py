@@ -6,13 +6,19 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-a
 And in the conditions of policies it knows whoever has taken on a role by the ARN of the session. On AWS
 `aws:PrincipalArn` is then the role's.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+Its wildcards stop at the end of a line, so that nobody may do anything with a key of two. On AWS `*` is any
+characters.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
+
+import re
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import iam
 
 _extract_iam_action = iam_actions.extract_iam_action
 _resolve_condition_key = iam_evaluator._resolve_condition_key
+_fnmatch_compile = iam_evaluator._fnmatch_compile
 
 
 def extract_iam_action(*request) -> str | None:
@@ -31,5 +37,13 @@ def resolve_condition_key(key: str, context) -> object:
     return role["Arn"] if role else value
 
 
+def fnmatch_compile(pattern: str, ignore_case: bool) -> re.Pattern:
+    """Return a pattern of IAM's as a regular expression of the whole text, of however many lines."""
+    compiled = _fnmatch_compile(pattern, ignore_case)
+    whole = compiled.pattern.removeprefix("^").removesuffix("$") + r"\Z"
+    return re.compile(whole, compiled.flags | re.DOTALL)
+
+
 iam_actions.extract_iam_action = extract_iam_action
+iam_evaluator._fnmatch_compile = fnmatch_compile
 iam_evaluator._resolve_condition_key = resolve_condition_key
