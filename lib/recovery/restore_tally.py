@@ -25,8 +25,7 @@ STATES = {
 }
 THERE_THEN = ("to restore", "to replace", "newer", "in place", "archived", "not judged")
 KNOWN_THEN = (*THERE_THEN, "was deleted", "came back")
-# A key of these is as it was, which was compared; a key of the others is not, or it is not known.
-AS_IT_WAS = ("restored", "in place", "was deleted", "came later")
+OTHERS = ("came back", "came since", "only here")
 PROBLEMS = ("newer", "archived", "not judged", "failed")
 PROBLEMS_KEPT = 1000  # of each kind
 
@@ -67,9 +66,15 @@ class Tally:
         """Return how many keys are in any of these states."""
         return sum(self.objects[state] for state in states)
 
-    def not_as_it_was(self) -> int:
-        """Return how many keys are not what they were at the point in time, or are not known to be."""
-        return self.objects.total() - self.count(*AS_IT_WAS)
+    @property
+    def differing(self) -> int:
+        """How many keys were there at the point in time, and are not, or not known to be, the same now."""
+        return self.count(*THERE_THEN) - self.count("in place")
+
+    @property
+    def others(self) -> int:
+        """How many keys are there now that were not there at the point in time."""
+        return self.count(*OTHERS)
 
     @property
     def problems(self) -> pd.DataFrame:
