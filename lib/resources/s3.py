@@ -19,6 +19,7 @@ from lib.resources.lambda_ import Function
 from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
 from lib.retry import PROPAGATION_S, WAIT_S, retry_on, wait_until
+from lib.s3_client import fits_xml
 
 # A bucket of the same name that was deleted a moment ago.
 BEING_DELETED = "^OperationAborted"
@@ -321,7 +322,9 @@ def empty_bucket(client, name: str, only: Container[tuple[str, str]] | None = No
 
 
 def delete_batch(client, name: str, batch: list[dict[str, str]]) -> None:
-    """Delete objects, or versions of objects, by one call.
+    """Delete objects, or versions of objects, by one call, and one for each key that XML cannot hold.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html#object-key-xml-related-constraints
 
     Args:
         client: An S3 client of the bucket's region.
@@ -331,6 +334,12 @@ def delete_batch(client, name: str, batch: list[dict[str, str]]) -> None:
     Raises:
         RunbookError: If S3 refuses to delete some of them, for instance under object lock.
     """
+    for item in batch:
+        if not fits_xml(item["Key"]):
+            client.delete_object(Bucket=name, **item)
+    batch = [item for item in batch if fits_xml(item["Key"])]
+    if not batch:
+        return
     answer = client.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True})
     if errors := answer.get("Errors"):
         raise RunbookError(f"bucket {name}: {len(errors)} not deleted, the first: {errors[0]}")
