@@ -198,8 +198,7 @@ def execute_all(jobs: list[Job], parameters: Parameters, folder: Path) -> Iterat
 
     Args:
         jobs: What to execute.
-        parameters: All of them are given to each notebook, whichever its parameters cell names: what `lib` reads
-            for it, and in which section, is not for the cell to decide.
+        parameters: All of them are given to each notebook, whichever its parameters cell names.
         folder: Where the executed copies go.
 
     Yields:
