@@ -117,8 +117,8 @@ def refusal(parameters: Parameters, pipeline: str, left: list[Left]) -> str:
         pipeline: The pipeline's name.
         left: What would be.
     """
-    section = getattr(parameters, pipeline, ())
-    regions = [f"{pipeline}.{name}={value}" for name, value in section if name.endswith("region")]
+    section = parameters.model_dump().get(pipeline, {})
+    regions = [f"{pipeline}.{name}={value}" for name, value in section.items() if name.endswith("region")]
     where = ", ".join(sorted({one.region for one in left}))
     return (
         f"{pipeline}: {len(left)} that exist are not described any more, in {where}; the parameters say "
