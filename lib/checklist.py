@@ -87,6 +87,8 @@ class Checklist(list[Point]):
             wrong = [f"{step.resource.name}: {step.why}" for step in steps if step.action != "unchanged"]
             claim = f"{noun}: as described"
             self.check(claim, not wrong, "; ".join(wrong) or f"{len(well)} of {len(steps)}")
+        if plan.left_behind:
+            self.check("nothing is left behind", False, "; ".join(map(str, plan.left_behind)))
 
     def table(self) -> pd.DataFrame:
         """Return one row a point: ✓ or ✗, the claim, the evidence; and `left out` with what and why."""

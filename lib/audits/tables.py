@@ -8,6 +8,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from lib.audits.findings import SAME, Finding
+from lib.ledger import note_put
 from lib.resources.s3 import Bucket
 from lib.target import Target
 
@@ -63,3 +64,4 @@ def _upload(client, bucket: str, key: str, rows: Iterable[dict]) -> None:
             lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         file.seek(0)
         client.upload_fileobj(file, bucket, key, ExtraArgs={"ContentType": "application/gzip"})
+        note_put(bucket, key)

@@ -67,7 +67,9 @@ def run(
     names: Names = (),
     params: Params = DEFAULT_PARAMS,
     assignments: Assignments = (),
-    mode: Annotated[str | None, typer.Option(help="apply, or plan: write nothing.")] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="apply; plan: write nothing; move: see docs/parameters.md.")
+    ] = None,
     exercise: Annotated[bool | None, typer.Option(help="Whether to upload samples and check them.")] = None,
     rollback: Annotated[
         bool, typer.Option("--rollback", help="If it does not end well, delete what this run created.")
@@ -157,7 +159,7 @@ def output(
 ) -> None:
     """Print what the pipelines made, or one of them; of a single output the value alone, for scripts."""
     parameters = load(params, assignments)
-    made = Ledger(parameters.env, parameters.account_id).outputs()
+    made = Ledger.of(parameters).outputs()
     values = {
         f"{pipeline}.{key}": value for pipeline, values in made.items() for key, value in values.items()
     }
@@ -246,7 +248,7 @@ def _execute(
 def _say_next(parameters: Parameters, params: Path, assignments: Sequence[str]) -> None:
     """Say what can be tried next: what can be done with what exists, or how to make it."""
     runbook, option = terminal.command_name(), given(params, assignments)
-    if Ledger(parameters.env, parameters.account_id).outputs():
+    if Ledger.of(parameters).outputs():
         terminal.say_next(
             (f'eval "$({runbook} env{option})"; aws s3 ls', "look at it with any AWS tool"),
             (f"{runbook} output{option}", "what was made: names and addresses"),

@@ -21,14 +21,14 @@ from lib.call_ledger import PATH_VARIABLE
 from lib.checklist import LEFT_OUT
 from lib.errors import ParameterError, RunbookError
 from lib.parameter_types import did_you_mean
-from lib.parameters import Parameters, names_in
+from lib.parameters import Parameters
 from lib.paths import ROOT, home
 from lib.plan import COUNTS
 
 NOTEBOOKS = ROOT / "notebooks"
 DESTROY = "90_destroy"
 PROGRESS_BAR = "{desc} {bar:30} {n_fmt}/{total_fmt} cells  {elapsed}"
-# papermill warns of parameters that its line-wise parser does not see; we have looked (parameter_names).
+# papermill warns of each parameter that is not in a notebook's cell; every notebook is given all there are.
 logging.getLogger("papermill").setLevel(logging.CRITICAL)
 NAME_CHARACTERS = 16  # of the progress bars' names, so that the bars stand below each other
 
@@ -198,7 +198,7 @@ def execute_all(jobs: list[Job], parameters: Parameters, folder: Path) -> Iterat
 
     Args:
         jobs: What to execute.
-        parameters: Given to each notebook, as far as its parameters cell knows them.
+        parameters: All of them are given to each notebook, whichever its parameters cell names.
         folder: Where the executed copies go.
 
     Yields:
@@ -216,11 +216,10 @@ def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
     values = {**parameters.model_dump(), **job.own}
     outcome, failure, began = "ok", None, time.monotonic()
     try:
-        known = parameter_names(job.notebook)
         papermill.execute_notebook(
             job.notebook,
             executed,
-            {name: value for name, value in values.items() if name in known},
+            values,
             kernel_name=NATIVE_KERNEL_NAME,
             kernel_manager_class=kernels_of(folder),
             language="python",
@@ -234,6 +233,8 @@ def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
         )
     except PapermillExecutionError as error:
         outcome, failure = "failed", Failure(error.ename, error.evalue, error.exec_count, error.source)
+    except nbformat.reader.NotJSONError as error:
+        outcome, failure = "failed", Failure("RunbookError", f"{job.notebook} cannot be read: {error}")
     except (RunbookError, PapermillException, RuntimeError) as error:  # RuntimeError: when a kernel dies
         outcome, failure = "failed", Failure(type(error).__name__, str(error).strip())
     except KeyboardInterrupt:
@@ -244,30 +245,6 @@ def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
     told = [data[COUNTS] for data in _told(executed) if COUNTS in data]
     left_out = [data[LEFT_OUT] for data in _told(executed) if LEFT_OUT in data]
     return Result(job.name, outcome, seconds, executed, told[-1] if told else {}, left_out, failure)
-
-
-def parameter_names(notebook: Path) -> set[str]:
-    """Return the names that a notebook's parameters cell assigns.
-
-    Parsed here, since papermill's own parser, line by line, misses a name if a comment beside it holds an `=`
-    (https://github.com/nteract/papermill/blob/main/papermill/translators.py): such a parameter would keep its
-    default without a word.
-
-    Args:
-        notebook: The file.
-
-    Returns:
-        The names; none if no cell has the tag `parameters`.
-
-    Raises:
-        RunbookError: If the file is no notebook, or the cell no Python.
-    """
-    try:
-        cells = nbformat.read(notebook, as_version=4).cells
-        source = next((c.source for c in cells if "parameters" in c.metadata.get("tags", [])), "")
-        return names_in(source)
-    except (nbformat.reader.NotJSONError, SyntaxError) as error:
-        raise RunbookError(f"{notebook} cannot be read: {error}") from error
 
 
 def _told(executed: Path) -> Iterator[dict[str, Any]]:
