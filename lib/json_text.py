@@ -7,6 +7,6 @@ def json_object(text: str) -> dict:
     """Return the JSON object that a text is, or an empty one if it is something else."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter if it is nested a thousand deep
         return {}
     return value if isinstance(value, dict) else {}

@@ -41,5 +41,5 @@ def lines(client, log_group: str, since: pd.Timestamp, pattern: str = OF_KEYS) -
         pattern: Of them only those that match it.
     """
     for _, text in events(client, log_group, since, pattern):
-        if "key" in (line := json_object(text)):
+        if isinstance((line := json_object(text)).get("key"), str):
             yield line

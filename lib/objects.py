@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from tqdm import tqdm
 
 from lib.comparison import differing_attributes, same_bytes
+from lib.own_fault import own_fault
 from lib.resources.s3 import Bucket
 from lib.target import Target
 
@@ -151,7 +152,8 @@ def _holds_same(key: str, one: Place, other: Place) -> bool:
     """Say whether two places hold the same under a key, tags included; not if one of them does not tell."""
     try:
         return is_same(one.head(key), other.head(key)) and one.tags(key) == other.tags(key)
-    except ClientError:
+    except ClientError as error:
+        own_fault(error)
         return False
 
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,8 +13,9 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 from tqdm import tqdm
 
-from lib.errors import RunbookError
+from lib.errors import ItemError, RunbookError
 from lib.ledger import note_put
+from lib.own_fault import Fault, by_reason, or_fault, such_as
 from lib.resources.dynamodb import Table
 from lib.resources.s3 import DELETE_BATCH_KEYS, Bucket, delete_batch
 from lib.retry import wait_until
@@ -29,14 +31,16 @@ class Exported:
     """What an export wrote.
 
     Attributes:
-        rows: How many rows; as many as the table had items.
+        rows: How many rows; as many as the table had items, but for those that are left out.
         bytes: What their files take up, compressed; Athena bills these.
         time: The state of the table that they show (UTC).
+        left_out: How many items can be no rows, each of them printed with its reason.
     """
 
     rows: int
     bytes: int
     time: pd.Timestamp
+    left_out: int = 0
 
 
 def export(
@@ -63,7 +67,8 @@ def export(
         sleep: Waits between two looks.
 
     Returns:
-        How many rows there are now, their bytes, and of when they are.
+        How many rows there are now, their bytes, and of when they are. An item that can be no row does not
+        hold up the others: it is printed, with its file and line, and counted.
 
     Raises:
         RunbookError: If DynamoDB fails to export, or its files do not have all the items that it names.
@@ -78,12 +83,12 @@ def export(
     note_put(bucket.name, folder)
     note_put(bucket.name, f"{key_prefix}rows/{export_id}-")
     with TemporaryDirectory() as scratch:
-        files, rows = _convert(s3, bucket.name, folder, Path(scratch), done["ItemCount"])
+        files, rows, left_out = _convert(s3, bucket.name, folder, Path(scratch), done["ItemCount"])
         for number, file in enumerate(files):
             s3.upload_file(str(file), bucket.name, f"{key_prefix}rows/{export_id}-{number:05}.json.gz")
         size = sum(file.stat().st_size for file in files)
     _delete_older(s3, bucket.name, f"{key_prefix}rows/", export_id)
-    return Exported(rows, size, pd.Timestamp(done["ExportTime"]).tz_convert("UTC"))
+    return Exported(rows, size, pd.Timestamp(done["ExportTime"]).tz_convert("UTC"), left_out)
 
 
 def _export(
@@ -139,23 +144,30 @@ def _wait(client, arn: str, timeout_s: float, sleep: Callable[[float], None], pr
     )
 
 
-def _convert(s3, bucket: str, folder: str, scratch: Path, items: int) -> tuple[list[Path], int]:
-    """Write the rows of each of DynamoDB's files into one of ours, and return these and how many rows."""
-    files, rows = [], 0
+def _convert(s3, bucket: str, folder: str, scratch: Path, items: int) -> tuple[list[Path], int, int]:
+    """Write the rows of each of DynamoDB's files into one of ours; return these, how many, and left out."""
+    files, rows, left_out = [], 0, list[tuple[str, str]]()
     with tqdm(desc="Convert", total=items, unit=" rows", leave=False, delay=1) as progress:
         for name in _data_files(s3, bucket, folder):
             file = scratch / f"{len(files)}.json.gz"
             with gzip.open(file, "wb") as out:
                 before = rows
-                for line in _lines(s3, bucket, f"{folder}data/{name}"):
-                    out.write(row(line).encode() + b"\n")
-                    rows += 1
+                for number, line in enumerate(_lines(s3, bucket, f"{folder}data/{name}"), 1):
                     progress.update()
+                    made = or_fault(row)(line)
+                    if isinstance(made, Fault):
+                        left_out.append((f"{folder}data/{name} line {number}", made.reason))
+                        continue
+                    out.write(made.encode() + b"\n")
+                    rows += 1
             if rows > before:  # a partition without items has an empty file
                 files.append(file)
-    if rows != items:
-        raise RunbookError(f"DynamoDB exported {items} items, but {rows} are in {bucket}/{folder}")
-    return files, rows
+    there = rows + len(left_out)
+    if there != items:
+        raise RunbookError(f"DynamoDB exported {items} items, but {there} are in {bucket}/{folder}")
+    for reason, count, place in by_reason(left_out):
+        print(f"left out of the export: {such_as(count, 'items', place)}: {reason}")
+    return files, rows, len(left_out)
 
 
 def _data_files(s3, bucket: str, folder: str) -> Iterator[str]:
@@ -165,8 +177,11 @@ def _data_files(s3, bucket: str, folder: str) -> Iterator[str]:
 
 
 def _lines(s3, bucket: str, key: str) -> Iterator[bytes]:
-    with gzip.open(s3.get_object(Bucket=bucket, Key=key)["Body"]) as lines:
-        yield from lines
+    try:
+        with gzip.open(s3.get_object(Bucket=bucket, Key=key)["Body"]) as lines:
+            yield from lines
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise RunbookError(f"s3://{bucket}/{key} is no whole gzip file ({error}); export again") from error
 
 
 def row(line: bytes | str) -> str:
@@ -200,7 +215,7 @@ def _json(typed: dict) -> str:
             return f"[{','.join(map(_text, sorted(value)))}]"
         case "S" | "B" | "BOOL":
             return _text(value)
-    raise RunbookError(f"DynamoDB's export has a value of type {kind}, which this runbook does not know")
+    raise ItemError(f"a value is of type {kind}, which this runbook does not know")
 
 
 def _text(value: str | bool) -> str:

@@ -210,6 +210,9 @@ def _versions(body: str) -> Iterator[tuple[str, str | None]]:
     """
     content = json_object(body)
     content = content.get("requestPayload") or content
-    for record in content.get("Records") or []:
-        if "s3" in record:
-            yield unquote_plus(record["s3"]["object"]["key"]), record["s3"]["object"].get("versionId")
+    match content:
+        case {"Records": [*records]}:
+            for record in records:
+                match record:
+                    case {"s3": {"object": {"key": str(key), **other}}}:
+                        yield unquote_plus(key), other.get("versionId")

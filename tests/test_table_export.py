@@ -192,6 +192,23 @@ def test_missing_items_are_an_error(lake, monkeypatch):
     assert lake.keys(ROWS) == []
 
 
+def test_an_item_that_can_be_no_row_is_named_and_holds_up_no_other(lake, monkeypatch, capsys):
+    for name in "abc":
+        lake.put(id=name)
+    real = table_export.row
+
+    def row(line):
+        return real(line.replace(b'"S"', b'"X"') if b'"b"' in line else line)
+
+    monkeypatch.setattr(table_export, "row", row)
+    exported = lake.export()
+    assert (exported.rows, exported.left_out) == (2, 1)
+    assert sorted(each["id"] for each in lake.rows()) == ["a", "c"]
+    told = capsys.readouterr().out
+    assert "left out of the export: 'lake/export/AWSDynamoDB/" in told
+    assert "a value is of type X" in told
+
+
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(items, min_size=1, max_size=20))
 def test_any_item_survives(any_lake, drawn):

@@ -7,12 +7,14 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote_plus
 
 import pandas as pd
 from tqdm import tqdm
 
-from lib.errors import ParameterError
+from lib.errors import ItemError, ParameterError
+from lib.failures.letters import Letter
+from lib.json_text import json_object
+from lib.own_fault import Fault, or_fault
 from lib.pipelines import FunctionName
 from lib.resources.dynamodb import Table
 from lib.resources.sqs import Queue
@@ -91,7 +93,7 @@ class Brake:
             limit: How many events at most; run it again for the rest.
 
         Returns:
-            One row an event that was sent: key, and what was done.
+            One row an event: key, and what was done: `released`, or why it is left in the queue.
         """
         self._remove(*self._counters(), "brake")
         return self._take_all(limit, self._invoke, stops=lambda: bool(self._item("brake")), done="released")
@@ -103,7 +105,7 @@ class Brake:
         timeout_s: float = SETTLE_S,
         sleep: Callable[[float], None] = time.sleep,
     ) -> pd.DataFrame:
-        """Forget the held deletes, then let new ones go on; the DR bucket keeps what they would have deleted.
+        """Forget what is held, then let new deletes go on; the DR bucket keeps what they would have deleted.
 
         The brake goes last and only if nothing is held any more, so that no delete slips through before: what
         a release that was cut off has in hand comes back a minute later. The reason is kept in the brake's
@@ -116,7 +118,7 @@ class Brake:
             sleep: Waits between two looks.
 
         Returns:
-            One row an event that was discarded: key, and what was done.
+            One row an event that was discarded: key, empty if it was none of S3, and what was done.
 
         Raises:
             ParameterError: If no reason is given.
@@ -124,7 +126,7 @@ class Brake:
         if not reason.strip():
             raise ParameterError("reason: say why the deletes are discarded; nothing was done")
         self._write_down(reason)
-        discarded = self._take_all(limit, lambda records: None, stops=lambda: False, done="discarded")
+        discarded = self._take_all(limit, None, stops=lambda: False, done="discarded")
         if len(discarded) >= limit:
             return discarded
         if held := self._waiting().settle(timeout_s, sleep):
@@ -134,23 +136,36 @@ class Brake:
         return discarded
 
     def _take_all(
-        self, limit: int, action: Callable[[list[dict]], None], stops: Callable[[], bool], done: str
+        self, limit: int, action: Callable[[list[dict]], None] | None, stops: Callable[[], bool], done: str
     ) -> pd.DataFrame:
         """Do something with what is held and take it off the queue, batch by batch."""
-        waiting, keys = self._waiting(), []
+        waiting, rows, left = self._waiting(), [], dict[str, str]()
+
+        def act(messages: list[dict]) -> None:
+            if action:
+                action([record for message in messages for record in _records(message)])
+            for message in messages:
+                handle = message["ReceiptHandle"]
+                waiting.client.delete_message(QueueUrl=waiting.url, ReceiptHandle=handle)
+
         with tqdm(total=waiting.depth(), desc=done.capitalize(), unit="event", leave=False) as progress:
-            for messages in self._batches(waiting, limit, stops):
-                records = [
-                    record for message in messages for record in json.loads(message["Body"])["Records"]
-                ]
-                action(records)
+            for received in self._batches(waiting, limit, stops):
+                messages = [message for message in received if message["MessageId"] not in left]
+                if not messages:  # nothing is held but what was left before
+                    break
+                # All at once, or, if one of them is in the way of the others, one by one.
+                is_done = not isinstance(or_fault(act)(messages), Fault)
                 for message in messages:
-                    waiting.client.delete_message(
-                        QueueUrl=waiting.url, ReceiptHandle=message["ReceiptHandle"]
-                    )
-                keys += [unquote_plus(record["s3"]["object"]["key"]) for record in records]
+                    outcome = None if is_done else or_fault(act)([message])
+                    if isinstance(outcome, Fault):
+                        left[message["MessageId"]] = outcome.reason
+                    else:
+                        rows += [(key, done) for key in _keys(message)]
                 progress.update(len(messages))
-        return pd.DataFrame({"key": pd.Series(keys, dtype=object), "done": done})
+        for message_id, reason in left.items():
+            print(f"left in the queue: message {message_id}: {reason}")
+            rows.append(("", f"left: {reason}"))
+        return pd.DataFrame(rows, columns=["key", "done"]).astype(object)
 
     def _batches(self, waiting: Waiting, limit: int, stops: Callable[[], bool]) -> Iterator[list[dict]]:
         """Yield messages until the queue is empty, the limit is reached, or it is to stop."""
@@ -202,3 +217,15 @@ class Brake:
 
     def _waiting(self) -> Waiting:
         return Waiting.of(self.target, self.queue)
+
+
+def _records(message: dict) -> list[dict]:
+    """Return the records of an event that is held."""
+    if not Letter.of(message).objects:
+        raise ItemError("it is no event of S3, so that nobody can do it")
+    return json_object(message["Body"])["Records"]
+
+
+def _keys(message: dict) -> list[str]:
+    """Return the keys that a message speaks of; an empty one if it speaks of none."""
+    return [each.key for each in Letter.of(message).objects] or [""]

@@ -22,6 +22,7 @@ from lib.failures.reasons import (
     of_log_line,
 )
 from lib.objects import Place
+from lib.own_fault import Fault, or_fault, own_fault
 from lib.pipelines import DeadLetters, Pipeline
 from lib.resources.logs import log_group_name
 from lib.target import Target
@@ -67,10 +68,21 @@ def explain(
         return [Explained(letter, HELD) for letter in in_hand]
     since = min((letter.failed_since for letter in in_hand if letter.objects), default=None)
     logged = failures(target, pipeline, since) if since is not None else {}
-    explained = (_by_itself(letters, letter) or _by_log(letter, logged) for letter in in_hand)
-    return [
-        each or _by_now(target, pipeline, letter) for each, letter in zip(explained, in_hand, strict=True)
-    ]
+
+    def why(letter: Letter) -> Explained:
+        return _by_itself(letters, letter) or _by_log(letter, logged) or _by_now(target, pipeline, letter)
+
+    return [_or_without_reason(why)(letter) for letter in in_hand]
+
+
+def _or_without_reason(why: Callable[[Letter], Explained]) -> Callable[[Letter], Explained]:
+    """Return a function that explains a message, also one that cannot be for a fault of its own."""
+
+    def explained(letter: Letter) -> Explained:
+        found = or_fault(why)(letter)
+        return Explained(letter, NO_TRACE, found.reason) if isinstance(found, Fault) else found
+
+    return explained
 
 
 def _by_itself(letters: DeadLetters, letter: Letter) -> Explained | None:
@@ -103,10 +115,9 @@ def _by_now(target: Target, pipeline: Pipeline, letter: Letter) -> Explained:
     try:
         return Explained(letter, SOURCE_GONE if source.head(first.key) is None else NO_TRACE)
     except ClientError as error:
-        reason = of_error(str(error))
-        if reason != ACCESS_DENIED:
-            raise
-        return Explained(letter, reason, in_short(str(error)))
+        why = own_fault(error)
+        is_denied = of_error(str(error)) == ACCESS_DENIED
+        return Explained(letter, ACCESS_DENIED if is_denied else NO_TRACE, why)
 
 
 def failures(
@@ -129,5 +140,5 @@ def failures(
         read = logs.lines(client, log_group_name(function.name), since, "ERROR")
         errors = (line for line in read if line.get("level") == "ERROR")
         lines += takewhile(lambda _, end=deadline: clock() < end, errors)
-    lines.sort(key=lambda line: line.get("timestamp", ""))
+    lines.sort(key=lambda line: str(line.get("timestamp", "")))
     return {line["key"]: of_log_line(line) for line in lines}

@@ -97,7 +97,10 @@ class Letter:
     @property
     def condition(self) -> str:
         """Why Lambda gave up, such as `RetriesExhausted`; empty if this is no such record."""
-        return (self.content.get("requestContext") or {}).get("condition", "")
+        match self.content:
+            case {"requestContext": {"condition": str(condition)}}:
+                return condition
+        return ""
 
     @property
     def error(self) -> str:
@@ -122,9 +125,16 @@ def _records(content: Any) -> Iterator[ObjectRecord]:
         yield from _records(json_object(content["Message"]))
         return
     for record in content["Records"]:
-        _ = record["awsRegion"], record["eventTime"]  # the functions want these, too
-        in_s3 = record["s3"]
-        yield ObjectRecord(in_s3["bucket"]["name"], unquote_plus(in_s3["object"]["key"]), record["eventName"])
+        match record:  # the functions want region and time, too
+            case {
+                "awsRegion": str(),
+                "eventTime": str(),
+                "eventName": str(event),
+                "s3": {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}},
+            }:
+                yield ObjectRecord(bucket, unquote_plus(key), event)
+            case _:
+                raise TypeError("not a record of S3")
 
 
 @dataclass

@@ -6,15 +6,18 @@ One object a message, one line of JSON: `PIPELINE/QUEUE/DATE/MESSAGE ID.json`, b
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from functools import partial
 from operator import itemgetter
 
 import pandas as pd
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.errors import ParameterError, RunbookError
 from lib.failures import reasons
 from lib.failures.explain import Explained, explain
 from lib.failures.letters import Letter, taken
-from lib.failures.redrive import ACT_MOST, Choice, nothing_to, send
+from lib.failures.redrive import ACT_MOST, Choice, nothing_to, require_all, send, tell_left
+from lib.own_fault import Fault, by_reason, or_fault, such_as
 from lib.pipelines import DeadLetters, Pipeline
 from lib.resources.s3 import Bucket
 from lib.target import Target
@@ -35,20 +38,25 @@ def quarantine(
         most: Of how many messages of a queue to choose; run it again for the rest.
 
     Returns:
-        One row a message: pipeline, queue, reason, `kept as` (the object's key; so they are sorted).
+        One row a message: pipeline, queue, reason, `kept as` (the object's key; so they are sorted). Of one
+        that is left in its queue for a fault of its own, printed with its reason, `kept as` is empty.
 
     Raises:
         ParameterError: If everything is chosen, or what the brake holds.
-        RunbookError: If there is nothing to quarantine.
-        ClientError: If AWS refused one; it and those after it are still in the queue.
+        RunbookError: If there is nothing to quarantine; or if a queue could not be worked on, after all
+            others were. What was not written is still in its queue.
     """
     if choice.is_everything:
         raise ParameterError("quarantine: say for which reason; look first")
     if choice.reason == reasons.HELD:
         raise ParameterError("quarantine: what the brake holds is released, or discarded with a reason")
-    rows = []
+    rows, errors = [], {}
     for pipeline, letters in choice.queues(looked_at):
-        rows += _put_aside(target, pipeline, letters, bucket, choice, most)
+        try:
+            rows += _put_aside(target, pipeline, letters, bucket, choice, most)
+        except (RunbookError, ClientError, BotoCoreError) as error:
+            errors[f"{pipeline.name} {letters.queue.what}"] = error
+    require_all(rows, errors)
     if not rows:
         raise RunbookError(nothing_to("quarantine", target, looked_at, choice))
     return pd.DataFrame(rows, columns=["pipeline", "queue", "reason", "kept as"])
@@ -70,11 +78,20 @@ def _put_aside(
             hand.delete(each.letter)
             return pipeline.name, letters.queue.what, each.reason, key
 
-        return sorted(in_threads(keep, chosen), key=itemgetter(-1))
+        def keep_or_leave(each: Explained) -> tuple[str, str, str, str] | Fault[Letter]:
+            return or_fault(lambda _: keep(each))(each.letter)
+
+        outcomes = list(in_threads(keep_or_leave, chosen))
+    faults = [each for each in outcomes if isinstance(each, Fault)]
+    tell_left(pipeline, letters, faults)
+    left = [(pipeline.name, letters.queue.what, fault.reason, "") for fault in faults]
+    return left + sorted((each for each in outcomes if not isinstance(each, Fault)), key=itemgetter(-1))
 
 
 def unquarantine(target: Target, looked_at: Sequence[Pipeline], bucket: Bucket, day: str = "") -> int:
     """Send messages out of quarantine to whom they were for; then delete the objects, whose versions stay.
+
+    One that cannot be sent for a fault of its own stays in the bucket, and is named when the others are sent.
 
     Args:
         target: The AWS to work on.
@@ -86,27 +103,31 @@ def unquarantine(target: Target, looked_at: Sequence[Pipeline], bucket: Bucket, 
         How many were sent.
 
     Raises:
-        RunbookError: If one has nothing in it to send.
-        ClientError: If AWS refused one; it and those after it are still in the bucket.
+        RunbookError: If some could not be sent, for instance since there is nothing in them to send.
+        ClientError: If AWS refused what it would refuse of any; the rest is still in the bucket.
     """
     s3 = target.client("s3", bucket.region)
-    sent = 0
+    sent, faults = 0, list[Fault[str]]()
     for pipeline in looked_at:
         for letters in pipeline.dead_letters:
             pages = s3.get_paginator("list_objects_v2").paginate(
                 Bucket=bucket.name, Prefix=_folder(pipeline, letters) + day
             )
+            send_one = or_fault(partial(_send_from, target, letters, s3, bucket))
             for key in (each["Key"] for page in pages for each in page.get("Contents", [])):
-                _send_from(target, letters, s3, bucket, key)
-                sent += 1
+                outcome = send_one(key)
+                faults += [outcome] if isinstance(outcome, Fault) else []
+                sent += not isinstance(outcome, Fault)
+    if faults:
+        left = by_reason((fault.item, fault.reason) for fault in faults)
+        told = "; ".join(f"{such_as(count, 'objects', key)}: {reason}" for reason, count, key in left)
+        raise RunbookError(f"{sent:,} sent; left in s3://{bucket.name}: {told}. Delete them, or leave them")
     return sent
 
 
 def _send_from(target: Target, letters: DeadLetters, s3, bucket: Bucket, key: str) -> None:
     kept = json.load(s3.get_object(Bucket=bucket.name, Key=key)["Body"])
     letter = Letter(kept["body"], {name: _from_json(value) for name, value in kept["attributes"].items()})
-    if letters.kind == "failures" and letter.payload is None:
-        raise RunbookError(f"s3://{bucket.name}/{key}: there is nothing in it to send; delete it or leave it")
     send(target, letters, letter)
     s3.delete_object(Bucket=bucket.name, Key=key)
 

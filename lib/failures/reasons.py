@@ -70,6 +70,6 @@ def of_log_line(line: dict) -> str:
         line: The JSON object that Powertools has written for an exception.
             https://docs.aws.amazon.com/powertools/python/latest/core/logger/#logging-exceptions
     """
-    name = line.get("exception_name", "error")
-    raised = re.findall(rf"^(?:[\w.]+\.)?{re.escape(name)}: (.*)$", line.get("exception", ""), re.MULTILINE)
+    name, exception = str(line.get("exception_name", "error")), str(line.get("exception", ""))
+    raised = re.findall(rf"^(?:[\w.]+\.)?{re.escape(name)}: (.*)$", exception, re.MULTILINE)
     return f"{name}: {line.get('reason') or (raised or [''])[-1]}"

@@ -5,17 +5,19 @@ What is cut off in between comes twice, which the functions do not mind.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+from botocore.exceptions import BotoCoreError, ClientError
 from tqdm import tqdm
 
-from lib.errors import ParameterError, RunbookError
+from lib.errors import ItemError, ParameterError, RunbookError
 from lib.failures import reasons
 from lib.failures.brake import brake_of
 from lib.failures.explain import Explained, explain
 from lib.failures.letters import Letter, taken
+from lib.own_fault import Fault, by_reason, or_fault, such_as
 from lib.pipelines import DeadLetters, FunctionName, Pipeline
 from lib.retry import wait_until
 from lib.target import Target
@@ -90,26 +92,56 @@ def redrive(
 
     Returns:
         One row for each queue: pipeline, queue, `how`, how many `messages`, and how many were chosen but
-        `left` since there is nothing in them that could be sent.
+        `left`, each of them printed with its reason: nothing is in it that could be sent, or it was refused.
 
     Raises:
-        RunbookError: If there is nothing to redrive, or a task of SQS's failed.
-        WaitError: If such a task still runs after an hour; run it again to wait on.
-        ClientError: If AWS refused a message; it and those after it are still there.
+        RunbookError: If there is nothing to redrive; or if a queue could not be emptied, after all others
+            were: a task of SQS's failed, one still runs after an hour, or AWS refused a call. Run it again.
     """
-    rows = []
+    rows, errors = [], {}
     for pipeline, letters in tqdm(list(choice.queues(looked_at)), desc="Redrive", leave=False, delay=1):
-        if letters.kind == "holding":
-            done = "released", len(brake_of(target, letters.queue).release(most)), 0
-        elif letters.kind == "dead letters" and choice.is_everything:
-            done = "moved by SQS", move_all(target, letters), 0
-        else:
-            done = "sent one by one", *_send_chosen(target, pipeline, letters, choice, most)
+        try:
+            done = _redrive(target, pipeline, letters, choice, most)
+        except (RunbookError, ClientError, BotoCoreError) as error:
+            errors[f"{pipeline.name} {letters.queue.what}"] = error
+            continue
         if any(done[1:]):
             rows.append((pipeline.name, letters.queue.what, *done))
+    require_all(rows, errors)
     if not rows:
         raise RunbookError(nothing_to("redrive", target, looked_at, choice))
     return pd.DataFrame(rows, columns=["pipeline", "queue", "how", "messages", "left"])
+
+
+def _redrive(
+    target: Target, pipeline: Pipeline, letters: DeadLetters, choice: Choice, most: int
+) -> tuple[str, int, int]:
+    """Redrive one queue; return how, how many messages, and how many are left."""
+    if letters.kind == "holding":
+        released = brake_of(target, letters.queue).release(most)
+        left = int((released["done"] != "released").sum())
+        return "released", len(released) - left, left
+    if letters.kind == "dead letters" and choice.is_everything:
+        return "moved by SQS", move_all(target, letters), 0
+    return "sent one by one", *_send_chosen(target, pipeline, letters, choice, most)
+
+
+def require_all(done: Sequence[object], errors: Mapping[str, Exception]) -> None:
+    """Raise if some queues could not be worked on, after the others were.
+
+    Args:
+        done: What was done with the others.
+        errors: Names of queues, and what ended the work on each.
+
+    Raises:
+        RunbookError: If there are such; it names each.
+    """
+    if errors:
+        told = "; ".join(f"{name}: {error}" for name, error in errors.items())
+        others = f"; done before: {done}" if done else ""
+        raise RunbookError(
+            f"{told}{others}. Their messages are still there, or were dealt with. Run it again"
+        )
 
 
 def nothing_to(do: str, target: Target, looked_at: Sequence[Pipeline], choice: Choice) -> str:
@@ -129,20 +161,28 @@ def _send_chosen(
     """Send messages back one by one, and return how many were sent and how many could not be."""
     with taken(Waiting.of(target, letters.queue), most) as hand:
         chosen = [each for each in explain(target, pipeline, letters, hand.letters) if choice.takes(each)]
-        to_send = [each.letter for each in chosen if can_be_sent(letters, each.letter)]
 
         def send_on(letter: Letter) -> None:
             send(target, letters, letter)
             hand.delete(letter)
 
-        for _ in in_threads(send_on, to_send):
-            pass
-    return len(to_send), len(chosen) - len(to_send)
+        outcomes = list(in_threads(or_fault(send_on), [each.letter for each in chosen]))
+    faults = [each for each in outcomes if isinstance(each, Fault)]
+    tell_left(pipeline, letters, faults)
+    return len(outcomes) - len(faults), len(faults)
 
 
-def can_be_sent(letters: DeadLetters, letter: Letter) -> bool:
-    """Return whether there is something in a message to send again."""
-    return letters.kind == "dead letters" or letter.payload is not None
+def tell_left(pipeline: Pipeline, letters: DeadLetters, faults: Sequence[Fault[Letter]]) -> None:
+    """Print which messages are left where they are, a line a reason.
+
+    Args:
+        pipeline: Whose.
+        letters: Their queue.
+        faults: They, and why.
+    """
+    for reason, count, message_id in by_reason((fault.item.id, fault.reason) for fault in faults):
+        message = such_as(count, "messages", message_id)
+        print(f"{pipeline.name} {letters.queue.what}: left there: {message}: {reason}")
 
 
 def send(target: Target, letters: DeadLetters, letter: Letter) -> None:
@@ -154,8 +194,11 @@ def send(target: Target, letters: DeadLetters, letter: Letter) -> None:
         letter: The message.
 
     Raises:
+        ItemError: If there is nothing in it to send again.
         ClientError: If it was not accepted.
     """
+    if letters.kind != "dead letters" and letter.payload is None:
+        raise ItemError("there is nothing in it that could be sent again")
     origin = letters.origin
     if isinstance(origin, FunctionName):
         client, payload = target.client("lambda", origin.region), json.dumps(letter.payload)

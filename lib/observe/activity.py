@@ -6,14 +6,17 @@ of what functions log; the lines themselves are the same on both.
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import pandas as pd
+from botocore.exceptions import ClientError
 
 from lib import logs
+from lib.failures.reasons import in_short
 from lib.json_text import json_object
 from lib.observe.dashboard import COUNTS, OBJECTS, what
+from lib.own_fault import Fault, by_reason, or_fault, such_as
 from lib.pipelines import Pipeline
 from lib.resources.logs import log_group_name
 from lib.target import Target
@@ -46,6 +49,7 @@ class Activity:
         invocations: pipeline, time, milliseconds (as billed), memory_mb.
         errors: Of each line that tells of one: pipeline, time, function, key, message.
         still_failing: Pipeline, function and key of those whose newest line tells of an error.
+        left_out: What could not be read, such as a line or a whole log, and the reason.
     """
 
     pipelines: list[str]
@@ -56,6 +60,7 @@ class Activity:
     invocations: list[tuple] = field(default_factory=list)
     errors: list[tuple] = field(default_factory=list)
     still_failing: set[tuple[str, str, str]] = field(default_factory=set)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
 
     def frame(self, name: str) -> pd.DataFrame:
         """Return one of the lists as a table.
@@ -117,18 +122,35 @@ def read(target: Target, pipelines: Iterable[Pipeline], since: pd.Timestamp) -> 
         since: From when on.
 
     Returns:
-        What was done.
+        What was done. A line, or a log, that cannot be read does not hold up the others: it is `left_out`.
     """
     chosen = list(pipelines)
     activity = Activity([pipeline.name for pipeline in chosen], since, pd.Timestamp.now("UTC"))
     for pipeline in chosen:
         for function in pipeline.functions:
-            log = target.client("logs", function.region), log_group_name(function.name), since
-            for time, text in logs.events(*log, LINES):
-                _take_line(activity, pipeline.name, what(function), time, text)
-            for time, text in logs.events(*log, REPORTS):
-                _take_report(activity, pipeline.name, what(function), time, text)
+            client, log = target.client("logs", function.region), log_group_name(function.name)
+            for pattern, take in ((LINES, _take_line), (REPORTS, _take_report)):
+                try:
+                    lines = logs.events(client, log, since, pattern)
+                    _take_all(activity, pipeline.name, what(function), lines, take)
+                except ClientError as error:
+                    activity.left_out.append((f"the log {log}", in_short(str(error))))
     return activity
+
+
+def _take_all(
+    activity: Activity,
+    pipeline: str,
+    function: str,
+    lines: Iterable[tuple[pd.Timestamp, str]],
+    take: Callable[[Activity, str, str, pd.Timestamp, str], None],
+) -> None:
+    """Take what each line of a log tells; one that cannot be read is counted."""
+    attempt = or_fault(lambda line: take(activity, pipeline, function, *line))
+    faults = [fault for fault in map(attempt, lines) if isinstance(fault, Fault)]
+    for reason, count, time in by_reason((str(fault.item[0]), fault.reason) for fault in faults):
+        what = such_as(count, "lines of its log", time)
+        activity.left_out.append((f"{pipeline} {function}: {what}", reason))
 
 
 def _take_line(activity: Activity, pipeline: str, function: str, time: pd.Timestamp, text: str) -> None:

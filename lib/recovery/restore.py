@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from tqdm import tqdm
 
 from lib.comparison import differing_attributes, same_bytes
 from lib.errors import NotDeployedError, NotOursError, ParameterError, RunbookError
 from lib.listing import Entry, listing, merge
 from lib.objects import Place
+from lib.own_fault import Fault, or_fault, own_fault
 from lib.parameters import Parameters
 from lib.pipelines import deployed
 from lib.recovery.restore_tally import KNOWN_THEN, Outcome, Tally
@@ -144,10 +145,10 @@ class Restore:
 
     def _judge_or_say_why_not(self, found: Found) -> Outcome:
         """Decide; a key of which S3 does not tell enough does not hold up the others."""
-        try:
-            return self._judge(found)
-        except (ClientError, BotoCoreError) as error:
-            return Outcome(found.key, "not judged", current_at(found.history, self.at), str(error))
+        outcome = or_fault(self._judge)(found)
+        if isinstance(outcome, Fault):
+            return Outcome(found.key, "not judged", current_at(found.history, self.at), outcome.reason)
+        return outcome
 
     def _restore(self, found: Found) -> Outcome:
         """Decide and do; what S3 refuses is an outcome, too."""
@@ -165,10 +166,11 @@ class Restore:
             if differs := self._differs(version, head):
                 return Outcome(found.key, "failed", version, f"the copy has other {differs}; run again")
         except ClientError as error:
+            own_fault(error)
             is_archived = error.response["Error"]["Code"] in ARCHIVED
             return Outcome(found.key, "archived" if is_archived else "failed", version, str(error))
-        except BotoCoreError as error:
-            return Outcome(found.key, "failed", version, str(error))
+        except Exception as error:
+            return Outcome(found.key, "failed", version, own_fault(error))
         return replace(outcome, state="restored")
 
     def _differs(self, version: Version, head: dict) -> str:

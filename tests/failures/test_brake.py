@@ -217,3 +217,34 @@ def test_a_release_that_is_cut_off_loses_nothing(backup: Backup, operation: str,
     assert sorted(set(backup.brake.release()["key"])) == KEYS[LIMIT:]
     backup.settle()
     assert backup.state() == ("no", 0, 0)
+
+
+ODD = ["no JSON", "{}", '{"Records": [{}]}', '{"Records": 7}', "[" * 10_000]
+
+
+def hold(backup: Backup, *bodies: str) -> None:
+    client = backup.stack.client(backup.queue)
+    for body in bodies:
+        client.send_message(QueueUrl=backup.queue.output(client), MessageBody=body)
+
+
+def test_what_is_no_event_holds_up_no_release(backup: Backup, monkeypatch, capsys):
+    monkeypatch.setattr("lib.failures.brake.HIDDEN_S", 0)  # what is left comes again and again
+    backup.delete(*KEYS)
+    hold(backup, *ODD)
+    released = backup.brake.release()
+    done = released[released["done"] == "released"]
+    assert sorted(done["key"]) == KEYS[LIMIT:]
+    left = released[released["done"] != "released"]
+    assert set(left["done"]) == {"left: it is no event of S3, so that nobody can do it"}
+    assert capsys.readouterr().out.count("left in the queue: message ") == len(ODD)
+    backup.settle()
+    assert backup.left() == []
+
+
+def test_what_is_no_event_holds_up_no_discard(backup: Backup):
+    backup.delete(*KEYS)
+    hold(backup, *ODD)
+    discarded = backup.brake.discard("a script ran wild")
+    assert sorted(discarded["key"]) == [""] * len(ODD) + KEYS[LIMIT:]
+    assert backup.state() == ("no", 0, 0)

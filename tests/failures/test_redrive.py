@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.errors import ParameterError, RunbookError
-from lib.failures import letters, reasons, redrive
+from lib.failures import letters, quarantine, reasons, redrive
 from lib.failures.explain import Explained
 from lib.failures.letters import Letter, taken
 from lib.parameters import Parameters
 from lib.pipelines import DeadLetters
 from lib.resources import sqs
+from lib.resources.s3 import Bucket
 from lib.stack import Stack
 from lib.watch import Waiting
 
@@ -106,7 +107,9 @@ def test_anything_else_speaks_of_no_object_and_harms_nobody(content):
     assert Letter(json.dumps(content)).objects == []
 
 
-@pytest.mark.parametrize("body", ["", "no JSON", "[]", "null", '{"Records": null}', '{"Records": [{}]}'])
+@pytest.mark.parametrize(
+    "body", ["", "no JSON", "[]", "null", '{"Records": null}', '{"Records": [{}]}', "[" * 100_000]
+)
 def test_what_the_functions_cannot_read_is_not_an_event(body):
     assert Letter(body).objects == []
 
@@ -116,6 +119,18 @@ def test_a_record_that_lacks_what_the_functions_want_is_not_an_event():
     for name in whole:
         record = {each: value for each, value in whole.items() if each != name}
         assert Letter(json.dumps({"Records": [record]})).objects == []
+
+
+@pytest.mark.parametrize("context", [None, "text", [], {"condition": 7}, {}])
+def test_a_record_of_lambda_s_that_is_odd_has_no_condition(context):
+    letter = Letter(json.dumps({"requestContext": context, "requestPayload": event("a")}))
+    assert (letter.condition, [each.key for each in letter.objects]) == ("", ["a"])
+
+
+@pytest.mark.parametrize("name", ["awsRegion", "eventTime", "eventName"])
+@pytest.mark.parametrize("value", [None, 7, {}, []])
+def test_a_record_of_other_types_is_not_an_event(name, value):
+    assert Letter(json.dumps(event("a", **{name: value}))).objects == []
 
 
 # --- choosing
@@ -288,3 +303,70 @@ def test_a_task_that_fails_is_told(pair):
 
 def test_the_time_that_messages_are_hidden_grows_with_their_number():
     assert letters.HIDDEN_S + redrive.ACT_MOST // letters.MESSAGES_PER_S <= 43_200  # SQS's maximum: 12 hours
+
+
+# --- one that cannot be dealt with
+
+
+@pytest.fixture
+def watched(pair):
+    """A pipeline whose function's failures are in the queue."""
+    failures = DeadLetters(pair.queue, pair.origin, "failures")
+    return SimpleNamespace(name="watched", functions=(), source=None, dead_letters=(failures,))
+
+
+def test_one_that_cannot_be_sent_holds_up_no_other(target, watched, pair, send, capsys):
+    dead, work = Waiting.of(target, pair.queue), Waiting.of(target, pair.origin)
+    good = json.dumps({"requestContext": {}, "requestPayload": {"Records": []}})
+    send(dead, "poison", good, "[" * 10_000, good)
+    (row,) = redrive.redrive(target, [watched], redrive.Choice()).itertuples()
+    assert (row.messages, row.left) == (2, 2)
+    assert (dead.depth(), work.depth()) == (2, 2)
+    told = capsys.readouterr().out
+    assert "watched dead: left there: 2 messages, such as " in told
+    assert "there is nothing in it that could be sent again" in told
+
+
+def test_a_queue_that_is_gone_holds_up_no_other(target, watched, pair, send):
+    gone = sqs.Queue("gone", HERE)
+    gone.scope = pair.queue.scope
+    watched.dead_letters = (DeadLetters(gone, pair.origin, "failures"), *watched.dead_letters)
+    send(Waiting.of(target, pair.queue), json.dumps({"requestContext": {}, "requestPayload": {}}))
+    with pytest.raises(
+        RunbookError, match="^watched gone: .*NonExistentQueue.*; done before: .*watched.*1, 0"
+    ):
+        redrive.redrive(target, [watched], redrive.Choice())
+    assert Waiting.of(target, pair.origin).depth() == 1
+
+
+def test_one_that_cannot_be_quarantined_holds_up_no_other(target, watched, pair, send, stack, monkeypatch):
+    bucket = stack.add(Bucket("aside", HERE))
+    stack.apply()
+    send(Waiting.of(target, pair.queue), "poison", "other")
+
+    def line(pipeline, letters, each):
+        return json.dumps({"body": each.letter.body if each.letter.body != "poison" else {1, 2}}).encode()
+
+    monkeypatch.setattr(quarantine, "_line", line)
+    kept = quarantine.quarantine(target, [watched], bucket, redrive.Choice(reasons.NOT_AN_EVENT))
+    assert [bool(name) for name in kept["kept as"]] == [False, True]
+    assert bodies(Waiting.of(target, pair.queue)) == ["poison"]
+
+
+def test_one_that_cannot_be_sent_from_quarantine_holds_up_no_other(target, watched, pair, send, stack):
+    bucket = stack.add(Bucket("aside", HERE))
+    stack.apply()
+    client = target.client("s3", HERE)
+    good = json.dumps({"requestContext": {}, "requestPayload": {"Records": []}})
+    for name, content in {
+        "1": b"no JSON",
+        "2": json.dumps({"body": "no record", "attributes": {}}).encode(),
+        "3": json.dumps({"body": good, "attributes": {}}).encode(),
+    }.items():
+        client.put_object(Bucket=bucket.name, Key=f"watched/dead/2026-01-02/{name}.json", Body=content)
+    with pytest.raises(
+        RunbookError, match=r"^1 sent; left in .*/1.json.*JSONDecodeError.*/2.json.*nothing in it"
+    ):
+        quarantine.unquarantine(target, [watched], bucket)
+    assert Waiting.of(target, pair.origin).depth() == 1
+    assert len(client.list_objects_v2(Bucket=bucket.name)["Contents"]) == 2

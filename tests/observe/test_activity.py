@@ -71,6 +71,25 @@ def test_a_key_that_failed_and_was_done_since_does_not_fail_still():
     assert found.frame("errors")["key"].tolist() == ["a", "b", "c", "c"]
 
 
+def test_a_line_that_cannot_be_read_is_counted_and_holds_up_no_other():
+    odd = [
+        '{"_aws": {}}',
+        '{"_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": "ObjectsCopied"}]}]}}',
+        '{"_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": "Lag"}]}]}, "Lag": "soon"}',
+        '{"key": {"a": 1}, "level": "ERROR"}',
+        '{"key": {"a": 1}}',
+        "[" * 10_000,
+    ]
+    found = Activity(["migrate"], SINCE, NOW)
+    lines = [(NOW, text) for text in [*odd, metrics(ObjectsCopied=1), failed("a")]]
+    activity._take_all(found, "migrate", "replicate", lines, activity._take_line)
+    assert found.total("migrate", "ObjectsCopied") == 1
+    assert found.still_failing == {("migrate", "replicate", "a")}
+    assert all(what.startswith("migrate replicate: ") for what, _ in found.left_out)
+    kinds = {reason.split(": ")[1].split(" ")[0] for _, reason in found.left_out}
+    assert kinds == {"KeyError", "TypeError"}
+
+
 def test_lines_that_are_not_ours_tell_nothing_and_harm_nobody():
     cut_off = metrics(ObjectsCopied=1)[:-1]
     found = taken(cut_off, "{", "{not: json}", "[1]", "{}", '{"key": 1', failed("a"))
