@@ -32,12 +32,14 @@ class Audit:
         began: When it began (UTC).
         findings: All of them; iterating gives every difference, from a file.
         method: `listing`, or `inventory` if S3 Inventory's reports were compared.
+        contradiction: Where what is deployed contradicts the parameters, by which was judged; or empty.
     """
 
     name: str
     began: datetime
     findings: Findings
     method: str = "listing"
+    contradiction: str = ""
 
     @property
     def counts(self) -> pd.DataFrame:
@@ -53,13 +55,22 @@ class Audit:
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is left to do: no difference but those that the pipeline is not meant to follow."""
-        return not self.findings.to_do
+        """Whether nothing is left to do: no difference but those that the pipeline is not meant to follow.
+
+        And whether it is the pipeline of the parameters that was judged.
+        """
+        return not self.findings.to_do and not self.contradiction
+
+    @property
+    def left_to_do(self) -> str:
+        """How many differences are to be mended, and what contradicts the parameters."""
+        return "; ".join(filter(None, (f"{self.findings.to_do} to be mended", self.contradiction)))
 
     def __str__(self) -> str:
         counted = self.counts[self.counts["objects"] > 0].itertuples()
         found = ", ".join(f"{row.objects:,} {row.state}" for row in counted) or "no objects"
-        return f"{self.name}: {found}; {'clean' if self.is_clean else 'NOT clean'}"
+        verdict = "clean" if self.is_clean else "NOT clean"
+        return "; ".join(filter(None, (f"{self.name}: {found}", verdict, self.contradiction)))
 
     def __repr__(self) -> str:
         return str(self) if not self.findings.kept else f"{self}\n{self.differences.to_string(index=False)}"
@@ -96,7 +107,7 @@ def audit(target: Target, parameters: Parameters, name: str) -> Audit:
         for streams, judge in how.parts:
             walk(streams, judge, findings, settings.threads, progress)
     findings.close()
-    return Audit(name, began, findings, how.method)
+    return Audit(name, began, findings, how.method, pipeline.contradiction)
 
 
 def repair(
@@ -109,7 +120,8 @@ def repair(
     """Send what differs through the pipeline's own entrance, wait until it is done, and audit again.
 
     Nothing is copied or deleted here: an event says *look at this key*, and the pipeline does its work. What
-    is extra is sent only to a pipeline that follows deletes, so that elsewhere it stays as it is.
+    is extra is sent only to a pipeline that follows deletes, so that elsewhere it stays as it is. To one that
+    is deployed otherwise than the parameters say nothing is sent: it could delete what they keep.
 
     Args:
         target: The AWS to work on.
@@ -131,6 +143,9 @@ def repair(
     pipeline = deployed(target, parameters, name)
     found = audit_of_it.findings
     if not found.to_do:
+        return audit_of_it
+    if pipeline.at_odds:
+        print(f"{name}: nothing was sent, since {pipeline.contradiction}")
         return audit_of_it
     sent = repairing.send_all(target, pipeline, found)
     print(f"{name}: {sent:,} of {found.to_do:,} differences sent through the pipeline again")

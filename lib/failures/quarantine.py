@@ -76,6 +76,8 @@ def _put_aside(
 def unquarantine(target: Target, looked_at: Sequence[Pipeline], bucket: Bucket, day: str = "") -> int:
     """Send messages out of quarantine to whom they were for; then delete the objects, whose versions stay.
 
+    Those whose work must not be done by the parameters stay, and it is printed why.
+
     Args:
         target: The AWS to work on.
         looked_at: The pipelines whose messages.
@@ -93,6 +95,9 @@ def unquarantine(target: Target, looked_at: Sequence[Pipeline], bucket: Bucket, 
     sent = 0
     for pipeline in looked_at:
         for letters in pipeline.dead_letters:
+            if why := pipeline.why_not_again(letters):
+                print(f"{_folder(pipeline, letters)} stays in quarantine: {why}")
+                continue
             pages = s3.get_paginator("list_objects_v2").paginate(
                 Bucket=bucket.name, Prefix=_folder(pipeline, letters) + day
             )

@@ -26,6 +26,7 @@ ACT_MOST = 10_000  # messages of one queue that are taken in hand at a time
 # A task moves some hundred messages a second; it may run for 36 hours:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
 MOVE_S, MOVE_POLL_S = 3600, 1
+NOT_SENT = "not sent"  # how a queue was dealt with whose work must not be done by the parameters
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def redrive(
 
     Returns:
         One row for each queue: pipeline, queue, `how`, how many `messages`, and how many were chosen but
-        `left` since there is nothing in them that could be sent.
+        `left` since there is nothing in them that could be sent. Of a queue whose work must not be done by
+        the parameters all are left, and `how` says why.
 
     Raises:
         RunbookError: If there is nothing to redrive, or a task of SQS's failed.
@@ -99,7 +101,9 @@ def redrive(
     """
     rows = []
     for pipeline, letters in tqdm(list(choice.queues(looked_at)), desc="Redrive", leave=False, delay=1):
-        if letters.kind == "holding":
+        if why := pipeline.why_not_again(letters):
+            done = f"{NOT_SENT}: {why}", 0, Waiting.of(target, letters.queue).depth()
+        elif letters.kind == "holding":
             done = "released", len(brake_of(target, letters.queue).release(most)), 0
         elif letters.kind == "dead letters" and choice.is_everything:
             done = "moved by SQS", move_all(target, letters), 0
@@ -110,6 +114,19 @@ def redrive(
     if not rows:
         raise RunbookError(nothing_to("redrive", target, looked_at, choice))
     return pd.DataFrame(rows, columns=["pipeline", "queue", "how", "messages", "left"])
+
+
+def not_sent(done: pd.DataFrame) -> dict[str, str]:
+    """Return what was left where it is since its work must not be done by the parameters.
+
+    Args:
+        done: As `redrive` returns it, or any other table of what was done.
+
+    Returns:
+        Pipeline, queue and how many messages, to the reason.
+    """
+    rows = done[done["how"].str.startswith(NOT_SENT)].itertuples() if "how" in done else ()
+    return {f"{row.pipeline}: {row.left} messages in {row.queue}": row.how for row in rows}
 
 
 def nothing_to(do: str, target: Target, looked_at: Sequence[Pipeline], choice: Choice) -> str:

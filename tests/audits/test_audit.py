@@ -210,8 +210,3 @@ def test_bad_input_gets_a_clear_error(aws, own, pipeline, put):
         those_deployed(aws, nowhere)
     with pytest.raises(ParameterError, match=f"is of {pipeline.name}, not of index; nothing was sent"):
         audits.repair(aws, own, "index", audited(aws, own, pipeline.name))
-
-
-def test_it_says_what_is_not_deployed(aws, own, pipeline, capsys):
-    assert [each.name for each in those_deployed(aws, own)] == [pipeline.name]
-    assert "left out: ingest is not deployed" in capsys.readouterr().out
