@@ -167,7 +167,9 @@ def rewrite(path: Path, encoding: Encoding) -> None:
                 is_start = False
                 new.write(piece)
     except UnicodeError as error:
-        reason = f"The file is not text in {encoding.name}, which it seems to be: see line {line} or a later one."
+        reason = (
+            f"The file is not text in {encoding.name}, which it seems to be: see line {line} or a later one."
+        )
         raise RejectedError(reason) from error
     rewritten.replace(path)
 

@@ -300,7 +300,7 @@ def test_a_run_that_fails_says_how_to_go_on_and_how_to_go_back(local_aws: LocalA
 def test_the_last_run_is_the_one_that_ran_last_and_no_older_one_goes(
     local_aws: LocalAws, notebooks: Path
 ) -> None:
-    """A run that made nothing, a plan, and a run that is not known: none of them takes an older run's things."""
+    """A run that made nothing, a plan, an unknown run: none of them takes an older run's things."""
     env = ["--set", "env=failing"]
     ledger = Ledger("runbook", "failing", "000000000000")
     a_run_that_fails(notebooks)
