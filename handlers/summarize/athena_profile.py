@@ -87,9 +87,13 @@ def read_dialect(source: Place, state: ObjectState) -> tuple[Encoding, Dialect]:
     sample, is_whole = first_bytes(source, state, SAMPLE_BYTES), state.size <= SAMPLE_BYTES
     encoding = encoding_of_sample(sample, is_whole)
     if encoding.name != "utf-8":
-        raise RejectedError(f"The file is too large for one function, and Athena cannot read {encoding.name}.")
+        raise RejectedError(
+            f"The file is too large for one function, and Athena cannot read {encoding.name}."
+        )
     if DOS_END.search(last_bytes(source, state, DOS_RECORD_BYTES)):
-        raise RejectedError("The file ends with DOS's end mark (Ctrl-Z), which Athena would take for a value.")
+        raise RejectedError(
+            "The file ends with DOS's end mark (Ctrl-Z), which Athena would take for a value."
+        )
     dialect = sniff(sample_text(sample), is_whole)
     if dialect.has_quoted_newlines:
         raise RejectedError(

@@ -134,7 +134,7 @@ def profile_file(path: Path) -> tuple[dict, int, list[dict]]:
         # DuckDB wants one kind of line end in a file.
         if not _has_carriage_returns(path):
             raise
-        unify_line_ends(path, dialect.quote)
+        unify_line_ends(path, dialect.delimiter, dialect.quote)
         dialect = _dialect(path)
         rows, columns = _profile_utf8(path, dialect)
     return {**encoding.described(), "delimiter": dialect.delimiter}, rows, columns

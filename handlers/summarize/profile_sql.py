@@ -73,7 +73,8 @@ def measures(column: Column, functions: Functions) -> list[str]:
 
 def type_counts(column: Column, functions: Functions) -> list[str]:
     """Return the expressions that tell a column's type: how many values it has; how many are of each of TYPES;
-    how many are decimals, with how many digits before the point and after it at most, and one of them."""
+    how many are decimals, with how many digits before the point and after it at most, and one of them.
+    """
     whole, after = r"^ *-?([0-9]*)", r"\.([0-9]*) *$"
     return [
         f"count({column.text})",
@@ -96,7 +97,7 @@ def count_of_type(column: Column, column_type: Type, functions: Functions) -> st
         value = f"CAST({cast(column, column_type, functions)} AS varchar)"
         condition += (
             f" AND CASE WHEN {functions.length.format(c=column.text)} <= {CERTAIN_CHARACTERS} THEN true"
-            f" ELSE {_digits(column.text)} = {_digits(value)} END"
+            f" WHEN {value} = {column.text} THEN true ELSE {_digits(column.text)} = {_digits(value)} END"
         )
     elif column_type in (BIGINT, DATE, TIMESTAMP) or column_type.scale is not None:
         condition += f" AND {cast(column, column_type, functions)} IS NOT NULL"

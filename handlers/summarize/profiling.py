@@ -114,7 +114,9 @@ def infer(engine: Engine, columns: Sequence[Column]) -> list[Column]:
             if not fitting and int(decimals or 0) == int(count) > 0:
                 fitting = [decimal(int(whole_digits), int(scale or 0))]
             known = fitting[0] if fitting else VARCHAR
-            inferred.append(replace(column, type=known, center=center(known, [one.strip(" ")] if one else [])))
+            inferred.append(
+                replace(column, type=known, center=center(known, [one.strip(" ")] if one else []))
+            )
     return inferred
 
 
