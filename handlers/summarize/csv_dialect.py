@@ -31,7 +31,7 @@ class Dialect:
         names: Of the columns, as the first line has them; they may be equal or empty.
         records: The records after the header, of the sample.
         is_intact: Whether the sample could be parsed to its end.
-        lines_before: How many lines are before the header: 1 if the first says which delimiter Excel is to take.
+        lines_before: How many lines are before the header: 1 if the first tells Excel the delimiter.
     """
 
     delimiter: str
@@ -67,8 +67,9 @@ class Dialect:
 
 
 def sniff(text: str, is_whole: bool) -> Dialect:
-    """Return the dialect that fits the first lines best. The first line is the header, always; but Excel's
-    `sep=;` before it tells the delimiter, and is none.
+    """Return the dialect that fits the first lines best.
+
+    The first line is the header, always; but `sep=;` before it tells Excel the delimiter, and is none.
 
     Args:
         text: The beginning of the file.

@@ -37,15 +37,15 @@ DOS_RECORD_BYTES = 128  # CP/M and DOS filled the last one with end marks
 DAMAGE = re.compile("[\udc80-\udcff]")
 REPLACEMENT = "\ufffd"
 
-# latin-1 with letters in the place of control characters that nobody uses: what Excel writes in Western Europe.
+# latin-1 with letters in the place of control characters that nobody uses: Excel's in Western Europe.
 GUESSED = "windows-1252"
 # What else files are in; of one byte a character, nearly any bytes are text.
 ALTERNATIVES = (
     *("iso-8859-15", "windows-1250", "windows-1251", "cp437", "cp850", "mac-roman"),
     *("gb18030", "shift_jis", "big5", "euc_kr"),
 )
-# What text in GUESSED hardly has, and text in another encoding has when it is read as that: three letters or signs
-# on end that are not of ASCII, a capital one or a sign within a word.
+# What text in GUESSED hardly has, and text in another encoding has when it is read as that: three letters or
+# signs on end that are not of ASCII, a capital one or a sign within a word.
 _SMALL, _CAPITAL, _QUOTES = "a-zß-öø-ÿšœž", "À-ÖØ-ÞŠŒŽŸ", "‘’“”„«»‹›–—…€"
 _LETTERS = f"A-Z{_SMALL}{_CAPITAL}ƒ"
 UNLIKELY = re.compile(
@@ -92,7 +92,7 @@ class Encoding:
 
 
 def encoding_of_sample(sample: bytes, is_whole: bool) -> Encoding:
-    """Return the encoding of a file by its first bytes, as far as these tell.
+    """Return the encoding of a file for Athena by its first bytes, as far as these tell.
 
     Args:
         sample: The first bytes.
@@ -107,7 +107,10 @@ def encoding_of_sample(sample: bytes, is_whole: bool) -> Encoding:
         codecs.getincrementaldecoder("utf-8")().decode(sample, final=is_whole)
     except UnicodeDecodeError as error:
         line = _lines(sample[: error.start])
-        raise RejectedError(f"Line {line} holds a byte that is not UTF-8.", line) from error
+        reason = (
+            f"The file is too large for one function, and Athena cannot read what is not UTF-8: line {line}."
+        )
+        raise RejectedError(reason, line) from error
     return Encoding(
         "utf-8",
         BY_VALIDITY if is_whole else BY_VALIDITY_OF_FIRST,

@@ -4,8 +4,8 @@ The rules are AWS's, as far as they are documented:
 https://docs.aws.amazon.com/glue/latest/dg/add-classifier.html (built-in classifiers, the CSV header)
 https://docs.aws.amazon.com/glue/latest/dg/custom-classifier.html (the custom CSV classifier)
 How AWS types columns of numbers is not documented. Here a column gets a type only if Athena, which reads the
-files by it, then has each value as it is written: 02134 is a string, since as bigint it is 2134; and so is what
-a bigint or a double cannot hold. On AWS, look at such columns after a crawl.
+files by it, then has each value as it is written: 02134 is a string, since as bigint it is 2134; and so is
+what a bigint or a double cannot hold. On AWS, look at such columns after a crawl.
 """
 
 import csv
