@@ -1,6 +1,7 @@
 """The encoding of a CSV file, how sure it is, and making it UTF-8."""
 
 import codecs
+import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,21 +102,19 @@ def encoding_of_sample(sample: bytes, is_whole: bool) -> Encoding:
     Raises:
         RejectedError: It is no text, or not certainly in one encoding.
     """
-    if encoding := _by_first_bytes(sample):
-        return encoding
+    marked = _by_first_bytes(sample)
+    if marked and marked.name != "utf-8":
+        return marked
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample, final=is_whole)
     except UnicodeDecodeError as error:
         line = _lines(sample[: error.start])
         reason = (
-            f"The file is too large for one function, and Athena cannot read what is not UTF-8: line {line}."
+            f"Athena cannot read what is not UTF-8, see line {line}, and one function not so large a file."
         )
         raise RejectedError(reason, line) from error
-    return Encoding(
-        "utf-8",
-        BY_VALIDITY if is_whole else BY_VALIDITY_OF_FIRST,
-        damaged_bytes=0 if is_whole else None,
-    )
+    by_bytes = BY_VALIDITY if is_whole else BY_VALIDITY_OF_FIRST
+    return Encoding("utf-8", BY_MARK if marked else by_bytes, damaged_bytes=0 if is_whole else None)
 
 
 def encoding_of_file(path: Path) -> Encoding:
@@ -183,12 +182,13 @@ def has_marks(path: Path) -> bool:
 
 
 def remove_end_mark(path: Path) -> None:
-    """Remove DOS's mark of a file's end (Ctrl-Z), which is no value."""
-    size = path.stat().st_size
+    """Remove DOS's mark of a file's end (Ctrl-Z), which is no value, however often it is repeated."""
     with path.open("r+b") as file:
-        file.seek(max(0, size - DOS_RECORD_BYTES))
-        last = file.read()
-        if mark := DOS_END.search(last):
+        while size := file.seek(0, io.SEEK_END):
+            file.seek(max(0, size - DOS_RECORD_BYTES))
+            last = file.read()
+            if not (mark := DOS_END.search(last)):
+                break
             file.truncate(size - len(last) + mark.start())
 
 

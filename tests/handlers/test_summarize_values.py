@@ -240,7 +240,7 @@ def test_two_encodings_in_one_file(summarize):
         (b"a\r\n1\r\n3\r\n\x1a", 2, ["a"]),
         (b"a,b\n1,2\x1a", 1, ["a", "b"]),
         (b"a,b\n1,2\n\x1a\r\n", 1, ["a", "b"]),
-        (b"a,b\n1,2\n" + b"\x1a" * 120, 1, ["a", "b"]),
+        (b"a,b\n1,2\n" + b"\x1a" * 4096, 1, ["a", "b"]),
         ("a,b\n1,2\n\x1a".encode("utf-16"), 1, ["a", "b"]),
         (b'a,b\n1,"\x1a"\n', 1, ["a", "b"]),
         (b"sep=,\nname,price\nx,1.5\ny,2.5\n", 2, ["name", "price"]),
