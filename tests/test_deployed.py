@@ -12,7 +12,7 @@ from lib.audits import audit as audits
 from lib.backfills.backfill import selection
 from lib.errors import NotDeployedError, RunbookError
 from lib.failures import stuck
-from lib.failures.redrive import Choice, still_there, redrive
+from lib.failures.redrive import Choice, redrive, still_there
 from lib.parameters import Parameters
 from lib.pipelines import deployed, pipelines, survey, those_deployed
 from lib.recovery import drill

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from athena_engine import AthenaEngine, TimeIsUpError
+from athena_engine import SURPLUS, AthenaEngine, TimeIsUpError
 from boto3.s3.transfer import TransferConfig
 from common.objects import ObjectState, Place
 from csv_dialect import Dialect, sniff
@@ -78,8 +78,7 @@ def profile_by_athena(
 
 
 def read_dialect(source: Place, state: ObjectState) -> tuple[Encoding, Dialect]:
-    """Return encoding and dialect by the first bytes, if Athena can read it. Later lines are not looked at
-    before.
+    """Return encoding and dialect by the first bytes, if Athena can read it. What is later, Athena meets.
 
     OpenCSVSerDe fills short lines up and drops what is too much; line ends within quotes split a row.
     https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
@@ -148,7 +147,8 @@ def table(glue: object, database: str, name: str, folder: str, dialect: Dialect)
 
 
 def table_input(name: str, folder: str, dialect: Dialect) -> dict:
-    """Return the description of the table for Glue."""
+    """Return the description of the table for Glue; its last column has what is too much in a line."""
+    names = [f"c{number}" for number in range(len(dialect.names))]
     characters = {
         "separatorChar": dialect.delimiter,
         "quoteChar": dialect.quote,
@@ -163,7 +163,7 @@ def table_input(name: str, folder: str, dialect: Dialect) -> dict:
             "skip.header.line.count": str(1 + dialect.lines_before),
         },
         "StorageDescriptor": {
-            "Columns": [{"Name": f"c{number}", "Type": "string"} for number in range(len(dialect.names))],
+            "Columns": [{"Name": name, "Type": "string"} for name in [*names, SURPLUS]],
             "Location": folder,
             "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
             "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
