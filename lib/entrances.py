@@ -8,6 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote_plus
 
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_result,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
 from lib.errors import RunbookError
 from lib.pipelines import FunctionName
 from lib.resources.s3 import Bucket
@@ -17,6 +25,7 @@ from lib.threads import WORKERS
 from lib.times import iso8601
 
 BATCH = 10  # messages one SendMessageBatch takes
+ATTEMPTS, FIRST_WAIT_S, LONGEST_WAIT_S = 6, 0.1, 5  # at messages of a batch that SQS has not taken
 
 
 @dataclass(frozen=True)
@@ -108,5 +117,29 @@ def _to_queue(client, url: str, messages: list[str]) -> None:
     for first in range(0, len(messages), BATCH):
         batch = messages[first : first + BATCH]
         entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(batch)]
-        if failed := client.send_message_batch(QueueUrl=url, Entries=entries).get("Failed"):
-            raise RunbookError(f"{url} did not accept {len(failed)} messages, the first: {failed[0]}")
+        _send_batch(client, url, entries)
+
+
+def _send_batch(client, url: str, entries: list[dict]) -> None:
+    """Send messages, and those again that were not taken: SQS takes some of a batch and refuses others.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+    """
+    left = list(entries)
+
+    def send() -> list[dict]:
+        refused = client.send_message_batch(QueueUrl=url, Entries=left).get("Failed", [])
+        ids = {each["Id"] for each in refused}
+        left[:] = [entry for entry in left if entry["Id"] in ids]
+        return refused
+
+    def give_up(state: RetryCallState) -> None:
+        refused = state.outcome.result()
+        raise RunbookError(f"{url} did not accept {len(refused)} messages, the first: {refused[0]}")
+
+    Retrying(
+        retry=retry_if_result(bool),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_random_exponential(FIRST_WAIT_S, LONGEST_WAIT_S),
+        retry_error_callback=give_up,
+    )(send)

@@ -6,7 +6,8 @@ import pytest
 from backfill_pipeline import Queued
 from cleanup import remove
 
-from lib.backfills.watch import missing
+from lib.backfills.watch import enter, missing, until_in_place
+from lib.checklist import Checklist
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +39,20 @@ def test_what_was_not_to_be_sent_is_not_missing(queued):
     assert missing_keys(queued, modified_after="2999-01-01T00:00:00Z") == []
     assert missing_keys(queued, modified_before="2026-01-01T00:00:00Z") == []
     assert len(missing_keys(queued, modified_before="2999-01-01T00:00:00Z")) == 5
+
+
+def test_what_cannot_be_judged_is_not_waited_for_and_left_out_of_the_checklist(queued):
+    """The source has an object under a customer's key, and nothing else."""
+    client = queued.stack.client(queued.source)
+    key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"k" * 32}
+    client.put_object(Bucket=queued.source.name, Key="odd/secret", Body=b"x", **key)
+    left = until_in_place(queued.target, queued.parameters(key_prefix="odd/"), sleep=pytest.fail)
+    assert list(left["key"]) == ["odd/secret"]
+    checklist = Checklist()
+    enter(checklist, left)
+    assert [(point.claim, point.holds) for point in checklist] == [
+        ("every object that could be judged is in place", True)
+    ]
+    (left_out,) = checklist.left_out
+    assert left_out.what == "'odd/secret', not judged"
+    assert "SSE-C" in left_out.reason

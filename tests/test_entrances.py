@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 
+import pytest
 from calls import Recorder, watched
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib import entrances
 from lib.entrances import ObjectEvent, sending
+from lib.errors import RunbookError
 from lib.pipelines import FunctionName, pipelines
 from lib.resources.sqs import Queue
 from lib.threads import WORKERS
@@ -84,3 +87,29 @@ def test_however_many_threads_send_no_more_invoke_than_the_client_keeps_connecti
         refused = [sent.exception() for sent in [threads.submit(send_all, events) for _ in range(8)]]
     assert all("Function not found" in str(error) for error in refused)
     assert 1 < most <= WORKERS
+
+
+class Picky:
+    """An SQS client that refuses some messages of a batch, as often as it is told."""
+
+    def __init__(self, times: int):
+        self.times, self.taken = times, []
+
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict]) -> dict:
+        refused = [entry for entry in Entries if entry["Id"] in "37"] if self.times else []
+        self.times -= 1
+        self.taken += [entry["MessageBody"] for entry in Entries if entry not in refused]
+        return {"Failed": [{"Id": entry["Id"], "Code": "InternalError"} for entry in refused]}
+
+
+def test_what_sqs_has_not_taken_of_a_batch_is_sent_again(monkeypatch):
+    monkeypatch.setattr(entrances, "LONGEST_WAIT_S", 0.01)
+    client, bodies = Picky(times=2), [f"{number}" for number in range(23)]
+    entrances._to_queue(client, "url", bodies)
+    assert sorted(client.taken, key=int) == bodies
+
+
+def test_what_it_does_not_take_for_long_is_an_error(monkeypatch):
+    monkeypatch.setattr(entrances, "LONGEST_WAIT_S", 0.01)
+    with pytest.raises(RunbookError, match="url did not accept 2 messages, the first: .*InternalError"):
+        entrances._to_queue(Picky(times=100), "url", [f"{number}" for number in range(10)])

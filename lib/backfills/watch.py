@@ -6,9 +6,11 @@ from collections.abc import Callable
 import pandas as pd
 
 from lib.audits.audit import audit
-from lib.audits.findings import EXTRA
+from lib.audits.findings import EXTRA, UNJUDGED
 from lib.backfills.backfill import selection
+from lib.checklist import Checklist
 from lib.listing import Range
+from lib.own_fault import by_reason, such_as
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline
 from lib.resources.sqs import Queue
@@ -27,7 +29,8 @@ def missing(target: Target, parameters: Parameters) -> pd.DataFrame:
         parameters: `backfill` says which pipeline and objects.
 
     Returns:
-        One row an object, by key: key, state, detail, as an audit tells them. It judges objects of any age.
+        One row an object, by key: key, state, detail, as an audit tells them. It judges objects of any age;
+        of one that cannot be judged for a fault of its own the detail says why.
     """
     at_once = parameters.audit.model_copy(update={"grace_s": 0})
     found = audit(target, parameters.model_copy(update={"audit": at_once}), parameters.backfill.pipeline)
@@ -60,8 +63,27 @@ def until_in_place(
     if isinstance(pipeline.created, Queue):  # asking its depth is one call, an audit is many
         Waiting.of(target, pipeline.created).settle(timeout_s, sleep)
     return wait_until(
-        lambda: missing(target, parameters), lambda found: found.empty, timeout_s, POLL_S, sleep
+        lambda: missing(target, parameters),
+        lambda found: (found["state"] == UNJUDGED).all(),  # what cannot be judged is not waited for
+        timeout_s,
+        POLL_S,
+        sleep,
     )
+
+
+def enter(checklist: Checklist, left: pd.DataFrame) -> None:
+    """Enter what is missing into a checklist, and what could not be judged as left out.
+
+    Args:
+        checklist: Which.
+        left: As `until_in_place` returns it.
+    """
+    unjudged = left[left["state"] == UNJUDGED]
+    not_there = len(left) - len(unjudged)
+    which = "every object that could be judged" if len(unjudged) else "every object"
+    checklist.check(f"{which} is in place", not not_there, f"{not_there} are not")
+    for reason, count, key in by_reason(zip(unjudged["key"], unjudged["detail"], strict=True)):
+        checklist.leave_out(f"{such_as(count, 'objects', key)}, not judged", reason)
 
 
 def waiting(target: Target, pipeline: Pipeline) -> int:
