@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from botocore.exceptions import ClientError
+from cleanup import remove
 from described import describe
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from lib.bundle import bundle
 from lib.failures.explain import Explained, explain
 from lib.failures.letters import taken
-from lib.inventory import Inventory
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline, deployed
 from lib.resources.s3 import Bucket
@@ -56,8 +56,9 @@ class Running:
     changed: dict[str, dict] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        with ThreadPoolExecutor(len(self.names)) as threads:
-            list(threads.map(lambda stack: stack.apply(), [self._described(name) for name in self.names]))
+        self._stacks = [self._described(name) for name in self.names]
+        with ThreadPoolExecutor(len(self._stacks)) as threads:
+            list(threads.map(Stack.apply, self._stacks))
         for name in self.names:
             if isinstance(queue := self.pipeline(name).created, Queue):
                 waiting = Waiting.of(self.target, queue)
@@ -81,8 +82,9 @@ class Running:
         return connect(self.parameters)
 
     def destroy(self) -> None:
-        """Remove all of the environment."""
-        Inventory(self.target, self.parameters).destroy()
+        """Remove all of it."""
+        with ThreadPoolExecutor(len(self._stacks)) as threads:
+            list(threads.map(remove, self._stacks))
 
     def pipeline(self, name: str) -> Pipeline:
         return deployed(self.target, self.parameters, name)
