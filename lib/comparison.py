@@ -6,14 +6,15 @@ and a test sees to it that both say the same.
 
 import re
 
-# What describes an object besides its bytes, named as in HeadObject, CopyObject and CreateMultipartUpload.
+# What describes an object besides its bytes, named as in HeadObject and CreateMultipartUpload of a client
+# that keeps Expires as text.
 ATTRIBUTES = (
     "CacheControl",
     "ContentDisposition",
     "ContentEncoding",
     "ContentLanguage",
     "ContentType",
-    "Expires",
+    "ExpiresString",
     "Metadata",
     "StorageClass",
     "WebsiteRedirectLocation",
@@ -23,7 +24,7 @@ OMITTED = {"StorageClass": "STANDARD", "Metadata": {}}
 CHECKSUM = re.compile(r"Checksum(?!Type$)(\w+)")
 # Computed over parts, an ETag or a checksum ends with their number, and is equal only for equal parts.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
-OF_PARTS = re.compile(r"-\d+\"?$")
+OF_PARTS = re.compile(r"-(\d+)\"?$")
 
 
 def same_bytes(one: dict, other: dict) -> bool | None:
@@ -38,6 +39,8 @@ def same_bytes(one: dict, other: dict) -> bool | None:
     """
     if one["ContentLength"] != other["ContentLength"]:
         return False
+    if one["ContentLength"] == 0:
+        return True
     names = [name for name in one.keys() & other if CHECKSUM.fullmatch(name)]
     if _etag_is_digest(one) and _etag_is_digest(other):
         names.append("ETag")

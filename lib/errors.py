@@ -25,6 +25,10 @@ class NotOursError(RunbookError):
     """A thing of our name exists but was not made by this runbook; it is neither changed nor deleted."""
 
 
+class LeftBehindError(RunbookError):
+    """What the parameters describe no more would be left behind; says how to go on. Nothing was written."""
+
+
 class NotDeployedError(RunbookError):
     """What is asked for needs a pipeline, or a part of it, that does not exist yet."""
 
@@ -39,3 +43,7 @@ class UnfinishedError(RunbookError):
 
 class WaitError(RunbookError):
     """Something did not happen within its bounded wait."""
+
+
+class ItemError(RunbookError):
+    """One key, row or message cannot be dealt with; the others can. The text is without its content."""

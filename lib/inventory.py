@@ -62,6 +62,7 @@ TYPES: tuple[type[Resource], ...] = (
 GLOBAL: tuple[type[Resource], ...] = (Dashboard, Role)
 # A deleted queue may be told of for 60 s: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html
 DELETION_S, DELETION_POLL_S = 90, 5
+INVOKE_CONFIG = "event-invoke-config"  # how the ARN of such a thing ends, which has no name
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Inventory:
         self.target = target
         self.parameters = parameters
         self.scope = parameters.scope(pipeline)
-        self.ledger = Ledger(parameters.env, parameters.account_id)
+        self.ledger = Ledger.of(parameters)
 
     @property
     def regions(self) -> list[str]:
@@ -151,20 +152,28 @@ class Inventory:
         """The third part of its full name; Glue's names have underscores, log groups' begin with a path."""
         return re.search(f"{self.scope.prefix}[-_]{self.scope.env}[-_]([^-_]+)", item.found.name)[1]
 
-    def left_behind(self, described: Container[str]) -> pd.DataFrame:
+    def left_behind(self, described: Container[str]) -> list[Existing]:
         """Return what is ours but not described any more, for instance since a region or an address changed.
 
-        It stays as it is until `destroy`.
+        What others have added to a thing of ours, such as a subscription, is not among it.
 
         Args:
             described: The ARNs of what is described, such as a stack's `resources`.
 
         Returns:
-            One row each: type, name, region.
+            In the order of deletion.
         """
-        left = [item for item in self.existing() if item.is_ours and item.found.arn not in described]
-        rows = [(item.type.noun, item.found.name, item.region) for item in left]
-        return pd.DataFrame(rows, columns=["type", "name", "region"])
+        known = self.ledger.entries()
+        return [
+            item
+            for item in self.existing()
+            if item.is_ours and item.found.arn not in described
+            if item.found.arn in known or self._has_our_name(item.found.arn.rpartition("#")[2])
+        ]
+
+    def _has_our_name(self, text: str) -> bool:
+        beginning = self.scope.beginning
+        return beginning in text or beginning.replace("-", "_") in text or text == INVOKE_CONFIG
 
     def destroy(self) -> "Destroyed":
         """Delete what is ours. With mode `plan`, delete nothing.
@@ -187,11 +196,16 @@ class Inventory:
             lock.leave()
         return Destroyed(ours)
 
-    def delete(self, item: Existing) -> None:
-        """Delete one thing, whatever else is still being done to it."""
+    def delete(self, item: Existing, **options: object) -> None:
+        """Delete one thing, whatever else is still being done to it.
+
+        Args:
+            item: The thing.
+            options: Of its type's `delete`.
+        """
         client = self.target.client(item.type.service, item.region)
         delete = retry_on(IS_BEING_CHANGED, PROPAGATION_S, time.sleep)
-        delete(item.type.delete, client, item.found.identifier)
+        delete(item.type.delete, client, item.found.identifier, **options)
 
     def prove_empty(self, sleep: Callable[[float], None] = time.sleep) -> pd.DataFrame:
         """List every service in every region again, and clear the ledger if nothing of ours is left.

@@ -62,7 +62,7 @@ class Lock:
         self.home = Bucket("lock", REGION, versioned=False)
         # Under S3's own key: whoever has lost a key must be able to restore and destroy.
         self.home.scope = replace(parameters.scope(PIPELINE), kms_key_arns=())
-        self.ledger = Ledger(parameters.env, parameters.account_id)
+        self.ledger = Ledger.of(parameters)
         self.client = target.client("s3", REGION)
         self.is_lost = self.is_parents = False
         self._etag = ""
@@ -243,12 +243,13 @@ class Lock:
 
 
 @contextmanager
-def locked(target: Target, parameters: Parameters) -> Iterator[Lock]:
+def locked(target: Target, parameters: Parameters, is_run: bool = True) -> Iterator[Lock]:
     """Hold the lock of an environment; within a run that holds it, just go on.
 
     Args:
         target: The AWS to work on.
         parameters: Of the environment.
+        is_run: Whether the ledger shall know it as a run, which a rollback takes back; a rollback is none.
 
     Yields:
         The lock.
@@ -257,7 +258,10 @@ def locked(target: Target, parameters: Parameters) -> Iterator[Lock]:
         LockError: If somebody else holds it, or broke it meanwhile.
     """
     lock = Lock(target, parameters)
-    if lock.home.name in _held or not lock.acquire():
+    is_within = lock.home.name in _held or not lock.acquire()
+    run = run_id() if is_run else ""
+    if is_within:
+        lock.ledger.begin(run, parameters.mode)
         yield lock
         return
     _held.add(lock.home.name)
@@ -265,6 +269,7 @@ def locked(target: Target, parameters: Parameters) -> Iterator[Lock]:
     renewing = threading.Thread(target=_renew, args=(lock, ended), daemon=True)
     renewing.start()
     try:
+        lock.ledger.begin(run, parameters.mode)
         yield lock
         lock.require()
     finally:
@@ -288,6 +293,7 @@ def run_alone(parameters: Parameters) -> Iterator[str]:
     os.environ[VARIABLE] = run
     try:
         if parameters.mode == "plan":
+            Ledger.of(parameters).begin(run, parameters.mode)
             yield run
         else:
             with locked(connect(parameters), parameters):

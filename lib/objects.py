@@ -13,6 +13,7 @@ from lib.resources.s3 import Bucket
 from lib.target import Target
 
 CHUNK_BYTES = 1024 * 1024
+NOT_FOUND = 404
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class Place:
         try:
             return self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == NOT_FOUND:
                 return None
-            raise
+            raise self._reason(key, error) from error
 
     def tags(self, key: str, version_id: str | None = None) -> dict[str, str]:
         """Return the tags of an object, or of one of its versions."""
@@ -63,6 +64,17 @@ class Place:
             for chunk in body.iter_chunks(CHUNK_BYTES):
                 hashed.update(chunk)
         return hashed.hexdigest()
+
+    def _reason(self, key: str, error: ClientError) -> ClientError:
+        """Return what GET answers where HEAD was refused: HEAD has no body, hence no reason.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+        """
+        try:
+            self.client.get_object(Bucket=self.bucket, Key=key)["Body"].close()
+        except ClientError as told:
+            return told
+        return error
 
 
 def _version(version_id: str | None) -> dict[str, str]:
@@ -116,7 +128,8 @@ def side_by_side(one: Place, other: Place) -> pd.DataFrame:
 
     Returns:
         One row a key, sorted: key; for each bucket its current object's `bytes` (missing if it is deleted),
-        and how many `versions` and delete `markers` there are; whether the current objects are the `same`;
+        and how many `versions` and delete `markers` there are; whether the current objects are provably
+        the `same`, tags included;
         and `lag`, the seconds from the one's being written to the other's, by S3's clock, which on AWS counts
         whole seconds; missing if the other had it before.
     """
@@ -126,12 +139,20 @@ def side_by_side(one: Place, other: Place) -> pd.DataFrame:
         here, there = (_Listed() if key not in found[name] else found[name][key] for name in found)
         both_gone = here.bytes is None and there.bytes is None
         both_there = here.bytes is not None and there.bytes is not None
-        same = both_gone or (both_there and is_same(one.head(key), other.head(key)))
+        same = both_gone or (both_there and _holds_same(key, one, other))
         lag_s = (there.written - here.written).total_seconds() if both_there else -1
         rows.append((key, *here.facts, *there.facts, same, lag_s if lag_s >= 0 else None))
     names = [f"{name} {fact}" for name in found for fact in ("bytes", "versions", "markers")]
     frame = pd.DataFrame(rows, columns=["key", *names, "same", "lag"])
     return frame.astype(dict.fromkeys(names, "Int64") | {"lag": "Float64"})
+
+
+def _holds_same(key: str, one: Place, other: Place) -> bool:
+    """Say whether two places hold the same under a key, tags included; not if one of them does not tell."""
+    try:
+        return is_same(one.head(key), other.head(key)) and one.tags(key) == other.tags(key)
+    except ClientError:
+        return False
 
 
 @dataclass

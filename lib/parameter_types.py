@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -11,11 +11,21 @@ from aws_cron_expression_validator.validator import AWSCronExpressionError, AWSC
 from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 from lib.failures.reasons import REASONS
 
+# What to write, by the type of pydantic's error: https://docs.pydantic.dev/latest/errors/validation_errors/
+WRITE = {
+    "int_type": "; write a whole number in digits and without quotes, such as 10",
+    "bool_type": "; write true or false, without quotes",
+    "string_type": "; put it in quotes",
+}
 PipelineName = Literal["migrate", "backup", "index", "summarize", "ingest"]
+# What S3 and people write; fromisoformat alone would take any letter for the T, and forget nanoseconds.
+MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 # Access key ids by their beginning:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
 # Secret keys have 40 characters, and hardly ever lack upper case, lower case or digits as a key prefix may.
@@ -101,19 +111,28 @@ def _folder(prefix: str) -> str:
 
 def _key_part(text: str) -> str:
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
-    if len(text.encode()) > 1024:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # from bytes on the command line that are no UTF-8
+        raise ValueError(f"{text!r} is no text in UTF-8") from None
+    if size > 1024:
         raise ValueError("a key has at most 1,024 bytes")
     return text
+
+
+def _as_text(value: Any) -> Any:
+    """Return a time of Python's as its text, which loses nothing; anything else as it is."""
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _moment(text: str) -> str:
     if text:
         try:
-            has_zone = datetime.fromisoformat(text).tzinfo is not None
-        except ValueError:
-            has_zone = False
-        if not has_zone:
-            raise ValueError(f"{text!r} is no time with a zone: write for instance '2026-01-02T15:04:05Z'")
+            if not MOMENT.fullmatch(text):
+                raise ValueError
+            datetime.fromisoformat(text).astimezone(UTC)  # fails too if that would be before the year 1
+        except (ValueError, OverflowError):
+            raise ValueError(f"{text!r} is no time with a zone: write it as 2026-01-02T15:04:05Z") from None
     return text
 
 
@@ -140,7 +159,7 @@ Folder = Annotated[str, AfterValidator(_folder)]
 Ticker = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9.-]{0,11}$")]
 AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
-Moment = Annotated[str, AfterValidator(_moment)]
+Moment = Annotated[str, BeforeValidator(_as_text), AfterValidator(_moment)]
 Reason = Annotated[str, AfterValidator(_reason)]
 Email = Annotated[str, AfterValidator(_email)]
 KmsKeyArn = Annotated[
@@ -171,9 +190,13 @@ def secrets(values: Mapping[str, Any], path: str = "") -> set[str]:
     for name, value in values.items():
         if isinstance(value, Mapping):
             found |= secrets(value, f"{path}{name}.")
-        elif isinstance(value, str) and SECRET.search(value):
+        elif any(isinstance(each, str) and SECRET.search(each) for each in _each(value)):
             found.add(f"{path}{name}")
     return found
+
+
+def _each(value: Any) -> list:
+    return value if isinstance(value, list) else [value]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -201,4 +224,4 @@ def explain(error: dict, known: Iterable[str]) -> str:
         return f"account_id: must be 12 digits in quotes; found {found!r} ({type(found).__name__})"
     if error["type"] == "value_error":
         return f"{where}: {error['ctx']['error']}".removeprefix(": ")
-    return f"{where}: {error['msg']}; found {found!r}"
+    return f"{where}: {error['msg']}; found {found!r}{WRITE.get(error['type'], '')}"

@@ -1,12 +1,12 @@
 """The parameters: what may differ between environments, checked before any call to AWS."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-import yaml
 from pydantic import ValidationError, model_validator
 
 from lib.errors import ParameterError
@@ -25,6 +25,7 @@ from lib.parameter_sections import (
     Start,
     Summarize,
 )
+from lib.parameter_text import read_assignment, read_file
 from lib.parameter_types import AccountId, KmsKeyArn, Name, PolicyArn, explain, secrets
 from lib.resources.base import Scope
 
@@ -45,7 +46,7 @@ class Parameters(Section):
     account_id: AccountId = "000000000000"
     permissions_boundary_arn: PolicyArn = ""
     kms_key_arns: list[KmsKeyArn] = []
-    mode: Literal["apply", "plan"] = "apply"
+    mode: Literal["apply", "plan", "move"] = "apply"
     exercise: bool = True
     migrate: Migrate = Migrate()
     backup: Backup = Backup()
@@ -152,13 +153,35 @@ class Parameters(Section):
         Raises:
             ParameterError: If the file cannot be read or a value is wrong.
         """
-        try:
-            values = yaml.safe_load(Path(path).read_text("utf-8")) or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ParameterError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
-        if not isinstance(values, dict):
-            raise ParameterError(f"{path}: holds no names and values, but {type(values).__name__}")
+        values = read_file(path, _schema())
+        sections = {name: values[name] for name in cls.sections() if name in values}
+        if not all(isinstance(section, dict) for section in sections.values()):
+            cls.check(sections)  # says so, before an override takes the place of one
         return cls.check(_merge(values, overrides))
+
+    @classmethod
+    def assigned(cls, assignments: Iterable[str]) -> dict[str, Any]:
+        """Read what is given after `--set`.
+
+        Args:
+            assignments: `NAME=VALUE`, where NAME may be `section.name`; the later ones win.
+
+        Returns:
+            Names to values, as `load` takes them; not checked yet.
+
+        Raises:
+            ParameterError: If one cannot be read.
+        """
+        schema, values = _schema(), {}
+        for assignment in assignments:
+            (*sections, name), value = read_assignment(assignment, schema)
+            inner = values
+            for section in sections:
+                inner = inner.setdefault(section, {})
+                if not isinstance(inner, dict):
+                    raise ParameterError(f"--set {assignment}: {section} is given as a whole before it")
+            inner[name] = value
+        return values
 
     @classmethod
     def from_notebook(cls, namespace: Mapping[str, Any], *own: str) -> "Parameters":
@@ -200,6 +223,12 @@ class Parameters(Section):
             f"{len(self.differing())} of {len(self.table())} parameters differ from their defaults; "
             "parameters.table() shows all"
         )
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    """Return the JSON schema of the parameters, which says what type each is of."""
+    return Parameters.model_json_schema()
 
 
 def assigned_names(history: list[str]) -> set[str]:

@@ -1,6 +1,7 @@
-"""Plans: what has to happen to each resource, and what was done, shown as tables."""
+"""Plans: what has to happen to each resource, what is left behind, and what was done, shown as tables."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -57,10 +58,48 @@ class Step:
         )
 
 
+@dataclass(frozen=True)
+class Left:
+    """Something that exists and is ours, but that the parameters do not describe any more.
+
+    Attributes:
+        noun, name, region: What it is, and where.
+        why: What becomes of it.
+        is_accepted: Whether a move has left it there on purpose.
+    """
+
+    noun: str
+    name: str
+    region: str
+    why: str
+    is_accepted: bool = False
+
+    @property
+    def action(self) -> Literal["left behind", "kept"]:
+        """What is the matter with it."""
+        return "kept" if self.is_accepted else "left behind"
+
+    def __str__(self) -> str:
+        return f"{self.noun} {self.name} in {self.region}"
+
+
 class Plan(list[Step]):
-    """The steps of all resources, shown as a table."""
+    """The steps of all resources, shown as a table, and what is left behind.
+
+    Attributes:
+        left: What exists and is described no more.
+    """
 
     words: ClassVar[dict[str, str]] = ACTIONS
+
+    def __init__(self, steps: Iterable[Step] = (), left: Iterable[Left] = ()):
+        super().__init__(steps)
+        self.left = list(left)
+
+    @property
+    def left_behind(self) -> list[Left]:
+        """What is left, and nobody has said that it shall stay."""
+        return [one for one in self.left if not one.is_accepted]
 
     def count(self, action: str) -> int:
         """Return how many steps have this action."""
@@ -69,10 +108,13 @@ class Plan(list[Step]):
     def table(self) -> pd.DataFrame:
         """Return one row a resource: action, type, name, region, why."""
         rows = [(s.action, s.resource.noun, s.resource.name, s.resource.region, s.why) for s in self]
+        rows += [(one.action, one.noun, one.name, one.region, one.why) for one in self.left]
         return pd.DataFrame(rows, columns=["action", "type", "name", "region", "why"])
 
     def __str__(self) -> str:
-        return ", ".join(f"{self.count(action)} {word}" for action, word in self.words.items())
+        left = Counter(one.action for one in self.left)
+        counts = {**{word: self.count(action) for action, word in self.words.items()}, **left}
+        return ", ".join(f"{count} {word}" for word, count in counts.items())
 
     def __repr__(self) -> str:
         return f"{self.table().to_string(index=False)}\n{self}"
@@ -82,6 +124,7 @@ class Plan(list[Step]):
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         counts = {word: self.count(action) for action, word in ACTIONS.items()}
+        counts |= {"left behind": len(self.left_behind)} if self.left_behind else {}
         return {
             "text/plain": repr(self),
             "text/html": self._html(),

@@ -22,6 +22,7 @@ from pyathena.error import DatabaseError
 from pyathena.result_set import AthenaResultSet
 
 from lib.errors import RunbookError, WaitError
+from lib.ledger import note_put
 from lib.query_result import BILLING, frame
 from lib.target import Target
 
@@ -143,6 +144,8 @@ class Athena:
             raise
 
     def _tell(self, result: AthenaResultSet | Cursor) -> None:
+        bucket, _, key = (result.output_location or "").removeprefix("s3://").partition("/")
+        note_put(bucket, key)
         if not self._quiet:
             print(BILLING.line(result.data_scanned_in_bytes or 0, result.statement_type))
 

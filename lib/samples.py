@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pandas as pd
 from tqdm import tqdm
 
+from lib.ledger import note_put
 from lib.paths import ROOT
 from lib.query import Athena
 
@@ -127,7 +128,10 @@ def upload(client, bucket: str, samples: Iterable[Sample]) -> pd.DataFrame:
     for sample in tqdm(list(samples), desc="Upload", unit="object", leave=False, delay=1):
         extra = {"ContentType": "text/csv", "Metadata": sample.metadata, "Tagging": urlencode(sample.tags)}
         client.upload_fileobj(BytesIO(sample.body), bucket, sample.key, ExtraArgs=extra)
-        version_id = client.head_object(Bucket=bucket, Key=sample.key)["VersionId"]
+        found = client.head_object(Bucket=bucket, Key=sample.key)
+        version_id = found["VersionId"]
+        if found["ContentLength"] == len(sample.body):  # otherwise somebody has just overwritten it
+            note_put(bucket, sample.key, version_id)
         rows.append((sample.key, len(sample.body), version_id, pd.Timestamp.now("UTC")))
     return pd.DataFrame(rows, columns=["key", "bytes", "version_id", "time"])
 
@@ -146,6 +150,7 @@ def delete(client, bucket: str, keys: Iterable[str]) -> pd.DataFrame:
     rows = []
     for key in tqdm(list(keys), desc="Delete", unit="object", leave=False, delay=1):
         marker = client.delete_object(Bucket=bucket, Key=key)
+        note_put(bucket, key, marker["VersionId"])
         rows.append((key, marker["VersionId"], pd.Timestamp.now("UTC")))
     return pd.DataFrame(rows, columns=["key", "version_id", "time"])
 

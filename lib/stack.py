@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import TypeVar
 
 import pandas as pd
@@ -9,9 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tqdm import tqdm
 
 from lib import preflight
-from lib.errors import NotOursError, RunbookError, UnfinishedError
-from lib.execution.rollback import Rollback, rollback
+from lib.errors import LeftBehindError, NotOursError, RunbookError, UnfinishedError
+from lib.execution import moving
+from lib.execution.rollback import Rollback, rollback, touched
 from lib.holder import run_id
+from lib.inventory import Existing, Inventory
 from lib.ledger import Ledger
 from lib.lock import Lock, locked
 from lib.parameters import Parameters
@@ -37,14 +40,16 @@ class Stack:
         self.target = target
         self.parameters = parameters
         self.scope = parameters.scope(pipeline)
-        self.ledger = Ledger(parameters.env, parameters.account_id)
+        self.ledger = Ledger.of(parameters)
         self.resources: dict[str, Resource] = {}
         self.unwanted: dict[str, Resource] = {}
+        self.staying: dict[str, Resource] = {}
+        self.is_whole = True
 
     @property
     def applies(self) -> bool:
-        """Whether this run may write: `mode` is `apply`."""
-        return self.parameters.mode == "apply"
+        """Whether this run may write: `mode` is not `plan`."""
+        return self.parameters.mode != "plan"
 
     @property
     def exercises(self) -> bool:
@@ -67,30 +72,53 @@ class Stack:
         elsewhere.pop(resource.arn, None)
         return resource
 
+    def keep(self, resource: AnyResource) -> AnyResource:
+        """Describe a resource that is not made, but stays if it is there, with what is in it.
+
+        Args:
+            resource: As for `add`.
+        """
+        resource.scope = self.scope
+        self.staying[resource.arn] = resource
+        return resource
+
     def plan(self) -> Plan:
-        """Compare every resource with what exists, after the preflight. Reads only.
+        """Compare every resource with what exists, after the preflight, and find what is left. Reads only.
 
         Raises:
             PreflightError: If AWS would refuse the stack as it is described; lists all reasons.
             NotOursError: If something exists under our name that this runbook did not make.
         """
+        self.ledger.begin(run_id(), self.parameters.mode)
         preflight.require(self)
         ledger = self.ledger.entries()
         # What is not wanted goes backwards, as in destroy: first what needs the others.
         unwanted = [self._step(one, ledger, wanted=False) for one in reversed(self.unwanted.values())]
-        steps = (self._step(resource, ledger) for resource in self.resources.values())
-        return Plan([*(step for step in unwanted if step.found is not None), *steps])
+        steps = [self._step(resource, ledger) for resource in self.resources.values()]
+        left = [*moving.rows(self._left(), ledger)]
+        left += [key for step in steps for key in moving.left_key(step.resource, step.found)]
+        return Plan([*(step for step in unwanted if step.found is not None), *steps], left)
 
-    def apply(self) -> Plan:
+    def _left(self) -> list[Existing]:
+        """Return what is there of the pipeline and described no more; of a part of it, nobody can say."""
+        described = self.resources.keys() | self.unwanted.keys() | self.staying.keys()
+        return moving.left_of(self.target, self.parameters, self.scope, described) if self.is_whole else []
+
+    def apply(self, sleep: Callable[[float], None] = time.sleep) -> Plan:
         """Create what is missing, change what differs, delete what is not wanted. Mode `plan` writes nothing.
 
-        Whoever applies holds the environment's lock meanwhile.
+        Whoever applies holds the environment's lock meanwhile. Mode `move` also leaves in order what is
+        described no more: docs/decisions/0014-a-move-keeps-what-holds-data.md.
+
+        Args:
+            sleep: Waits between two looks, in a move.
 
         Returns:
             What was done; for mode `plan` what would be.
 
         Raises:
             PreflightError: As for `plan`.
+            LeftBehindError: If something is described no more, and the mode is not `move`.
             LockError: If somebody else works on the environment.
             UnfinishedError: If AWS refused something; says where it stands, and how to go on or go back.
         """
@@ -98,15 +126,29 @@ class Stack:
         if not self.applies:
             print("mode is 'plan': nothing was written")
             return plan
+        moves = self.parameters.mode == "move" and plan.left_behind
+        if plan.left_behind and not moves:
+            raise LeftBehindError(moving.refusal(self.parameters, self.scope.pipeline, plan.left_behind))
         self.ledger.confirm(step.resource.arn for step in plan if step.action == "unchanged")
         todo = [step for step in plan if step.action != "unchanged"]
-        if todo:
+        if todo or moves:
             with locked(self.target, self.parameters) as lock:
-                self._take_all(todo, lock)
-        return Done(plan)
+                self._take_all(self._move(todo, lock, sleep) if moves else todo, lock)
+        return Done(plan, plan.left)
+
+    def _move(self, todo: list[Step], lock: Lock, sleep: Callable[[float], None]) -> list[Step]:
+        """Leave the old place, so that events always have somewhere to go; returns the steps that remain."""
+        first = [
+            step for step in todo if step.action == "create" and isinstance(step.resource, moving.RECEIVERS)
+        ]
+        self._take_all(first, lock)
+        inventory = Inventory(self.target, self.parameters)
+        moving.close(inventory, self._left(), lock, sleep)
+        moving.accept(inventory, self._left(), self.scope.pipeline)
+        return [step for step in todo if step not in first]
 
     def rollback(self) -> Rollback:
-        """Delete what this run created of this pipeline, and only that; what it changed is named."""
+        """Delete what this run created of this pipeline, and only that; what is kept or changed is named."""
         return rollback(self.target, self.parameters, run_id(), self.scope.pipeline)
 
     def record_outputs(self, **resources: Resource) -> pd.DataFrame:
@@ -160,13 +202,19 @@ class Stack:
     def _standing(self, steps: list[Step], number: int) -> str:
         """Say what was done, what was not, and what can be done now."""
         step, pipeline = steps[number], self.scope.pipeline
+        created = len(touched(self.ledger, "run", run_id(), pipeline))
+        back = (
+            f"`runbook rollback --run {run_id()}`, or stack.rollback(), removes the {created} that this run "
+            "created or was about to, and no store that holds anything of others"
+            if created
+            else "there is nothing to take back, since this run created nothing"
+        )
         done = Counter(PAST[step.action] for step in steps[:number])
         counts = ", ".join(f"{count} {word}" for word, count in done.items()) or "nothing done"
         return (
             f"{pipeline} stopped at step {number + 1} of {len(steps)}, to {step.action} {step.resource}: "
             f"{counts} before it, {len(steps) - number - 1} not begun. `runbook status` lists what exists. "
-            "To go on: run it again. To go back: `runbook rollback`, or stack.rollback(), removes what this "
-            "run created"
+            f"To go on: run it again. To go back: {back}"
         )
 
     def _take(self, step: Step) -> None:
@@ -179,6 +227,6 @@ class Stack:
             return
         facts = {"noun": resource.noun, "name": resource.name, "region": resource.region}
         facts["run" if step.action == "create" else "changed_by"] = run_id()
-        self.ledger.intend(resource.arn, pipeline=self.scope.pipeline, **facts)
+        self.ledger.intend(resource.arn, pipeline=self.scope.pipeline, needs=resource.needs, **facts)
         retry_on(PASSES, PROPAGATION_S, time.sleep)(resource.make, client)
         self.ledger.made(resource.arn)

@@ -13,6 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from lib.errors import RunbookError
+from lib.ledger import note_put
 from lib.resources.dynamodb import Table
 from lib.resources.s3 import DELETE_BATCH_KEYS, Bucket, delete_batch
 from lib.retry import wait_until
@@ -74,6 +75,8 @@ def export(
     # The manifests name keys, but not all of them with the prefix; the layout is documented:
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
     folder = f"{key_prefix}export/AWSDynamoDB/{export_id}/"
+    note_put(bucket.name, folder)
+    note_put(bucket.name, f"{key_prefix}rows/{export_id}-")
     with TemporaryDirectory() as scratch:
         files, rows = _convert(s3, bucket.name, folder, Path(scratch), done["ItemCount"])
         for number, file in enumerate(files):

@@ -13,6 +13,7 @@ from lib.call_ledger import ledger
 from lib.errors import ParameterError, TargetError
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION
+from lib.s3_client import faithful
 
 # What AWS tools must be told to reach the local AWS.
 LOCAL_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -63,9 +64,10 @@ class Target:
         key = (service, region)
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = self.session.client(
+                client = self.session.client(
                     service, region, endpoint_url=self.endpoint_url, verify=self.ca_bundle, config=self.config
                 )
+                self._clients[key] = faithful(client) if service == "s3" else client
             return self._clients[key]
 
     def with_config(self, config: Config) -> "Target":

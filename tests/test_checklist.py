@@ -49,3 +49,14 @@ def test_a_plan_gives_a_point_for_each_type(stack: Stack):
     drifted.check_plan(stack.plan())
     with pytest.raises(RunbookError, match=r"-files: VisibilityTimeout: '360' → '1'"):
         drifted.require()
+
+
+def test_what_was_left_out_is_said_and_shown_and_is_no_point(capsys):
+    checklist = Checklist()
+    checklist.leave_out("backup", "only in part deployed; run backup")
+    assert capsys.readouterr().out == "left out: backup: only in part deployed; run backup\n"
+    with pytest.raises(RunbookError, match="0 of 0 points"):
+        checklist.require()
+    checklist.check("one", True, 3)
+    row = ["left out", "backup", "only in part deployed; run backup"]
+    assert checklist.require().values.tolist() == [["✓", "one", "3"], row]

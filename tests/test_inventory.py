@@ -238,7 +238,7 @@ def test_what_lies_in_a_region_that_nobody_remembers_is_found_by_its_bucket(make
 def test_what_is_described_no_more_is_named(make, target, parameters):
     stack = make("migrate", examples.bucket, examples.queue)
     inventory = Inventory(target, parameters, "migrate")
-    assert inventory.left_behind(stack.resources).empty
+    assert inventory.left_behind(stack.resources) == []
     queue = next(resource for resource in stack.resources.values() if resource.noun == "SQS queue")
     described = set(stack.resources) - {queue.arn}
-    assert inventory.left_behind(described)["name"].tolist() == [queue.name]
+    assert [item.found.arn for item in inventory.left_behind(described)] == [queue.arn]

@@ -4,13 +4,15 @@ import ast
 import json
 import re
 import statistics
+from collections import Counter
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
+from reach import reached
 
-from lib.parameters import Parameters
+from lib.parameters import Parameters, names_in
 from lib.paths import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -18,6 +20,7 @@ LIB = sorted((ROOT / "lib").rglob("*.py"))
 HANDLERS = sorted(path.parent for path in (ROOT / "handlers").glob("*/handler.py"))
 PARAMS = sorted((ROOT / "params").glob("*.yaml"))
 MAGIC = re.compile(r"^(%%when .*|%load_ext .*|%calls)$", re.MULTILINE)
+CONDITION = re.compile(r"^%%when (.*)$", re.MULTILINE)
 
 
 def name(path: Path) -> str:
@@ -109,6 +112,23 @@ class TestNotebook:
         Parameters.check({key: value for key, value in values.items() if key not in own})
         flat = {key: value for key, value in values.items() if key in Parameters.model_fields and value != {}}
         assert flat == {key: getattr(Parameters(), key) for key in flat}
+
+    def test_its_parameters_cell_names_whatever_it_reaches(self, path):
+        """A run hands over all, named or not; by hand in Jupyter one sees here what there is to set."""
+        (own,) = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
+        others = [cell for cell in code_cells(path) if cell != own]
+        conditions = [found for cell in others for found in CONDITION.findall(cell.source)]
+        lacking = reached([*map(python_of, others), *conditions]) - names_in(own.source)
+        assert not lacking, f"{path.name} reads them: {sorted(lacking)}"
+
+    def test_no_other_cell_takes_a_parameter_s_name_for_something_else(self, path):
+        """Else running the cell that takes the parameters once more would take that."""
+        nodes = [n for cell in code_cells(path) for n in ast.walk(ast.parse(python_of(cell)))]
+        stored = [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+        named = [n.asname or n.name for n in nodes if isinstance(n, ast.alias)]
+        (own,) = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
+        taken = Counter([*stored, *named]) - Counter(names_in(own.source))
+        assert not taken.keys() & Parameters.model_fields.keys()
 
     def test_every_literal_is_explained(self, path):
         (cell,) = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]

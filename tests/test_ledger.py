@@ -1,12 +1,15 @@
-"""The ledger: intent before, result after, atomically, for one account."""
+"""The ledger: what ran, intent before and result after, atomically, for one account, prefix and env."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from lib.errors import ParameterError
-from lib.ledger import Ledger, forget_account
+from lib import paths
+from lib.backfills.progress import path_of
+from lib.ledger import NOT_RECORDED, Ledger, forget_account
+from lib.parameters import Parameters
 
 FACTS = {"pipeline": "migrate", "noun": "SQS queue", "name": "q", "region": "us-east-1"}
 
@@ -14,7 +17,7 @@ FACTS = {"pipeline": "migrate", "noun": "SQS queue", "name": "q", "region": "us-
 @pytest.fixture
 def ledger(tmp_path, monkeypatch) -> Ledger:
     monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))
-    return Ledger("test", "000000000000")
+    return Ledger("runbook", "test", "000000000000")
 
 
 def test_before_anything_is_written_it_is_empty_and_there_is_no_file(ledger: Ledger):
@@ -48,19 +51,128 @@ def test_outputs_replace_those_that_were_there(ledger: Ledger):
     assert ledger.outputs() == {"migrate": {"a": "3"}}
 
 
-def test_the_same_environment_in_another_account_is_refused(ledger: Ledger):
-    ledger.intend("arn:1", **FACTS)
-    before = ledger.path.read_text()
-    other = Ledger("test", "111122223333")
-    for call in (other.entries, lambda: other.intend("arn:2", **FACTS), lambda: other.forget("migrate")):
-        with pytest.raises(ParameterError, match="deployed in account 000000000000"):
-            call()
-    assert ledger.path.read_text() == before
+@pytest.mark.parametrize(
+    "other",
+    [
+        Ledger("runbook", "test", "111122223333"),
+        Ledger("other", "test", "000000000000"),
+        Ledger("runbook", "other", "000000000000"),
+    ],
+)
+def test_another_account_prefix_or_env_has_a_ledger_of_its_own(ledger: Ledger, other: Ledger):
+    for each, bucket in ((ledger, "ours"), (other, "theirs")):
+        each.begin(bucket, "apply")
+        each.intend("arn:1", **FACTS, run=bucket)
+        each.record_outputs("migrate", {"bucket": bucket})
+    assert ledger.outputs() == {"migrate": {"bucket": "ours"}}
+    assert ledger.entries()["arn:1"]["run"] == ledger.last_run().id == "ours"
+    ledger.forget("migrate")
+    assert other.outputs() == {"migrate": {"bucket": "theirs"}}
+    assert list(other.entries()) == ["arn:1"]
 
 
-def test_environments_have_files_of_their_own(ledger: Ledger):
+def test_the_last_run_is_the_one_that_ran_last_whatever_it_made(ledger: Ledger):
+    assert ledger.last_run() is None
+    ledger.begin("run-1", "apply")
+    ledger.intend("arn:1", **FACTS, run="run-1")
+    ledger.begin("run-2", "plan")
+    assert (ledger.last_run().id, ledger.last_run().mode) == ("run-2", "plan")
+    ledger.begin("run-2", "apply")
+    ledger.begin("run-2", "plan")
+    assert (ledger.last_run().id, ledger.last_run().mode) == ("run-2", "apply")
+    ledger.begin("run-1", "apply")
+    assert [run.id for run in ledger.runs()] == ["run-2", "run-1"]
+    for number in range(300):
+        ledger.begin(f"later-{number}", "plan")
+    assert len(ledger.runs()) == 100
+    assert ledger.entries()["arn:1"]["run"] == "run-1"
+
+
+OLDER = {
+    "arn:aws:s3:::runbook-test-migrate-source-000000000000-us-west-1": "migrate",
+    "arn:aws:s3:::runbook-test-migrate-source-000000000000-us-west-1#runbook-test-migrate-uploads": "migrate",
+    "arn:aws:sns:us-west-1:000000000000:runbook-test-migrate-alerts#ops@example.org": "migrate",
+    "arn:aws:glue:us-east-1:000000000000:table/runbook_test_index_tables/objects": "index",
+    "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/runbook-test-index-index": "index",
+    "arn:aws:s3:::runbook-test-run-lock-000000000000-us-east-1": "run",
+    "arn:aws:s3:::other-test-migrate-source-000000000000-us-west-1": "migrate",
+    "arn:aws:dynamodb:us-east-1:000000000000:table/arunbook-test-index-objects": "index",
+}
+
+
+def older_file(ledger: Ledger, account_id: str = "000000000000") -> Path:
+    """A ledger as it was: one for an env, whosever the prefix; two have written into this one."""
+    facts = {"noun": "thing", "name": "n", "region": "us-east-1", "state": "made", "run": "run-1"}
+    entries = {arn: {**facts, "pipeline": pipeline} for arn, pipeline in OLDER.items()}
+    outputs = {
+        "migrate": {"source_bucket": "other-test-migrate-source-000000000000-us-west-1"},
+        "index": {"database": "runbook_test_index_tables", "table": "runbook-test-index-objects"},
+    }
+    path = ledger.path.with_name("test.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"account_id": account_id, "entries": entries, "outputs": outputs}))
+    return path
+
+
+def test_a_ledger_of_before_is_taken_over_by_those_whose_names_are_in_it(ledger: Ledger):
+    older = older_file(ledger)
+    others = [Ledger(prefix, "test", "000000000000") for prefix in ("other", "arunbook")]
+    assert list(ledger.entries()) == list(OLDER)[:6]
+    assert list(ledger.outputs()) == ["index"]
+    assert older.exists()
+    assert list(others[0].outputs()["migrate"].values()) == [
+        "other-test-migrate-source-000000000000-us-west-1"
+    ]
+    assert [list(other.entries()) for other in others] == [[arn] for arn in list(OLDER)[6:]]
+    assert not older.exists()
+    assert ledger.last_run().mode == NOT_RECORDED
+    assert list(ledger.entries()) == list(OLDER)[:6]
+
+
+def test_a_ledger_of_before_of_another_account_is_left_to_it(ledger: Ledger):
+    older = older_file(ledger, "111122223333")
+    before = older.read_text()
     ledger.intend("arn:1", **FACTS)
-    assert Ledger("other", "111122223333").entries() == {}
+    assert list(ledger.entries()) == ["arn:1"]
+    assert older.read_text() == before
+
+
+def test_what_is_nobody_s_in_a_ledger_of_before_is_kept(ledger: Ledger):
+    older = older_file(ledger)
+    content = json.loads(older.read_text())
+    content["entries"]["arn:odd"] = {"pipeline": "migrate", "state": "made"}
+    older.write_text(json.dumps(content))
+    for prefix in ("runbook", "other", "arunbook"):
+        Ledger(prefix, "test", "000000000000").entries()
+    assert list(json.loads(older.read_text())["entries"]) == ["arn:odd"]
+
+
+def test_a_takeover_that_is_killed_between_its_two_writes_is_simply_done_again(ledger: Ledger, monkeypatch):
+    older = older_file(ledger)
+
+    def killed(path, text, mode=0o666):
+        if path == older:
+            raise KeyboardInterrupt
+        write(path, text, mode)
+
+    write = paths.write_atomically
+    monkeypatch.setattr(paths, "write_atomically", killed)
+    with pytest.raises(KeyboardInterrupt):
+        ledger.entries()
+    monkeypatch.setattr(paths, "write_atomically", write)
+    ledger.gone(next(iter(OLDER)))
+    assert list(ledger.entries()) == list(OLDER)[1:6]
+
+
+def test_the_progress_of_a_backfill_of_before_is_taken_over(ledger: Ledger):
+    bucket = "runbook-test-migrate-source-000000000000-us-west-1"
+    mine, others = (Parameters.check({"env": "test", "prefix": prefix}) for prefix in ("runbook", "other"))
+    older = ledger.path.with_name("test-backfill-migrate.json")
+    older.parent.mkdir(parents=True, exist_ok=True)
+    older.write_text(json.dumps({"account_id": "000000000000", "what": {"bucket": bucket}, "stretches": []}))
+    assert not path_of(others, "migrate").exists()
+    assert json.loads(path_of(mine, "migrate").read_text())["what"] == {"bucket": bucket}
+    assert not older.exists()
 
 
 def test_a_write_that_fails_half_way_leaves_the_file_as_it_was(ledger: Ledger):
@@ -75,15 +187,19 @@ def test_a_write_that_fails_half_way_leaves_the_file_as_it_was(ledger: Ledger):
 
 def test_two_runs_at_once_lose_nothing(ledger: Ledger):
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: Ledger("test", "000000000000").intend(f"arn:{n}", **FACTS), range(40)))
+        list(
+            pool.map(
+                lambda n: Ledger("runbook", "test", "000000000000").intend(f"arn:{n}", **FACTS), range(40)
+            )
+        )
     assert len(ledger.entries()) == 40
 
 
 def test_forgetting_an_account_leaves_the_others(ledger: Ledger):
-    other = Ledger("production", "111122223333")
-    for each in (ledger, Ledger("second", ledger.account_id), other):
+    other = Ledger("runbook", "test", "111122223333")
+    for each in (ledger, Ledger("runbook", "second", ledger.account_id), other):
         each.intend("arn:1", **FACTS)
     forget_account(ledger.account_id)
-    assert [path.name for path in ledger.path.parent.glob("*.json")] == ["production.json"]
+    assert [path.name for path in ledger.path.parent.glob("*.json")] == ["111122223333-runbook-test.json"]
     assert ledger.pipelines() == []
     assert other.pipelines() == ["migrate"]

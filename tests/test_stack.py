@@ -223,7 +223,7 @@ def test_outputs_are_written_down(inventory, target, parameters):
     named = {type(resource).__name__: resource for resource in stack.resources.values()}
     table = stack.record_outputs(bucket=named["Bucket"], queue_url=named["Queue"])
     assert table["output"].tolist() == ["bucket", "queue_url"]
-    outputs = Ledger("stack", parameters.account_id).outputs()["migrate"]
+    outputs = Ledger.of(parameters).outputs()["migrate"]
     assert outputs["bucket"] == named["Bucket"].name
     assert outputs["queue_url"].endswith(named["Queue"].name)
 

@@ -14,22 +14,32 @@ def for_each_event(
 ) -> None:
     """Do something for each event; the failure of one is logged, and does not hold up the others.
 
+    Neither does a record that cannot be read: the message fails after all others are done.
+
     Args:
-        events: What a message names.
+        events: What a message names, as `object_events` yields it.
         do: What to do.
         logger: A Powertools Logger.
         message: Of the group of what was raised.
         facts: Returns what to log of a failure besides bucket and key.
 
     Raises:
+        ValueError: Nothing in the message could be read.
         ExceptionGroup: Some failed.
     """
-    failures = []
-    for event in events:
-        try:
-            do(event)
-        except Exception as error:
-            logger.exception("failed", bucket=event.bucket, key=event.key, **facts(event, error))
-            failures.append(error)
+    failures, done = [], 0
+    try:
+        for event in events:
+            done += 1
+            try:
+                do(event)
+            except Exception as error:
+                logger.exception("failed", bucket=event.bucket, key=event.key, **facts(event, error))
+                failures.append(error)
+    except ValueError as unreadable:
+        if not done:
+            raise
+        logger.exception("unreadable record")
+        failures.append(unreadable)
     if failures:
         raise ExceptionGroup(message, failures)

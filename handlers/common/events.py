@@ -1,10 +1,15 @@
 """Unwrapping of S3 events, however they reach a Lambda."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import unquote_plus
+
+TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,8 @@ def object_events(message: object) -> Iterator[ObjectEvent]:
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 
     Raises:
-        ValueError: It is none of these; the text says what was found.
+        ValueError: It is none of these, or a record is not; the text says what was found. Records that can be
+            read are all yielded before.
     """
     content = _decoded(message)
     if content.get("Event") == "s3:TestEvent":
@@ -72,8 +78,14 @@ def object_events(message: object) -> Iterator[ObjectEvent]:
     records = content.get("Records")
     if not isinstance(records, list):
         raise ValueError(f"Neither an S3 event nor a wrapping of one: {_excerpt(content)}")
+    unreadable = []
     for record in records:
-        yield from _record_events(record)
+        try:
+            yield from _record_events(record)
+        except ValueError as error:
+            unreadable.append(error)
+    if unreadable:
+        raise unreadable[0]
 
 
 def _record_events(record: object) -> Iterator[ObjectEvent]:
@@ -98,7 +110,7 @@ def _object_event(record: dict) -> ObjectEvent:
             key=unquote_plus(s3_object["key"]),  # S3 encodes keys as forms do: a space is a plus
             region=record["awsRegion"],
             event_name=record["eventName"],
-            event_time=datetime.fromisoformat(record["eventTime"]),
+            event_time=_time(record["eventTime"]),
             version_id=s3_object.get("versionId"),
             sequencer=s3_object.get("sequencer"),
             size=s3_object.get("size"),
@@ -108,13 +120,20 @@ def _object_event(record: dict) -> ObjectEvent:
         raise ValueError(f"Incomplete S3 record ({error!r}): {_excerpt(record)}") from error
 
 
+def _time(text: str) -> datetime:
+    """Return a time as S3 writes it; fromisoformat alone would take far more, also without a zone."""
+    if not TIME.fullmatch(text):
+        raise ValueError(f"eventTime is not such as 2026-01-02T15:04:05.123Z: {text[:40]!r}")
+    return datetime.fromisoformat(text)
+
+
 def _decoded(message: object) -> dict:
     """Return the message as a dict, decoded if it is text."""
     content = message
     if isinstance(message, str):
         try:
             content = json.loads(message)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"Not JSON ({error}): {_excerpt(message)}") from error
     if not isinstance(content, dict):
         raise ValueError(f"Not a JSON object: {_excerpt(content)}")

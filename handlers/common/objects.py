@@ -6,14 +6,15 @@ from functools import cached_property
 
 from botocore.exceptions import ClientError
 
-# What describes an object besides its bytes, named as in HeadObject, CopyObject and CreateMultipartUpload.
+# What describes an object besides its bytes, named as in HeadObject and CreateMultipartUpload of a client
+# that keeps Expires as text.
 ATTRIBUTES = (
     "CacheControl",
     "ContentDisposition",
     "ContentEncoding",
     "ContentLanguage",
     "ContentType",
-    "Expires",
+    "ExpiresString",
     "Metadata",
     "StorageClass",
     "WebsiteRedirectLocation",
@@ -21,7 +22,11 @@ ATTRIBUTES = (
 CHECKSUM = re.compile(r"Checksum(?!Type$)(\w+)")
 # "<md5 of md5s>-<number of parts>": an ETag or checksum computed over parts, equal only for equal parts.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
-OF_PARTS = re.compile(r"-\d+\"?$")
+OF_PARTS = re.compile(r"-(\d+)\"?$")
+# What is in these classes cannot be read before S3 has restored it, which takes minutes to days:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/archived-objects.html
+ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+BAD_REQUEST = 400
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,22 @@ class ObjectState:
         return {"VersionId": self.head["VersionId"]} if "VersionId" in self.head else {}
 
     @property
-    def is_multipart(self) -> bool:
-        """Whether it was uploaded in parts."""
-        return bool(OF_PARTS.search(self.etag))
+    def parts(self) -> int:
+        """In how many parts it was uploaded; 0 if it was uploaded whole."""
+        found = OF_PARTS.search(self.etag)
+        return int(found[1]) if found else 0
+
+    @property
+    def archive(self) -> str:
+        """The archive that it must be restored from before it can be read; empty if it can be read now.
+
+        A storage class, or a tier of Intelligent-Tiering, which HeadObject tells as `ArchiveStatus`.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+        """
+        storage_class = self.head.get("StorageClass", "")
+        is_restored = 'ongoing-request="false"' in self.head.get("Restore", "")
+        in_class = storage_class if storage_class in ARCHIVE_CLASSES and not is_restored else ""
+        return self.head.get("ArchiveStatus") or in_class
 
     @cached_property
     def attributes(self) -> dict:
@@ -121,6 +139,8 @@ def look(place: Place, version: str | None = None, with_checksums: bool = True) 
         if status == 404:
             return None
         # HEAD has no body, hence no reason. https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+        if status == BAD_REQUEST:
+            _get(place, arguments)
         error.add_note(
             f"HEAD of s3://{place.bucket}/{place.key} answered {status}. If 403: does the role have "
             "s3:GetObject on it, s3:ListBucket on the bucket, and kms:Decrypt on its key?"
@@ -128,6 +148,15 @@ def look(place: Place, version: str | None = None, with_checksums: bool = True) 
         raise
     del head["ResponseMetadata"]
     return ObjectState(head)
+
+
+def _get(place: Place, arguments: dict) -> None:
+    """Ask for an object, to be told why HEAD was refused: under a customer's key, for instance.
+
+    Raises:
+        ClientError: S3 refuses this, too, and says why.
+    """
+    place.client.get_object(**place.name, **arguments)["Body"].close()
 
 
 def is_listed(place: Place) -> bool:
@@ -182,6 +211,8 @@ def same_bytes(one: ObjectState, other: ObjectState) -> bool | None:
     """
     if one.size != other.size:
         return False
+    if one.size == 0:
+        return True
     pairs = [(one.checksums[name], other.checksums[name]) for name in one.checksums.keys() & other.checksums]
     if one.etag_is_digest and other.etag_is_digest:
         pairs.append((one.etag, other.etag))

@@ -12,6 +12,9 @@ A delivery that fails or dies has not been acknowledged: it comes back, or waits
 be sent again, and then reads what the file is at that time. The rejected rows are written before the second
 look too, so the same holds for them.
 
+Of two rows with one ticker and timestamp and other values in one file, the first is stored and the other
+rejected.
+
 What is not promised: a row that the newest version no longer has stays as an older one left it, since an
 ingest only adds; of two rows with one ticker and timestamp in two different files, any may win; rows before
 the place where a file turns out to be poison may have been stored.
@@ -24,6 +27,7 @@ from common.objects import Place, look
 from csv_rows import read_rows
 from item_writer import ItemWriter
 from rejected_rows import RejectedRows
+from seen_rows import SeenRows
 from stock_items import ItemMaker
 from stock_values import BadRowError
 
@@ -86,14 +90,17 @@ def consume(source: Place, rejected: Place, table, time_to_live_days: int = 0) -
 def _store(answer: dict, source_key: str, rejected: Place, table, time_to_live_days: int) -> Outcome:
     """Store the rows of what GetObject answered."""
     writer = ItemWriter(table)
-    with closing(answer["Body"]) as body, RejectedRows() as bad_rows:
+    with closing(answer["Body"]) as body, RejectedRows() as bad_rows, SeenRows() as seen:
         rows = read_rows(body)
         maker = ItemMaker.from_header(next(rows, None), source_key, time_to_live_days)
         for row in rows:
             try:
-                writer.put(maker.item(row))
+                item = maker.item(row)
+                seen.add(item, row.line)
             except BadRowError as error:
                 bad_rows.add(row, str(error))
+            else:
+                writer.put(item)
         writer.flush()
         bad_rows.publish(rejected)
         return Outcome(

@@ -55,19 +55,14 @@ def handler(event: dict, context: object) -> dict:
 
 def handle_message(record: SQSRecord) -> None:
     """Store the rows of every file that one message names; the failure of one does not hold up the others."""
-    for_each_event(
-        events_of(record),
-        consume_one,
-        logger,
-        "Not stored, see the log for their keys",
-        facts=lambda _, error: {"reason": str(error)},
-    )
-
-
-def events_of(record: SQSRecord) -> list[ObjectEvent]:
-    """Return the S3 events in a message, or raise ValueError if it is something else."""
     try:
-        return list(object_events(record.body))
+        for_each_event(
+            object_events(record.body),
+            consume_one,
+            logger,
+            "Not stored, see the log for their keys",
+            facts=lambda _, error: {"reason": str(error)},
+        )
     except ValueError:
         logger.exception("unreadable message", message_id=record.message_id)
         raise

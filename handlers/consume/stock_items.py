@@ -12,6 +12,9 @@ REQUIRED = ("ticker", "timestamp", "price", "volume")
 RESERVED = {*REQUIRED, "PK", "SK", "source_key", "expires"}
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 MAX_ITEM_BYTES = 400 * 1024
+MAX_NAME_BYTES = 64 * 1024 - 1
+MOST_BYTES_A_CHARACTER = 4
+BLANKS = " \t"  # what may stand around a name or a value
 DAY_S = 86_400
 
 
@@ -34,13 +37,16 @@ class ItemMaker:
         """Return the maker for a file with this first row; raise PoisonFileError if it is no header."""
         if header is None:
             raise PoisonFileError("empty: not even a header")
-        columns = tuple(name.strip() for name in header.fields)
+        columns = tuple(name.strip(BLANKS) for name in header.fields)
         missing = [name for name in REQUIRED if name not in columns]
         if missing:
             raise PoisonFileError(f"the header lacks {', '.join(missing)}")
-        named = [name for name in columns if name]
+        # Athena, which reads what is exported, knows no upper case.
+        named = [name.lower() for name in columns if name]
         if len(set(named)) < len(named):
-            raise PoisonFileError("the header names a column twice")
+            raise PoisonFileError("the header names a column twice, upper or lower case")
+        if any(len(name.encode()) > MAX_NAME_BYTES for name in columns):
+            raise PoisonFileError("the header has a name longer than 64 KB")
         return cls(columns, source_key, time_to_live_days)
 
     def item(self, row: Row) -> dict:
@@ -61,17 +67,19 @@ class ItemMaker:
         if len(row.fields) != len(self.columns):
             raise BadRowError(f"{len(row.fields)} columns, not {len(self.columns)}")
         values = dict(zip(self.columns, row.fields, strict=True))
-        timestamp = timestamp_of(values["timestamp"].strip())
+        ticker, timestamp, price, volume = (values[name].strip(BLANKS) for name in REQUIRED)
         item = {name: value for name, value in values.items() if name and name not in RESERVED} | {
-            "PK": ticker_of(values["ticker"].strip()),
-            "SK": iso8601(timestamp),
-            "price": price_of(values["price"].strip()),
-            "volume": volume_of(values["volume"].strip()),
+            "PK": ticker_of(ticker),
+            "SK": iso8601(timestamp_of(timestamp)),
+            "price": price_of(price),
+            "volume": volume_of(volume),
             "source_key": self.source_key,
         }
         if self.time_to_live_days:
             item["expires"] = int(time.time()) + self.time_to_live_days * DAY_S
-        return _checked(item)
+        # Most rows are so short that there is nothing to count.
+        characters = len(row.text) + sum(map(len, self.columns)) + len(self.source_key)
+        return item if characters * MOST_BYTES_A_CHARACTER < MAX_ITEM_BYTES // 2 else _checked(item)
 
 
 def _checked(item: dict) -> dict:

@@ -1,4 +1,4 @@
-"""What the columns of a row mean, or why they cannot be stored."""
+"""What the columns of a row mean, or why they cannot be stored. The rules are in docs/stock-files.md."""
 
 import re
 from datetime import UTC, datetime
@@ -9,7 +9,13 @@ from boto3.dynamodb.types import DYNAMODB_CONTEXT
 # Not what Decimal() and int() take besides: underscores, Infinity, digits of other scripts.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?", re.ASCII)
 INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
-FINER_THAN_MS = re.compile(r"[.,]\d{3}\d*[1-9]", re.ASCII)
+# Not what datetime.fromisoformat() takes besides: any separator, weeks, numbers of which it makes a year.
+TIMESTAMP = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.(?P<fraction>[0-9]+))?)?"
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?)?"
+)
+MILLISECONDS = 3  # digits of a fraction; zeros may follow
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 EXPONENTS = range(-130, 126)  # from 1E-130 to 9.99E+125; boto3 itself lets 1E-150 and 1E+126 pass
@@ -21,9 +27,11 @@ class BadRowError(ValueError):
 
 
 def ticker_of(text: str) -> str:
-    """Return the ticker, or raise BadRowError."""
+    """Return the ticker as written, or raise BadRowError."""
     if not text:
         raise BadRowError("ticker is empty")
+    if not text.isprintable():
+        raise BadRowError("ticker has a character that cannot be seen")
     if len(text.encode()) > MAX_TICKER_BYTES:
         raise BadRowError(f"ticker is longer than {MAX_TICKER_BYTES} bytes")
     return text
@@ -34,14 +42,16 @@ def timestamp_of(text: str) -> datetime:
 
     Times finer than that are refused, not cut: two of them could become one key, and one row be lost.
     """
+    written = TIMESTAMP.fullmatch(text)
+    if not written:
+        raise BadRowError("timestamp is not such as 2026-01-02T15:04:05.123Z")
+    if (fraction := written["fraction"]) and fraction[MILLISECONDS:].strip("0"):
+        raise BadRowError("timestamp is finer than milliseconds")
     try:
         time = datetime.fromisoformat(text)
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise BadRowError("timestamp is not ISO 8601") from error
-    if FINER_THAN_MS.search(text):
-        raise BadRowError("timestamp is finer than milliseconds")
-    return time
+        raise BadRowError("timestamp is on no day of the years 0001 to 9999") from error
 
 
 def price_of(text: str) -> Decimal:

@@ -29,6 +29,7 @@ from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from common.hand_over import hand_over, s3_event
 from common.objects import Place
+from common.s3_client import faithful
 from deletion import Outcome, delete
 from erasing import erase
 
@@ -133,4 +134,5 @@ def queue_url() -> str:
 @cache
 def client(service: str, region: str = ""):
     """Return a client of a region, by default the function's, made once per Lambda environment."""
-    return boto3.client(service, region_name=region or os.environ["AWS_REGION"], config=CONFIG)
+    made = boto3.client(service, region_name=region or os.environ["AWS_REGION"], config=CONFIG)
+    return faithful(made) if service == "s3" else made

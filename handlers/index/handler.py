@@ -17,6 +17,7 @@ from boto3.dynamodb.conditions import Attr
 from botocore.config import Config
 from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
+from common.s3_client import faithful
 from reading import look, read_preview
 from row import row
 
@@ -105,7 +106,7 @@ def report(event: ObjectEvent, item: dict, written: bool, seconds: float) -> Non
 @cache
 def s3(region: str):
     """Return the S3 client of a region, made once per Lambda environment."""
-    return boto3.client("s3", region_name=region, config=CONFIG)
+    return faithful(boto3.client("s3", region_name=region, config=CONFIG))
 
 
 @cache

@@ -23,6 +23,7 @@ from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from common.hand_over import hand_over
 from common.objects import Place, check_gone
+from common.s3_client import faithful
 from replication import Outcome, replicate
 
 SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "replicate")
@@ -130,7 +131,7 @@ def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
 @cache
 def s3(region: str):
     """Return the S3 client of a region, made once per Lambda environment."""
-    return boto3.client("s3", region_name=region, config=CONFIG)
+    return faithful(boto3.client("s3", region_name=region, config=CONFIG))
 
 
 @cache

@@ -14,6 +14,7 @@ from profile_sql import MAX_VALUE_CHARACTERS, Functions, null_if_token
 
 FUNCTIONS = Functions(
     casts_forgive=False,
+    length="length({c})",
     matches="regexp_extract({c}, {p}) = {c}",
     distinct="approx_distinct({v})",
     quartiles="approx_percentile({v}, ARRAY[0.25, 0.5, 0.75])",

@@ -11,9 +11,16 @@ from athena_engine import AthenaEngine, TimeIsUpError
 from boto3.s3.transfer import TransferConfig
 from common.objects import ObjectState, Place
 from csv_dialect import Dialect, sniff
-from csv_text import SAMPLE_BYTES, encoding_of_sample, sample_text
+from csv_text import (
+    DOS_END,
+    DOS_RECORD_BYTES,
+    SAMPLE_BYTES,
+    Encoding,
+    encoding_of_sample,
+    sample_text,
+)
 from profiling import profile
-from reading import current, first_bytes
+from reading import current, first_bytes, last_bytes
 from rejection import RejectedError
 
 # A table is over a folder, not over one of its objects; and the object must not change meanwhile.
@@ -43,7 +50,7 @@ def profile_by_athena(
         log_step: Called with a message and fields.
 
     Returns:
-        Engine, encoding and delimiter; the number of rows; a profile of each column.
+        Engine, encoding, how that is known, and delimiter; the number of rows; a profile of each column.
 
     Raises:
         RejectedError: Athena cannot read such a file.
@@ -51,7 +58,7 @@ def profile_by_athena(
         AthenaQueryError: Athena failed.
     """
     began = datetime.now(UTC)
-    dialect = read_dialect(source, state)
+    encoding, dialect = read_dialect(source, state)
     digest = sha256(f"{source.bucket} {source.key} {state.version} {state.etag}".encode()).hexdigest()[:32]
     started = time.perf_counter()
     with staged(source, state, digest) as folder:
@@ -67,29 +74,32 @@ def profile_by_athena(
                 began=began,
             )
             rows, columns = profile(engine, dialect)
-    return {"engine": "athena", "encoding": "utf-8", "delimiter": dialect.delimiter}, rows, columns
+    return {"engine": "athena", **encoding.described(), "delimiter": dialect.delimiter}, rows, columns
 
 
-def read_dialect(source: Place, state: ObjectState) -> Dialect:
-    """Return the dialect by the first bytes, if Athena can read it. Later lines are not looked at before.
+def read_dialect(source: Place, state: ObjectState) -> tuple[Encoding, Dialect]:
+    """Return encoding and dialect by the first bytes, if Athena can read it. Later lines are not looked at
+    before.
 
     OpenCSVSerDe fills short lines up and drops what is too much; line ends within quotes split a row.
     https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
     """
     sample, is_whole = first_bytes(source, state, SAMPLE_BYTES), state.size <= SAMPLE_BYTES
     encoding = encoding_of_sample(sample, is_whole)
-    if encoding != "utf-8":
-        raise RejectedError(f"The file is too large for one function, and Athena cannot read {encoding}.")
-    dialect = sniff(sample_text(sample, encoding), is_whole)
+    if encoding.name != "utf-8":
+        raise RejectedError(f"The file is too large for one function, and Athena cannot read {encoding.name}.")
+    if DOS_END.search(last_bytes(source, state, DOS_RECORD_BYTES)):
+        raise RejectedError("The file ends with DOS's end mark (Ctrl-Z), which Athena would take for a value.")
+    dialect = sniff(sample_text(sample), is_whole)
     if dialect.has_quoted_newlines:
         raise RejectedError(
             "The file is too large for one function, and Athena cannot read line ends within quotes."
         )
-    for line, record in enumerate(dialect.records, start=2):
+    for line, record in enumerate(dialect.records, start=2 + dialect.lines_before):
         if len(record) != len(dialect.names):
             fields = f"{len(record)} fields, the header has {len(dialect.names)}"
             raise RejectedError(f"Line {line} has {fields}.", line)
-    return dialect
+    return encoding, dialect
 
 
 @contextmanager
@@ -143,7 +153,11 @@ def table_input(name: str, folder: str, dialect: Dialect) -> dict:
     return {
         "Name": name,
         "TableType": "EXTERNAL_TABLE",
-        "Parameters": {"EXTERNAL": "TRUE", "classification": "csv", "skip.header.line.count": "1"},
+        "Parameters": {
+            "EXTERNAL": "TRUE",
+            "classification": "csv",
+            "skip.header.line.count": str(1 + dialect.lines_before),
+        },
         "StorageDescriptor": {
             "Columns": [{"Name": f"c{number}", "Type": "string"} for number in range(len(dialect.names))],
             "Location": folder,

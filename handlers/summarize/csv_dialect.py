@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from csv_text import SAMPLE_BYTES
@@ -16,6 +16,8 @@ BEGINS_WITH_APOSTROPHE = re.compile(f"(?m)(^|[{DELIMITERS}])'")
 SNIFFED_RECORDS = 1000
 # A value may be as long as the sample; the limit is Python's for all, so it is only made larger.
 csv.field_size_limit(max(csv.field_size_limit(), SAMPLE_BYTES))
+# https://support.microsoft.com/office: Excel's first line, which is no header, quoted or not
+DECLARED = re.compile('"?sep=([^\\w\\s"]|\t)"?(\r\n|\r|\n)', re.IGNORECASE)
 UNFINISHED = "unexpected end of data"  # csv's words for a sample that ends within quotes
 
 
@@ -29,6 +31,7 @@ class Dialect:
         names: Of the columns, as the first line has them; they may be equal or empty.
         records: The records after the header, of the sample.
         is_intact: Whether the sample could be parsed to its end.
+        lines_before: How many lines are before the header: 1 if the first says which delimiter Excel is to take.
     """
 
     delimiter: str
@@ -36,6 +39,7 @@ class Dialect:
     names: list[str]
     records: list[list[str]]
     is_intact: bool
+    lines_before: int = 0
 
     @property
     def rank(self) -> tuple:
@@ -58,7 +62,8 @@ class Dialect:
 
 
 def sniff(text: str, is_whole: bool) -> Dialect:
-    """Return the dialect that fits the first lines best. The first line is the header, always.
+    """Return the dialect that fits the first lines best. The first line is the header, always; but Excel's
+    `sep=;` before it tells the delimiter, and is none.
 
     Args:
         text: The beginning of the file.
@@ -70,16 +75,22 @@ def sniff(text: str, is_whole: bool) -> Dialect:
     Raises:
         RejectedError: There is no header.
     """
+    declared = DECLARED.match(text)
+    delimiters = declared[1] if declared else DELIMITERS
+    text = text[declared.end() :] if declared else text
     may_be_apostrophe = BEGINS_WITH_APOSTROPHE.search(text) and not BEGINS_WITH_QUOTE.search(text)
     quotes = "\"'" if may_be_apostrophe else '"'
-    candidates = [_parse(text, *each, is_whole) for each in product(DELIMITERS, quotes)]
-    if not any(candidates):
-        raise RejectedError("The file has no header: its first line is empty, or too long to be one.", line=1)
-    return max((candidate for candidate in candidates if candidate), key=lambda each: each.rank)
+    candidates = [_parse(text, *each, is_whole) for each in product(delimiters, quotes)]
+    found = [candidate for candidate in candidates if candidate]
+    if not found or any(not any(map(str.strip, candidate.names)) for candidate in found):
+        reason = "The file has no header: its first line is empty, or has no names, or is too long to be one."
+        raise RejectedError(reason, line=2 if declared else 1)
+    best = max(found, key=lambda each: each.rank)
+    return replace(best, lines_before=int(bool(declared)))
 
 
 def _parse(text: str, delimiter: str, quote: str, is_whole: bool) -> Dialect | None:
-    """Return what the sample is in a dialect; None if it has no header in that."""
+    """Return what the sample is in a dialect; None if its first line is nothing in that."""
     records, is_intact = [], True
     # newline="" keeps line ends within quotes as they are
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, strict=True)
@@ -92,6 +103,6 @@ def _parse(text: str, delimiter: str, quote: str, is_whole: bool) -> Dialect | N
             records = records if is_whole else records[:-1]
     except csv.Error as error:
         is_intact = not is_whole and UNFINISHED in str(error)
-    if not records or not any(records[0]):
+    if not records:
         return None
     return Dialect(delimiter, quote, records[0], [record for record in records[1:] if record], is_intact)

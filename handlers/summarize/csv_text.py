@@ -1,7 +1,9 @@
-"""The encoding of a CSV file, and making it UTF-8."""
+"""The encoding of a CSV file, how sure it is, and making it UTF-8."""
 
 import codecs
+import io
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from rejection import RejectedError
@@ -15,6 +17,7 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF8: "utf-8",
 }
 # https://en.wikipedia.org/wiki/List_of_file_signatures
 SIGNATURES = {
@@ -27,49 +30,102 @@ SIGNATURES = {
 }
 # What no text has; \x1a once ended files under DOS.
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0e-\x19\x1b\x7f]")
-NUL_REASON = "The file is binary data, not text: it holds NUL characters."
+NUL_REASON = "The file is binary data, not text: it holds NUL characters. If it is UTF-16, save it as UTF-8."
+DOS_END = re.compile(rb"\x1a[\x1a\r\n]*\Z")
+DOS_RECORD_BYTES = 128  # CP/M and DOS filled the last one with end marks
+
+# How Python reads a byte that is no UTF-8, with errors="surrogateescape".
+DAMAGE = re.compile("[\udc80-\udcff]")
+REPLACEMENT = "\ufffd"
+
+# latin-1 with letters in the place of control characters that nobody uses: what Excel writes in Western Europe.
+GUESSED = "windows-1252"
+# What else files are in; of one byte a character, nearly any bytes are text.
+ALTERNATIVES = (
+    *("iso-8859-15", "windows-1250", "windows-1251", "cp437", "cp850", "mac-roman"),
+    *("gb18030", "shift_jis", "big5", "euc_kr"),
+)
+# What text in GUESSED hardly has, and text in another encoding has when it is read as that: three letters with
+# accents on end, a capital one within a word, a sign within a word.
+UNLIKELY = re.compile(
+    "[^\x00-\x7f]{3,}"
+    "|(?<=[a-zß-öø-ÿ])[À-ÖØ-ÞŠŒŽŸ](?=[a-zß-öø-ÿ])"
+    "|(?<=[A-Za-zÀ-ÖØ-öø-ÿ])[^\x00-\x7fA-Za-zÀ-ÖØ-öø-ÿŠŒŽŸšœžƒ’·°º\xad\xa0–—](?=[A-Za-zÀ-ÖØ-öø-ÿ])"
+)
+MOST_UNLIKELY = 0.1  # of the characters beyond ASCII
+
+BY_MARK = "byte order mark"
+BY_VALIDITY = "valid bytes"
+BY_VALIDITY_OF_MOST = "mostly valid bytes"
+BY_VALIDITY_OF_FIRST = "valid first bytes"
+BY_GUESS = "guess"
 
 
-def encoding_of_sample(sample: bytes, is_whole: bool) -> str:
-    """Return the encoding of a file by its first bytes.
+@dataclass(frozen=True)
+class Encoding:
+    """How the bytes of a file are read as text, and how that is known.
+
+    Attributes:
+        name: A name that Python knows: utf-8, utf-16, utf-16-le, utf-16-be, utf-32 or windows-1252.
+        found_by: One of BY_….
+        alternatives: If it is a guess, encodings in which the first odd bytes are text as well.
+        damaged_bytes: How many bytes are no characters in it; each is read as U+FFFD. None if nobody knows.
+        first_damaged_line: Number of the line of the first of them, from 1.
+    """
+
+    name: str
+    found_by: str
+    alternatives: tuple[str, ...] = ()
+    damaged_bytes: int | None = 0
+    first_damaged_line: int | None = None
+
+    def described(self) -> dict:
+        """Return what summaries say of it."""
+        return {
+            "encoding": self.name,
+            "encoding_found_by": self.found_by,
+            "encoding_alternatives": list(self.alternatives),
+            "damaged_bytes": self.damaged_bytes,
+            "first_damaged_line": self.first_damaged_line,
+        }
+
+
+def encoding_of_sample(sample: bytes, is_whole: bool) -> Encoding:
+    """Return the encoding of a file by its first bytes, as far as these tell.
 
     Args:
         sample: The first bytes.
         is_whole: Whether they are the whole file, so that no character can be cut at the end.
 
-    Returns:
-        A name that Python knows: utf-8, utf-16, utf-32 or windows-1252, which is latin-1 with letters in the
-        place of control characters that nobody uses.
-
     Raises:
-        RejectedError: It is no text.
+        RejectedError: It is no text, or not certainly in one encoding.
     """
-    for signature, what in SIGNATURES.items():
-        if sample.startswith(signature):
-            raise RejectedError(f"The file is {what}, not CSV.")
-    for mark, encoding in BYTE_ORDER_MARKS.items():
-        if sample.startswith(mark):
-            return encoding
-    if b"\0" in sample:
-        raise RejectedError(NUL_REASON)
-    return "utf-8" if _is_utf8(sample, is_whole) else "windows-1252"
+    if encoding := _by_first_bytes(sample):
+        return encoding
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample, final=is_whole)
+    except UnicodeDecodeError as error:
+        line = _lines(sample[: error.start])
+        raise RejectedError(f"Line {line} holds a byte that is not UTF-8.", line) from error
+    return Encoding(
+        "utf-8",
+        BY_VALIDITY if is_whole else BY_VALIDITY_OF_FIRST,
+        damaged_bytes=0 if is_whole else None,
+    )
 
 
-def encoding_of_file(path: Path) -> str:
+def encoding_of_file(path: Path) -> Encoding:
     """Return the encoding of a file, all of which is looked at: the first character beyond ASCII may be late.
 
     Args:
         path: The file.
 
-    Returns:
-        As `encoding_of_sample`.
-
     Raises:
-        RejectedError: It is no text.
+        RejectedError: It is no text, or in an encoding that nobody can tell.
     """
     with path.open("rb") as file:
-        encoding = encoding_of_sample(file.read(SAMPLE_BYTES), path.stat().st_size <= SAMPLE_BYTES)
-        if encoding != "utf-8":
+        sample = file.read(SAMPLE_BYTES)
+        if (encoding := _by_first_bytes(sample)) and encoding.name != "utf-8":
             return encoding
         file.seek(0)
         decoder = codecs.getincrementaldecoder("utf-8")()
@@ -80,12 +136,12 @@ def encoding_of_file(path: Path) -> str:
                 decoder.decode(piece)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
-            return "windows-1252"
-    return encoding
+            return _encoding_of_damaged(path, encoding)
+    return encoding or Encoding("utf-8", BY_VALIDITY)
 
 
-def rewrite(path: Path, encoding: str) -> None:
-    """Make a file UTF-8 with one kind of line end, in pieces.
+def rewrite(path: Path, encoding: Encoding) -> None:
+    """Make a file UTF-8 without a byte order mark, in pieces.
 
     Args:
         path: The file.
@@ -95,35 +151,154 @@ def rewrite(path: Path, encoding: str) -> None:
         RejectedError: It is not in that encoding, or no text.
     """
     rewritten = path.with_suffix(".utf-8")
+    errors = "surrogateescape" if encoding.name == "utf-8" else "strict"
+    is_start, line = True, 1
     try:
-        with path.open(encoding=encoding) as old, rewritten.open("w", encoding="utf-8", newline="") as new:
+        # newline="": a line end within quotes is part of a value
+        with (
+            path.open(encoding=encoding.name, errors=errors, newline="") as old,
+            rewritten.open("w", encoding="utf-8", newline="") as new,
+        ):
             while piece := old.read(PIECE_BYTES):
                 if "\0" in piece:
                     raise RejectedError(NUL_REASON)
+                line += piece.count("\n")
+                piece = DAMAGE.sub(REPLACEMENT, piece.lstrip("\ufeff") if is_start else piece)
+                is_start = False
                 new.write(piece)
     except UnicodeError as error:
-        raise RejectedError(f"The file is not text in {encoding}, which it seems to be.") from error
+        reason = f"The file is not text in {encoding.name}, which it seems to be: see line {line} or a later one."
+        raise RejectedError(reason) from error
     rewritten.replace(path)
 
 
-def sample_text(sample: bytes, encoding: str) -> str:
-    """Return the characters of the first bytes, without half a character at the end.
+def has_marks(path: Path) -> bool:
+    """Return whether a UTF-8 file begins with more than one byte order mark, of which readers drop one."""
+    with path.open("rb") as file:
+        return file.read(2 * len(codecs.BOM_UTF8)) == 2 * codecs.BOM_UTF8
+
+
+def remove_end_mark(path: Path) -> None:
+    """Remove DOS's mark of a file's end (Ctrl-Z), which is no value."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(max(0, size - DOS_RECORD_BYTES))
+        last = file.read()
+        if mark := DOS_END.search(last):
+            file.truncate(size - len(last) + mark.start())
+
+
+def unify_line_ends(path: Path, quote: str) -> None:
+    r"""Make all line ends \n, but for those within quotes, which are part of values.
+
+    Args:
+        path: The file, in UTF-8.
+        quote: The character of its quotes, of ASCII.
+    """
+    rewritten, mark = path.with_suffix(".lines"), quote.encode()
+    is_quoted = False
+    with path.open("rb") as old, rewritten.open("wb") as new:
+        while piece := old.read(PIECE_BYTES):
+            if len(piece) > 1 and piece.endswith(b"\r"):  # what follows may belong to it
+                old.seek(-1, io.SEEK_CUR)
+                piece = piece[:-1]
+            parts = piece.split(mark)
+            for number in range(int(is_quoted), len(parts), 2):
+                parts[number] = parts[number].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            is_quoted ^= len(parts) % 2 == 0
+            new.write(mark.join(parts))
+    rewritten.replace(path)
+
+
+def sample_text(sample: bytes) -> str:
+    """Return the characters of the first bytes in UTF-8, without half a character at the end.
 
     Raises:
         RejectedError: It is no text.
     """
-    text = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)("replace").decode(
-        sample
-    )
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(sample).lstrip("\ufeff")
     if CONTROL_CHARACTERS.search(text):
         raise RejectedError("The file is binary data, not text: it holds control characters.")
     return text
 
 
-def _is_utf8(sample: bytes, is_whole: bool) -> bool:
-    """Return whether these are characters in UTF-8, the last of which may be cut."""
+def _by_first_bytes(sample: bytes) -> Encoding | None:
+    """Return the encoding that the first bytes tell; None if they do not.
+
+    Raises:
+        RejectedError: It is no text.
+    """
+    for signature, what in SIGNATURES.items():
+        if sample.startswith(signature):
+            raise RejectedError(f"The file is {what}, not CSV.")
+    for mark, name in BYTE_ORDER_MARKS.items():
+        if sample.startswith(mark):
+            return Encoding(name, BY_MARK)
+    if b"\0" not in sample:
+        return None
+    # In UTF-16, each second byte of text that is mostly ASCII is NUL, and no other is.
+    for name, first, second in (("utf-16-le", 0, 1), ("utf-16-be", 1, 0)):
+        is_other = b"\0" in sample[first::2]
+        if not is_other and sample[second::2].count(0) > len(sample) / 4:
+            return Encoding(name, BY_GUESS)
+    raise RejectedError(NUL_REASON)
+
+
+def _encoding_of_damaged(path: Path, marked: Encoding | None) -> Encoding:
+    """Return the encoding of a file that is not all UTF-8.
+
+    Bytes in another encoding are hardly ever a character in UTF-8 as well: a file with more such characters
+    than other bytes is UTF-8, and damaged.
+    """
+    characters, damaged, line, lines = 0, 0, None, 1
+    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+        while piece := file.read(PIECE_BYTES):
+            found = DAMAGE.findall(piece)
+            characters += len(piece) - len(piece.encode("ascii", "ignore")) - len(found)
+            if found and line is None:
+                first = DAMAGE.search(piece).start()
+                line = lines + piece.count("\n", 0, first)
+            lines += piece.count("\n")
+            damaged += len(found)
+    if characters >= damaged:
+        found_by = BY_MARK if marked else BY_VALIDITY_OF_MOST
+        return Encoding("utf-8", found_by, damaged_bytes=damaged, first_damaged_line=line)
+    odd = _odd_bytes(path)
+    if not _is_likely(odd):
+        what = f"The file is not UTF-8, see line {line}, and hardly {GUESSED}"
+        raise RejectedError(f"{what}: nobody can tell what its letters are. Save it as UTF-8.", line)
+    return Encoding(GUESSED, BY_GUESS, tuple(name for name in ALTERNATIVES if _fits(odd, name)))
+
+
+def _odd_bytes(path: Path) -> bytes:
+    """Return what surrounds the first byte beyond ASCII."""
+    with path.open("rb") as file:
+        before = b""
+        while piece := file.read(SAMPLE_BYTES):
+            if not piece.isascii():
+                found = before + piece + file.read(SAMPLE_BYTES)
+                return found.rpartition(b"\n")[0] if file.read(1) else found  # no half a character
+            before = piece
+    return before
+
+
+def _is_likely(sample: bytes) -> bool:
+    """Return whether bytes look like text when they are read as GUESSED."""
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(sample, final=is_whole)
+        text = sample.decode(GUESSED)
     except UnicodeDecodeError:
         return False
-    return True
+    unlikely = sum(len(found) for found in UNLIKELY.findall(text))
+    return unlikely <= MOST_UNLIKELY * (len(text) - len(text.encode("ascii", "ignore")))
+
+
+def _fits(sample: bytes, encoding: str) -> bool:
+    try:
+        return sample.decode(encoding) != sample.decode(GUESSED)
+    except UnicodeDecodeError:
+        return False
+
+
+def _lines(before: bytes) -> int:
+    """Return the number of the line that follows these bytes."""
+    return 1 + len(re.findall(rb"\r\n|\r|\n", before))

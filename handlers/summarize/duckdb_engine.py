@@ -6,11 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from column_types import NULL_VALUES, Column
+from column_types import Column
 from csv_dialect import Dialect, sniff
-from csv_text import SAMPLE_BYTES, encoding_of_file, rewrite, sample_text
+from csv_text import (
+    SAMPLE_BYTES,
+    encoding_of_file,
+    has_marks,
+    remove_end_mark,
+    rewrite,
+    sample_text,
+    unify_line_ends,
+)
 from profile_sql import MAX_VALUE_CHARACTERS as CUT
-from profile_sql import Functions, literal, literals
+from profile_sql import Functions, literal, null_if_token
 from profiling import profile
 from rejection import RejectedError
 
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
 EXACT_UP_TO_BYTES = 8 * 2**20
 EXACT = Functions(
     casts_forgive=True,
+    length="strlen({c})",
     matches="regexp_full_match({c}, {p})",
     distinct="count(DISTINCT {v})",
     quartiles="quantile_cont({v}, [0.25, 0.5, 0.75])",
@@ -32,6 +41,7 @@ EXACT = Functions(
 )
 APPROXIMATE = Functions(
     casts_forgive=True,
+    length=EXACT.length,
     matches=EXACT.matches,
     distinct="approx_count_distinct({v})",
     quartiles="approx_quantile({v}, [0.25, 0.5, 0.75])",
@@ -40,6 +50,8 @@ APPROXIMATE = Functions(
     are_exact=False,
     columns_at_once=25,
 )
+# What no value is, since files with NUL are rejected.
+NO_TEXT = "\0"
 # Of Lambda's memory, for Python, boto3, DuckDB's code, and what DuckDB does not count: states of aggregates.
 RESERVED_MB = 300
 LEAST_MB = 128
@@ -70,11 +82,15 @@ class DuckDbEngine:
     def relation(self, columns: Sequence[Column]) -> str:
         """Return what to select these columns from: all values are text, and as many in each line."""
         names = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(self._dialect.names)))
+        texts = ", ".join(f"{null_if_token(column.text)} AS {column.text}" for column in columns)
+        # DuckDB drops what is too much in a line if it is one of the tokens for null: no text is one. A blank
+        # line is a null where there is one column, and nothing where there are more.
+        no_text = "" if len(self._dialect.names) == 1 else NO_TEXT
         return (
-            f"read_csv({literal(str(self._path))}, auto_detect = false, header = true, columns = {{{names}}},"
-            f" delim = {literal(self._dialect.delimiter)}, quote = {literal(self._dialect.quote)},"
-            f" escape = {literal(self._dialect.quote)}, nullstr = [{literals(NULL_VALUES)}],"
-            " strict_mode = true)"
+            f"(SELECT {texts} FROM read_csv({literal(str(self._path))}, auto_detect = false, header = true, columns = {{{names}}},"
+            f" skip = {self._dialect.lines_before}, delim = {literal(self._dialect.delimiter)}, quote = {literal(self._dialect.quote)},"
+            f" escape = {literal(self._dialect.quote)}, nullstr = [{literal(no_text)}],"
+            " strict_mode = true)) AS source"
         )
 
     def rows(self, sql: str) -> list[Sequence]:
@@ -101,24 +117,27 @@ def profile_file(path: Path) -> tuple[dict, int, list[dict]]:
         path: The file, in a folder of its own; it is rewritten if it is not UTF-8.
 
     Returns:
-        Encoding and delimiter; the number of rows; a profile of each column.
+        Encoding, how that is known, and delimiter; the number of rows; a profile of each column.
 
     Raises:
         RejectedError: It cannot be summarized.
         duckdb.Error: DuckDB failed for another reason.
     """
     encoding = encoding_of_file(path)
-    if encoding != "utf-8":
+    if encoding.name != "utf-8" or encoding.damaged_bytes or has_marks(path):
         rewrite(path, encoding)
+    remove_end_mark(path)
+    dialect = _dialect(path)
     try:
-        rows, columns, dialect = _profile_utf8(path)
+        rows, columns = _profile_utf8(path, dialect)
     except RejectedError:
         # DuckDB wants one kind of line end in a file.
-        if encoding != "utf-8" or not _has_carriage_returns(path):
+        if not _has_carriage_returns(path):
             raise
-        rewrite(path, "utf-8-sig")
-        rows, columns, dialect = _profile_utf8(path)
-    return {"encoding": encoding, "delimiter": dialect.delimiter}, rows, columns
+        unify_line_ends(path, dialect.quote)
+        dialect = _dialect(path)
+        rows, columns = _profile_utf8(path, dialect)
+    return {**encoding.described(), "delimiter": dialect.delimiter}, rows, columns
 
 
 def rejection(message: str) -> RejectedError:
@@ -161,13 +180,16 @@ def memory_limit_mb() -> int:
     return max(LEAST_MB, int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")) - RESERVED_MB)
 
 
-def _profile_utf8(path: Path) -> tuple[int, list[dict], Dialect]:
-    size = path.stat().st_size
+def _dialect(path: Path) -> Dialect:
     with path.open("rb") as file:
-        text = sample_text(file.read(SAMPLE_BYTES), "utf-8")
-    dialect = sniff(text, is_whole=size <= SAMPLE_BYTES)
-    with DuckDbEngine(path, dialect, EXACT if size <= EXACT_UP_TO_BYTES else APPROXIMATE) as engine:
-        return *profile(engine, dialect), dialect
+        text = sample_text(file.read(SAMPLE_BYTES))
+    return sniff(text, is_whole=path.stat().st_size <= SAMPLE_BYTES)
+
+
+def _profile_utf8(path: Path, dialect: Dialect) -> tuple[int, list[dict]]:
+    functions = EXACT if path.stat().st_size <= EXACT_UP_TO_BYTES else APPROXIMATE
+    with DuckDbEngine(path, dialect, functions) as engine:
+        return profile(engine, dialect)
 
 
 def _has_carriage_returns(path: Path) -> bool:

@@ -22,6 +22,7 @@ from column_types import NULL_VALUES
 from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from common.objects import ObjectState, Place
+from common.s3_client import faithful
 from duckdb_engine import profile_file
 from object_keys import Prefixes
 from reading import download
@@ -126,4 +127,5 @@ def report(event: ObjectEvent, written: Written) -> None:
 @cache
 def client(service: str):
     """Return a client of the function's region, made once per Lambda environment."""
-    return boto3.client(service, region_name=os.environ["AWS_REGION"], config=CONFIG)
+    made = boto3.client(service, region_name=os.environ["AWS_REGION"], config=CONFIG)
+    return faithful(made) if service == "s3" else made

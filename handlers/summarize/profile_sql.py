@@ -3,7 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from column_types import DATE, NULL_VALUES, TIMESTAMP, TYPES, VARCHAR, Column, Type
+from column_types import (
+    ANY_DECIMAL,
+    BIGINT,
+    CERTAIN_CHARACTERS,
+    DATE,
+    DECIMAL_DIGITS,
+    DOUBLE,
+    NULL_VALUES,
+    TIMESTAMP,
+    TYPES,
+    VARCHAR,
+    Column,
+    Type,
+)
 
 TOP_VALUES = 5
 # Longer values are cut: a summary is for reading, and Athena's queries hold 262,144 bytes.
@@ -17,6 +30,7 @@ class Functions:
 
     Attributes:
         casts_forgive: Whether casts forgive spaces around a value, and a T between date and time.
+        length: How long a text of ASCII is.
         matches: Whether a text matches a pattern `{p}` wholly.
         distinct: The number of different values.
         quartiles: 25 %, 50 % and 75 % quantiles, an array.
@@ -27,6 +41,7 @@ class Functions:
     """
 
     casts_forgive: bool
+    length: str
     matches: str
     distinct: str
     quartiles: str
@@ -39,14 +54,15 @@ class Functions:
 def measures(column: Column, functions: Functions) -> list[str]:
     """Return the expressions that measure a column, always as many; unpacked by `profiling`."""
     value, column_type = cast(column, column.type, functions), column.type
-    numeric = value if column_type.name == "double" else f"CAST({value} AS double)"
+    numeric = _as_double(column, value)
+    mean_of = value if column.center is None else numeric
     return [
         f"count({column.text})",
         f"count({column.text})" if column_type is VARCHAR else count_of_type(column, column_type, functions),
         functions.distinct.format(v=value),
         f"substr(CAST(min({value}) AS varchar), 1, {MAX_VALUE_CHARACTERS})",
         f"substr(CAST(max({value}) AS varchar), 1, {MAX_VALUE_CHARACTERS})",
-        f"avg({value})" if column_type.is_number else "NULL",
+        f"avg({mean_of})" if column_type.is_number else "NULL",
         f"stddev_samp({numeric})" if column_type.is_number else "NULL",
         functions.quartiles.format(v=numeric) if column_type.is_number else "NULL",
         functions.candidates.format(c=functions.shortened.format(c=column.text))
@@ -56,15 +72,33 @@ def measures(column: Column, functions: Functions) -> list[str]:
 
 
 def type_counts(column: Column, functions: Functions) -> list[str]:
-    """Return the expressions that count a column's values, and how many are of each of TYPES."""
-    return [f"count({column.text})"] + [count_of_type(column, each, functions) for each in TYPES]
+    """Return the expressions that tell a column's type: how many values it has; how many are of each of TYPES;
+    how many are decimals, with how many digits before the point and after it at most, and one of them."""
+    whole, after = r"^ *-?([0-9]*)", r"\.([0-9]*) *$"
+    return [
+        f"count({column.text})",
+        *(count_of_type(column, each, functions) for each in TYPES),
+        f"count_if({_matches(column, ANY_DECIMAL, functions)})",
+        f"max(length(regexp_extract({column.text}, {literal(whole)}, 1)))",
+        f"max(length(regexp_extract({column.text}, {literal(after)}, 1)))",
+        f"min(CASE WHEN {_matches(column, ANY_DECIMAL, functions)}"
+        f" THEN substr({column.text}, 1, {MAX_VALUE_CHARACTERS}) END)",
+    ]
 
 
 def count_of_type(column: Column, column_type: Type, functions: Functions) -> str:
-    """Return the expression that counts the values of a type: 2026-02-30 looks like a date, and is none."""
-    pattern = f"^ *{column_type.pattern} *$"
-    condition = functions.matches.format(c=column.text, p=literal(pattern))
-    if column_type in (DATE, TIMESTAMP):
+    """Return the expression that counts the values of a type.
+
+    2026-02-30 looks like a date, and is none; and a number that a double rounds is no double.
+    """
+    condition = _matches(column, column_type.pattern, functions)
+    if column_type is DOUBLE:
+        value = f"CAST({cast(column, column_type, functions)} AS varchar)"
+        condition += (
+            f" AND CASE WHEN {functions.length.format(c=column.text)} <= {CERTAIN_CHARACTERS} THEN true"
+            f" ELSE {_digits(column.text)} = {_digits(value)} END"
+        )
+    elif column_type in (BIGINT, DATE, TIMESTAMP) or column_type.scale is not None:
         condition += f" AND {cast(column, column_type, functions)} IS NOT NULL"
     return f"count_if({condition})"
 
@@ -115,7 +149,8 @@ def top_values(
 
 def null_if_token(text: str) -> str:
     """Return the expression for a text that is null if it is one of the tokens for null."""
-    return f"CASE WHEN {text} NOT IN ({literals(NULL_VALUES)}) THEN {text} END"
+    nulls = " ".join(f"WHEN {literal(token)} THEN NULL" for token in NULL_VALUES)
+    return f"CASE {text} {nulls} ELSE {text} END"  # DuckDB takes five times as long for NOT IN
 
 
 def literals(texts: Iterable[str]) -> str:
@@ -126,6 +161,28 @@ def literals(texts: Iterable[str]) -> str:
 def literal(text: str) -> str:
     """Return a text as SQL."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _matches(column: Column, pattern: str, functions: Functions) -> str:
+    return functions.matches.format(c=column.text, p=literal(f"^ *{pattern} *$"))
+
+
+def _digits(number: str) -> str:
+    """Return the expression for the digits of a number but for zeros around them: see `column_types`."""
+    return f"trim(BOTH '0' FROM translate(split_part(lower({number}), 'e', 1), '+-. ', ''))"
+
+
+def _as_double(column: Column, value: str) -> str:
+    """Return the expression for a value as a double, or for how far it is from the column's center.
+
+    A difference that is too large for a decimal is large enough for doubles.
+    """
+    if column.center is None:
+        return value if column.type is DOUBLE else f"CAST({value} AS double)"
+    name = f"decimal({DECIMAL_DIGITS},{column.type.scale or 0})"
+    exact, center = f"CAST({value} AS {name})", f"CAST({literal(f'{column.center:f}')} AS {name})"
+    far = f"CAST({value} AS double) - CAST({center} AS double)"
+    return f"coalesce(CAST(TRY({exact} - {center}) AS double), {far})"
 
 
 def _only(text: str, candidates: list[str] | None) -> str:

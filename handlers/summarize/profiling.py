@@ -4,11 +4,23 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Protocol
 
-from column_types import TYPES, VARCHAR, Column, guess, repeats, written
+from column_types import (
+    BIGINT,
+    LARGEST_EXACT_DOUBLE,
+    TYPES,
+    VARCHAR,
+    Column,
+    center,
+    decimal,
+    guess,
+    repeats,
+    written,
+)
 from csv_dialect import Dialect
-from profile_sql import Functions, measures, top_values, type_counts
+from profile_sql import MAX_VALUE_CHARACTERS, Functions, measures, top_values, type_counts
 
 
 class Engine(Protocol):
@@ -43,6 +55,14 @@ class Measured:
         """Whether all its values are of the column's type; a column of nulls is of any, and called text."""
         return self.of_type == self.count and (self.count > 0 or self.column.type is VARCHAR)
 
+    @property
+    def is_beyond_doubles(self) -> bool:
+        """Whether it holds numbers that doubles round, so that what doubles tell of it is rounded."""
+        if self.column.center is not None:
+            return True
+        ends = (self.minimum, self.maximum) if self.column.type is BIGINT else ()
+        return any(end is not None and abs(int(end)) > LARGEST_EXACT_DOUBLE for end in ends)
+
 
 def profile(engine: Engine, dialect: Dialect) -> tuple[int, list[dict]]:
     """Profile a CSV file: types by the first records, and again where the others turn out not to agree.
@@ -66,7 +86,8 @@ def guessed(dialect: Dialect, all_repeat: bool) -> list[Column]:
     columns = []
     for number, name in enumerate(dialect.names):
         texts = [record[number] for record in dialect.records if number < len(record)]
-        columns.append(Column(number, name, guess(texts), all_repeat or repeats(texts)))
+        found, middle = guess(texts)
+        columns.append(Column(number, name, found, all_repeat or repeats(texts), middle))
     return columns
 
 
@@ -87,9 +108,13 @@ def infer(engine: Engine, columns: Sequence[Column]) -> list[Column]:
     for some in _batches(columns, engine):
         groups = [type_counts(column, engine.functions) for column in some]
         _, *values = _one_row(engine, some, groups)
-        for column, (count, *counts) in zip(some, _split(values, groups), strict=True):
+        for column, (count, *found) in zip(some, _split(values, groups), strict=True):
+            *counts, decimals, whole_digits, scale, one = found
             fitting = [each for each, n in zip(TYPES, counts, strict=True) if int(n or 0) == int(count) > 0]
-            inferred.append(replace(column, type=fitting[0] if fitting else VARCHAR))
+            if not fitting and int(decimals or 0) == int(count) > 0:
+                fitting = [decimal(int(whole_digits), int(scale or 0))]
+            known = fitting[0] if fitting else VARCHAR
+            inferred.append(replace(column, type=known, center=center(known, [one.strip(" ")] if one else [])))
     return inferred
 
 
@@ -116,12 +141,16 @@ def _described(measured: Measured, rows: int, top: list[dict], engine: Engine) -
         "distinct_is_approximate": not exact,
         "min": written(measured.minimum, column.type),
         "max": written(measured.maximum, column.type),
-        "mean": _finite(measured.mean),
+        "mean": _finite(_from_center(measured.mean, column)),
         "standard_deviation": _finite(measured.standard_deviation),
-        "quartiles": measured.quartiles and [_finite(each) for each in measured.quartiles],
-        "quartiles_are_approximate": not exact,
+        "quartiles": measured.quartiles
+        and [_finite(_from_center(each, column)) for each in measured.quartiles],
+        "quartiles_are_approximate": not exact or measured.is_beyond_doubles,
         "top_values": top,
-        "top_values_are_approximate": measured.candidates is not None or not column.repeats,
+        # Long values that differ only after the cut are counted as one.
+        "top_values_are_approximate": measured.candidates is not None
+        or not column.repeats
+        or any(len(each["value"]) == MAX_VALUE_CHARACTERS for each in top),
     }
 
 
@@ -156,6 +185,14 @@ def _array(value: list | str | None) -> list | None:
     return json.loads(value) if isinstance(value, str) else value
 
 
+def _from_center(number: object, column: Column) -> object:
+    """Return a number that was measured from the column's center as what it is."""
+    if number is None or column.center is None or not math.isfinite(float(number)):
+        return number
+    return column.center + Decimal(float(number))
+
+
 def _finite(number: object) -> float | None:
     """Return a number as JSON can have it, which knows no infinity."""
-    return float(number) if number is not None and math.isfinite(float(number)) else None
+    # Without the sign of -0.0, which is zero
+    return float(number) + 0.0 if number is not None and math.isfinite(float(number)) else None

@@ -44,7 +44,14 @@ def first_bytes(source: Place, state: ObjectState, size: int) -> bytes:
     Raises:
         ClientError: As `download`.
     """
-    answer = source.client.get_object(
-        **source.name, **state.version, IfMatch=state.etag, Range=f"bytes=0-{size - 1}"
-    )
+    return _some_bytes(source, state, f"bytes=0-{size - 1}")
+
+
+def last_bytes(source: Place, state: ObjectState, size: int) -> bytes:
+    """Return at most this many bytes of this version's end; as `first_bytes`."""
+    return _some_bytes(source, state, f"bytes=-{size}")
+
+
+def _some_bytes(source: Place, state: ObjectState, which: str) -> bytes:
+    answer = source.client.get_object(**source.name, **state.version, IfMatch=state.etag, Range=which)
     return answer["Body"].read()

@@ -3,12 +3,16 @@
 By checksum, not by ETag or size alone, and by reading the bytes where no checksum is common to both. What
 changed less than a grace period ago may still be on its way, and is not judged if it differs. Compared are
 current objects; what is kept of their history is not.
+
+An object that cannot be judged for a fault of its own is *not judged* either, with its reason, and the audit
+is not clean; what is everybody's fault, such as a bucket that is gone, ends the audit of that pipeline.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import escape
 
 import pandas as pd
 from botocore.config import Config
@@ -16,8 +20,10 @@ from tqdm import tqdm
 
 from lib.audits import repairing
 from lib.audits.comparisons import comparison
-from lib.audits.findings import STATES, Findings, walk
+from lib.audits.findings import STATES, UNJUDGED, Findings, walk
+from lib.checklist import Checklist
 from lib.errors import ParameterError
+from lib.own_fault import such_as
 from lib.parameters import Parameters
 from lib.pipelines import deployed
 from lib.target import Target
@@ -30,43 +36,103 @@ class Audit:
     Attributes:
         name: The pipeline's.
         began: When it began (UTC).
-        findings: All of them; iterating gives every difference, from a file.
+        findings: All of them; iterating gives every difference, from a file, and what could not be judged.
         method: `listing`, or `inventory` if S3 Inventory's reports were compared.
+        error: What ended it before its end; None if nothing did.
     """
 
     name: str
     began: datetime
     findings: Findings
     method: str = "listing"
+    error: Exception | None = None
 
     @property
     def counts(self) -> pd.DataFrame:
-        """One row a state: state, objects. Not judged are those that changed too lately, or too long ago."""
+        """One row a state: state, objects."""
         rows = [(state, self.findings.counts[state]) for state in STATES]
         return pd.DataFrame(rows, columns=["state", "objects"])
 
     @property
     def differences(self) -> pd.DataFrame:
-        """The first differences, by key: key, state, detail."""
+        """The first differences, and what could not be judged, by key: key, state, detail."""
         rows = [(f.key, f.state, f.detail) for f in sorted(self.findings.kept, key=lambda f: f.key)]
         return pd.DataFrame(rows, columns=["key", "state", "detail"])
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is left to do: no difference but those that the pipeline is not meant to follow."""
-        return not self.findings.to_do
+        """Whether all that was due was judged, and no difference is left but those that are by design."""
+        return not (self.findings.to_do or self.findings.unjudged or self.error)
+
+    @property
+    def why_it_ended(self) -> str:
+        """What ended it before its end, in a line; empty if nothing did."""
+        return f"{type(self.error).__name__}: {self.error}" if self.error else ""
 
     def __str__(self) -> str:
         counted = self.counts[self.counts["objects"] > 0].itertuples()
         found = ", ".join(f"{row.objects:,} {row.state}" for row in counted) or "no objects"
-        return f"{self.name}: {found}; {'clean' if self.is_clean else 'NOT clean'}"
+        ended = f"; it did not come to its end: {self.why_it_ended}" if self.error else ""
+        return f"{self.name}: {found}; {'clean' if self.is_clean else 'NOT clean'}{ended}"
 
     def __repr__(self) -> str:
-        return str(self) if not self.findings.kept else f"{self}\n{self.differences.to_string(index=False)}"
+        return str(self) if not self.findings.kept else f"{self}\n{self._shown.to_string(index=False)}"
 
     def _repr_html_(self) -> str:
-        table = self.differences.to_html(index=False) if self.findings.kept else ""
-        return f"<p>{self}</p>{table}"
+        table = self._shown.to_html(index=False) if self.findings.kept else ""
+        return f"<p>{escape(str(self))}</p>{table}"
+
+    @property
+    def _shown(self) -> pd.DataFrame:
+        """The differences, control characters in keys escaped, so that none acts on a terminal."""
+        table = self.differences
+        return table.assign(key=[key if key.isprintable() else repr(key) for key in table["key"]])
+
+
+def attempt(
+    do: Callable[..., Audit], target: Target, parameters: Parameters, name: str, *more: Audit
+) -> Audit:
+    """Audit or repair a pipeline; if that comes to an end before its end, say so and let the others go on.
+
+    Args:
+        do: `audit` or `repair`.
+        target: The AWS to work on.
+        parameters: Of the environment.
+        name: The pipeline's.
+        more: For `repair`, the audit of it.
+
+    Returns:
+        What was found; if something ended it, an audit with that error, which `enter` makes a point that
+        does not hold.
+    """
+    began = datetime.now(UTC)
+    try:
+        return do(target, parameters, name, *more)
+    except Exception as error:
+        findings = more[0].findings if more else Findings(most=0)
+        findings.close()
+        ended = Audit(name, began, findings, error=error)
+        print(f"{name}: the {do.__name__} did not come to its end: {ended.why_it_ended}")
+        return ended
+
+
+def enter(checklist: Checklist, audits: Iterable[Audit]) -> None:
+    """Enter audits into a checklist: a point a pipeline, and a line for each reason not to judge objects.
+
+    Args:
+        checklist: Which.
+        audits: Of the pipelines.
+    """
+    for found in audits:
+        counts, unjudged = found.findings.counts, found.findings.unjudged
+        judged = counts.total() - counts[UNJUDGED]
+        evidence = f"{found.findings.to_do:,} to be mended" + (f" of {judged:,} judged" if unjudged else "")
+        holds = not (found.findings.to_do or found.error or (unjudged and not judged))
+        what = "what could be judged is as it should be" if unjudged else "as it should be"
+        checklist.check(f"{found.name}: {what}", holds, found.why_it_ended or evidence)
+        for reason, count in unjudged.most_common():
+            key = such_as(count, "objects", found.findings.examples[reason])
+            checklist.leave_out(f"{found.name}: {key}, not judged", reason)
 
 
 def audit(target: Target, parameters: Parameters, name: str) -> Audit:
@@ -119,7 +185,7 @@ def repair(
         sleep: Waits between two looks.
 
     Returns:
-        The audit after it; the same one if there was nothing to do.
+        The audit after it; the same one if there was nothing to do, or it did not come to its end.
 
     Raises:
         ParameterError: If the audit is of another pipeline.
@@ -128,6 +194,8 @@ def repair(
     """
     if audit_of_it.name != name:
         raise ParameterError(f"the audit is of {audit_of_it.name}, not of {name}; nothing was sent")
+    if audit_of_it.error:
+        return audit_of_it
     pipeline = deployed(target, parameters, name)
     found = audit_of_it.findings
     if not found.to_do:

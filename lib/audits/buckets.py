@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from lib.audits.findings import METADATA, MISSING, SAME, STALE, TAGS, UNJUDGED, Finding
+from lib.audits.findings import METADATA, MISSING, SAME, STALE, TAGS, Finding, not_due
 from lib.audits.history import Extras, Grace
 from lib.comparison import differing_attributes, differing_tags, same_bytes
 from lib.listing import Pair, same_listed
@@ -48,7 +48,7 @@ class BucketPair:
             except ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] not in CHANGED:
                     raise
-        return Finding(key, UNJUDGED, f"another one at each of {LOOKS} looks")
+        return not_due(key, f"another one at each of {LOOKS} looks")
 
     def _look(self, key: str) -> Finding:
         here, there = self.source.head(key), self.destination.head(key)

@@ -5,12 +5,14 @@ import json
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from tempfile import TemporaryFile
 from threading import Event, Lock
 from typing import TypeVar
 
 from tqdm import tqdm
+
+from lib.own_fault import Fault, or_fault
 
 SAME, MISSING, STALE, EXTRA, METADATA, TAGS = "same", "missing", "stale", "extra", "metadata", "tags"
 UNJUDGED = "not judged"
@@ -27,8 +29,9 @@ class Finding:
     Attributes:
         key: Its key.
         state: One of STATES.
-        detail: What differs, without any content.
-        by_design: Whether the pipeline is not meant to do anything about it.
+        detail: What differs, without any content; or why it could not be judged.
+        by_design: Whether nobody is meant to do anything about it: the pipeline does not follow deletes, or
+            it is too early or too late to judge. What cannot be judged for a fault of its own is no such.
     """
 
     key: str
@@ -38,7 +41,17 @@ class Finding:
 
     def row(self) -> dict[str, str | bool]:
         """Return it as a row of a table."""
-        return {"key": self.key, "state": self.state, "detail": self.detail, "by_design": self.by_design}
+        return asdict(self)
+
+
+def not_due(key: str, why: str) -> Finding:
+    """Return that it is too early or too late to judge a key, which is as it should be.
+
+    Args:
+        key: Which.
+        why: In words.
+    """
+    return Finding(key, UNJUDGED, why, by_design=True)
 
 
 class Findings:
@@ -46,8 +59,10 @@ class Findings:
 
     Attributes:
         counts: How many objects of each state.
-        kept: The first differences.
+        kept: The first differences, and what could not be judged.
         to_do: How many differences are not by design.
+        unjudged: How many could not be judged for a fault of their own, by reason.
+        examples: The first key of each such reason.
     """
 
     def __init__(self, most: int):
@@ -59,6 +74,8 @@ class Findings:
         self.counts: Counter[str] = Counter()
         self.kept: list[Finding] = []
         self.to_do = 0
+        self.unjudged: Counter[str] = Counter()
+        self.examples: dict[str, str] = {}
         self._most, self._lock = most, Lock()
         # Gone with this object. https://docs.python.org/3/library/tempfile.html#tempfile.TemporaryFile
         self._file = TemporaryFile()  # noqa: SIM115
@@ -70,12 +87,16 @@ class Findings:
             return
         with self._lock:
             self.counts[finding.state] += 1
-            if finding.state in (SAME, UNJUDGED):
+            if finding.state == SAME or (finding.state == UNJUDGED and finding.by_design):
                 return
-            self.to_do += not finding.by_design
+            if finding.state == UNJUDGED:
+                self.unjudged[finding.detail] += 1
+                self.examples.setdefault(finding.detail, finding.key)
+            else:
+                self.to_do += not finding.by_design
             if len(self.kept) < self._most:
                 self.kept.append(finding)
-            self._lines.write(json.dumps(finding.row(), ensure_ascii=False) + "\n")
+            self._lines.write(json.dumps(finding.row()) + "\n")
 
     def close(self) -> None:
         """End adding; from now on they can be read."""
@@ -97,6 +118,8 @@ def walk(
 ) -> None:
     """Judge all items of several streams, some streams and many items at a time, in bounded memory.
 
+    An item that cannot be judged for a fault of its own does not hold up the others.
+
     Args:
         streams: Each is read by one thread.
         judge: Called in other threads.
@@ -105,9 +128,17 @@ def walk(
         progress: Told of each.
 
     Raises:
-        Exception: The first that a stream or a judgement raises; the others end soon after.
+        Exception: The first that a stream raises, or a judgement if it is everybody's fault; the others end
+            soon after.
     """
-    stop = Event()
+    stop, attempt = Event(), or_fault(judge)
+
+    def take(done: Future) -> None:
+        found = done.result()
+        is_fault = isinstance(found, Fault)
+        findings.add(Finding(_key(found.item), UNJUDGED, found.reason) if is_fault else found)
+        progress.update()
+
     with ThreadPoolExecutor(threads) as judges, ThreadPoolExecutor(STREAMS) as readers:
 
         def read(stream: Iterable[Item]) -> None:
@@ -115,13 +146,11 @@ def walk(
             for item in stream:
                 if stop.is_set():
                     return
-                waiting.append(judges.submit(judge, item))
+                waiting.append(judges.submit(attempt, item))
                 if len(waiting) > 2 * threads:
-                    findings.add(waiting.popleft().result())
-                    progress.update()
+                    take(waiting.popleft())
             for done in waiting:
-                findings.add(done.result())
-                progress.update()
+                take(done)
 
         try:
             for done in as_completed([readers.submit(read, stream) for stream in streams]):
@@ -130,3 +159,10 @@ def walk(
             stop.set()
             readers.shutdown(cancel_futures=True)
             raise
+
+
+def _key(item: object) -> str:
+    """Return the key of what a stream gives: a key itself, what has one, or a pair of such."""
+    if isinstance(item, tuple):
+        return _key(next(each for each in item if each is not None))
+    return str(getattr(item, "key", item))

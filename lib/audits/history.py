@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from lib.audits.findings import EXTRA, UNJUDGED, Finding
+from lib.audits.findings import EXTRA, Finding, not_due
 from lib.objects import Place
 
 IN_FLIGHT = "changed less than {} s ago"
@@ -26,7 +26,7 @@ class Grace:
     def or_in_flight(self, finding: Finding, changed: datetime) -> Finding:
         """Return the finding, or that it is not judged since it changed too lately."""
         if self.covers(changed):
-            return Finding(finding.key, UNJUDGED, IN_FLIGHT.format(self.seconds))
+            return not_due(finding.key, IN_FLIGHT.format(self.seconds))
         return finding
 
 

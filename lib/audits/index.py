@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from lib.audits.findings import EXTRA, METADATA, MISSING, SAME, STALE, UNJUDGED, Finding
+from lib.audits.findings import EXTRA, METADATA, MISSING, SAME, STALE, Finding, not_due
 from lib.audits.history import Extras, Grace
 from lib.listing import Entry
 from lib.objects import Place
@@ -92,10 +92,10 @@ class IndexedBucket:
 
     def _compare(self, key: str, head: dict | None) -> Finding:
         if head is None:
-            return Finding(key, UNJUDGED, "deleted meanwhile")
+            return not_due(key, "deleted meanwhile")
         row = self.latest(key)
         if row is None and self._may_have_expired(head["LastModified"]):
-            return Finding(key, UNJUDGED, "so old that its row has expired")
+            return not_due(key, "so old that its row has expired")
         finding = Finding(key, MISSING) if row is None else _compared(key, row, head)
         return finding if finding.state == SAME else self.grace.or_in_flight(finding, head["LastModified"])
 

@@ -58,6 +58,8 @@ def describe(stack: Stack) -> None:
     """
     for resource, wanted in described(stack.parameters, stack.scope):
         stack.add(resource, wanted)
+        if not wanted:  # the reports that are there stay until they expire
+            stack.keep(report_bucket(stack.scope, resource.region))
 
 
 def described(parameters: Parameters, scope: Scope) -> Iterator[tuple[Resource, bool]]:
@@ -75,7 +77,6 @@ def described(parameters: Parameters, scope: Scope) -> Iterator[tuple[Resource, 
     ]
     for region in sorted({configuration.region for configuration, _ in every}):
         sources = [one.source.arn for one, is_wanted in every if is_wanted and one.region == region]
-        # Without sources it is not described: reports that are there stay until they expire.
         if sources:
             reports = report_bucket(scope, region)
             reports.statements = [let_inventory_in(reports.arn, sources, scope.account_id)]

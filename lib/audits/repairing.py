@@ -8,9 +8,10 @@ from itertools import islice
 
 from tqdm import tqdm
 
-from lib.audits.findings import EXTRA, MISSING, SAME, Finding
+from lib.audits.findings import EXTRA, MISSING, SAME, UNJUDGED, Finding
 from lib.entrances import ObjectEvent, sending
 from lib.objects import Place
+from lib.own_fault import Fault, by_reason, or_fault, such_as
 from lib.pipelines import Pipeline
 from lib.retry import wait_until
 from lib.target import Target
@@ -22,11 +23,14 @@ REPAIRED = "Repaired"  # what comes after ObjectCreated: and ObjectRemoved: in t
 
 def is_mendable(pipeline: Pipeline, finding: Finding) -> bool:
     """Say whether the pipeline would do something about a difference; an extra one only if it deletes."""
-    return not finding.by_design and (finding.state != EXTRA or pipeline.removed is not None)
+    is_difference = finding.state != UNJUDGED and not finding.by_design
+    return is_difference and (finding.state != EXTRA or pipeline.removed is not None)
 
 
 def send_all(target: Target, pipeline: Pipeline, differences: Iterable[Finding]) -> int:
     """Send an event for each difference that the pipeline can mend, a hundred at a time.
+
+    One that cannot be looked at for a fault of its own is named and left out.
 
     Args:
         target: The AWS to work on.
@@ -40,9 +44,10 @@ def send_all(target: Target, pipeline: Pipeline, differences: Iterable[Finding])
         RunbookError: If a queue did not accept all.
         ClientError: If AWS refuses a call.
     """
-    source, sent = Place.of(target, pipeline.source), 0
+    source, sent, faults = Place.of(target, pipeline.source), 0, list[Fault[Finding]]()
     todo = tqdm(differences, desc="Repair", unit="object", leave=False, delay=1)
-    events = (_event(source, finding) for finding in todo if is_mendable(pipeline, finding))
+    event_of = or_fault(lambda finding: _event(source, finding))
+    events = (event_of(finding) for finding in todo if is_mendable(pipeline, finding))
     entrances = {"ObjectCreated:": pipeline.created, "ObjectRemoved:": pipeline.removed}
     with ExitStack() as ready:
         send = {
@@ -51,10 +56,15 @@ def send_all(target: Target, pipeline: Pipeline, differences: Iterable[Finding])
             if entrance
         }
         while batch := list(islice(events, EVENTS_AT_A_TIME)):
+            faults += [each for each in batch if isinstance(each, Fault)]
             for kind in send:
-                of_kind = [event for event in batch if event.name.startswith(kind)]
+                of_kind = [
+                    each for each in batch if isinstance(each, ObjectEvent) and each.name.startswith(kind)
+                ]
                 send[kind](of_kind)
                 sent += len(of_kind)
+    for reason, count, key in by_reason((fault.item.key, fault.reason) for fault in faults):
+        print(f"{pipeline.name}: not sent: {such_as(count, 'differences', key)}: {reason}")
     return sent
 
 
@@ -68,7 +78,7 @@ def wait(
 
     Args:
         keys: Which.
-        look: Judges one.
+        look: Judges one; a key that cannot be judged for a fault of its own is not waited for.
         timeout_s: How long, in seconds.
         sleep: Waits between two looks.
     """
@@ -76,7 +86,8 @@ def wait(
     with tqdm(total=len(keys), desc="Mended", unit="object", leave=False, delay=1) as progress:
 
         def are_mended() -> bool:
-            left[:] = [key for key in left if look(key).state != SAME]
+            looks = ((key, or_fault(look)(key)) for key in left)
+            left[:] = [key for key, seen in looks if not isinstance(seen, Fault) and seen.state != SAME]
             progress.update(len(keys) - len(left) - progress.n)
             return not left
 

@@ -1,9 +1,10 @@
 """Files' rows against items: *ingest*, file by file.
 
-What is comparable: each row of a file that is there now, except those that *consume* has rejected and those
-so old that DynamoDB may have deleted their items. What is not: items without a file, since files expire
-before items do, and an ingest never deletes; and, of two files with a row of the same ticker and time, the
-one that was stored first.
+What is comparable: each row of a file that is there now, except those so old that DynamoDB may have deleted
+their items. The file's text is read by lib/audits/stock_rows.py, independently of *consume*: what can be no
+item must be among the rejected rows, what can must be in the table. What is not: items without a file, or
+without a row in it, since files expire before items do, and an ingest never deletes; and, of two files with a
+row of the same ticker and time, the one that was stored first.
 """
 
 from collections import Counter
@@ -16,16 +17,22 @@ from itertools import islice
 
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from lib.audits.findings import MISSING, SAME, STALE, UNJUDGED, Finding
+from lib.audits.findings import MISSING, SAME, STALE, UNJUDGED, Finding, not_due
 from lib.audits.history import Grace
-from lib.audits.stock_rows import NotStocksError, Row, good_rows, rejected_lines
+from lib.audits.stock_rows import NotStocksError, Row, rejected_lines, rows_of
 from lib.errors import RunbookError
 from lib.listing import Entry
 from lib.objects import Place
 
 BATCH = 100  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
-MOST_DIFFERING = 10_000  # rows of a file, until no more of them are counted
 ATTEMPTS = 8  # at keys that DynamoDB leaves unprocessed, when it is throttled
+# What may be wrong with rows, the worst first.
+WRONG = {
+    "missing": "{:,} of {:,} rows are not stored",
+    "differ": "{:,} of {:,} rows are stored otherwise",
+    "not rejected": "{:,} of {:,} rows can be no items, but are not rejected",
+    "wrongly rejected": "{:,} of {:,} rows are rejected, but can be stored",
+}
 
 
 @dataclass(frozen=True)
@@ -57,10 +64,10 @@ class StoredFiles:
         try:
             answer = self.files.client.get_object(Bucket=self.files.bucket, Key=key)
         except self.files.client.exceptions.NoSuchKey:
-            return Finding(key, UNJUDGED, "deleted meanwhile")
+            return not_due(key, "deleted meanwhile")
         with closing(answer["Body"]) as body:
             try:
-                counts = self._count(key, good_rows(body, self._rejected(key)))
+                counts = self._count(key, rows_of(body, self._rejected(key)))
             except NotStocksError as error:
                 finding = Finding(key, MISSING, f"not stored: {error}")
             else:
@@ -69,23 +76,17 @@ class StoredFiles:
         return finding if is_fine else self.grace.or_in_flight(finding, answer["LastModified"])
 
     def _count(self, key: str, rows: Iterator[Row]) -> Counter[str]:
-        """Count how many rows of a file are stored, differ, are missing or have expired."""
+        """Count what became of the rows of a file."""
         counts: Counter[str] = Counter()
-        differing: set[tuple[str, str]] = set()
-        while len(differing) < MOST_DIFFERING and (batch := list(islice(rows, BATCH))):
-            lasting = {(row.ticker, row.timestamp): row for row in batch if not self._has_expired(row)}
-            items = self._items(list(lasting)) if lasting else {}
-            states = {place: _state(key, row, items.get(place)) for place, row in lasting.items()}
-            counts.update(state for state in states.values() if state != "differ")
-            counts["expired"] += sum(map(self._has_expired, batch))
-            # Of two rows of a file at one place the later one counts.
-            differing -= states.keys()
-            differing |= {place for place, state in states.items() if state == "differ"}
-        return counts + Counter(differ=len(differing))
+        while batch := list(islice(rows, BATCH)):
+            asked = {row.place for row in batch if row.can_be_stored and not self._has_expired(row)}
+            items = self._items(list(asked)) if asked else {}
+            counts.update(_state(key, row, items.get(row.place), is_due=row.place in asked) for row in batch)
+        return counts
 
     def _has_expired(self, row: Row) -> bool:
         days = self.time_to_live_days
-        return bool(days) and row.time + timedelta(days=days) < datetime.now(UTC)
+        return bool(days) and row.time < datetime.now(UTC) - timedelta(days=days)
 
     def _rejected(self, key: str) -> Iterator[int]:
         name = {"Bucket": self.files.bucket, "Key": f"{self.rejected_prefix}{key}"}
@@ -119,22 +120,27 @@ class StoredFiles:
         return {(item["PK"]["S"], item["SK"]["S"]): item for item in found}
 
 
-def _state(key: str, row: Row, item: dict | None) -> str:
+def _state(key: str, row: Row, item: dict | None, is_due: bool) -> str:
     """Say what became of a row; one of another file at the same place has been stored later."""
-    if item is None:
-        return "missing"
+    if not row.can_be_stored:
+        return "rejected" if row.is_rejected else "not rejected"
+    if not is_due:
+        return "rejected" if row.is_rejected else "expired"
+    if item is not None and item.get("source_key", {}).get("S", key) != key:
+        return "rejected" if row.is_rejected else "stored"
     # An item that somebody else has written may have none of these.
-    price, volume = (Decimal(item.get(name, {}).get("N", "NaN")) for name in ("price", "volume"))
-    is_of_another = item.get("source_key", {}).get("S", key) != key
-    return "stored" if is_of_another or (price, volume) == (row.price, row.volume) else "differ"
+    price, volume = (Decimal((item or {}).get(name, {}).get("N", "NaN")) for name in ("price", "volume"))
+    is_same = (price, volume) == (row.price, row.volume)
+    if row.is_rejected:  # rightly, if a row before it has its place with other values
+        return "rejected" if item is not None and not is_same else "wrongly rejected"
+    return "missing" if item is None else "stored" if is_same else "differ"
 
 
 def _judged(key: str, counts: Counter[str]) -> Finding:
-    rows = counts.total()
-    if counts["missing"]:
-        return Finding(key, MISSING, f"{counts['missing']:,} of {rows:,} rows are not stored")
-    if counts["differ"]:
-        return Finding(key, STALE, f"{counts['differ']:,} of {rows:,} rows are stored otherwise")
+    rows = counts.total() - counts["rejected"]
+    for state, said in WRONG.items():
+        if counts[state]:
+            return Finding(key, MISSING if state == "missing" else STALE, said.format(counts[state], rows))
     if counts["expired"] and not counts["stored"]:
-        return Finding(key, UNJUDGED, "so old that its items have expired")
+        return not_due(key, "so old that its items have expired")
     return Finding(key, SAME)

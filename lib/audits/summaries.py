@@ -53,18 +53,23 @@ class Summaries:
             self._read(summary_key(key, self.settings)),
             self._read(rejected_key(key, self.settings)),
         )
-        about = summary or rejection
+        about = rejection if summary is None else summary
         finding = Finding(key, MISSING) if about is None else _compared(key, about, head)
-        if summary and rejection and finding.state == SAME:
+        if None not in (summary, rejection) and finding.state == SAME:
             finding = Finding(key, STALE, "there is both a summary and a rejection")
         return finding if finding.state == SAME else self.grace.or_in_flight(finding, head["LastModified"])
 
     def _read(self, key: str) -> dict | None:
+        """Return what is written; None if nothing is, and an empty dict if it cannot be read."""
         try:
             body = self.files.client.get_object(Bucket=self.files.bucket, Key=key)["Body"]
         except self.files.client.exceptions.NoSuchKey:
             return None
-        return json.load(body)
+        try:
+            about = json.load(body)
+        except ValueError:
+            about = None
+        return about if isinstance(about, dict) else {}
 
     def _source(self, key: str) -> str:
         """Return the key of the file that something was written about; empty if it is none of ours."""
@@ -78,6 +83,8 @@ class Summaries:
 
 def _compared(key: str, about: dict, head: dict) -> Finding:
     """Compare a file with what was written about it."""
+    if not {"size_bytes", "etag", "version_id"} <= about.keys():
+        return Finding(key, STALE, "what is written about it is no summary and no reason")
     if (about["size_bytes"], about["etag"]) != (head["ContentLength"], head["ETag"].strip('"')):
         return Finding(key, STALE, "what is written is about other bytes")
     if about["version_id"] != head.get("VersionId", about["version_id"]):

@@ -78,7 +78,7 @@ def backfill(
     pipeline, selected = selection(target, parameters)
     if not objects:
         raise RunbookError(f"nothing to send: there are no {selected}")
-    path, per_second = path_of(parameters.env, pipeline.name), parameters.backfill.objects_per_second
+    path, per_second = path_of(parameters, pipeline.name), parameters.backfill.objects_per_second
     with alone(path):
         progress = _progress(target, parameters, selected)
         before, began = progress.sent, clock()
@@ -93,7 +93,7 @@ def backfill(
 
 def _progress(target: Target, parameters: Parameters, selected: Selection) -> Progress:
     """Return the backfill to go on with, or a new one that has sent nothing yet."""
-    settings, path = parameters.backfill, path_of(parameters.env, parameters.backfill.pipeline)
+    settings, path = parameters.backfill, path_of(parameters, parameters.backfill.pipeline)
     what = {
         "bucket": selected.bucket.name,
         "bucket_created": selected.bucket_created(target),

@@ -76,6 +76,7 @@ def describe(stack: Stack, pipeline: Pipeline, log_retention_days: int = 30) -> 
     Returns:
         What was described.
     """
+    stack.is_whole = False  # what the jobs of other pipelines need is there, too
     region, what = pipeline.source.region, f"announce-{pipeline.name}"
     bucket = stack.add(Bucket("jobs", region, expire_days=JOBS_EXPIRE_DAYS))
     log_group = stack.add(LogGroup(what, region, log_retention_days))

@@ -11,6 +11,8 @@ from filelock import FileLock, Timeout
 
 from lib import paths
 from lib.errors import RunbookError
+from lib.ledger import Ledger, file_of
+from lib.parameters import Parameters
 
 
 @dataclass
@@ -33,7 +35,7 @@ class Stretch:
 
 @dataclass
 class Progress:
-    """The file `run_data/<env>-backfill-<pipeline>.json`, written after each batch, atomically.
+    """The file `<account>-<prefix>-<env>-backfill-<pipeline>.json`, written after each batch, atomically.
 
     Attributes:
         path: Where it is.
@@ -87,14 +89,22 @@ class Progress:
         paths.write_atomically(self.path, json.dumps(content, indent=1, ensure_ascii=False))
 
 
-def path_of(env: str, pipeline: str) -> Path:
-    """Return where the progress of a pipeline's backfill is kept.
+def path_of(parameters: Parameters, pipeline: str) -> Path:
+    """Return where the progress of a pipeline's backfill is kept; one of before is taken over if it is ours.
 
     Args:
-        env: The environment.
+        parameters: Of the environment.
         pipeline: The pipeline's name.
     """
-    return paths.home() / "run_data" / f"{env}-backfill-{pipeline}.json"
+    env, account_id = parameters.env, parameters.account_id
+    path = file_of(account_id, parameters.prefix, env, f"backfill-{pipeline}")
+    older = path.with_name(f"{env}-backfill-{pipeline}.json")  # whosever the prefix and the account were
+    if older.exists() and not path.exists():
+        content = json.loads(older.read_text("utf-8"))
+        owns = Ledger.of(parameters).owns(pipeline, content["what"]["bucket"])
+        if owns and content["account_id"] == account_id:
+            older.rename(path)
+    return path
 
 
 def unfinished(path: Path, what: dict[str, str], restart: bool = False) -> Progress | None:

@@ -35,6 +35,7 @@ from lib.target import connect, needs_consent, start, whereabouts
 # and `runbook output` shall answer at once.
 
 EXIT_DIFFERS = 3
+EXIT_LEFT_OUT = 5
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 app = typer.Typer(cls=Commands, no_args_is_help=True)
@@ -66,7 +67,9 @@ def run(
     names: Names = (),
     params: Params = DEFAULT_PARAMS,
     assignments: Assignments = (),
-    mode: Annotated[str | None, typer.Option(help="apply, or plan: write nothing.")] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="apply; plan: write nothing; move: see docs/parameters.md.")
+    ] = None,
     exercise: Annotated[bool | None, typer.Option(help="Whether to upload samples and check them.")] = None,
     rollback: Annotated[
         bool, typer.Option("--rollback", help="If it does not end well, delete what this run created.")
@@ -156,7 +159,7 @@ def output(
 ) -> None:
     """Print what the pipelines made, or one of them; of a single output the value alone, for scripts."""
     parameters = load(params, assignments)
-    made = Ledger(parameters.env, parameters.account_id).outputs()
+    made = Ledger.of(parameters).outputs()
     values = {
         f"{pipeline}.{key}": value for pipeline, values in made.items() for key, value in values.items()
     }
@@ -227,6 +230,9 @@ def _execute(
         for result in results:
             terminal.show_table(result.rows)
     terminal.show_results(results)
+    left_out = [(result.name, each) for result in results for each in result.left_out]
+    for name, each in left_out:
+        print(f"{name}: left out: {each['what']}: {each['reason']}")
     if bad and bad.failure:
         terminal.show_failure(bad)
     print(f"Report   {terminal.shown_path(index)}")
@@ -234,13 +240,15 @@ def _execute(
         recovery.say_ways_out(parameters, run, params, assignments)
         raise typer.Exit(EXIT_FAILED if bad.failure else EXIT_INTERRUPTED)
     _say_next(parameters, params, assignments)
+    if left_out:
+        raise typer.Exit(EXIT_LEFT_OUT)
     return results
 
 
 def _say_next(parameters: Parameters, params: Path, assignments: Sequence[str]) -> None:
     """Say what can be tried next: what can be done with what exists, or how to make it."""
     runbook, option = terminal.command_name(), given(params, assignments)
-    if Ledger(parameters.env, parameters.account_id).outputs():
+    if Ledger.of(parameters).outputs():
         terminal.say_next(
             (f'eval "$({runbook} env{option})"; aws s3 ls', "look at it with any AWS tool"),
             (f"{runbook} output{option}", "what was made: names and addresses"),

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from filelock import Timeout
 from typer.core import TyperGroup
@@ -52,7 +51,7 @@ def load(params: Path, assignments: list[str], **given: Any) -> Parameters:
 
     Args:
         params: A file, looked for in the working directory first, then in the project.
-        assignments: `NAME=VALUE`, where VALUE is YAML and NAME may be `section.name`.
+        assignments: `NAME=VALUE`, where NAME may be `section.name`.
         given: Values by name, which win over both; None is for a value that is not given.
 
     Returns:
@@ -61,9 +60,7 @@ def load(params: Path, assignments: list[str], **given: Any) -> Parameters:
     Raises:
         ParameterError: If one is wrong.
     """
-    overrides: dict[str, Any] = {}
-    for assignment in assignments:
-        _assign(overrides, assignment)
+    overrides = Parameters.assigned(assignments)
     overrides |= {name: value for name, value in given.items() if value is not None}
     in_project = ROOT / params
     return Parameters.load(in_project if in_project.exists() and not params.exists() else params, **overrides)
@@ -95,16 +92,3 @@ def confirm(question: str, may_skip: bool = False) -> None:
         typer.confirm(question, abort=True, err=True)
     elif not may_skip:
         raise RunbookError(f"{question} Nobody can answer here: say --yes. Nothing was done")
-
-
-def _assign(overrides: dict[str, Any], assignment: str) -> None:
-    name, equals, text = assignment.partition("=")
-    *sections, last = name.split(".")
-    for section in sections:
-        overrides = overrides.setdefault(section, {}) if isinstance(overrides, dict) else None
-    if not equals or not isinstance(overrides, dict):
-        raise ParameterError(f"--set {assignment}: write NAME=VALUE, such as migrate.batch_size=5")
-    try:
-        overrides[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ParameterError(f"--set {assignment}: {' '.join(str(error).split())}") from None

@@ -8,13 +8,16 @@ import typer
 
 from lib.cli import terminal
 from lib.cli.options import DEFAULT_PARAMS, Assignments, Params, Yes, confirm, given, load
-from lib.ledger import Ledger
+from lib.errors import ParameterError
+from lib.ledger import NOT_RECORDED, Ledger
 from lib.parameters import Parameters
 from lib.target import connect
 
 # lib.lock and lib.rollback are imported where they are used: pandas and botocore take a second to import.
 
-Run = Annotated[str, typer.Option("--run", metavar="ID", help="The run's id; the last one without it.")]
+Run = Annotated[
+    str, typer.Option("--run", metavar="ID", help="The run's id; without it, the run that ran last.")
+]
 
 
 def unlock(params: Params = DEFAULT_PARAMS, assignments: Assignments = (), yes: Yes = False) -> None:
@@ -37,37 +40,85 @@ def unlock(params: Params = DEFAULT_PARAMS, assignments: Assignments = (), yes: 
 def rollback(
     params: Params = DEFAULT_PARAMS, assignments: Assignments = (), run: Run = "", yes: Yes = False
 ) -> None:
-    """Delete what the last run created, with all that is in it, and only that; ask first."""
-    from lib.execution.rollback import touched
+    """Delete what the last run created, and only that; ask first.
+
+    A bucket or table that holds anything which that run did not put there is kept, and named.
+    """
+    from lib.execution.rollback import NOTHING, WAY_ON, judge, touched
 
     parameters = load(params, assignments)
-    ledger = Ledger(parameters.env, parameters.account_id)
-    run = run or ledger.last_run()
-    created = touched(ledger, "run", run)
-    terminal.show_table(
-        [{key: facts[key] for key in ("noun", "name", "region")} for facts in created.values()]
-    )
-    if not created:
-        print(f"run {run or 'none'} created nothing that the ledger knows of")
+    ledger = Ledger.of(parameters)
+    run = run or _last(ledger)
+    if not touched(ledger, "run", run):
+        print(
+            f"{NOTHING.format(run=run)}{_others(ledger, run)}" if run else "nothing to take back: no run yet"
+        )
         return
-    if not yes:
-        confirm(f"Delete these {len(created)}, with all that is in them? Run {run} created them.")
+    going = judge(connect(parameters), parameters, run)
+    kept = going.table()
+    _show("Kept", kept.to_dict("records"))
+    if len(kept):
+        print(WAY_ON)
+    rows = [(item.type.noun, item.found.name, item.region) for item in going.going]
+    _show("To delete", [dict(zip(("type", "name", "region"), row, strict=True)) for row in rows])
+    if rows and not yes:
+        confirm(f"Delete these {len(rows)}, with all that is in them? Run {run} created them.")
     go_back(parameters, run)
 
 
-def go_back(parameters: Parameters, run: str) -> None:
-    """Delete what a run created, and print what that was."""
-    from lib.execution.rollback import rollback as delete_created
+def _last(ledger: Ledger) -> str:
+    """Return the id of the run that ran last; empty if none has."""
+    last = ledger.last_run()
+    if last and last.mode == NOT_RECORDED:
+        raise ParameterError(
+            "earlier versions of the runbook did not write down what ran last: name the run, "
+            f"for instance --run {last.id}; {_known(ledger)}"
+        )
+    return last.id if last else ""
 
-    print(f"Rolled back: {delete_created(connect(parameters), parameters, run)!r}")
+
+def _others(ledger: Ledger, run: str) -> str:
+    """Say what kind of run it was, and which others created something that is still there."""
+    last = next((each for each in ledger.runs() if each.id == run), None)
+    if last is None:
+        raise ParameterError(f"--run {run}: no such run is written down; {_known(ledger)}")
+    plan = ", since it was a plan" if last.mode == "plan" else ""
+    return f"{plan}. Earlier ones: {_known(ledger)}; --run ID takes one of them back"
+
+
+def _known(ledger: Ledger) -> str:
+    """Return the runs that created what there is, the last one first, and how much."""
+    from lib.execution.rollback import touched
+
+    ids = {facts["run"] for facts in ledger.entries().values() if "run" in facts}
+    counted = {run: len(touched(ledger, "run", run)) for run in sorted(ids, reverse=True)}
+    runs = [f"{run} created {count} that are there" for run, count in counted.items() if count]
+    return ", ".join(runs) or "no run created anything that is there"
+
+
+def _show(title: str, rows: list[dict]) -> None:
+    if rows:
+        print(f"{title}: {len(rows)}")
+        terminal.show_table(rows)
+
+
+def go_back(parameters: Parameters, run: str) -> None:
+    """Delete what a run created, and print what that was, and what was kept."""
+    from lib.execution.rollback import rollback as take_back
+
+    print(f"Rolled back: {take_back(connect(parameters), parameters, run)!r}")
 
 
 def say_ways_out(parameters: Parameters, run: str, params: Path, assignments: Sequence[str]) -> None:
     """After a run that did not end well: say how to go on, and how to go back if it created anything."""
+    from lib.execution.rollback import touched
+
     runbook, options = terminal.command_name(), given(params, assignments)
-    entries = Ledger(parameters.env, parameters.account_id).entries().values()
-    if created := sum(facts.get("run") == run for facts in entries):
-        terminal.say_next(
-            (f"{runbook} run{options}", "go on where it stopped"),
-            (f"{runbook} rollback{options}", f"go back: delete the {created} that this run created"),
-        )
+    created, changed = (touched(Ledger.of(parameters), how, run) for how in ("run", "changed_by"))
+    if not created and not changed:
+        return
+    hints = [(f"{runbook} run{options}", "go on where it stopped")]
+    if created:
+        what = f"go back: delete the {len(created)} that this run created, but nothing that others put there"
+        hints.append((f"{runbook} rollback --run {run}{options}", what))
+    terminal.say_next(*hints)

@@ -18,16 +18,17 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 from traitlets import default
 
 from lib.call_ledger import PATH_VARIABLE
+from lib.checklist import LEFT_OUT
 from lib.errors import ParameterError, RunbookError
 from lib.parameter_types import did_you_mean
-from lib.parameters import Parameters, names_in
+from lib.parameters import Parameters
 from lib.paths import ROOT, home
 from lib.plan import COUNTS
 
 NOTEBOOKS = ROOT / "notebooks"
 DESTROY = "90_destroy"
 PROGRESS_BAR = "{desc} {bar:30} {n_fmt}/{total_fmt} cells  {elapsed}"
-# papermill warns of parameters that its line-wise parser does not see; we have looked (parameter_names).
+# papermill warns of each parameter that is not in a notebook's cell; every notebook is given all there are.
 logging.getLogger("papermill").setLevel(logging.CRITICAL)
 NAME_CHARACTERS = 16  # of the progress bars' names, so that the bars stand below each other
 
@@ -77,6 +78,7 @@ class Result:
         seconds: How long it took.
         executed: The executed copy, if there is one.
         made: What it told under the MIME type `lib.plan.COUNTS`: `summary`, `counts` and `table`.
+        left_out: What it said that it did not look at: `what` and `reason` of each.
         failure: Why it failed.
     """
 
@@ -85,6 +87,7 @@ class Result:
     seconds: float = 0.0
     executed: Path | None = None
     made: Mapping[str, Any] = field(default_factory=dict)
+    left_out: list[dict[str, str]] = field(default_factory=list)
     failure: Failure | None = None
 
     @property
@@ -195,7 +198,7 @@ def execute_all(jobs: list[Job], parameters: Parameters, folder: Path) -> Iterat
 
     Args:
         jobs: What to execute.
-        parameters: Given to each notebook, as far as its parameters cell knows them.
+        parameters: All of them are given to each notebook, whichever its parameters cell names.
         folder: Where the executed copies go.
 
     Yields:
@@ -213,11 +216,10 @@ def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
     values = {**parameters.model_dump(), **job.own}
     outcome, failure, began = "ok", None, time.monotonic()
     try:
-        known = parameter_names(job.notebook)
         papermill.execute_notebook(
             job.notebook,
             executed,
-            {name: value for name, value in values.items() if name in known},
+            values,
             kernel_name=NATIVE_KERNEL_NAME,
             kernel_manager_class=kernels_of(folder),
             language="python",
@@ -231,6 +233,8 @@ def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
         )
     except PapermillExecutionError as error:
         outcome, failure = "failed", Failure(error.ename, error.evalue, error.exec_count, error.source)
+    except nbformat.reader.NotJSONError as error:
+        outcome, failure = "failed", Failure("RunbookError", f"{job.notebook} cannot be read: {error}")
     except (RunbookError, PapermillException, RuntimeError) as error:  # RuntimeError: when a kernel dies
         outcome, failure = "failed", Failure(type(error).__name__, str(error).strip())
     except KeyboardInterrupt:
@@ -238,43 +242,12 @@ def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
     seconds = time.monotonic() - began
     if not executed.exists():
         return Result(job.name, outcome, seconds, failure=failure)
-    return Result(job.name, outcome, seconds, executed, what_it_made(executed), failure)
+    told = [data[COUNTS] for data in _told(executed) if COUNTS in data]
+    left_out = [data[LEFT_OUT] for data in _told(executed) if LEFT_OUT in data]
+    return Result(job.name, outcome, seconds, executed, told[-1] if told else {}, left_out, failure)
 
 
-def parameter_names(notebook: Path) -> set[str]:
-    """Return the names that a notebook's parameters cell assigns.
-
-    Parsed here, since papermill's own parser, line by line, misses a name if a comment beside it holds an `=`
-    (https://github.com/nteract/papermill/blob/main/papermill/translators.py): such a parameter would keep its
-    default without a word.
-
-    Args:
-        notebook: The file.
-
-    Returns:
-        The names; none if no cell has the tag `parameters`.
-
-    Raises:
-        RunbookError: If the file is no notebook, or the cell no Python.
-    """
-    try:
-        cells = nbformat.read(notebook, as_version=4).cells
-        source = next((c.source for c in cells if "parameters" in c.metadata.get("tags", [])), "")
-        return names_in(source)
-    except (nbformat.reader.NotJSONError, SyntaxError) as error:
-        raise RunbookError(f"{notebook} cannot be read: {error}") from error
-
-
-def what_it_made(executed: Path) -> dict[str, Any]:
-    """Return what an executed notebook told last under the MIME type `lib.plan.COUNTS`.
-
-    Args:
-        executed: The file.
-
-    Returns:
-        Its `summary`, `counts` and `table`; empty if it told nothing.
-    """
-    cells = json.loads(executed.read_text("utf-8"))["cells"]
-    outputs = (output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
-    told = [data[COUNTS] for data in outputs if COUNTS in data]
-    return told[-1] if told else {}
+def _told(executed: Path) -> Iterator[dict[str, Any]]:
+    """Yield what an executed notebook told in each of its outputs: MIME types to data."""
+    for cell in json.loads(executed.read_text("utf-8"))["cells"]:
+        yield from (output.get("data", {}) for output in cell.get("outputs", []))

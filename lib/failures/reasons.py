@@ -7,6 +7,8 @@ NOT_AN_EVENT = "not an event"
 NOT_INVOKED = "not invoked"
 SOURCE_GONE = "source gone"
 ACCESS_DENIED = "access denied"
+ARCHIVED = "archived"
+CUSTOMER_KEY = "customer key"
 FUNCTION_ERROR = "function error"
 NO_TRACE = "no trace"
 
@@ -14,6 +16,8 @@ NO_TRACE = "no trace"
 REASONS = {
     ACCESS_DENIED: "Let the function's role do it (its policy, the bucket's, the KMS key's), then redrive.",
     "missing resource": "A bucket, table or queue that the function needs is gone: deploy, then redrive.",
+    ARCHIVED: "S3 keeps it in an archive. Have S3 restore it (aws s3api restore-object), wait, then redrive.",
+    CUSTOMER_KEY: "Only who has its key (SSE-C) can read it: let them copy or rewrite it, then quarantine.",
     SOURCE_GONE: "The object was deleted since. Redrive: the function finds nothing to do, and is content.",
     "throttled": "AWS asked to slow down. Redrive when it is calm; ask for a higher quota if it comes back.",
     "out of time or memory": "Raise function_timeout_s or function_memory_mb, deploy, then redrive.",
@@ -27,6 +31,8 @@ REASONS = {
 # Looked for in "name of the error: what it says", the first that is found.
 _SIGNS = {
     NOT_AN_EVENT: r"Neither an S3 event|Not a record of S3|Incomplete S3 record|Not JSON|Not a JSON object",
+    ARCHIVED: r"ArchivedError|InvalidObjectState|ObjectNotInActiveTier",
+    CUSTOMER_KEY: r"stored using a form of Server Side Encryption",
     ACCESS_DENIED: r"AccessDenied|Forbidden|\(403\)|Unauthorized|not authorized|KMS\.\w*Disabled",
     SOURCE_GONE: r"NoSuchKey|NoSuchVersion",
     "missing resource": r"NoSuchBucket|ResourceNotFound|QueueDoesNotExist|NonExistentQueue",

@@ -4,14 +4,22 @@ MiniStack 1.5.33 asks IAM of a query without naming its workgroup. And it reads 
 types that DuckDB guesses from the objects. Athena reads it with the catalogue's: text that looks like a time
 stays text, and a column that no row has is NULL.
 https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
+
+It takes a location for a URL, so that a folder `a?b` is `a`, and the names of objects for names of files, so
+that some are patterns, some lie outside of the folder that they are copied to, and some are too long. To S3
+they are names, whatever is in them. And it reads what is archived; Athena skips that.
+https://docs.aws.amazon.com/athena/latest/ug/querying-glacier.html
 """
 
 import json
 import re
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
 
 import duckdb
 from ministack.core import iam_actions
-from ministack.services import athena
+from ministack.services import athena, s3
 
 # Handlers talk to MiniStack's Athena directly, not through our stand-in for its SQL: what Trino has and
 # DuckDB calls differently is told to each of its connections. Of the most frequent values only the values are
@@ -26,6 +34,8 @@ CREATE MACRO json_format(x) AS CAST(x AS VARCHAR);
 
 # Hive's types by DuckDB's names; those that are not here have the same name.
 TYPES = {"string": "VARCHAR", "binary": "BLOB"}
+# What DuckDB tells a compression by.
+SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
 TOKENS = re.compile(r"`[^`]+`|[\w.]+(?:\([^)]*\))?|[<>:,]")
 
 _connect = duckdb.connect
@@ -71,6 +81,46 @@ def table_relation(table: dict, files: list[str]) -> str:
     return f"read_json({athena._sql_list(files)}, {named})"
 
 
+def materialize_table_files(location: str, workdirs: list[str]) -> list[str]:
+    """Copy the objects below a table's location to files that DuckDB can name.
+
+    Args:
+        location: `s3://bucket/prefix`.
+        workdirs: To which the folder is added that the caller is to remove.
+
+    Returns:
+        The files, in the order of the keys; of their folders, those that name a partition.
+    """
+    bucket, _, prefix = location.partition("://")[2].partition("/")
+    prefix = f"{prefix.rstrip('/')}/" if prefix else ""
+    objects = (s3._buckets.get(bucket) or {"objects": {}})["objects"]
+    below = sorted(key for key in list(objects) if key.startswith(prefix) and not key.endswith("/"))
+    keys = [key for key in below if not athena._hidden(key[len(prefix) :]) and not is_archived(objects[key])]
+    if not keys:
+        return []
+    root = tempfile.mkdtemp(prefix="ministack-athena-")
+    workdirs.append(root)
+    files = []
+    for number, key in enumerate(keys):
+        data = s3._get_object_data(bucket, key)
+        if data is not None:
+            folders = [part.partition("=") for part in key[len(prefix) :].split("/")[:-1]]
+            suffix = SUFFIX.search(key)
+            # DuckDB decodes the values of partitions.
+            named = (f"{quote(name)}={quote(value, safe='')}" for name, equals, value in folders if equals)
+            path = Path(root, *named, f"{number:06}")
+            path = path.with_name(path.name + (suffix[0] if suffix else ""))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            files.append(str(path))
+    return files
+
+
+def is_archived(entry: dict) -> bool:
+    """Return whether Athena skips an object: also one that was restored, unless its table says otherwise."""
+    return entry.get("storage_class") in s3._ARCHIVE_STORAGE_CLASSES
+
+
 def duckdb_type(hive: str) -> str:
     """Return DuckDB's name of a type of Hive's, such as `array<struct<name:string>>`."""
     return _parse(TOKENS.findall(hive))
@@ -96,4 +146,5 @@ def _text(value: str) -> str:
 
 duckdb.connect = connect
 athena._table_relation = table_relation
+athena._materialize_table_files = materialize_table_files
 iam_actions.extract_resource_arn = extract_resource_arn

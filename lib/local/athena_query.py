@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from lib.local.athena_sql import AthenaSqlError, NotOnLocalAwsError, bind, parse, tables
 from lib.local.athena_translate import translate
 from lib.local.glue_classify import LAZY_SIMPLE
-from lib.local.glue_grouping import split
+from lib.local.glue_grouping import ARCHIVE_CLASSES, split
 
 
 @dataclass
@@ -136,11 +136,6 @@ def _check_objects(glue: BaseClient, s3: BaseClient, database: str, table: dict)
     registered = {tuple(p["Values"]) for p in _partitions(glue, database, table)} if keys else set()
     objects = list(_objects(s3, bucket, prefix))
     for found in objects:
-        if set(found["Key"].removeprefix(prefix)) & set("*?["):
-            raise NotOnLocalAwsError(
-                f"s3://{bucket}/{found['Key']}: the local AWS would take its name for a pattern and miss it. "
-                "Locally, rename it."
-            )
         folders = [part.partition("=") for part in found["Key"].removeprefix(prefix).split("/")[:-1]]
         if keys and [name for name, _, _ in folders] != keys:
             raise NotOnLocalAwsError(
@@ -163,7 +158,8 @@ def _partitions(glue: BaseClient, database: str, table: dict) -> Iterator[dict]:
 def _objects(s3: BaseClient, bucket: str, prefix: str) -> Iterator[dict]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     found = (item for page in pages for item in page.get("Contents", []) if not item["Key"].endswith("/"))
-    return (item for item in found if not _is_hidden(item["Key"].removeprefix(prefix)))
+    readable = (item for item in found if item.get("StorageClass") not in ARCHIVE_CLASSES)
+    return (item for item in readable if not _is_hidden(item["Key"].removeprefix(prefix)))
 
 
 def _is_hidden(key: str) -> bool:

@@ -15,13 +15,15 @@ from botocore.exceptions import ClientError
 
 from lib.local.crawler_role import CrawlerRoleError, require_rights
 from lib.local.glue_classify import Schema, classify
-from lib.local.glue_grouping import S3Object, Table, group, is_excluded, split
+from lib.local.glue_grouping import ARCHIVE_CLASSES, S3Object, Table, group, is_excluded, split
 from lib.local.glue_tables import write
 
 # Glue reads the beginning of an object.
 SAMPLE_BYTES = 2 * 1024 * 1024
 # Objects read for the schema of one table.
 SAMPLE_OBJECTS = 100
+# What S3 answers of what is archived by Intelligent-Tiering, and of what is under a customer's key.
+UNREADABLE = frozenset({"InvalidObjectState", "InvalidRequest"})
 
 MakeClient = Callable[[str, str], BaseClient]
 Announce = Callable[[str], None]
@@ -70,18 +72,19 @@ class CrawlStandIn:
         """Crawl, and return `LastCrawl` as AWS words it."""
         started = datetime.now(UTC)
         try:
-            crawl(lambda service: self._client(service, region), name)
+            crawl(lambda service: self._client(service, region), name, self._announce)
         except (ClientError, CrawlerRoleError) as error:
             return {"Status": "FAILED", "ErrorMessage": str(error), "StartTime": started}
         return {"Status": "SUCCEEDED", "StartTime": started}
 
 
-def crawl(client: Callable[[str], BaseClient], name: str) -> None:
+def crawl(client: Callable[[str], BaseClient], name: str, announce: Announce) -> None:
     """Read a crawler's S3 targets and bring its database up to date.
 
     Args:
         client: Makes a client of the crawler's region from a service's name.
         name: The crawler's.
+        announce: Called with a line for what cannot be read, and so is left out.
 
     Raises:
         CrawlerRoleError: The crawler's role may not do what the crawl needs, or does not trust Glue.
@@ -98,21 +101,43 @@ def crawl(client: Callable[[str], BaseClient], name: str) -> None:
     found = [
         (split(target["Path"])[0], table)
         for target in targets
-        for table in _tables(s3, target, grouping, classifiers)
+        for table in _tables(s3, target, grouping, classifiers, announce)
     ]
     write(glue, crawler, found)
 
 
-def _tables(s3: BaseClient, target: dict, grouping: dict, classifiers: list[dict]) -> Iterator[Table]:
+def _tables(
+    s3: BaseClient, target: dict, grouping: dict, classifiers: list[dict], announce: Announce
+) -> Iterator[Table]:
     bucket, prefix = split(target["Path"])
 
     def sample(objects: list[S3Object]) -> Iterator[tuple[S3Object, Schema]]:
         for item in objects[-SAMPLE_OBJECTS:]:
-            if schema := _schema(s3, bucket, item, classifiers):
+            try:
+                schema = _schema(s3, bucket, item, classifiers)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in UNREADABLE:
+                    raise
+                announce(f"Glue crawler: left out: s3://{bucket}/{_shown(item.key)}: {error}")
+                continue
+            if schema:
                 yield item, schema
 
-    objects = _list(s3, bucket, prefix, target.get("Exclusions", []))
-    return group(target["Path"], objects, grouping, sample)
+    objects = []
+    for item in _list(s3, bucket, prefix, target.get("Exclusions", [])):
+        if item.storage_class in ARCHIVE_CLASSES:
+            announce(
+                f"Glue crawler: left out: s3://{bucket}/{_shown(item.key)}: archived ({item.storage_class}); "
+                "Athena skips it, too. To read it, have S3 restore it, and copy it into another class"
+            )
+        else:
+            objects.append(item)
+    yield from group(target["Path"], objects, grouping, sample)
+
+
+def _shown(key: str) -> str:
+    """A key as it can be shown: a control character in it must not break the line."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in key)
 
 
 def _schema(s3: BaseClient, bucket: str, item: S3Object, classifiers: list[dict]) -> Schema | None:
@@ -127,4 +152,4 @@ def _list(s3: BaseClient, bucket: str, prefix: str, exclusions: list[str]) -> It
         for found in page.get("Contents", []):
             relative = found["Key"].removeprefix(prefix)
             if found["Size"] and not any(is_excluded(relative, pattern) for pattern in exclusions):
-                yield S3Object(found["Key"], found["Size"])
+                yield S3Object(found["Key"], found["Size"], found.get("StorageClass", "STANDARD"))

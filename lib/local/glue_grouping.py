@@ -19,14 +19,18 @@ from lib.local.glue_classify import Columns, Schema, merge_columns
 
 # AWS: schemas that share 70 % of their fields are alike.
 ALIKE = 0.7
+# Neither Glue nor Athena reads objects of these:
+# https://docs.aws.amazon.com/athena/latest/ug/querying-glacier.html
+ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
 @dataclass(frozen=True)
 class S3Object:
-    """An object as `list_objects_v2` returns it: key and size in bytes."""
+    """An object as `list_objects_v2` returns it: key, size in bytes, storage class."""
 
     key: str
     size: int
+    storage_class: str = "STANDARD"
 
 
 @dataclass(frozen=True)

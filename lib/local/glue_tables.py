@@ -18,6 +18,8 @@ _TABLE_INPUT = ("Name", "Owner", "Retention", "StorageDescriptor", "PartitionKey
 # BatchDeletePartition takes 25, BatchCreatePartition 100.
 # https://docs.aws.amazon.com/glue/latest/webapi/API_BatchDeletePartition.html
 _BATCH = 25
+# Hive's name of a partition without a value, which Glue does not take.
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 def write(glue: BaseClient, crawler: dict[str, Any], found: list[tuple[str, Table]]) -> None:
@@ -127,7 +129,7 @@ def _partitions(storage: dict, table: Table) -> dict[tuple[str, ...], dict]:
     partitions = {}
     for item in table.objects:
         folders = table.folders(item.key)
-        values = tuple(folder.partition("=")[2] or folder for folder in folders)
+        values = tuple(folder.partition("=")[2] or folder or NO_VALUE for folder in folders)
         location = storage["Location"] + "".join(f"{folder}/" for folder in folders)
         partitions[values] = {
             "Values": list(values),

@@ -11,20 +11,34 @@ whatever the range or the part that is asked for; of a part, HEAD tells nothing.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html (versionId)
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html (Range, partNumber)
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html (partNumber)
+
+It copies what is archived and has not been restored; S3 refuses. It does not encode the keys in listings of
+versions and of uploads, which XML cannot hold all of, and loses their carriage returns in every answer.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html (archived objects)
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html (encoding-type)
 """
 
 import re
+from collections.abc import Callable
 from contextvars import ContextVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl, quote, unquote
 
 from ministack.services import s3
 
 # Of the upload that is being completed.
 tags_of_upload: ContextVar[dict[str, str]] = ContextVar("tags_of_upload")
+# Whether the keys of the listing that is being answered are to be encoded.
+encoded: ContextVar[bool] = ContextVar("encoded", default=False)
+
+HOLD_KEYS = {"Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"}
 
 _create = s3._create_multipart_upload
 _complete = s3._complete_multipart_upload
+_copy = s3._copy_object
 _copy_part = s3._upload_part_copy
+_list_versions = s3._list_object_versions
+_list_uploads = s3._list_multipart_uploads
+_xml_body = s3._xml_body
 _record = s3._record_object_version
 _get_tags = s3._get_object_tagging
 _get = s3._get_object
@@ -52,13 +66,60 @@ def complete(bucket: str, key: str, body: bytes, query_params: dict, headers: di
 
 
 def copy_part(bucket: str, key: str, query_params: dict, headers: dict):
-    """Copy a part, and compute the checksum that its upload was begun with."""
+    """Copy a part of what can be read, and compute the checksum that its upload was begun with."""
+    if refused := archived(headers):
+        return refused
     answer = _copy_part(bucket, key, query_params, headers)
     if answer[0] == 200:
         upload = s3._multipart_uploads[s3._qp(query_params, "uploadId")]
         part = upload["parts"][int(s3._qp(query_params, "partNumber", "1"))]
         part["checksums"], _ = s3._resolve_part_checksums(part["body"], {}, upload)
     return answer
+
+
+def copy(bucket: str, key: str, headers: dict):
+    """Copy an object that can be read."""
+    return archived(headers) or _copy(bucket, key, headers)
+
+
+def archived(headers: dict) -> tuple | None:
+    """Return S3's refusal of a copy whose source is archived; None if it can be read, or is not there."""
+    path, _, query = headers.get("x-amz-copy-source", "").lstrip("/").partition("?")
+    bucket, _, key = unquote(path).partition("/")
+    current = (s3._ensure_bucket(bucket) or {"objects": {}})["objects"].get(key)
+    version = version_asked_for(bucket, key, parse_qs(query))
+    source = version or current
+    if not source or source.get("storage_class") not in s3._ARCHIVE_STORAGE_CLASSES:
+        return None
+    # Whether it was restored is known of the current object.
+    is_current = current and (not version or version["version_id"] == current.get("version_id"))
+    if is_current and s3._sync_restore(bucket, key, current) == "restored":
+        return None
+    message = "Operation is not valid for the source object's storage class"
+    return s3._error("InvalidObjectState", message, 403, f"/{bucket}/{key}")
+
+
+def encoding(call: Callable) -> Callable:
+    """Return a listing that encodes keys if it is asked to."""
+
+    def listing(bucket: str, query_params: dict):
+        token = encoded.set(s3._qp(query_params, "encoding-type") == "url")
+        try:
+            return call(bucket, query_params)
+        finally:
+            encoded.reset(token)
+
+    return listing
+
+
+def xml_body(root) -> bytes:
+    """Write an answer; who reads it takes a carriage return for a line feed, unless it is escaped."""
+    if encoded.get():
+        for element in root.iter():
+            if element.tag.rpartition("}")[2] in HOLD_KEYS and element.text:
+                element.text = quote(element.text, safe="/")
+        s3.SubElement(root, "EncodingType").text = "url"
+    return _xml_body(root).replace(b"\r", b"&#13;")
 
 
 def record(bucket: str, key: str, *arguments) -> str | None:
@@ -109,6 +170,8 @@ def head(bucket: str, key: str, headers: dict | None = None, query_params: dict 
     if status != 200:
         return answer
     there = version_asked_for(bucket, key, query_params) or s3._ensure_bucket(bucket)["objects"].get(key)
+    # A server that was started anew knows the parts of versions only.
+    there = version_asked_for(bucket, key, {"versionId": [there and there.get("version_id")]}) or there
     if not there or not (found := part_asked_for(there, query_params)):
         return answer
     first, last, count = found
@@ -143,5 +206,9 @@ s3._get_object = get
 s3._head_object = head
 s3._create_multipart_upload = create
 s3._complete_multipart_upload = complete
+s3._copy_object = copy
 s3._upload_part_copy = copy_part
+s3._list_object_versions = encoding(_list_versions)
+s3._list_multipart_uploads = encoding(_list_uploads)
+s3._xml_body = xml_body
 s3._record_object_version = record

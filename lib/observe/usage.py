@@ -83,8 +83,8 @@ def per_month(parameters: Parameters, pipeline: str) -> Usage:
     Returns:
         Names of prices to quantities.
     """
-    settings = getattr(parameters, pipeline)
-    crawls = DAYS_A_MONTH if getattr(settings, "crawler_schedule", "") else 0  # assumed: once a day
+    is_crawled = pipeline == "migrate" and parameters.migrate.crawler_schedule
+    crawls = DAYS_A_MONTH if is_crawled else 0  # assumed: once a day
     return {
         "cloudwatch_alarm": ALARMS[pipeline],
         "cloudwatch_metric": METRICS[pipeline],

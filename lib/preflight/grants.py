@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from lib.findings import Finding
 from lib.policies import Document
+from lib.preflight.form import listed
 from lib.preflight.iam_data import covers, overlap
-from lib.preflight.statements import listed
 from lib.resources.iam import Role
 
 
@@ -19,12 +19,12 @@ def allows(policy: Document, action: str, arn: str, via: str = "") -> bool:
         via: The service that does it for the role, such as `sqs.us-east-1.amazonaws.com`; empty if the role
             does it itself.
     """
-    return any(covers(listed(s["Resource"]), arn) and _is_for(s, via) for s in _allowing(policy, action))
+    return any(_covers(s, arn) and _is_for(s, via) for s in _allowing(policy, action))
 
 
 def allows_some(policy: Document, action: str, arns: str) -> bool:
     """Tell whether a policy allows an action on anything that a pattern of ARNs stands for."""
-    return any(overlap(arn, arns) for s in _allowing(policy, action) for arn in listed(s["Resource"]))
+    return any(_touches(s, arns) for s in _allowing(policy, action))
 
 
 def missing(rule: str, role: Role, actions: Iterable[str], arn: str, why: str) -> Iterator[Finding]:
@@ -43,6 +43,20 @@ def missing(rule: str, role: Role, actions: Iterable[str], arn: str, why: str) -
         yield Finding(rule, what, f"allow {names} on {arn} in the policy of {role.name}")
 
 
+def _covers(statement: dict, arn: str) -> bool:
+    """Tell whether a statement is about all that an ARN, or a pattern of ARNs, stands for."""
+    if "NotResource" in statement:
+        return not any(overlap(excepted, arn) for excepted in listed(statement["NotResource"]))
+    return covers(listed(statement["Resource"]), arn)
+
+
+def _touches(statement: dict, arns: str) -> bool:
+    """Tell whether a statement is about anything that a pattern of ARNs stands for."""
+    if "NotResource" in statement:
+        return not covers(listed(statement["NotResource"]), arns)
+    return any(overlap(arn, arns) for arn in listed(statement["Resource"]))
+
+
 def _is_for(statement: dict, via: str) -> bool:
     """Tell whether a statement holds for a service; one that names none holds for all."""
     conditions = statement.get("Condition", {}).values()
@@ -51,7 +65,8 @@ def _is_for(statement: dict, via: str) -> bool:
 
 
 def _allowing(policy: Document, action: str) -> Iterator[dict]:
-    for statement in policy["Statement"]:
-        names = [name.lower() for name in listed(statement["Action"])]
-        if statement["Effect"] == "Allow" and covers(names, action.lower()):
+    for statement in listed(policy["Statement"]):
+        excludes = "NotAction" in statement
+        names = [name.lower() for name in listed(statement["NotAction" if excludes else "Action"])]
+        if statement["Effect"] == "Allow" and covers(names, action.lower()) != excludes:
             yield statement

@@ -80,21 +80,28 @@ def overlap(one: str, other: str) -> bool:
         one: With `*` for any text, `?` for one character, and `ANY_NAME` for any text without "/".
         other: So too.
     """
-
-    @cache
-    def rest(i: int, j: int) -> bool:
+    # The places in both patterns that are reached together: a recursion would be as deep as a key is long.
+    seen, todo = {(0, 0)}, [(0, 0)]
+    while todo:
+        i, j = todo.pop()
         left, right = one[i : i + 1], other[j : j + 1]
-        if left in (ANY, ANY_NAME) and left:
-            takes_more = right and (left == ANY or right != "/")
-            return rest(i + 1, j) or bool(takes_more and rest(i, j + 1))
-        if right in (ANY, ANY_NAME) and right:
-            takes_more = left and (right == ANY or left != "/")
-            return rest(i, j + 1) or bool(takes_more and rest(i + 1, j))
-        if not left or not right:
-            return left == right
-        return (left == right or "?" in (left, right)) and rest(i + 1, j + 1)
-
-    return rest(0, 0)
+        if not left and not right:
+            return True
+        steps = []
+        if left and left in (ANY, ANY_NAME):
+            steps.append((i + 1, j))
+            if right and (left == ANY or right != "/"):
+                steps.append((i, j + 1))
+        if right and right in (ANY, ANY_NAME):
+            steps.append((i, j + 1))
+            if left and (right == ANY or left != "/"):
+                steps.append((i + 1, j))
+        elif left and right and left not in (ANY, ANY_NAME) and (left == right or "?" in (left, right)):
+            steps.append((i + 1, j + 1))
+        new = set(steps) - seen
+        seen |= new
+        todo += new
+    return False
 
 
 def covers(patterns: Iterable[str], text: str) -> bool:

@@ -1,10 +1,10 @@
 """Rules for policy documents: roles' policies, and those of buckets, topics, queues and functions."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from lib.findings import Finding
 from lib.policies import Statement
+from lib.preflight.form import listed, statement_form
 from lib.preflight.iam_data import GLOBAL_KEYS, actions, arn_patterns, covers, has_condition, overlap
 from lib.resources.base import Resource
 from lib.resources.iam import Role
@@ -19,7 +19,7 @@ def check(resource: Resource) -> Iterator[Finding]:
     """
     settings = resource.desired()
     if isinstance(resource, Role):
-        for statement in resource.policy["Statement"]:
+        for statement in listed(resource.policy["Statement"]):
             yield from terms(statement)
             if statement["Effect"] == "Allow":
                 yield from _wildcards(statement)
@@ -27,14 +27,12 @@ def check(resource: Resource) -> Iterator[Finding]:
         yield from _granted({"Sid": resource.name, "Effect": "Allow", **settings})
     elif isinstance(policy := settings.get("policy"), dict):
         for statement in policy.values():
+            if malformed := list(statement_form(statement, has_principal=True)):
+                yield from malformed
+                continue
             yield from terms(statement)
             yield from _own(statement, resource)
             yield from _granted(statement)
-
-
-def listed(value: Any) -> list:
-    """Return a value of a policy as a list: IAM takes one or many."""
-    return value if isinstance(value, list) else [value]
 
 
 def terms(statement: Statement) -> Iterator[Finding]:
@@ -44,7 +42,7 @@ def terms(statement: Statement) -> Iterator[Finding]:
         statement: Of any policy.
     """
     known: list[str] = []
-    for pattern in listed(statement["Action"]):
+    for pattern in listed(statement.get("Action", statement.get("NotAction"))):
         known += (found := actions(pattern))
         if not found:
             yield _finding("action-unknown", statement, f"{pattern} is no action", "write the action's name")
@@ -58,7 +56,12 @@ def terms(statement: Statement) -> Iterator[Finding]:
 
 
 def _pairs(statement: Statement, known: list[str]) -> Iterator[Finding]:
-    """Find resources that no action works on, and actions that work on none of the resources."""
+    """Find resources that no action works on, and actions that work on none of the resources.
+
+    Of a statement that is about all actions but some, or all resources but some, neither can be said.
+    """
+    if "NotAction" in statement or "NotResource" in statement:
+        return
     patterns = {action: arn_patterns(action) or ("*",) for action in known}
     resources = [str(arn) for arn in listed(statement["Resource"])]
     if no_arns := [arn for arn in resources if arn != "*" and arn.count(":") < 5]:
@@ -84,10 +87,17 @@ def _works(patterns: tuple[str, ...], arn: str) -> bool:
 
 def _wildcards(statement: Statement) -> Iterator[Finding]:
     """Find wildcards of a role's policy where the name is known."""
+    if "NotAction" in statement:
+        what = f"it allows all but {', '.join(listed(statement['NotAction']))}"
+        yield _finding("action-wildcard", statement, what, "name each action")
+        return
     for pattern in listed(statement["Action"]):
         if "*" in pattern:
             yield _finding("action-wildcard", statement, f"it allows {pattern}", "name each action")
-    if "*" in listed(statement["Resource"]):
+    if "NotResource" in statement:
+        what = f"it is about everything but {', '.join(listed(statement['NotResource']))}"
+        yield _finding("resource-wildcard", statement, what, "name the resource by its ARN")
+    elif "*" in listed(statement["Resource"]):
         named = [
             one for pattern in listed(statement["Action"]) for one in actions(pattern) if arn_patterns(one)
         ]
@@ -98,7 +108,10 @@ def _wildcards(statement: Statement) -> Iterator[Finding]:
 
 def _own(statement: Statement, resource: Resource) -> Iterator[Finding]:
     """Find statements about something else than the resource that has the policy."""
-    for arn in listed(statement["Resource"]):
+    if "NotResource" in statement:
+        what = f"it is about everything but {', '.join(listed(statement['NotResource']))}"
+        yield _finding("policy-of-another", statement, what, f"name {resource.arn}")
+    for arn in listed(statement.get("Resource", [])):
         if not covers([resource.arn, f"{resource.arn}/*"], arn):
             what = f"it is about {arn}"
             yield _finding("policy-of-another", statement, what, f"name {resource.arn}")
@@ -106,13 +119,18 @@ def _own(statement: Statement, resource: Resource) -> Iterator[Finding]:
 
 def _granted(statement: Statement) -> Iterator[Finding]:
     """Find grants to everybody, and to services whoever they act for."""
-    principal, condition = statement["Principal"], statement.get("Condition", {})
     if statement["Effect"] != "Allow":
         return
+    if "NotPrincipal" in statement:
+        what = "it allows everybody but some"
+        yield _finding("principal-wildcard", statement, what, "name a service or a role as Principal")
+        return
+    principal, condition = statement["Principal"], statement.get("Condition", {})
     if principal == "*" or "*" in listed(principal.get("AWS", [])):
         yield _finding("principal-wildcard", statement, "it allows everybody", "name a service or a role")
     if isinstance(principal, dict) and "Service" in principal:
-        yield from _on_behalf(statement, condition, principal["Service"])
+        for service in listed(principal["Service"]):
+            yield from _on_behalf(statement, condition, service)
 
 
 def _on_behalf(statement: Statement, condition: dict, service: str) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import yaml
 from lib.errors import PreflightError
 from lib.findings import Finding
 from lib.paths import ROOT
-from lib.preflight import account, notifications, statements, wiring
+from lib.preflight import account, form, notifications, statements, wiring
 from lib.resources.base import Resource
 
 RULES = ROOT / "lib/preflight/rules.yaml"
@@ -81,6 +81,9 @@ def described(resources: Collection[Resource]) -> Iterator[tuple[Resource, Findi
     Args:
         resources: All of a stack.
     """
+    if formless := [(resource, finding) for resource in resources for finding in form.check(resource)]:
+        yield from formless  # of which no other rule can be asked
+        return
     for resource in resources:
         yield from ((resource, finding) for finding in (*resource.checks(), *statements.check(resource)))
     for rule in (*wiring.RULES, *notifications.RULES):

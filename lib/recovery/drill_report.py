@@ -71,13 +71,14 @@ class DrillReport:
         return pd.DataFrame(rows.items(), columns=["fact", "value"])
 
     def write(self) -> pd.DataFrame:
-        """Write `runs/drills/<env>-<time>.html` and `.json`.
+        """Write `runs/drills/<account>-<prefix>-<env>-<time>.html` and `.json`.
 
         Returns:
             One row a file: its name below RUNBOOK_HOME, and its SHA-256, so that it can be told later whether
             it is still the same.
         """
-        name = f"{self.parameters.env}-{self.drill.prefix.strip('/').split('/')[-1]}"
+        whose = (self.parameters.account_id, self.parameters.prefix, self.parameters.env)
+        name = "-".join((*whose, self.drill.prefix.strip("/").split("/")[-1]))
         folder = home() / "runs" / "drills"
         folder.mkdir(parents=True, exist_ok=True)
         rows = []

@@ -11,16 +11,16 @@ from datetime import UTC, datetime
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from s3transfer.exceptions import S3CopyFailedError
 from tqdm import tqdm
 
+from lib.comparison import differing_attributes, same_bytes
 from lib.errors import NotDeployedError, NotOursError, ParameterError, RunbookError
 from lib.listing import Entry, listing, merge
 from lib.objects import Place
 from lib.parameters import Parameters
 from lib.pipelines import deployed
 from lib.recovery.restore_tally import KNOWN_THEN, Outcome, Tally
-from lib.recovery.version_copy import Copier, difference, head_version
+from lib.recovery.version_copy import copy_version, difference, head_version
 from lib.resources.base import GLOBAL_REGION, TAG_ENV, tag_dict
 from lib.target import Target
 from lib.threads import in_threads
@@ -29,6 +29,9 @@ from lib.versions import Version, current_at, histories
 # 300 s: CopyObject answers when it is done, and copies up to 5 GB across regions. 100: ten copies at
 # a time, of ten parts each.
 PATIENT = Config(read_timeout=300, max_pool_connections=100)
+# What S3 answers to a copy of an archived object; a listing does not tell of Intelligent-Tiering's archives.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+ARCHIVED = frozenset({"InvalidObjectState", "ObjectNotInActiveTierError"})
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Restore:
             raise ParameterError(f"restore.at: {self.at.isoformat()} has not come yet; nothing was done")
         tally = Tally()
         for outcome in tqdm(
-            in_threads(self._judge, self._keys()), "Plan", unit=" keys", delay=1, leave=False
+            in_threads(self._judge_or_say_why_not, self._keys()), "Plan", unit=" keys", delay=1, leave=False
         ):
             tally.add(outcome)
         if not tally.count(*KNOWN_THEN):
@@ -104,10 +107,8 @@ class Restore:
                 "overwritten: restore.overwrite_newer"
             )
         bar = {"total": plan.objects.total(), "unit": " keys", "delay": 1, "leave": False}
-        with Copier(self.source, self.into) as copier:
-            outcomes = in_threads(lambda found: self._restore(found, copier), self._keys())
-            for outcome in tqdm(outcomes, "Restore", **bar):
-                tally.add(outcome)
+        for outcome in tqdm(in_threads(self._restore, self._keys()), "Restore", **bar):
+            tally.add(outcome)
         return tally
 
     def _keys(self) -> Iterator[Found]:
@@ -120,10 +121,11 @@ class Restore:
     def _judge(self, found: Found) -> Outcome:
         """Decide what is to become of a key."""
         wanted = current_at(found.history, self.at)
-        if wanted is None:
-            return Outcome(found.key, "came later" if found.history else "only here")
-        if wanted.is_marker:
-            return Outcome(found.key, "was deleted")
+        if wanted is None or wanted.is_marker:
+            if not found.history:
+                return Outcome(found.key, "only here")
+            gone, there = ("was deleted", "came back") if wanted else ("came later", "came since")
+            return Outcome(found.key, there if found.there else gone)
         if found.there and self._is_same(wanted):
             return Outcome(found.key, "in place", wanted)
         if wanted.is_archived:
@@ -140,23 +142,43 @@ class Restore:
             return False
         return self.source.tags(wanted.key, wanted.id) == self.into.tags(wanted.key)
 
-    def _restore(self, found: Found, copier: Copier) -> Outcome:
-        """Decide and do; what S3 refuses is an outcome, too."""
-        version = None
+    def _judge_or_say_why_not(self, found: Found) -> Outcome:
+        """Decide; a key of which S3 does not tell enough does not hold up the others."""
         try:
-            outcome = self._judge(found)
-            version = outcome.version
-            if outcome.state in ("to restore", "to replace") or (
-                outcome.state == "newer" and self.overwrite_newer
-            ):
-                # Whatever is written by others meanwhile is not overwritten.
-                only_if = {"IfMatch": f'"{found.there.etag}"'} if found.there else {"IfNoneMatch": "*"}
-                copier.copy(version, head_version(self.source, version), only_if)
-                return replace(outcome, state="restored")
-        except (ClientError, BotoCoreError, S3CopyFailedError) as error:
-            version = version or current_at(found.history, self.at)
+            return self._judge(found)
+        except (ClientError, BotoCoreError) as error:
+            return Outcome(found.key, "not judged", current_at(found.history, self.at), str(error))
+
+    def _restore(self, found: Found) -> Outcome:
+        """Decide and do; what S3 refuses is an outcome, too."""
+        outcome = self._judge_or_say_why_not(found)
+        version = outcome.version
+        if outcome.state not in ("to restore", "to replace") and not (
+            outcome.state == "newer" and self.overwrite_newer
+        ):
+            return outcome
+        # Whatever is written by others meanwhile is not overwritten.
+        only_if = {"IfMatch": f'"{found.there.etag}"'} if found.there else {"IfNoneMatch": "*"}
+        try:
+            head = head_version(self.source, version)
+            copy_version(self.source, self.into, version, head, only_if)
+            if differs := self._differs(version, head):
+                return Outcome(found.key, "failed", version, f"the copy has other {differs}; run again")
+        except ClientError as error:
+            is_archived = error.response["Error"]["Code"] in ARCHIVED
+            return Outcome(found.key, "archived" if is_archived else "failed", version, str(error))
+        except BotoCoreError as error:
             return Outcome(found.key, "failed", version, str(error))
-        return outcome
+        return replace(outcome, state="restored")
+
+    def _differs(self, version: Version, head: dict) -> str:
+        """Return in which respect a copy is provably not what was copied; empty if it is the same."""
+        there = self.into.head(version.key)
+        if there is None or same_bytes(head, there) is False:
+            return "bytes"
+        if names := differing_attributes(head, there):
+            return ", ".join(names)
+        return "" if self.source.tags(version.key, version.id) == self.into.tags(version.key) else "tags"
 
     def _first(self) -> str:
         """Say when the first version of all was written."""

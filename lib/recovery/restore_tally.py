@@ -14,14 +14,19 @@ STATES = {
     "newer": "something else is there, written after the point in time",
     "in place": "the same is there already: bytes, headers, metadata and tags",
     "archived": "in an archive class: have S3 restore it in the DR bucket first, then run again",
-    "was deleted": "deleted at the point in time, and so not restored",
-    "came later": "did not exist at the point in time, and so not restored",
-    "only here": "the DR bucket never had it; left as it is",
-    "restored": "copied from the DR bucket",
-    "failed": "not copied; see the problems",
+    "was deleted": "deleted at the point in time, and so not restored; nothing is there now",
+    "came later": "did not exist at the point in time, and so not restored; nothing is there now",
+    "came back": "deleted at the point in time, but there now; left: a restore deletes nothing",
+    "came since": "did not exist at the point in time, but there now; left: a restore deletes nothing",
+    "only here": "there now, and the DR bucket never had it; left: a restore deletes nothing",
+    "restored": "copied from the DR bucket, and compared",
+    "not judged": "S3 does not say enough of it; left as it is, see the problems",
+    "failed": "not copied, or not the same; see the problems",
 }
-KNOWN_THEN = ("to restore", "to replace", "newer", "in place", "archived", "was deleted")
-PROBLEMS = ("newer", "archived", "failed")
+THERE_THEN = ("to restore", "to replace", "newer", "in place", "archived", "not judged")
+KNOWN_THEN = (*THERE_THEN, "was deleted", "came back")
+OTHERS = ("came back", "came since", "only here")
+PROBLEMS = ("newer", "archived", "not judged", "failed")
 PROBLEMS_KEPT = 1000  # of each kind
 
 
@@ -62,9 +67,22 @@ class Tally:
         return sum(self.objects[state] for state in states)
 
     @property
+    def differing(self) -> int:
+        """How many keys were there at the point in time, and are not, or not known to be, the same now."""
+        return self.count(*THERE_THEN) - self.count("in place")
+
+    @property
+    def others(self) -> int:
+        """How many keys are there now that were not there at the point in time."""
+        return self.count(*OTHERS)
+
+    @property
     def problems(self) -> pd.DataFrame:
         """The first thousand of each kind that should be restored and are not: key, version, state, why."""
-        rows = [(p.key, p.version.id, p.state, p.why or STATES[p.state]) for p in self.problematic]
+        rows = [
+            (p.key, p.version.id if p.version else "", p.state, p.why or STATES[p.state])
+            for p in self.problematic
+        ]
         return pd.DataFrame(rows, columns=["key", "version", "state", "why"])
 
     def table(self) -> pd.DataFrame:

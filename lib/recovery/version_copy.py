@@ -1,18 +1,16 @@
 """A faithful copy of one version of an object: bytes, parts, checksum, headers, metadata, tags and class."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from boto3.s3.transfer import TransferConfig
-
 from lib.comparison import ATTRIBUTES, CHECKSUM, OF_PARTS, OMITTED, differing_attributes, same_bytes
 from lib.objects import Place
+from lib.threads import in_threads
 from lib.versions import Version
 
-# What CopyObject copies: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
-COPY_OBJECT_BYTES = 5 * 1024**3
-OPERATIONS = ("CreateMultipartUpload", "CompleteMultipartUpload")  # to which we add arguments
 Head = dict[str, Any]
 
 
@@ -43,94 +41,115 @@ def difference(one: Head, other: Head) -> str:
     return "headers" if differing_attributes(one, other) else ""
 
 
-@dataclass
-class Copier:
-    """Copies versions into another bucket; to be used in a `with` statement, from any number of threads.
+def copy_version(source: Place, into: Place, version: Version, head: Head, only_if: dict[str, str]) -> None:
+    """Copy a version into another bucket, under the same key.
 
-    Attributes:
-        source: Where the versions are.
-        into: Where they go, under the same keys.
+    Args:
+        source: Where the version is.
+        into: Where it goes.
+        version: Which.
+        head: What HEAD tells of it.
+        only_if: What must be true of the object that is there, as arguments of CopyObject: `IfNoneMatch` or
+            `IfMatch`.
+
+    Raises:
+        ClientError: If S3 refuses, or something else is there by now.
+    """
+    # In one call, an object of parts would get another ETag and checksum.
+    if OF_PARTS.search(head["ETag"]):
+        _in_parts(source, into, version, head, only_if)
+    else:
+        _whole(source, into, version, head, only_if)
+
+
+def _whole(source: Place, into: Place, version: Version, head: Head, only_if: dict[str, str]) -> None:
+    """Copy in one call; S3 carries headers, metadata and tags."""
+    # COPY carries neither of these: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    not_carried = ("StorageClass", "WebsiteRedirectLocation")
+    into.client.copy_object(
+        Bucket=into.bucket,
+        Key=version.key,
+        CopySource={"Bucket": source.bucket, **version.name},
+        MetadataDirective="COPY",
+        TaggingDirective="COPY",
+        **{name: value for name, value in headers(head).items() if name in not_carried},
+        **_algorithm(head),
+        **only_if,
+    )
+
+
+def _in_parts(source: Place, into: Place, version: Version, head: Head, only_if: dict[str, str]) -> None:
+    """Copy in parts of the same sizes, as *replicate* does: see handlers/replicate/copying.py."""
+    kind = {"ChecksumType": head["ChecksumType"]} if "ChecksumType" in head else {}
+    tags = urlencode(source.tags(version.key, version.id), quote_via=quote)
+    described = headers(head) | _algorithm(head) | kind | ({"Tagging": tags} if tags else {})
+    sizes = part_sizes(source, version, head)
+    with _upload(into, version.key, described) as upload:
+
+        def copy_part(part: tuple[int, int, int]) -> dict[str, Any]:
+            number, first, size = part
+            which = upload | {"PartNumber": number}
+            if size == 0:  # of nothing there is no range; what is empty has nothing to be copied
+                return which | into.client.upload_part(**which, Body=b"", **_algorithm(head))
+            # "You can copy a range only if the source object is greater than 5 MB."
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
+            is_all = size == head["ContentLength"]
+            piece = {} if is_all else {"CopySourceRange": f"bytes={first}-{first + size - 1}"}
+            what = {"CopySource": {"Bucket": source.bucket, **version.name}, **piece}
+            return which | into.client.upload_part_copy(**which, **what)["CopyPartResult"]
+
+        numbered = zip(range(1, len(sizes) + 1), accumulate(sizes, initial=0), sizes, strict=False)
+        copied = sorted(in_threads(copy_part, numbered), key=lambda part: part["PartNumber"])
+        parts = [{name: part[name] for name in part if _is_of_part(name)} for part in copied]
+        into.client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, **only_if)
+
+
+def part_sizes(source: Place, version: Version, head: Head) -> list[int]:
+    """Return the bytes of each part of a version that was uploaded in parts.
+
+    Uploaders give the same size to all parts but the last; where the first and the last say so, the others
+    are not asked.
+
+    Args:
+        source: Where the version is.
+        version: Which.
+        head: What HEAD tells of it.
     """
 
-    source: Place
-    into: Place
-    _extra: dict[tuple[str, str], dict] = field(default_factory=dict)
+    def size(number: int) -> int:
+        which = {"Bucket": source.bucket, **version.name, "PartNumber": number}
+        return source.client.head_object(**which)["ContentLength"]
 
-    def __enter__(self) -> "Copier":
-        for operation in OPERATIONS:
-            self.into.client.meta.events.register(f"provide-client-params.s3.{operation}", self._add_extra)
-        return self
+    count, whole = int(OF_PARTS.search(head["ETag"])[1]), head["ContentLength"]
+    if count == 1 or whole == 0:  # only a last part may be empty
+        return [whole]
+    first, last = size(1), size(count)
+    if first * (count - 1) + last == whole:
+        return [first] * (count - 1) + [last]
+    between = dict(in_threads(lambda number: (number, size(number)), range(2, count)))
+    sizes = [first, *(between[number] for number in sorted(between)), last]
+    # Where S3 tells of the whole when it is asked for a part, it does not know them any more.
+    return sizes if sum(sizes) == whole else [whole]
 
-    def __exit__(self, *_: object) -> None:
-        for operation in OPERATIONS:
-            self.into.client.meta.events.unregister(f"provide-client-params.s3.{operation}", self._add_extra)
 
-    def copy(self, version: Version, head: Head, only_if: dict[str, str]) -> None:
-        """Copy a version.
-
-        Args:
-            version: Which.
-            head: What HEAD tells of it.
-            only_if: What must be true of the object that is there, as arguments of CopyObject: `IfNoneMatch`
-                or `IfMatch`.
-
-        Raises:
-            ClientError: If S3 refuses, or something else is there by now.
-        """
-        # In one call, an object of parts would get another ETag and checksum.
-        if not OF_PARTS.search(head["ETag"]) and head["ContentLength"] <= COPY_OBJECT_BYTES:
-            self._whole(version, head, only_if)
-            return
-        self._in_parts(version, head, self.source.tags(version.key, version.id), only_if)
-
-    def _whole(self, version: Version, head: Head, only_if: dict[str, str]) -> None:
-        """Copy in one call; S3 carries headers, metadata and tags."""
-        # COPY carries neither of these: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
-        not_carried = ("StorageClass", "WebsiteRedirectLocation")
-        self.into.client.copy_object(
-            Bucket=self.into.bucket,
-            Key=version.key,
-            CopySource={"Bucket": self.source.bucket, **version.name},
-            MetadataDirective="COPY",
-            TaggingDirective="COPY",
-            **{name: value for name, value in headers(head).items() if name in not_carried},
-            **_algorithm(head),
-            **only_if,
-        )
-
-    def _in_parts(self, version: Version, head: Head, tags: dict, only_if: dict[str, str]) -> None:
-        """Copy in parts of the same size."""
-        kind = {"ChecksumType": head["ChecksumType"]} if "ChecksumType" in head else {}
-        tagging = {"Tagging": urlencode(tags, quote_via=quote)} if tags else {}
-        self._extra["CreateMultipartUpload", version.key] = tagging | kind
-        self._extra["CompleteMultipartUpload", version.key] = only_if
-        part_bytes = self._part_bytes(version)
+@contextmanager
+def _upload(into: Place, key: str, described: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """Begin an upload in parts, and leave nothing of it behind if it fails; yields what names it."""
+    name = {"Bucket": into.bucket, "Key": key}
+    upload = name | {"UploadId": into.client.create_multipart_upload(**name, **described)["UploadId"]}
+    try:
+        yield upload
+    except BaseException as error:
         try:
-            self.into.client.copy(
-                CopySource={"Bucket": self.source.bucket, **version.name},
-                Bucket=self.into.bucket,
-                Key=version.key,
-                SourceClient=self.source.client,
-                Config=TransferConfig(multipart_threshold=1, multipart_chunksize=part_bytes),
-                ExtraArgs={"MetadataDirective": "REPLACE", **headers(head), **_algorithm(head)},
-            )
-        finally:
-            for operation in OPERATIONS:
-                del self._extra[operation, version.key]
+            into.client.abort_multipart_upload(**upload)
+        except Exception as refused:
+            error.add_note(f"The upload {upload['UploadId']} could not be aborted: {refused}")
+        raise
 
-    def _add_extra(self, params: dict, model, **_: object) -> dict | None:
-        """Add what boto3's managed copy does not hand on, or too late; None to leave the call as it is.
 
-        It sets tags by a call of its own after the object has appeared (s3transfer 0.19), when the pipeline
-        may have copied it already.
-        """
-        extra = self._extra.get((model.name, params["Key"]))
-        return params | extra if extra and params["Bucket"] == self.into.bucket else None
-
-    def _part_bytes(self, version: Version) -> int:
-        """Return how large its parts are, so that the copy's ETag is the same."""
-        first = self.source.client.head_object(Bucket=self.source.bucket, **version.name, PartNumber=1)
-        return first["ContentLength"]
+def _is_of_part(name: str) -> bool:
+    """Say whether CompleteMultipartUpload is to be told this of a part."""
+    return name in ("PartNumber", "ETag") or CHECKSUM.fullmatch(name) is not None
 
 
 def _algorithm(head: Head) -> dict[str, str]:

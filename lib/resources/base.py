@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from lib.findings import Finding
@@ -114,6 +114,13 @@ class Resource(ABC):
     @abstractmethod
     def arn(self) -> str:
         """Its ARN, known before it exists."""
+
+    @property
+    def needs(self) -> list[str]:
+        """The ARNs of what it cannot do without: whatever its description refers to."""
+        values = [getattr(self, each.name) for each in fields(self) if each.init]
+        arns = (value.arn if isinstance(value, Resource) else value for value in values)
+        return sorted({arn for arn in arns if isinstance(arn, str) and arn.startswith("arn:")})
 
     @property
     def kms_key_arn(self) -> str:

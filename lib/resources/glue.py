@@ -97,7 +97,7 @@ class Database(Resource):
     def delete(cls, client, identifier: str) -> None:
         """Delete a database and its tables; the rows in S3 stay."""
         gone = client.exceptions.EntityNotFoundException
-        for table in _tables(client, identifier):
+        for table in tables_of(client, identifier):
             with suppress(gone):  # also if only the answer was lost, and botocore asked again
                 client.delete_table(DatabaseName=identifier, Name=table["Name"])
         with suppress(gone):
@@ -211,7 +211,7 @@ class Table(Resource):
     def find(cls, client, scope: Scope) -> Iterator[Found]:
         """List the tables that carry our tags; those of a crawler are their database's and go with it."""
         for database in Database.find(client, scope):
-            for table in _tables(client, database.name):
+            for table in tables_of(client, database.name):
                 if TAG_ENV in table.get("Parameters", {}):
                     name = f"{database.name}/{table['Name']}"
                     arn = _table_arn(client.meta.region_name, scope, *name.split("/"))
@@ -231,7 +231,8 @@ def _table_arn(region: str, scope: Scope, database: str, name: str) -> str:
     return f"arn:aws:glue:{region}:{scope.account_id}:table/{database}/{name}"
 
 
-def _tables(client, database: str) -> Iterator[dict]:
+def tables_of(client, database: str) -> Iterator[dict]:
+    """Yield the tables and views of a database, whosever they are; none if there is no such database."""
     try:
         for page in client.get_paginator("get_tables").paginate(DatabaseName=database):
             yield from page["TableList"]

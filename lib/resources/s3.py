@@ -1,7 +1,7 @@
 """S3: buckets and their notifications."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import sleep
@@ -19,6 +19,7 @@ from lib.resources.lambda_ import Function
 from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
 from lib.retry import PROPAGATION_S, WAIT_S, retry_on, wait_until
+from lib.s3_client import fits_xml
 
 # A bucket of the same name that was deleted a moment ago.
 BEING_DELETED = "^OperationAborted"
@@ -207,10 +208,28 @@ class Bucket(Resource):
                     yield name, region
 
     @classmethod
-    def delete(cls, client, identifier: str, sleep: Callable[[float], None] = sleep) -> None:
-        """Delete a bucket, with all versions, delete markers and unfinished multipart uploads."""
+    def delete(
+        cls,
+        client,
+        identifier: str,
+        sleep: Callable[[float], None] = sleep,
+        only: Container[tuple[str, str]] | None = None,
+    ) -> None:
+        """Delete a bucket, with all versions, delete markers and unfinished multipart uploads.
+
+        Args:
+            client: An S3 client of the bucket's region.
+            identifier: The bucket's name.
+            sleep: Waits between two attempts.
+            only: Key and version id of each that may be deleted; None for all that there is.
+
+        Raises:
+            RunbookError: If it holds more than that; the bucket and the rest stay.
+        """
         try:
-            _empty_it(client, identifier, sleep)
+            _empty_it(client, identifier, sleep, only)
+            if only is not None and (left := first_of(client, identifier)):
+                raise RunbookError(f"it holds {left!r}, which came meanwhile")
             client.delete_bucket(Bucket=identifier)
         except client.exceptions.NoSuchBucket:
             return
@@ -229,12 +248,14 @@ def _expiration(days: int | None, noncurrent_days: int | None) -> dict:
     return current | noncurrent
 
 
-def _empty_it(client, name: str, sleep: Callable[[float], None]) -> None:
+def _empty_it(
+    client, name: str, sleep: Callable[[float], None], only: Container[tuple[str, str]] | None
+) -> None:
     """Empty a bucket, though statements of ours let only others delete in it: they go first."""
     transport = _deny_insecure_transport(name)
     policy = _policy(client, name)
     if not ours(policy).keys() - {transport["Sid"]}:
-        empty_bucket(client, name)
+        empty_bucket(client, name, only)
         return
     client.put_bucket_policy(Bucket=name, Policy=json.dumps(merge(policy, [transport])))
     # The old policy may bind for some seconds more.
@@ -245,7 +266,7 @@ def _empty_it(client, name: str, sleep: Callable[[float], None]) -> None:
         sleep=sleep,
         reraise=True,
     )
-    retrying(empty_bucket, client, name)
+    retrying(empty_bucket, client, name, only)
 
 
 def _is_refused(error: BaseException) -> bool:
@@ -258,17 +279,32 @@ def _deny_insecure_transport(name: str) -> Statement:
     return deny_insecure_transport("s3:*", f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*")
 
 
-def empty_bucket(client, name: str) -> None:
+def first_of(client, name: str) -> str:
+    """Return the key of something that a bucket holds, an unfinished upload too; empty if it holds nothing.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        name: The bucket's name.
+    """
+    found = client.list_object_versions(Bucket=name, MaxKeys=1)
+    uploads = client.list_multipart_uploads(Bucket=name, MaxUploads=1)
+    lists = (found.get("Versions", []), found.get("DeleteMarkers", []), uploads.get("Uploads", []))
+    return next((each["Key"] for listed in lists for each in listed), "")
+
+
+def empty_bucket(client, name: str, only: Container[tuple[str, str]] | None = None) -> None:
     """Delete every version, delete marker and unfinished multipart upload of a bucket.
 
     Args:
         client: An S3 client of the bucket's region.
         name: The bucket's name.
+        only: Key and version id of each that may be deleted, and no upload; None for all that there is.
 
     Raises:
         RunbookError: If S3 refuses to delete some of them, for instance under object lock.
     """
-    for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=name):
+    uploads = client.get_paginator("list_multipart_uploads").paginate(Bucket=name) if only is None else ()
+    for page in uploads:
         for upload in page.get("Uploads", []):
             with suppress(client.exceptions.NoSuchUpload):  # if only the answer was lost
                 client.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
@@ -278,6 +314,7 @@ def empty_bucket(client, name: str) -> None:
             batch = [
                 {"Key": item["Key"], "VersionId": item["VersionId"]}
                 for item in page.get("Versions", []) + page.get("DeleteMarkers", [])
+                if only is None or (item["Key"], item["VersionId"]) in only
             ]
             if batch:
                 delete_batch(client, name, batch)
@@ -285,7 +322,9 @@ def empty_bucket(client, name: str) -> None:
 
 
 def delete_batch(client, name: str, batch: list[dict[str, str]]) -> None:
-    """Delete objects, or versions of objects, by one call.
+    """Delete objects, or versions of objects, by one call, and one for each key that XML cannot hold.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html#object-key-xml-related-constraints
 
     Args:
         client: An S3 client of the bucket's region.
@@ -295,6 +334,12 @@ def delete_batch(client, name: str, batch: list[dict[str, str]]) -> None:
     Raises:
         RunbookError: If S3 refuses to delete some of them, for instance under object lock.
     """
+    for item in batch:
+        if not fits_xml(item["Key"]):
+            client.delete_object(Bucket=name, **item)
+    batch = [item for item in batch if fits_xml(item["Key"])]
+    if not batch:
+        return
     answer = client.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True})
     if errors := answer.get("Errors"):
         raise RunbookError(f"bucket {name}: {len(errors)} not deleted, the first: {errors[0]}")

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from contextlib import nullcontext
 
 import pytest
 from audited import audited, clear, make, states
@@ -10,8 +11,9 @@ from boto3.s3.transfer import TransferConfig
 from cleanup import remove
 
 from lib.audits import audit as audits
-from lib.audits import tables
-from lib.audits.findings import SAME, UNJUDGED
+from lib.audits import repairing, tables
+from lib.audits.findings import MISSING, SAME, UNJUDGED, Finding
+from lib.checklist import Checklist
 from lib.comparison import same_bytes
 from lib.errors import NotDeployedError, ParameterError, RunbookError
 from lib.parameters import Parameters
@@ -215,3 +217,112 @@ def test_bad_input_gets_a_clear_error(aws, own, pipeline, put):
 def test_it_says_what_is_not_deployed(aws, own, pipeline, capsys):
     assert [each.name for each in those_deployed(aws, own)] == [pipeline.name]
     assert "left out: ingest is not deployed" in capsys.readouterr().out
+
+
+@pytest.fixture
+def policy(somebody, pipeline):
+    """Gives the source a bucket policy that denies some actions, until the test ends."""
+    client, name = somebody("s3", pipeline.source.region), pipeline.source.name
+
+    def deny(resource: str, *actions: str) -> None:
+        statement = {"Effect": "Deny", "Principal": "*", "Action": actions, "Resource": resource}
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        client.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+
+    yield deny
+    client.delete_bucket_policy(Bucket=name)
+
+
+def test_what_cannot_be_judged_is_named_and_the_rest_is_judged(aws, own, pipeline, put, policy):
+    put("secret", SSECustomerAlgorithm="AES256", SSECustomerKey=b"k" * 32)
+    for key in ("same", "denied"):
+        put(key)
+        put(key, there=True)
+    put("missing")
+    policy(f"arn:aws:s3:::{pipeline.source.name}/denied", "s3:GetObject")
+    result = audited(aws, own, pipeline.name)
+    assert result.findings.counts == {SAME: 1, MISSING: 1, UNJUDGED: 2}
+    reasons = {row.key: row.detail for row in result.differences.itertuples() if row.state == UNJUDGED}
+    assert reasons == {
+        "secret": "encrypted with a customer's key (SSE-C), which only its owner has",
+        "denied": "access denied (GetObject): see its bucket's policy, and that of the KMS key it is under",
+    }
+    assert {finding.key for finding in result.findings} == {"secret", "denied", "missing"}, "the table too"
+    assert result.findings.to_do == 1, "there is nothing to mend where nothing can be judged"
+
+
+def test_a_repair_mends_the_rest(aws, own, pipeline, put, policy):
+    for key in ("denied", "missing"):
+        put(key)
+    policy(f"arn:aws:s3:::{pipeline.source.name}/denied", "s3:GetObject")
+    found = audited(aws, own, pipeline.name).findings
+    assert [each.key for each in found if repairing.is_mendable(pipeline, each)] == ["missing"]
+    differences = [Finding("denied", MISSING), Finding("missing", MISSING)]
+    with pytest.MonkeyPatch.context() as patch:
+        sent = []
+        patch.setattr(repairing, "sending", lambda *_: nullcontext(sent.extend))
+        assert repairing.send_all(aws, pipeline, differences) == 1
+    assert [event.key for event in sent] == ["missing"]
+
+
+def test_nothing_judged_is_no_success(aws, own, pipeline, put, policy, capsys):
+    put("a")
+    put("a", there=True)
+    policy(f"arn:aws:s3:::{pipeline.source.name}/*", "s3:GetObject")
+    result = audited(aws, own, pipeline.name)
+    assert str(result) == f"{pipeline.name}: 1 not judged; NOT clean"
+    checklist = Checklist()
+    audits.enter(checklist, [result])
+    assert [point.holds for point in checklist] == [False]
+    assert [each.what for each in checklist.left_out] == [f"{pipeline.name}: 'a', not judged"]
+
+
+def test_one_that_cannot_be_judged_is_left_out_of_a_checklist_that_holds(aws, own, pipeline, put, policy):
+    for key in ("same", "a\tb", "a\tc"):
+        put(key)
+        put(key, there=True)
+    policy(f"arn:aws:s3:::{pipeline.source.name}/a*", "s3:GetObject")
+    result, checklist = audited(aws, own, pipeline.name), Checklist()
+    assert "a\\tb" in repr(result)
+    audits.enter(checklist, [result])
+    assert not result.is_clean
+    assert [point.holds for point in checklist] == [True]
+    (left_out,) = checklist.left_out
+    assert left_out.what == f"{pipeline.name}: 2 objects, such as 'a\\tb', not judged"
+    assert left_out.reason.startswith("access denied")
+
+
+def test_what_is_everybodys_fault_ends_that_audit_and_no_other(aws, own, pipeline, put, policy, capsys):
+    put("a")
+    policy(f"arn:aws:s3:::{pipeline.source.name}", "s3:ListBucket")
+    with pytest.raises(RunbookError, match="S3 answers 403"):
+        audited(aws, own, pipeline.name)
+    assert pipeline.name in [each.name for each in those_deployed(aws, own)], "the others are not held up"
+    ended = audits.attempt(audits.audit, aws, own, pipeline.name)
+    assert ended.name == pipeline.name
+    assert f"{pipeline.name}: the audit did not come to its end: RunbookError" in capsys.readouterr().out
+    assert not ended.is_clean
+    checklist = Checklist()
+    audits.enter(checklist, [ended])
+    with pytest.raises(RunbookError, match=f"{pipeline.name}: as it should be .RunbookError: .*403"):
+        checklist.require()
+    assert audits.attempt(audits.repair, aws, own, pipeline.name, ended) is ended
+    tables.save(aws, ended, pipeline.destination)
+    rows = saved(aws, pipeline.destination, tables.DIFFERENCES_PREFIX)
+    assert [(row["key"], row["state"]) for row in rows] == [("", "not finished")]
+
+
+def saved(aws, bucket, prefix):
+    """Return the rows of the newest file of a table."""
+    client = aws.client("s3", bucket.region)
+    listed = client.list_objects_v2(Bucket=bucket.name, Prefix=prefix)["Contents"]
+    body = client.get_object(Bucket=bucket.name, Key=listed[-1]["Key"])["Body"].read()
+    return [json.loads(line) for line in gzip.decompress(body).splitlines()]
+
+
+def test_what_could_not_be_judged_is_in_the_saved_table(aws, own, pipeline, put, policy):
+    put("denied")
+    policy(f"arn:aws:s3:::{pipeline.source.name}/denied", "s3:GetObject")
+    tables.save(aws, audited(aws, own, pipeline.name), pipeline.destination)
+    (row,) = saved(aws, pipeline.destination, tables.DIFFERENCES_PREFIX)
+    assert (row["key"], row["state"], row["by_design"]) == ("denied", UNJUDGED, False)

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from tqdm import tqdm
 
-from lib.audits.findings import EXTRA, MISSING, SAME, UNJUDGED, Finding, Findings, walk
+from lib.audits.findings import EXTRA, MISSING, SAME, UNJUDGED, Finding, Findings, not_due, walk
 
 MEGABYTE = 1024 * 1024
 
@@ -39,9 +39,9 @@ def test_all_are_counted_the_first_are_kept_and_every_difference_is_in_the_file(
 def test_what_is_by_design_is_a_difference_but_nothing_to_do():
     findings = Findings(most=5)
     findings.add(Finding("a", EXTRA, "ünïcode \n", by_design=True))
-    findings.add(Finding("b", UNJUDGED, "too young"))
+    findings.add(not_due("b", "too young"))
     findings.close()
-    assert findings.to_do == 0
+    assert (findings.to_do, findings.unjudged) == (0, {})
     assert list(findings) == findings.kept == [Finding("a", EXTRA, "ünïcode \n", by_design=True)]
 
 
@@ -91,3 +91,19 @@ def test_an_error_ends_the_walk_and_is_not_swallowed(progress, where):
     findings = Findings(most=1)
     with pytest.raises(OSError, match=where if where == "judge" else "listing"):
         walk([stream(), endless], fails, findings, 2, progress)
+
+
+def test_one_that_cannot_be_judged_holds_up_no_other(progress):
+    def fails(number: int) -> Finding:
+        if number % 5 == 0:
+            raise OverflowError("date value out of range")
+        return Finding(str(number), SAME)
+
+    findings = Findings(most=3)
+    walk([range(50), range(50, 100)], fails, findings, 4, progress)
+    findings.close()
+    assert findings.counts == {SAME: 80, UNJUDGED: 20}
+    assert findings.to_do == 0
+    ((reason, count),) = findings.unjudged.items()
+    assert (reason.partition(" (")[0], count) == ("cannot be read as what it should be: OverflowError", 20)
+    assert sorted(int(finding.key) for finding in findings) == list(range(0, 100, 5))

@@ -1,5 +1,6 @@
 """The audit of *ingest*: rows of files and items of the table."""
 
+import csv
 import io
 
 import pytest
@@ -7,7 +8,7 @@ from audited import audited, clear, make
 from cleanup import remove
 
 from lib.audits.findings import UNJUDGED
-from lib.audits.stock_rows import NotStocksError, good_rows, rejected_lines
+from lib.audits.stock_rows import NotStocksError, rejected_lines, rows_of
 from lib.parameters import Parameters
 from lib.pipelines import pipelines
 from lib.target import connect
@@ -103,15 +104,57 @@ def test_rejected_rows_are_left_out(stocks):
     assert stocks.found() == {}
 
 
-def test_the_later_of_two_rows_of_one_place_counts(stocks):
+def test_of_two_rows_of_one_place_the_other_must_be_rejected(stocks):
     many = b"".join(row("A", second) for second in range(2, 150))
-    stocks.put(HEADER + row("A", 1, "8") + many + row("A", 1, "9"))
+    stocks.put(HEADER + row("A", 1, "8") + many + row("A", 1, "9") + row("A", 1, "8.0"))
     for second in range(2, 150):
         stocks.item("A", second)
-    stocks.item("A", 1, "9")
-    assert stocks.found() == {}
     stocks.item("A", 1, "8")
-    assert stocks.found() == {KEY: ("stale", "1 of 150 rows are stored otherwise")}
+    assert stocks.found() == {KEY: ("stale", "1 of 151 rows are stored otherwise")}
+    stocks.put(b"line,reason,row\n151,ticker and timestamp are those of line 2,x\n", f"rejected/{KEY}")
+    assert stocks.found() == {}
+    stocks.item("A", 1, "9")
+    assert stocks.found() == {KEY: ("stale", "2 of 151 rows are stored otherwise")}
+
+
+def test_what_can_be_no_item_must_be_rejected(stocks):
+    """As if *consume* had taken milliseconds for a date, or a separator that is none."""
+    stocks.put(HEADER + b"A,1711111200000,1.5,7\nA,2099-01-02x15:00:01,1.5,7\n" + row("A", 2))
+    for second in (1, 2):
+        stocks.item("A", second)
+    stocks.dynamodb.put_item(
+        TableName=stocks.table, Item={"PK": {"S": "A"}, "SK": {"S": "1711-11-12T00:00:00.000Z"}}
+    )
+    assert stocks.found() == {KEY: ("stale", "2 of 3 rows can be no items, but are not rejected")}
+    stocks.put(b"line,reason,row\n2,why,x\n3,why,x\n", f"rejected/{KEY}")
+    assert stocks.found() == {}
+
+
+def test_what_is_rejected_must_be_wrong(stocks):
+    stocks.put(HEADER + row("A", 1) + row("A", 2))
+    stocks.item("A", 1)
+    stocks.put(b"line,reason,row\n3,why,x\n", f"rejected/{KEY}")
+    assert stocks.found() == {KEY: ("stale", "1 of 2 rows are rejected, but can be stored")}
+
+
+def test_a_row_at_the_end_of_time_is_judged_and_so_are_the_others(stocks):
+    stocks.put(HEADER + b"A,9999-12-31T00:00:00Z,1.5,7\n" + row("A", 1))
+    stocks.put(HEADER + row("B", 1), "stocks/other.csv")
+    stocks.item("A", 1)
+    assert stocks.found() == {
+        KEY: ("missing", "1 of 2 rows are not stored"),
+        "stocks/other.csv": ("missing", "1 of 1 rows are not stored"),
+    }
+
+
+def test_rejections_that_cannot_be_read_hold_up_no_other_file(stocks):
+    stocks.put(HEADER + row("A", 1))
+    stocks.put(b"line,reason,row\nnot a line,x,y\n", f"rejected/{KEY}")
+    stocks.put(HEADER + row("B", 1), "stocks/other.csv")
+    found = stocks.found()
+    assert found["stocks/other.csv"] == ("missing", "1 of 1 rows are not stored")
+    assert found[KEY][0] == UNJUDGED
+    assert "ValueError" in found[KEY][1]
 
 
 def test_an_item_that_somebody_else_has_written_differs(stocks):
@@ -142,10 +185,14 @@ def test_old_rows_may_have_expired_and_young_files_may_be_on_their_way(stocks):
 @pytest.mark.parametrize("text", [b"\xff\n", b"ticker\n", b"x" * (2**20 + 1), b""])
 def test_poison_is_told_and_not_read_into_memory(text):
     with pytest.raises(NotStocksError):
-        list(good_rows(io.BytesIO(text), iter(())))
+        list(rows_of(io.BytesIO(text), iter(())))
 
 
 def test_lines_are_those_of_consume_however_long():
     rejected = b"line,reason,row\n2,x," + b"y" * 2**20 + b"\n"
     assert list(rejected_lines(io.BytesIO(rejected))) == [2]
     assert list(rejected_lines(io.BytesIO(b'line,reason,row\n2,x,"a\nb"\n5,y,z\n'))) == [2, 5]
+    rows = [("2", "expected after '\"'", '"a"b,\n9,"\n12,y,z\r'), ("15", "y", "\r\n"), ("20", "y", "z")]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("line", "reason", "row"), *rows])
+    assert list(rejected_lines(io.BytesIO(text.getvalue().encode()))) == [2, 15, 20]

@@ -41,7 +41,7 @@ def run(queued, objects=300, **settings):
 def killed_after(queued, sent: int) -> dict:
     """Run a backfill in another process, kill it once so many events are sent; returns its progress."""
     values = {"env": queued.env, "migrate": queued.section, "backfill": {"objects_per_second": 25}}
-    path = path_of(queued.env, "migrate")
+    path = path_of(queued.parameters(), "migrate")
 
     def progress():
         return json.loads(path.read_text()) if path.exists() else {"stretches": []}
@@ -73,7 +73,7 @@ def leave_unfinished(queued) -> None:
         "modified_after": "",
         "modified_before": "",
     }
-    path = path_of(queued.env, "migrate")
+    path = path_of(queued.parameters(), "migrate")
     Progress(path, "000000000000", what, [Stretch("", None, last=KEYS[-1], sent=7)]).save()
 
 
@@ -180,7 +180,7 @@ def test_a_prefix_that_the_pipeline_does_not_follow_is_refused(queued):
 def test_nothing_to_send_is_said_before_anything_is_written(queued):
     with pytest.raises(RunbookError, match="nothing to send: there are no objects s3://"):
         run(queued, 0)
-    assert not path_of(queued.env, "migrate").exists()
+    assert not path_of(queued.parameters(), "migrate").exists()
 
 
 def test_a_pipeline_that_is_not_deployed_is_named(queued):
@@ -190,7 +190,7 @@ def test_a_pipeline_that_is_not_deployed_is_named(queued):
 
 def test_two_at_once_do_not_get_in_each_other_s_way(queued):
     with (
-        alone(path_of(queued.env, "migrate")),
+        alone(path_of(queued.parameters(), "migrate")),
         pytest.raises(RunbookError, match="another process is at this backfill"),
     ):
         run(queued)

@@ -88,10 +88,10 @@ def test_version() -> None:
         (["destroy", "nothing"], "unknown pipeline 'nothing'; there are: migrate"),
         (["run", "--set", "migrate.bach_size=5"], "did you mean migrate.batch_size"),
         (["run", "--set", "migrate.batch_size=ten"], "migrate.batch_size"),
-        (["plan", "--set", "account_id=000000000000"], "12 digits in quotes"),
+        (["plan", "--set", "account_id=00000000000"], "12 digits in quotes"),
         (["run", "--set", "migrate.batch_size"], "write NAME=VALUE"),
-        (["run", "--set", "migrate=1", "--set", "migrate.batch_size=5"], "write NAME=VALUE"),
-        (["run", "--set", "env=[1"], "--set env=[1"),
+        (["run", "--set", "migrate=1", "--set", "migrate.batch_size=5"], "given as a whole"),
+        (["run", "--set", "kms_key_arns=[1"], "--set kms_key_arns=[1"),
         (["run", "--mode", "aply"], "'apply' or 'plan'"),
         (["run", "--params", "params/nothing.yaml"], "params/nothing.yaml: cannot be read"),
         (["env", "--set", "target=azure"], "target"),
@@ -141,12 +141,12 @@ def test_output_of_what_is_not_deployed_says_what_to_do(home: Path) -> None:
 
 def test_output_as_lines_as_a_value_and_as_json(home: Path) -> None:
     made = {"source_bucket": "from", "target_bucket": "to"}
-    Ledger("local", "000000000000").record_outputs("migrate", made)
+    Ledger("runbook", "local", "000000000000").record_outputs("migrate", made)
     lines = "migrate.source_bucket = from\nmigrate.target_bucket = to\n"
     assert runbook("output").stdout == lines
     assert runbook("output", "migrate.target_bucket").stdout == "to\n"
     assert json.loads(runbook("output", "--json").stdout) == {"migrate": made}
-    Ledger("local", "000000000000").record_outputs("index", {"bucket": "files"})
+    Ledger("runbook", "local", "000000000000").record_outputs("index", {"bucket": "files"})
     assert runbook("output", "migrate").stdout == lines
     assert json.loads(runbook("output", "migrate", "--json").stdout) == made
     assert json.loads(runbook("output", "index.bucket", "--json").stdout) == "files"
@@ -188,6 +188,15 @@ def test_a_parameter_error_in_a_notebook_is_one_line_and_exit_code_2(
     notebook_files.write(notebooks / "10_migrate.ipynb", source)
     result = runbook("run", "--params", aws)
     assert (result.exit_code, result.stderr) == (2, "error: account_id: not yours\n")
+
+
+def test_what_a_run_leaves_out_is_said_and_is_exit_code_5(home: Path, notebooks: Path, aws: str) -> None:
+    source = "from lib.checklist import Checklist; Checklist().leave_out('a.csv', 'encrypted by a customer')"
+    notebook_files.write(notebooks / "70_audit.ipynb", source)
+    result = runbook("run", "--params", aws)
+    assert result.exit_code == 5
+    assert "70_audit: left out: a.csv: encrypted by a customer\n" in result.stdout
+    assert "encrypted by a customer" in (home / "runs" / "latest" / "index.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(("to_create", "code"), [(1, 3), (0, 0)])
@@ -274,14 +283,18 @@ def a_run_that_fails(notebooks: Path, *options: str) -> Result:
 def test_a_run_that_fails_says_how_to_go_on_and_how_to_go_back(local_aws: LocalAws, notebooks: Path) -> None:
     failed = a_run_that_fails(notebooks)
     assert failed.exit_code == 1
-    assert "rollback --set env=failing  # go back: delete the 1 that this run created" in failed.stdout
+    ledger = Ledger("runbook", "failing", "000000000000")
+    assert (
+        f"rollback --run {ledger.last_run().id} --set env=failing  # go back: delete the 1" in failed.stdout
+    )
     assert "run --set env=failing" in failed.stdout
     refused = runbook("rollback", "--set", "env=failing")
     assert (refused.exit_code, "say --yes" in refused.stderr) == (1, True)
     done = runbook("rollback", "--yes", "--set", "env=failing")
     assert "runbook-failing-migrate-files" in done.stdout
     assert "1 deleted" in done.stdout
-    assert "created nothing" in runbook("rollback", "--set", "env=failing").stdout
+    again = runbook("rollback", "--set", "env=failing")
+    assert (again.exit_code, "nothing to take back" in again.stdout) == (0, True)
 
 
 def test_with_rollback_a_run_that_fails_leaves_nothing(local_aws: LocalAws, notebooks: Path) -> None:
@@ -290,4 +303,4 @@ def test_with_rollback_a_run_that_fails_leaves_nothing(local_aws: LocalAws, note
     assert "1 deleted" in failed.stdout
     parameters = Parameters.check({"env": "failing"})
     assert Inventory(connect(parameters), parameters).existing() == []
-    assert Ledger("failing", parameters.account_id).entries() == {}
+    assert Ledger.of(parameters).entries() == {}

@@ -88,10 +88,16 @@ def test_a_first_run_goes_without_a_trace(target, parameters):
     assert stack.ledger.entries() == {}
 
 
-def test_a_bucket_with_objects_goes_too(target, parameters, somebody):
+def test_a_store_that_holds_what_others_put_is_kept_and_the_rest_goes(target, parameters, somebody):
     stack = Stack(target, parameters, "migrate")
     bucket = examples.bucket(stack)
+    examples.notification(stack)
     stack.apply()
     somebody("s3", bucket.region).put_object(Bucket=bucket.name, Key="a", Body=b"a")
-    stack.rollback()
-    assert arns(target, parameters) == []
+    done = stack.rollback()
+    assert arns(target, parameters)[0] == bucket.arn
+    assert [item.found.arn for item in done.deleted] == [arn for arn in stack.resources if arn != bucket.arn]
+    ((name, why),) = done.kept[["name", "why"]].itertuples(index=False)
+    assert (name, "'a'" in why) == (bucket.name, True)
+    for part in (bucket.name, "which that run did not put there", "runbook destroy", "runbook run"):
+        assert part in repr(done)

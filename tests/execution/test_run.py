@@ -5,10 +5,11 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import nbformat
 import notebook_files
 import pytest
 
-from lib.errors import ParameterError, RunbookError
+from lib.errors import ParameterError
 from lib.execution import run
 from lib.execution.report import write_report
 from lib.execution.run import Job, Result
@@ -64,23 +65,32 @@ def test_two_runs_in_one_second_have_folders_of_their_own(
     assert names == ["2026-01-31T23-59-59Z", "2026-01-31T23-59-59Z-2", "2026-01-31T23-59-59Z-3"]
 
 
-def test_parameter_names_are_seen_whatever_the_comments_say(tmp_path: Path) -> None:
-    source = 'a = 1  # a = 1 or a = 2\nb: int = 2\nc = {\n    "d": 1,  # e = 3\n}'
-    notebook = notebook_files.write(tmp_path / "10_a.ipynb", parameters=source)
-    assert run.parameter_names(notebook) == {"a", "b", "c"}
-
-
 def test_a_file_that_is_no_notebook_is_named(tmp_path: Path) -> None:
     path = tmp_path / "10_conflict.ipynb"
     path.write_text("<<<<<<< HEAD")
-    with pytest.raises(RunbookError, match="10_conflict.ipynb cannot be read"):
-        run.parameter_names(path)
+    (result,) = run.execute_all([Job(path)], PARAMETERS, tmp_path / "out")
+    assert (result.outcome, result.failure.kind) == ("failed", "RunbookError")
+    assert "10_conflict.ipynb cannot be read" in result.failure.message
 
 
-def test_a_notebook_gets_the_parameters_that_it_knows_and_no_others(tmp_path: Path) -> None:
-    result = execute(tmp_path, "print(target, mode, migrate['batch_size'], 'env' in globals())")
+def test_a_notebook_gets_every_parameter_also_those_that_its_cell_does_not_name(tmp_path: Path) -> None:
+    result = execute(tmp_path, "print(target, migrate['batch_size'], env, audit['repair'], kms_key_arns)")
     assert (result.outcome, result.failure) == ("ok", None)
-    assert notebook_files.stream(result.executed) == "aws apply 7 False\n"
+    assert notebook_files.stream(result.executed) == "aws 7 test False []\n"
+
+
+def test_the_audit_reads_the_sections_of_the_pipelines(tmp_path: Path) -> None:
+    """The first cells of the real notebook, with values that no default has."""
+    audit = nbformat.read(run.NOTEBOOKS / "70_audit.ipynb", as_version=4)
+    show = nbformat.v4.new_code_cell("print(parameters.model_dump_json())")
+    audit.cells = [*[cell for cell in audit.cells if cell.cell_type == "code"][:3], show]
+    nbformat.write(audit, tmp_path / "70_audit.ipynb")
+    other = {"backup": {"dr_region": "eu-west-1", "delete_sync": False}, "migrate": {"key_prefix": "in/"}}
+    (folder := tmp_path / "out").mkdir()
+    given = Parameters.check({"env": "other", "observe": {"hours": 7}, **other})
+    (result,) = run.execute_all([Job(tmp_path / "70_audit.ipynb")], given, folder)
+    assert result.failure is None
+    assert Parameters.model_validate_json(notebook_files.stream(result.executed)) == given
 
 
 def test_there_are_no_progress_bars_in_what_was_executed(tmp_path: Path) -> None:

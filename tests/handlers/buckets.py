@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from lib.policies import from_template
+from lib.s3_client import faithful
 
 CONTENT_HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType")
-OTHERS = ("Expires", "StorageClass", "WebsiteRedirectLocation")
+OTHERS = ("ExpiresString", "StorageClass", "WebsiteRedirectLocation")
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Bucket:
 
     @classmethod
     def make(cls, session, region, versioned):
-        client = session.client("s3", region_name=region)
+        client = faithful(session.client("s3", region_name=region))
         bucket = f"test-{uuid.uuid4().hex[:16]}"
         where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         client.create_bucket(Bucket=bucket, **where)

@@ -201,10 +201,35 @@ def test_any_order_and_duplicates(consume, ticker, order):
     assert len(consume.items(ticker)) == 3
 
 
-def test_of_rows_with_one_key_the_last_wins(consume, ticker):
+def test_of_rows_with_one_key_the_first_is_stored_and_the_others_are_named(consume, ticker):
     body = HEADER + "".join(row(ticker, number % 10, price=str(number + 1)) for number in range(90))
+    body += row(ticker, 0, price="1.0") + row(ticker, 90)
     assert consume.deliver(consume.put("doubled.csv", body)) == []
-    assert [item["price"] for item in consume.items(ticker)] == list(range(81, 91))
+    assert [item["price"] for item in consume.items(ticker)] == [*range(1, 11), Decimal("1.5")]
+    reasons = [
+        (n + 2, f"ticker and timestamp are those of line {n % 10 + 2}, with other values")
+        for n in range(10, 90)
+    ]
+    assert [(line, reason) for line, reason, _ in consume.rejections("doubled.csv")] == reasons
+
+
+def test_numbers_that_could_be_times_are_rejected_line_by_line(consume, ticker):
+    """Seconds and milliseconds since 1970: of the latter, fromisoformat makes the year 1711."""
+    times = [1711111200 + number for number in range(5)] + [1711111200000 + number for number in range(5)]
+    body = HEADER + "".join(f"{ticker},{time},10.5,{n}\n" for n, time in enumerate(times)) + row(ticker)
+    assert consume.deliver(consume.put("epoch.csv", body)) == []
+    assert len(consume.items(ticker)) == 1
+    reason = "timestamp is not such as 2026-01-02T15:04:05.123Z"
+    lines = [(number + 2, reason, f"{ticker},{time},10.5,{number}") for number, time in enumerate(times)]
+    assert consume.rejections("epoch.csv") == lines
+
+
+def test_one_bad_record_holds_up_no_other_of_its_message(consume, ticker):
+    good = consume.put("good.csv", HEADER + row(ticker))
+    bodies = [raw({"Records": [{"eventSource": "aws:s3"}, good]}), raw(s3_event(good))]
+    answer = consume.module.handler(sqs_event(*bodies), CONTEXT)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+    assert len(consume.items(ticker)) == 1
 
 
 @pytest.mark.parametrize("calls_of_the_old", range(1, 5))

@@ -16,6 +16,8 @@ from stock_items import ItemMaker  # noqa: E402
 from stock_values import BadRowError, price_of, timestamp_of, volume_of  # noqa: E402
 
 HEADER = "ticker,timestamp,price,volume"
+NO_TIME = "timestamp is not such as 2026-01-02T15:04:05.123Z"
+NO_DAY = "timestamp is on no day of the years 0001 to 9999"
 GOOD = ["A", "2026-01-02T15:04:00.123Z", "1.50", "7"]
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
@@ -37,7 +39,7 @@ def maker(columns=HEADER, days=0):
 
 
 def item(*fields, columns=HEADER, days=0):
-    return maker(columns, days).item(Row(2, "text", list(fields)))
+    return maker(columns, days).item(Row(2, ",".join(fields), list(fields)))
 
 
 def csv_text(rows, **how):
@@ -99,6 +101,11 @@ def test_lines_without_end():
         ("ticker,price", "lacks timestamp, volume"),
         ("PAR1\x00", "lacks ticker, timestamp, price, volume"),
         (f"{HEADER},price", "names a column twice"),
+        (f"{HEADER},Price", "names a column twice"),
+        (f"{HEADER},note,NOTE", "names a column twice"),
+        (HEADER.upper(), "lacks ticker, timestamp, price, volume"),
+        (f"\u00a0{HEADER}", "lacks ticker"),
+        (f"{HEADER},{'x' * 2**16}", "longer than 64 KB"),
     ],
 )
 def test_headers_that_are_none(columns, reason):
@@ -132,9 +139,14 @@ def test_items_expire_from_now_on_however_old_their_rows_are():
     [
         ({0: " "}, "ticker is empty"),
         ({0: "ü" * 1025}, "ticker is longer than 2048 bytes"),
-        ({1: ""}, "timestamp is not ISO 8601"),
-        ({1: "yesterday"}, "timestamp is not ISO 8601"),
-        ({1: "0001-01-01T00:00:00+14:00"}, "timestamp is not ISO 8601"),
+        ({0: "A\u200b"}, "ticker has a character that cannot be seen"),
+        ({0: "A\u00a0"}, "ticker has a character that cannot be seen"),
+        ({0: "A\nB"}, "ticker has a character that cannot be seen"),
+        ({1: ""}, NO_TIME),
+        ({1: "yesterday"}, NO_TIME),
+        ({1: "1711111200000"}, NO_TIME),
+        ({1: "0001-01-01T00:00:00+14:00"}, NO_DAY),
+        ({1: "2026-02-29"}, NO_DAY),
         ({1: "2026-01-02T15:04:00.1234Z"}, "timestamp is finer than milliseconds"),
         ({1: "2026-01-02T15:04:00.1230000001Z"}, "timestamp is finer than milliseconds"),
         ({2: ""}, "price is not a number"),
@@ -200,7 +212,7 @@ def test_any_time_in_milliseconds_is_kept(time):
     try:
         stored = timestamp_of(time.isoformat())
     except BadRowError:
-        assert time.year in (1, 9999)
+        assert time.year in (1, 9999) or time.utcoffset().total_seconds() % 60
     else:
         assert stored.timestamp() == time.timestamp()  # == is False for times that a clock change skips
         assert stored.tzinfo is UTC

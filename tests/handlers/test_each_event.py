@@ -35,6 +35,26 @@ def test_one_that_fails_is_logged_and_raised_after_all_others_are_done():
     assert log.lines == [("failed", {"bucket": "b", "key": "bad", "version": None})]
 
 
+@pytest.mark.parametrize(
+    "broken", [1, {}, {"eventSource": "aws:s3"}, {"eventSource": "aws:sqs", "body": "["}]
+)
+def test_a_record_that_cannot_be_read_holds_up_no_other(broken):
+    done, log = [], Lines()
+    records = [broken, s3_record("b", "one"), broken, s3_record("b", "two")]
+    with pytest.raises(ExceptionGroup, match="Not done") as raised:
+        for_each_event(
+            object_events(s3_event(*records)), lambda event: done.append(event.key), log, "Not done"
+        )
+    assert done == ["one", "two"]
+    assert [type(error) for error in raised.value.exceptions] == [ValueError]
+    assert log.lines == [("unreadable record", {})]
+
+
+def test_a_message_of_which_nothing_can_be_read_is_an_error_of_its_own():
+    with pytest.raises(ValueError, match="Not a record"):
+        for_each_event(object_events(s3_event(1, 2)), print, Lines(), "Not done")
+
+
 def test_what_is_logged_of_a_failure_can_be_chosen():
     log = Lines()
 

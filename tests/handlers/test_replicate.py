@@ -1,5 +1,7 @@
 import io
 import json
+import re
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -8,8 +10,14 @@ import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from botocore.exceptions import ClientError
 from buckets import Bucket
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from meddling import nothing_found, once
 from s3_messages import TEST_EVENT, in_sns_envelope, raw, s3_event, s3_record, sqs_event
+
+from lib.failures.reasons import ARCHIVED, of_error, of_log_line
+from lib.failures.reasons import CUSTOMER_KEY as CUSTOMER_KEY_REASON
+from lib.retry import wait_until
 
 MIB = 2**20
 CONTEXT = SimpleNamespace(
@@ -45,7 +53,32 @@ KEYS = [
     "a//b/./c/../d",
     "?versionId=null&x=#y",
     "k" * 1024,
+    "new\nline",
+    "\r\ncarriage\rreturn",
+    "\x00\x01\x08\x0b\x1b[2J\x1f\x7f\x85",
+    "\ufffe and \uffff",
+    "/begins with one",
+    "//",
+    "./..",
+    "..",
+    "ends with spaces  ",
+    "&amp;&#1;<>",
+    "a*[b]{c}~'\"\\",
 ]
+EXPIRES = [
+    "never",
+    "Tuesday",
+    "0",
+    "-1",
+    "",
+    "1e300",
+    "Sun, 06 Nov 1994 08:49:37 GMT",
+    "Sunday, 06-Nov-94 08:49:37 GMT",
+    "Sun Nov  6 08:49:37 1994",
+    "Thu, 01 Dec 99999 00:00:00 GMT",
+]
+IS_RESTORED = re.compile('ongoing-request="false"').search
+CUSTOMER_KEY = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"k" * 32}
 
 
 def deliver(replicate, bucket, *keys):
@@ -71,6 +104,18 @@ def calls(replicate):
         client.meta.events.unregister("before-call.s3", note)
 
 
+@contextmanager
+def sent_header(client, operation, name, value):
+    """Meanwhile, this client's calls have a header that boto3 would refuse."""
+
+    def add(params, **_):
+        params["headers"][name] = value
+
+    client.meta.events.register(f"before-call.s3.{operation}", add)
+    yield
+    client.meta.events.unregister(f"before-call.s3.{operation}", add)
+
+
 @pytest.fixture(scope="module")
 def forbidden(replicate_environment, operator):
     """A bucket with an object, of which policy.json says nothing."""
@@ -86,6 +131,30 @@ def test_keys_of_any_shape(replicate, pair, key):
     assert pair.differences(key) == {}
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_keys_of_any_shape_in_parts(replicate, pair, key):
+    key = key[-1022:] + "/2"
+    pair.source.put_parts(key, PARTS[2:], TAGS, **ARGUMENTS)
+    assert deliver(replicate, pair.source.bucket, key) == []
+    assert pair.differences(key) == {}
+    assert pair.target.uploads() == []
+
+
+@pytest.mark.parametrize("is_whole", [True, False], ids=["whole", "in parts"])
+@pytest.mark.parametrize("expires", EXPIRES)
+def test_expires_stays_as_it_was_written(replicate, pair, expires, is_whole):
+    key = f"expires {expires} {is_whole}"
+    if is_whole:
+        with sent_header(pair.source.client, "PutObject", "Expires", expires):
+            pair.source.put(key)
+    else:
+        with sent_header(pair.source.client, "CreateMultipartUpload", "Expires", expires):
+            pair.source.put_parts(key, PARTS[2:])
+    assert deliver(replicate, pair.source.bucket, key) == []
+    assert pair.target.read(key)["ExpiresString"] == (expires or None)
+    assert pair.differences(key) == {}
+
+
 @pytest.mark.parametrize("algorithm", [None, "CRC32", "SHA256"])
 @pytest.mark.parametrize("body", [b"", b"hello"], ids=["empty", "small"])
 def test_everything_of_a_small_object(replicate, pair, body, algorithm):
@@ -98,10 +167,14 @@ def test_everything_of_a_small_object(replicate, pair, body, algorithm):
 
 
 @pytest.mark.parametrize("algorithm", [None, "CRC32", "SHA256"])
-@pytest.mark.parametrize("bodies", [PARTS, PARTS[2:]], ids=["three parts", "one part"])
+@pytest.mark.parametrize(
+    "bodies",
+    [PARTS, PARTS[2:], [b""], [*PARTS[:1], b""], [b"a" * 6 * MIB, b"b" * 5 * MIB, b"c" * 7 * MIB]],
+    ids=["three parts", "one part", "an empty one", "an empty last one", "of different sizes"],
+)
 def test_everything_of_an_object_in_parts(replicate, pair, bodies, algorithm):
     checksum = {"ChecksumAlgorithm": algorithm} if algorithm else {}
-    key = f"folder/in {len(bodies)} parts+{algorithm}"
+    key = f"folder/in parts of {[len(body) for body in bodies]}+{algorithm}"
     pair.source.put_parts(key, bodies, TAGS, **ARGUMENTS, **checksum)
     assert deliver(replicate, pair.source.bucket, key) == []
     # MiniStack 1.5.33 computes no checksums of copied parts; that they are asked for is tested below.
@@ -110,10 +183,74 @@ def test_everything_of_an_object_in_parts(replicate, pair, bodies, algorithm):
     assert pair.target.etag(key).endswith(f'-{len(bodies)}"')
 
 
-def test_parts_of_different_sizes(replicate, pair):
-    pair.source.put_parts("uneven", [b"a" * 6 * MIB, b"b" * 5 * MIB, b"c" * 7 * MIB], TAGS, **ARGUMENTS)
-    assert deliver(replicate, pair.source.bucket, "uneven") == []
-    assert pair.differences("uneven") == {}
+METADATA = st.dictionaries(
+    st.text("abcXYZ-_09", min_size=1, max_size=20).map(str.lower),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=100).map(str.strip),
+    max_size=4,
+)
+TAG_TEXT = st.text(st.characters(categories=["L", "N", "Zs"], include_characters="+-=._:/@"), max_size=60)
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        name: st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60)
+        for name in ("CacheControl", "ContentDisposition", "ContentLanguage", "ContentType", "ExpiresString")
+    }
+    | {"StorageClass": st.sampled_from(["STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR"])},
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(HEADERS, METADATA, st.dictionaries(TAG_TEXT.filter(bool), TAG_TEXT, max_size=10))
+def test_whatever_describes_an_object_in_parts_is_kept(replicate, pair, headers, metadata, tags):
+    tag_set = [{"Key": key, "Value": value} for key, value in tags.items()]
+    pair.source.put_parts("described", [b"body"], tag_set, Metadata=metadata, **headers)
+    assert deliver(replicate, pair.source.bucket, "described") == []
+    assert pair.differences("described") == {}
+
+
+def test_two_kilobytes_of_metadata_are_kept(replicate, pair):
+    metadata = {f"name{number}": "v" * 100 for number in range(19)}
+    pair.source.put("metadata", Metadata=metadata)
+    pair.source.put_parts("metadata in parts", [b"body"], Metadata=metadata)
+    for key in ("metadata", "metadata in parts"):
+        assert deliver(replicate, pair.source.bucket, key) == []
+        assert pair.target.read(key)["metadata"] == metadata
+
+
+def test_what_is_under_a_customers_key_fails_with_its_reason(replicate, pair, monkeypatch):
+    log = io.StringIO()
+    monkeypatch.setattr(replicate.logger.handlers[0], "stream", log)
+    pair.source.put("beside the secret")
+    pair.source.put("secret", **CUSTOMER_KEY)
+    assert deliver(replicate, pair.source.bucket, "secret", "beside the secret") == ["0"]
+    assert pair.differences("beside the secret") == {}
+    (failed,) = [line for line in map(json.loads, log.getvalue().splitlines()) if line["level"] == "ERROR"]
+    assert failed["key"] == "secret"
+    assert of_error(of_log_line(failed)) == CUSTOMER_KEY_REASON
+
+
+@pytest.mark.parametrize("bodies", [None, [b"cold"]], ids=["whole", "in parts"])
+@pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
+def test_what_is_archived_fails_with_its_reason_until_it_is_restored(
+    replicate, pair, monkeypatch, storage_class, bodies
+):
+    log, key = io.StringIO(), f"{storage_class} {bodies}"
+    monkeypatch.setattr(replicate.logger.handlers[0], "stream", log)
+    name = {"Bucket": pair.source.bucket, "Key": key}
+    if bodies:
+        pair.source.put_parts(key, bodies, StorageClass=storage_class)
+    else:
+        pair.source.put(key, StorageClass=storage_class)
+    pair.source.put("beside the cold")
+    assert deliver(replicate, pair.source.bucket, key, "beside the cold") == ["0"]
+    lines = list(map(json.loads, log.getvalue().splitlines()))
+    (failed,) = [line for line in lines if line["level"] == "ERROR"]
+    assert (failed["key"], failed["exception_name"]) == (key, "ArchivedError")
+    assert of_error(of_log_line(failed)) == ARCHIVED
+    pair.source.client.restore_object(**name, RestoreRequest={"Days": 1})
+    wait_until(lambda: pair.source.client.head_object(**name)["Restore"], IS_RESTORED, 30, 0.2, time.sleep)
+    assert deliver(replicate, pair.source.bucket, key) == []
+    assert pair.target.client.head_object(Bucket=pair.target.bucket, Key=key)["StorageClass"] == storage_class
 
 
 def test_the_kind_of_checksum_and_the_tags_are_asked_for(replicate, pair):

@@ -110,9 +110,28 @@ def test_created_or_removed(name, created, removed):
         '{"Records": [{"eventSource": "aws:s3"}]}',
         '{"Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": 1}}}]}',
         '{"Type": "Notification", "Message": "poison"}',
+        pytest.param('{"Records": ' + "[" * 100_000, id="too deep"),
         '{"Type": "SubscriptionConfirmation", "Message": "You have chosen to subscribe"}',
     ],
 )
 def test_anything_else_is_an_error(message):
     with pytest.raises(ValueError, match="Not |Neither |Incomplete "):
         list(object_events(message))
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["2026-01-01", "20260101T000000Z", "2026-01-01x00:00:00Z", "2026-01-01T00:00:00", "1767225600000", 1],
+)
+def test_a_time_that_s3_does_not_write_is_an_error(time):
+    record = s3_record("bucket", "key") | {"eventTime": time}
+    with pytest.raises(ValueError, match="Incomplete S3 record"):
+        list(object_events(s3_event(record)))
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.123Z", "2026-01-01T00:00:00.123456Z"]
+)
+def test_times_as_s3_and_our_own_functions_write_them(time):
+    (event,) = object_events(s3_event(s3_record("bucket", "key") | {"eventTime": time}))
+    assert event.event_time.isoformat().removesuffix("+00:00") in time.replace("Z", "000") + time

@@ -17,8 +17,9 @@ from lib.errors import ParameterError, RunbookError, TargetError
 from lib.execution import live, live_account
 from lib.execution.run import NOTEBOOKS
 from lib.inventory import Inventory
+from lib.ledger import Ledger
 from lib.parameters import Parameters
-from lib.paths import ROOT, home
+from lib.paths import ROOT
 from lib.resources import s3
 from lib.stack import Stack
 from lib.target import connect
@@ -209,7 +210,7 @@ def test_leftovers_of_live_runs_are_found_and_removed_and_no_others(
     assert f"Left by an earlier run: {parameters.env}" in result.stdout
     assert live.leftovers(target, parameters) == []
     assert names(parameters) == []
-    assert not (home() / "run_data" / f"{parameters.env}.json").exists()
+    assert not Ledger.of(parameters).path.exists()
     assert any("files" in name for name in names(other))
     Inventory(connect(other), other).destroy()
 

@@ -305,3 +305,68 @@ def test_gzip_is_read(lake):
     lake.crawl(lake.crawler(CSV))
     assert lake.columns("people") == {"name": "string", "age": "bigint"}
     assert count(lake, "people") == 2
+
+
+ODD_FOLDERS = (
+    *("a?b", "a*b", "**", "[ab]", "{a,b}", "a#b", "a%b", "a%20b", "a b", "a+b", "ü", "a'b", 'a"b', "a\\b"),
+    *("a;b", "~", "a:b", "a&b", "a\nb", "a\x07b", "a//b", "/etc", "x" * 300),
+)
+
+
+def test_folders_of_any_name_are_read(lake):
+    lake.put("plain/p.csv", PEOPLE)
+    lake.crawl(lake.crawler(CSV, path="plain/"))
+    plain = lake.tables()["plain"]
+    for number, folder in enumerate(ODD_FOLDERS):
+        for key in (f"{folder}/p.csv", f"{folder}/{folder[:1]}?*.csv", f"deeper/{folder}/p.csv"):
+            lake.put(f"in/{number}/{key}", PEOPLE)
+        for name, below in ((f"here{number}", f"{folder}/"), (f"above{number}", "")):
+            storage = plain["StorageDescriptor"] | {"Location": f"s3://{lake.name}/in/{number}/{below}"}
+            table = {"Name": name, "StorageDescriptor": storage, "Parameters": plain["Parameters"]}
+            lake.root("glue").create_table(DatabaseName=lake.database, TableInput=table)
+    for number, folder in enumerate(ODD_FOLDERS):
+        assert count(lake, f"here{number}") == 4, folder
+        assert count(lake, f"above{number}") == 6, folder
+
+
+def test_a_folder_without_a_name_is_crawled(lake):
+    lake.put("in//p.csv", PEOPLE)
+    assert lake.crawl(lake.crawler(CSV))["Status"] == "SUCCEEDED"
+
+
+def test_a_folder_is_not_taken_for_another_one(lake):
+    lake.put("a/p.csv", PEOPLE)
+    for folder in ("a?b", "a#b"):
+        lake.put(f"{folder}/p.csv", "name,age\nCleo,1\n")
+    lake.crawl(lake.crawler(CSV))
+    names = {table["StorageDescriptor"]["Location"]: name for name, table in lake.tables().items()}
+    for folder, rows in (("a", 2), ("a?b", 1), ("a#b", 1)):
+        assert count(lake, names[f"s3://{lake.name}/{folder}/"]) == rows, folder
+
+
+@pytest.mark.parametrize("value", ["a?b", "50%", "%41", "a b", "a=b", "x+y", "ü"])
+def test_partitions_of_any_value_are_read(lake, value):
+    lake.put(f"p/kind={value}/p.csv", PEOPLE)
+    lake.put("p/kind=other/p.csv", PEOPLE)
+    lake.crawl(lake.crawler(CSV, path="p/"))
+    assert lake.rows("SELECT DISTINCT kind FROM p ORDER BY kind = 'other'") == [(value,), ("other",)]
+
+
+def test_what_is_archived_is_left_out_and_named(lake):
+    lake.put("people/p.csv", PEOPLE)
+    for storage_class in ("GLACIER", "DEEP_ARCHIVE"):
+        key = f"people/{storage_class}\n.csv"
+        lake.s3.put_object(Bucket=lake.name, Key=key, Body=PEOPLE.encode(), StorageClass=storage_class)
+    assert lake.crawl(lake.crawler(CSV))["Status"] == "SUCCEEDED"
+    assert count(lake, "people") == 2
+    said = [line for line in lake.said if "left out" in line]
+    assert len(said) == 2
+    assert r"people/GLACIER\n.csv: archived (GLACIER)" in said[1]
+
+
+def test_what_is_under_a_customers_key_is_left_out_and_named(lake):
+    lake.put("people/p.csv", PEOPLE)
+    key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"k" * 32}
+    lake.s3.put_object(Bucket=lake.name, Key="people/secret.csv", Body=PEOPLE.encode(), **key)
+    assert lake.crawl(lake.crawler(CSV))["Status"] == "SUCCEEDED"
+    assert any("people/secret.csv" in line and "Server Side Encryption" in line for line in lake.said)

@@ -69,7 +69,7 @@ class Deployed:
     def outputs(self) -> dict[str, str]:
         """What `runbook output` prints of the pipeline."""
         pipeline = self.notebook.split("_", 1)[1]
-        return Ledger(self.parameters.env, self.parameters.account_id).outputs()[pipeline]
+        return Ledger.of(self.parameters).outputs()[pipeline]
 
     def destroy(self) -> None:
         Inventory(self.aws, self.parameters).destroy()

@@ -30,7 +30,7 @@ def deployed(parameters, tmp_path_factory):
     """The outputs of the pipeline, as `runbook output` prints them; destroyed at the end."""
     folder = tmp_path_factory.mktemp("migrate")
     execute("10_migrate", folder, **PARAMETERS)
-    yield Ledger(parameters.env, parameters.account_id).outputs()["migrate"]
+    yield Ledger.of(parameters).outputs()["migrate"]
     Inventory(connect(parameters), parameters).destroy()
 
 
@@ -211,6 +211,6 @@ def test_destroy_removes_all_of_it_and_nothing_else(deployed, somebody, aws, par
     assert "somebody-elses" in names
     roles = {role["RoleName"] for role in somebody("iam").list_roles()["Roles"]}
     assert not [name for name in roles if name.startswith("runbook-test-migrate")]
-    assert Ledger(parameters.env, parameters.account_id).entries() == {}
+    assert Ledger.of(parameters).entries() == {}
     with pytest.raises(ClientError, match="404|NoSuch"):
         somebody("s3").head_bucket(Bucket=deployed["target_bucket"])

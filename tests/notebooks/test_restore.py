@@ -69,7 +69,7 @@ def test_the_drill_passes_touches_only_its_own_and_leaves_a_report(backup, prima
     current = [key for key, history in written(dr).items() if not history[0].is_marker]
     assert current == KEYS
     assert any(key.startswith(drill.FOLDER) for key in written(dr)), "the DR bucket has lost its history"
-    (page,) = (home() / "runs" / "drills").glob("trestore-*.html")
+    (page,) = (home() / "runs" / "drills").glob("*-trestore-*.html")
     told = json.loads(page.with_suffix(".json").read_text())
     assert told["passed"] == "yes"
     assert 0 < told["rpo_seconds"] < 60

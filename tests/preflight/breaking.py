@@ -297,6 +297,7 @@ BREAKS = [
     Break("action-unknown", "index", statement("index", Action=["s3:ListBucket", "s3:HeadObject"])),
     Break("condition-unknown", "index", statement("index", Condition={"StringEquals": {"s3:colour": "red"}})),
     Break("action-resource", "index", statement("index", Resource="arn:aws:s3:::runbook-test-index-files/*")),
+    Break("policy-grammar", "index", statement("index", NotAction="s3:GetObject")),
     Break("arn-grammar", "index", statement("index", Resource="runbook-test-index-files")),
     Break("action-wildcard", "index", statement("index", Action="s3:List*")),
     Break("resource-wildcard", "index", statement("index", Resource="*")),
