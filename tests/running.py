@@ -17,7 +17,7 @@ from lib.bundle import bundle
 from lib.failures.explain import Explained, explain
 from lib.failures.letters import taken
 from lib.parameters import Parameters
-from lib.pipelines import Pipeline, deployed
+from lib.pipelines import AnyResource, Pipeline, deployed
 from lib.resources.s3 import Bucket
 from lib.resources.sqs import Queue
 from lib.stack import Stack
@@ -88,6 +88,11 @@ class Running:
 
     def pipeline(self, name: str) -> Pipeline:
         return deployed(self.target, self.parameters, name)
+
+    def made(self, name: str, kind: type[AnyResource], what: str) -> AnyResource:
+        """Something of a pipeline: `made("index", Bucket, "exports")`."""
+        (stack,) = [stack for stack in self._stacks if stack.scope.pipeline == name]
+        return next(each for each in stack.resources.values() if isinstance(each, kind) and each.what == what)
 
     def source(self, name: str) -> "End":
         """Where a pipeline's input goes."""

@@ -162,7 +162,9 @@ def test_a_file_with_another_ending_is_left_alone_and_the_audit_is_clean(running
     files.put("synthetic-data/LOUD.CSV", b"a\n1\n")
     files.put("synthetic-data/quiet.csv", b"a\n1\n")
     assert eventually(lambda: files.read("summaries/summary_quiet.json"), WITHIN_S)
-    assert not [key for key in sorted(files.keys()) if "LOUD" in key and not key.startswith("synthetic-data/")]
+    assert not [
+        key for key in sorted(files.keys()) if "LOUD" in key and not key.startswith("synthetic-data/")
+    ]
     assert audit(running.target, running.parameters, "summarize").is_clean
 
 
@@ -177,7 +179,7 @@ LONG,2026-01-02T15:04:05Z,1234567890123.12345678901234567890,1,
 
 
 def test_rows_are_stored_digit_by_digit_whatever_is_in_a_batch(running):
-    """aws-samples/csv-to-dynamodb#9, #11 and #12; boto/boto#873: byte order mark, equal keys, floats, digits."""
+    """aws-samples/csv-to-dynamodb#9, #11, #12, boto/boto#873: byte order mark, equal keys, digits."""
     files = running.source("ingest")
     files.put("stocks/reports.csv", ROWS.encode())
 

@@ -9,8 +9,14 @@ from collections.abc import Iterator
 import pytest
 from running import Running, eventually
 
+from lib import table_export
 from lib.audits.audit import audit
 from lib.failures.redrive import Choice, redrive
+from lib.query import Athena
+from lib.resources.athena import WorkGroup
+from lib.resources.dynamodb import Table
+from lib.resources.glue import Database
+from lib.resources.s3 import Bucket
 from lib.watch import Waiting
 
 WITHIN_S = 60
@@ -214,6 +220,29 @@ def test_put_delete_put_within_a_moment_ends_with_the_last_put(running):
     primary.put("flicker.txt", b"last")
     assert arrives(running, "backup", "flicker.txt")
     assert running.destination("backup").read("flicker.txt") == b"last"
+
+
+def test_an_export_keeps_texts_that_look_like_something_else(keys, running):
+    """travistrle/export-dynamodb#10, awslabs/amazon-dynamodb-tools#184: numbers became texts, or texts numbers."""
+    texts = {"007", "1e5", "true", "null", "2026-01-01", 'a,b"c', "NaN"}
+    for text in texts:
+        running.source("index").put(f"as it is/{text}", text.encode(), ContentType=text)
+    columns = ("file_key", "content_type", "content_preview", "file_size")
+
+    def rows() -> set[tuple]:
+        return {tuple(map(item.get, columns)) for item in running.items("index")}
+
+    assert eventually(lambda: {f"as it is/{text}" for text in texts} <= {row[0] for row in rows()}, WITHIN_S)
+    table, exports = running.made("index", Table, "objects"), running.made("index", Bucket, "exports")
+    table_export.export(running.target, table, exports, "objects/")
+    workgroup, database = (
+        running.made("index", WorkGroup, "queries"),
+        running.made("index", Database, "tables"),
+    )
+    athena = Athena(running.target, "us-east-1", workgroup.name, database.name, quiet=True)
+    found = athena.query(f"SELECT {', '.join(columns)} FROM objects WHERE file_key LIKE 'as it is/%'")
+    expected = {(f"as it is/{text}", text, text, len(text)) for text in texts}
+    assert set(found.itertuples(index=False, name=None)) == expected
 
 
 def test_in_the_end_source_and_destination_are_the_same_and_the_audit_says_so(keys, running):
