@@ -16,7 +16,7 @@ COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.1
 	--generate-hashes $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab live test test-long soak sweep notebooks record-calls requirements clean
+.PHONY: help install run plan destroy lab live test test-long soak fuzz sweep notebooks record-calls requirements clean
 
 help: ## List what there is
 	@echo "make TARGET, where TARGET is"
@@ -60,6 +60,10 @@ test-long: $(INSTALLED) ## Run the tests that take minutes: operating from end t
 
 soak: $(INSTALLED) ## Put load and faults on migrate and backup, and count (docs/reliability.md); takes long
 	@$(BIN)/python tests/soak/soak.py $(ARGS)
+
+# In a home of its own. It prints its seed; ARGS="--seed N" draws the same again, ARGS="--case NAME" one of them.
+fuzz: $(INSTALLED) ## Put random objects, CSV files, rows, parameters and SQL values in, and compare what comes out
+	@TQDM_DISABLE=1 $(BIN)/python tests/fuzz/fuzz.py $(ARGS)
 
 # In a home of its own. Its figures are kept in docs/reliability.md.
 sweep: $(INSTALLED) ## Stop and disturb every pipeline at every call to AWS; takes most of an hour

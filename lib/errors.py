@@ -1,12 +1,14 @@
 """The runbook's errors: each says what was found and what to do next."""
 
+from lib.shown import printable
+
 
 class RunbookError(Exception):
     """Something the person running the runbook can act on; shown as one message, without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
         """Show the message alone in a notebook (IPython's hook for exceptions that render themselves)."""
-        return [f"{type(self).__name__}: {self}"]
+        return [printable(f"{type(self).__name__}: {self}")]
 
 
 class ParameterError(RunbookError):

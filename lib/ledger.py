@@ -309,5 +309,24 @@ def forget_account(account_id: str) -> None:
             path.unlink()
 
 
+def move_addresses(account_id: str, before: str, after: str) -> None:
+    """Write down the outputs of an account anew that are addresses there: it has another endpoint now.
+
+    Args:
+        account_id: 12 digits.
+        before: The endpoint that it had, such as `https://127.0.0.1:4566`.
+        after: The endpoint that it has.
+    """
+    for path in (paths.home() / "run_data").glob("*.json"):
+        with FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_S):
+            content = json.loads(path.read_text("utf-8"))
+            if content["account_id"] == account_id and "outputs" in content:
+                for outputs in content["outputs"].values():
+                    for name, value in outputs.items():
+                        if value.startswith(f"{before}/"):
+                            outputs[name] = after + value.removeprefix(before)
+                paths.write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False))
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -23,12 +23,14 @@ class Entry:
         size: Its bytes.
         etag: Without quotes.
         modified: When it was written.
+        storage_class: Where S3 keeps it, such as `GLACIER`.
     """
 
     key: str
     size: int
     etag: str
     modified: datetime
+    storage_class: str = "STANDARD"
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ def listing(place: Place, key_prefix: str = "", within: Range = Range()) -> Iter
     for item in (item for page in pages for item in page.get("Contents", [])):
         if within.until is not None and order(item["Key"]) > order(within.until):
             return
-        yield Entry(item["Key"], item["Size"], item["ETag"].strip('"'), item["LastModified"])
+        facts = item["Size"], item["ETag"].strip('"'), item["LastModified"]
+        yield Entry(item["Key"], *facts, item.get("StorageClass", "STANDARD"))
 
 
 def merge(one: Iterable[One], other: Iterable[Other]) -> Iterator[tuple[One | None, Other | None]]:

@@ -1,10 +1,12 @@
 """The notebooks' IPython extension (`%load_ext lib.notebook`): `%%when`, `%calls`, and how tables look."""
 
+from collections.abc import Callable
 from html import escape
 
 import pandas as pd
 
 from lib import call_ledger
+from lib.shown import printable
 
 MAGIC = "%%when "
 
@@ -39,6 +41,18 @@ def load_ipython_extension(shell) -> None:
     # https://ipython.readthedocs.io/en/stable/config/integrating.html#formatters-for-third-party-types
     formatters["text/plain"].for_type(pd.DataFrame, lambda table, printer, cycle: printer.text(_text(table)))
     formatters["text/html"].for_type(pd.DataFrame, _html)
+    shell.display_formatter.format = _printable(shell.display_formatter.format)
+
+
+def _printable(format_output: Callable) -> Callable:
+    """Return what IPython formats outputs with, keys of control characters made visible in them."""
+
+    def formatted(*arguments, **named) -> tuple[dict, dict]:
+        data, metadata = format_output(*arguments, **named)
+        shown = {kind: printable(data[kind]) for kind in ("text/plain", "text/html") if kind in data}
+        return data | shown, metadata
+
+    return formatted
 
 
 def _text(table: pd.DataFrame) -> str:

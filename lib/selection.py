@@ -12,6 +12,7 @@ from lib.objects import Place
 from lib.resources.s3 import Bucket
 from lib.target import Target
 from lib.threads import in_threads
+from lib.versions import ARCHIVE_CLASSES
 
 PARALLEL = 8  # ranges of keys side by side; botocore keeps 10 connections
 RANGES = 64  # more than threads, so that none is out of work while a large one lasts
@@ -57,19 +58,20 @@ class Selection:
             target: Where the bucket is.
 
         Returns:
-            One row a range of keys, in any order: `objects` and `bytes`.
+            One row a range of keys, in any order: `objects` and `bytes`, and how many are in an `archive`.
         """
 
-        def one(within: Range) -> tuple[int, int]:
-            objects = size = 0
+        def one(within: Range) -> tuple[int, int, int]:
+            objects = size = archived = 0
             for entry in self.objects(target, within):
                 objects, size = objects + 1, size + entry.size
-            return objects, size
+                archived += entry.storage_class in ARCHIVE_CLASSES
+            return objects, size, archived
 
         cut = self.ranges(target)
         counted = in_threads(one, cut, PARALLEL)
         progress = tqdm(counted, desc="Count", total=len(cut), unit="range", leave=False, delay=1)
-        return pd.DataFrame(progress, columns=["objects", "bytes"])
+        return pd.DataFrame(progress, columns=["objects", "bytes", "archive"])
 
     def bucket_created(self, target: Target) -> str:
         """Return when the bucket was made; another one may be made under its name."""

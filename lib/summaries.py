@@ -22,7 +22,10 @@ PROFILE = (
 )
 TEXTS = ["bucket", "key", "version_id", "etag", "last_modified", "summarized_at", "engine", "encoding"]
 COLUMNS = {
-    **dict.fromkeys([*TEXTS, "delimiter"], "string"),
+    **dict.fromkeys([*TEXTS, "encoding_found_by", "delimiter"], "string"),
+    "encoding_alternatives": "array<string>",
+    "damaged_bytes": "bigint",
+    "first_damaged_line": "bigint",
     "size_bytes": "bigint",
     "null_values": "array<string>",
     "rows": "bigint",

@@ -37,13 +37,16 @@ NEED_OTHERS = ("observe",)  # a dashboard of what is deployed: there is nothing 
 PIPELINES = [name for name in NOTEBOOKS if is_described(name) and name not in NEED_OTHERS]
 
 
-def describe(pipeline: str, target: Target, parameters: Parameters, **section: object) -> Stack:
+def describe(
+    pipeline: str, target: Target, parameters: Parameters, bundle=lambda *_: CODE, **section: object
+) -> Stack:
     """Run the cells of a notebook that describe its stack, for a target of the test's own.
 
     Args:
         pipeline: Such as `migrate`.
         target: What the notebook's `connect` returns.
         parameters: What its parameters cell is given.
+        bundle: What makes the functions' code; by default nothing that does anything.
         section: What its own section is given; the rest of it stays at the defaults.
 
     Returns:
@@ -54,5 +57,5 @@ def describe(pipeline: str, target: Target, parameters: Parameters, **section: o
         exec(compile(source, NOTEBOOKS[pipeline].name, "exec"), names)
         if is_parameters_cell:
             names |= {"env": parameters.env, "exercise": False, "connect": lambda _: target}
-            names |= {"bundle": lambda *_: CODE, pipeline: section}
+            names |= {"bundle": bundle, pipeline: section}
     return names["stack"]

@@ -118,3 +118,12 @@ def test_another_magic_may_follow(shell, capsys):
     assert shell.user_ns["said"].stdout == "5\n"
     assert shell.run_cell("%%when False\n%%capture silent\nprint(5)").success
     assert "silent" not in shell.user_ns
+
+
+def test_a_key_of_control_characters_moves_no_cursor(shell):
+    shell.user_ns["table"] = pd.DataFrame({"key": ["a\nb\x1b[2J\r\u202ec\x85"]})
+    for value in ("table", "table['key']", "type('Own', (), {'__repr__': lambda _: table['key'][0]})()"):
+        result = shell.run_cell(value).result
+        data, _ = shell.display_formatter.format(result)
+        assert not set("".join(data.values())) & set("\x1b\r\u202e\x85")
+        assert r"\x1b[2J" in data["text/plain"]

@@ -75,8 +75,10 @@ def _leave_out_key(response_dict: dict, **_: object) -> None:
     botocore's own hook, which comes first, has made an error of it.
     """
     body = NOT_IN_XML.sub(_readable, response_dict["body"])
-    if body != response_dict["body"] and b"<Error>" not in body:
-        response_dict |= {"body": body, "status_code": 200}
+    if body != response_dict["body"]:
+        response_dict["body"] = body
+        if b"<Error>" not in body:
+            response_dict["status_code"] = 200
 
 
 def _readable(found: re.Match) -> bytes:

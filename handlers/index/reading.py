@@ -9,6 +9,7 @@ from preview import MAX_BYTES, preview
 # 404: no such key or version; 405: a delete marker; 412: no version id, and another object by now.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
 GONE = {404, 405, 412}
+BAD_REQUEST = 400
 # None, or of the transfer only. https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
 PLAIN = {"", "identity", "aws-chunked"}
 
@@ -31,6 +32,8 @@ def look(s3, event: ObjectEvent) -> dict | None:
     except ClientError as error:
         if _status(error) in GONE:
             return None
+        if _status(error) == BAD_REQUEST:  # HEAD does not say why; GET does, for instance of a customer's key
+            s3.get_object(**_version(event))["Body"].close()
         _explain(error, event)
         raise
 

@@ -12,7 +12,10 @@ from hashlib import sha256
 from column_types import Column
 from profile_sql import MAX_VALUE_CHARACTERS, Functions, null_if_token
 
+# The column after the file's: OpenCSVSerDe puts there what a line has more than the header, else null.
+SURPLUS = "surplus"
 FUNCTIONS = Functions(
+    surplus=f"count({SURPLUS})",
     casts_forgive=False,
     length="length({c})",
     matches="regexp_extract({c}, {p}) = {c}",
@@ -68,7 +71,7 @@ class AthenaEngine:
     def relation(self, columns: Sequence[Column]) -> str:
         """Return what to select these columns from."""
         texts = ", ".join(f"{null_if_token(column.text)} AS {column.text}" for column in columns)
-        return f'(SELECT {texts} FROM "{self.database}"."{self.table}") AS source'
+        return f'(SELECT {texts}, {SURPLUS} FROM "{self.database}"."{self.table}") AS source'
 
     def rows(self, sql: str) -> list[Sequence]:
         """Return the rows of a query, all values as texts.

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from athena_engine import AthenaEngine, TimeIsUpError
+from athena_engine import SURPLUS, AthenaEngine, TimeIsUpError
 from boto3.s3.transfer import TransferConfig
 from common.objects import ObjectState, Place
 from csv_dialect import Dialect, sniff
@@ -78,8 +78,7 @@ def profile_by_athena(
 
 
 def read_dialect(source: Place, state: ObjectState) -> tuple[Encoding, Dialect]:
-    """Return encoding and dialect by the first bytes, if Athena can read it. Later lines are not looked at
-    before.
+    """Return encoding and dialect by the first bytes, if Athena can read it. What is later, Athena meets.
 
     OpenCSVSerDe fills short lines up and drops what is too much; line ends within quotes split a row.
     https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
@@ -87,9 +86,13 @@ def read_dialect(source: Place, state: ObjectState) -> tuple[Encoding, Dialect]:
     sample, is_whole = first_bytes(source, state, SAMPLE_BYTES), state.size <= SAMPLE_BYTES
     encoding = encoding_of_sample(sample, is_whole)
     if encoding.name != "utf-8":
-        raise RejectedError(f"The file is too large for one function, and Athena cannot read {encoding.name}.")
+        raise RejectedError(
+            f"The file is too large for one function, and Athena cannot read {encoding.name}."
+        )
     if DOS_END.search(last_bytes(source, state, DOS_RECORD_BYTES)):
-        raise RejectedError("The file ends with DOS's end mark (Ctrl-Z), which Athena would take for a value.")
+        raise RejectedError(
+            "The file ends with DOS's end mark (Ctrl-Z), which Athena would take for a value."
+        )
     dialect = sniff(sample_text(sample), is_whole)
     if dialect.has_quoted_newlines:
         raise RejectedError(
@@ -144,7 +147,8 @@ def table(glue: object, database: str, name: str, folder: str, dialect: Dialect)
 
 
 def table_input(name: str, folder: str, dialect: Dialect) -> dict:
-    """Return the description of the table for Glue."""
+    """Return the description of the table for Glue; its last column has what is too much in a line."""
+    names = [f"c{number}" for number in range(len(dialect.names))]
     characters = {
         "separatorChar": dialect.delimiter,
         "quoteChar": dialect.quote,
@@ -159,7 +163,7 @@ def table_input(name: str, folder: str, dialect: Dialect) -> dict:
             "skip.header.line.count": str(1 + dialect.lines_before),
         },
         "StorageDescriptor": {
-            "Columns": [{"Name": f"c{number}", "Type": "string"} for number in range(len(dialect.names))],
+            "Columns": [{"Name": name, "Type": "string"} for name in [*names, SURPLUS]],
             "Location": folder,
             "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
             "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",

@@ -31,7 +31,7 @@ class Dialect:
         names: Of the columns, as the first line has them; they may be equal or empty.
         records: The records after the header, of the sample.
         is_intact: Whether the sample could be parsed to its end.
-        lines_before: How many lines are before the header: 1 if the first says which delimiter Excel is to take.
+        lines_before: How many lines are before the header: 1 if the first tells Excel the delimiter.
     """
 
     delimiter: str
@@ -56,14 +56,20 @@ class Dialect:
         )
 
     @property
+    def widest(self) -> int:
+        """How many fields the longest record of the sample has."""
+        return max(map(len, self.records), default=0)
+
+    @property
     def has_quoted_newlines(self) -> bool:
         """Whether a value of the sample goes on in the next line."""
         return any("\n" in cell or "\r" in cell for record in [self.names, *self.records] for cell in record)
 
 
 def sniff(text: str, is_whole: bool) -> Dialect:
-    """Return the dialect that fits the first lines best. The first line is the header, always; but Excel's
-    `sep=;` before it tells the delimiter, and is none.
+    """Return the dialect that fits the first lines best.
+
+    The first line is the header, always; but `sep=;` before it tells Excel the delimiter, and is none.
 
     Args:
         text: The beginning of the file.
@@ -86,6 +92,8 @@ def sniff(text: str, is_whole: bool) -> Dialect:
         reason = "The file has no header: its first line is empty, or has no names, or is too long to be one."
         raise RejectedError(reason, line=2 if declared else 1)
     best = max(found, key=lambda each: each.rank)
+    if len(best.names) == 1 and best.names[0].startswith("#") and any(each.widest > 1 for each in found):
+        raise RejectedError("The first line is a comment, not a header.", line=2 if declared else 1)
     return replace(best, lines_before=int(bool(declared)))
 
 

@@ -38,21 +38,23 @@ DOS_RECORD_BYTES = 128  # CP/M and DOS filled the last one with end marks
 DAMAGE = re.compile("[\udc80-\udcff]")
 REPLACEMENT = "\ufffd"
 
-# latin-1 with letters in the place of control characters that nobody uses: what Excel writes in Western Europe.
+# latin-1 with letters in the place of control characters that nobody uses: Excel's in Western Europe.
 GUESSED = "windows-1252"
 # What else files are in; of one byte a character, nearly any bytes are text.
 ALTERNATIVES = (
     *("iso-8859-15", "windows-1250", "windows-1251", "cp437", "cp850", "mac-roman"),
     *("gb18030", "shift_jis", "big5", "euc_kr"),
 )
-# What text in GUESSED hardly has, and text in another encoding has when it is read as that: three letters with
-# accents on end, a capital one within a word, a sign within a word.
+# What text in GUESSED hardly has, and text in another encoding has when it is read as that: three letters or
+# signs on end that are not of ASCII, a capital one or a sign within a word.
+_SMALL, _CAPITAL, _QUOTES = "a-zß-öø-ÿšœž", "À-ÖØ-ÞŠŒŽŸ", "‘’“”„«»‹›–—…€"
+_LETTERS = f"A-Z{_SMALL}{_CAPITAL}ƒ"
 UNLIKELY = re.compile(
-    "[^\x00-\x7f]{3,}"
-    "|(?<=[a-zß-öø-ÿ])[À-ÖØ-ÞŠŒŽŸ](?=[a-zß-öø-ÿ])"
-    "|(?<=[A-Za-zÀ-ÖØ-öø-ÿ])[^\x00-\x7fA-Za-zÀ-ÖØ-öø-ÿŠŒŽŸšœžƒ’·°º\xad\xa0–—](?=[A-Za-zÀ-ÖØ-öø-ÿ])"
+    f"[^\x00-\x7f{_QUOTES}]{{3,}}"
+    f"|(?<=[{_SMALL}])[{_CAPITAL}]|(?<=[A-Z])[{_CAPITAL}](?=[{_SMALL}])"
+    f"|(?<=[{_LETTERS}])[^\x00-\x7f{_LETTERS}’·°º\xad\xa0–—](?=[{_LETTERS}])"
 )
-MOST_UNLIKELY = 0.1  # of the characters beyond ASCII
+FEW = 0.1  # of the characters beyond ASCII
 
 BY_MARK = "byte order mark"
 BY_VALIDITY = "valid bytes"
@@ -91,7 +93,7 @@ class Encoding:
 
 
 def encoding_of_sample(sample: bytes, is_whole: bool) -> Encoding:
-    """Return the encoding of a file by its first bytes, as far as these tell.
+    """Return the encoding of a file for Athena by its first bytes, as far as these tell.
 
     Args:
         sample: The first bytes.
@@ -100,18 +102,19 @@ def encoding_of_sample(sample: bytes, is_whole: bool) -> Encoding:
     Raises:
         RejectedError: It is no text, or not certainly in one encoding.
     """
-    if encoding := _by_first_bytes(sample):
-        return encoding
+    marked = _by_first_bytes(sample)
+    if marked and marked.name != "utf-8":
+        return marked
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample, final=is_whole)
     except UnicodeDecodeError as error:
         line = _lines(sample[: error.start])
-        raise RejectedError(f"Line {line} holds a byte that is not UTF-8.", line) from error
-    return Encoding(
-        "utf-8",
-        BY_VALIDITY if is_whole else BY_VALIDITY_OF_FIRST,
-        damaged_bytes=0 if is_whole else None,
-    )
+        reason = (
+            f"Athena cannot read what is not UTF-8, see line {line}, and one function not so large a file."
+        )
+        raise RejectedError(reason, line) from error
+    by_bytes = BY_VALIDITY if is_whole else BY_VALIDITY_OF_FIRST
+    return Encoding("utf-8", BY_MARK if marked else by_bytes, damaged_bytes=0 if is_whole else None)
 
 
 def encoding_of_file(path: Path) -> Encoding:
@@ -167,7 +170,7 @@ def rewrite(path: Path, encoding: Encoding) -> None:
                 is_start = False
                 new.write(piece)
     except UnicodeError as error:
-        reason = f"The file is not text in {encoding.name}, which it seems to be: see line {line} or a later one."
+        reason = f"The file is not text in {encoding.name}, which it seems to be, in line {line} or after it."
         raise RejectedError(reason) from error
     rewritten.replace(path)
 
@@ -179,33 +182,42 @@ def has_marks(path: Path) -> bool:
 
 
 def remove_end_mark(path: Path) -> None:
-    """Remove DOS's mark of a file's end (Ctrl-Z), which is no value."""
-    size = path.stat().st_size
+    """Remove DOS's mark of a file's end (Ctrl-Z), which is no value, however often it is repeated."""
     with path.open("r+b") as file:
-        file.seek(max(0, size - DOS_RECORD_BYTES))
-        last = file.read()
-        if mark := DOS_END.search(last):
+        while size := file.seek(0, io.SEEK_END):
+            file.seek(max(0, size - DOS_RECORD_BYTES))
+            last = file.read()
+            if not (mark := DOS_END.search(last)):
+                break
             file.truncate(size - len(last) + mark.start())
 
 
-def unify_line_ends(path: Path, quote: str) -> None:
+def unify_line_ends(path: Path, delimiter: str, quote: str) -> None:
     r"""Make all line ends \n, but for those within quotes, which are part of values.
 
     Args:
         path: The file, in UTF-8.
+        delimiter: One character of ASCII.
         quote: The character of its quotes, of ASCII.
     """
     rewritten, mark = path.with_suffix(".lines"), quote.encode()
-    is_quoted = False
+    before_quote = (b"\n", delimiter.encode(), mark, codecs.BOM_UTF8[-1:])
+    is_quoted, last = False, b"\n"
     with path.open("rb") as old, rewritten.open("wb") as new:
-        while piece := old.read(PIECE_BYTES):
-            if len(piece) > 1 and piece.endswith(b"\r"):  # what follows may belong to it
-                old.seek(-1, io.SEEK_CUR)
-                piece = piece[:-1]
-            parts = piece.split(mark)
-            for number in range(int(is_quoted), len(parts), 2):
-                parts[number] = parts[number].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            is_quoted ^= len(parts) % 2 == 0
+        held = b""
+        while piece := held + (read := old.read(PIECE_BYTES)):
+            held = b"\r" if read and piece.endswith(b"\r") else b""  # a \n that follows belongs to it
+            parts = piece.removesuffix(held).split(mark)
+            for number, part in enumerate(parts):
+                if not is_quoted:
+                    parts[number] = part = part.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                    last = part[-1:] or last
+                if number == len(parts) - 1:
+                    continue
+                if is_quoted:
+                    is_quoted, last = False, mark
+                else:  # where a value begins, or doubled; elsewhere it is a character like others
+                    is_quoted = last in before_quote
             new.write(mark.join(parts))
     rewritten.replace(path)
 
@@ -264,6 +276,8 @@ def _encoding_of_damaged(path: Path, marked: Encoding | None) -> Encoding:
         found_by = BY_MARK if marked else BY_VALIDITY_OF_MOST
         return Encoding("utf-8", found_by, damaged_bytes=damaged, first_damaged_line=line)
     odd = _odd_bytes(path)
+    if characters > FEW * damaged:
+        raise RejectedError(f"The file is in several encodings: line {line} is not UTF-8, others are.", line)
     if not _is_likely(odd):
         what = f"The file is not UTF-8, see line {line}, and hardly {GUESSED}"
         raise RejectedError(f"{what}: nobody can tell what its letters are. Save it as UTF-8.", line)
@@ -289,7 +303,7 @@ def _is_likely(sample: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     unlikely = sum(len(found) for found in UNLIKELY.findall(text))
-    return unlikely <= MOST_UNLIKELY * (len(text) - len(text.encode("ascii", "ignore")))
+    return unlikely <= FEW * (len(text) - len(text.encode("ascii", "ignore")))
 
 
 def _fits(sample: bytes, encoding: str) -> bool:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Up to here everything is exact: even if each value differs, they all fit into memory.
 EXACT_UP_TO_BYTES = 8 * 2**20
 EXACT = Functions(
+    surplus="0",  # it raises an error
     casts_forgive=True,
     length="strlen({c})",
     matches="regexp_full_match({c}, {p})",
@@ -40,6 +41,7 @@ EXACT = Functions(
     columns_at_once=25,
 )
 APPROXIMATE = Functions(
+    surplus=EXACT.surplus,
     casts_forgive=True,
     length=EXACT.length,
     matches=EXACT.matches,
@@ -86,11 +88,12 @@ class DuckDbEngine:
         # DuckDB drops what is too much in a line if it is one of the tokens for null: no text is one. A blank
         # line is a null where there is one column, and nothing where there are more.
         no_text = "" if len(self._dialect.names) == 1 else NO_TEXT
+        quote = literal(self._dialect.quote)
         return (
-            f"(SELECT {texts} FROM read_csv({literal(str(self._path))}, auto_detect = false, header = true, columns = {{{names}}},"
-            f" skip = {self._dialect.lines_before}, delim = {literal(self._dialect.delimiter)}, quote = {literal(self._dialect.quote)},"
-            f" escape = {literal(self._dialect.quote)}, nullstr = [{literal(no_text)}],"
-            " strict_mode = true)) AS source"
+            f"(SELECT {texts} FROM read_csv({literal(str(self._path))}, auto_detect = false,"
+            f" skip = {self._dialect.lines_before}, header = true, columns = {{{names}}},"
+            f" delim = {literal(self._dialect.delimiter)}, quote = {quote}, escape = {quote},"
+            f" nullstr = [{literal(no_text)}], strict_mode = true)) AS source"
         )
 
     def rows(self, sql: str) -> list[Sequence]:
@@ -134,7 +137,7 @@ def profile_file(path: Path) -> tuple[dict, int, list[dict]]:
         # DuckDB wants one kind of line end in a file.
         if not _has_carriage_returns(path):
             raise
-        unify_line_ends(path, dialect.quote)
+        unify_line_ends(path, dialect.delimiter, dialect.quote)
         dialect = _dialect(path)
         rows, columns = _profile_utf8(path, dialect)
     return {**encoding.described(), "delimiter": dialect.delimiter}, rows, columns

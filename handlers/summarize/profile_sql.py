@@ -29,6 +29,7 @@ class Functions:
     """What an engine calls differently, or can do differently; `{c}` is a text, `{v}` a value.
 
     Attributes:
+        surplus: How many lines have more fields than the header.
         casts_forgive: Whether casts forgive spaces around a value, and a T between date and time.
         length: How long a text of ASCII is.
         matches: Whether a text matches a pattern `{p}` wholly.
@@ -40,6 +41,7 @@ class Functions:
         columns_at_once: How many columns a query may have.
     """
 
+    surplus: str
     casts_forgive: bool
     length: str
     matches: str
@@ -72,8 +74,12 @@ def measures(column: Column, functions: Functions) -> list[str]:
 
 
 def type_counts(column: Column, functions: Functions) -> list[str]:
-    """Return the expressions that tell a column's type: how many values it has; how many are of each of TYPES;
-    how many are decimals, with how many digits before the point and after it at most, and one of them."""
+    """Return the expressions that tell a column's type.
+
+    Returns:
+        How many values it has; how many are of each of TYPES; how many are decimals, with how many digits
+        before the point and after it at most; and one of these.
+    """
     whole, after = r"^ *-?([0-9]*)", r"\.([0-9]*) *$"
     return [
         f"count({column.text})",
@@ -96,7 +102,7 @@ def count_of_type(column: Column, column_type: Type, functions: Functions) -> st
         value = f"CAST({cast(column, column_type, functions)} AS varchar)"
         condition += (
             f" AND CASE WHEN {functions.length.format(c=column.text)} <= {CERTAIN_CHARACTERS} THEN true"
-            f" ELSE {_digits(column.text)} = {_digits(value)} END"
+            f" WHEN {value} = {column.text} THEN true ELSE {_digits(column.text)} = {_digits(value)} END"
         )
     elif column_type in (BIGINT, DATE, TIMESTAMP) or column_type.scale is not None:
         condition += f" AND {cast(column, column_type, functions)} IS NOT NULL"

@@ -21,6 +21,7 @@ from column_types import (
 )
 from csv_dialect import Dialect
 from profile_sql import MAX_VALUE_CHARACTERS, Functions, measures, top_values, type_counts
+from rejection import RejectedError
 
 
 class Engine(Protocol):
@@ -96,7 +97,9 @@ def measure(engine: Engine, columns: Sequence[Column]) -> tuple[int, dict[int, M
     rows, measured = 0, {}
     for some in _batches(columns, engine):
         groups = [measures(column, engine.functions) for column in some]
-        rows, *values = _one_row(engine, some, groups)
+        rows, surplus, *values = _one_row(engine, some, [[engine.functions.surplus], *groups])
+        if int(surplus):
+            raise RejectedError(f"{surplus} lines have more fields than the header.")
         for column, group in zip(some, _split(values, groups), strict=True):
             measured[column.number] = _measured(column, group)
     return int(rows), measured
@@ -114,7 +117,9 @@ def infer(engine: Engine, columns: Sequence[Column]) -> list[Column]:
             if not fitting and int(decimals or 0) == int(count) > 0:
                 fitting = [decimal(int(whole_digits), int(scale or 0))]
             known = fitting[0] if fitting else VARCHAR
-            inferred.append(replace(column, type=known, center=center(known, [one.strip(" ")] if one else [])))
+            inferred.append(
+                replace(column, type=known, center=center(known, [one.strip(" ")] if one else []))
+            )
     return inferred
 
 

@@ -39,6 +39,7 @@ class Audit:
         findings: All of them; iterating gives every difference, from a file, and what could not be judged.
         method: `listing`, or `inventory` if S3 Inventory's reports were compared.
         error: What ended it before its end; None if nothing did.
+        contradiction: Where what is deployed contradicts the parameters, by which was judged; or empty.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Audit:
     findings: Findings
     method: str = "listing"
     error: Exception | None = None
+    contradiction: str = ""
 
     @property
     def counts(self) -> pd.DataFrame:
@@ -61,8 +63,11 @@ class Audit:
 
     @property
     def is_clean(self) -> bool:
-        """Whether all that was due was judged, and no difference is left but those that are by design."""
-        return not (self.findings.to_do or self.findings.unjudged or self.error)
+        """Whether all that was due was judged, and no difference is left but those that are by design.
+
+        And whether it is the pipeline of the parameters that was judged.
+        """
+        return not (self.findings.to_do or self.findings.unjudged or self.error or self.contradiction)
 
     @property
     def why_it_ended(self) -> str:
@@ -72,8 +77,9 @@ class Audit:
     def __str__(self) -> str:
         counted = self.counts[self.counts["objects"] > 0].itertuples()
         found = ", ".join(f"{row.objects:,} {row.state}" for row in counted) or "no objects"
-        ended = f"; it did not come to its end: {self.why_it_ended}" if self.error else ""
-        return f"{self.name}: {found}; {'clean' if self.is_clean else 'NOT clean'}{ended}"
+        ended = f"it did not come to its end: {self.why_it_ended}" if self.error else ""
+        verdict = "clean" if self.is_clean else "NOT clean"
+        return "; ".join(filter(None, (f"{self.name}: {found}", verdict, self.contradiction, ended)))
 
     def __repr__(self) -> str:
         return str(self) if not self.findings.kept else f"{self}\n{self._shown.to_string(index=False)}"
@@ -126,8 +132,10 @@ def enter(checklist: Checklist, audits: Iterable[Audit]) -> None:
     for found in audits:
         counts, unjudged = found.findings.counts, found.findings.unjudged
         judged = counts.total() - counts[UNJUDGED]
-        evidence = f"{found.findings.to_do:,} to be mended" + (f" of {judged:,} judged" if unjudged else "")
-        holds = not (found.findings.to_do or found.error or (unjudged and not judged))
+        to_do = f"{found.findings.to_do:,} to be mended" + (f" of {judged:,} judged" if unjudged else "")
+        evidence = "; ".join(filter(None, (to_do, found.contradiction)))
+        is_wrong = found.findings.to_do or found.error or found.contradiction
+        holds = not (is_wrong or (unjudged and not judged))
         what = "what could be judged is as it should be" if unjudged else "as it should be"
         checklist.check(f"{found.name}: {what}", holds, found.why_it_ended or evidence)
         for reason, count in unjudged.most_common():
@@ -162,7 +170,7 @@ def audit(target: Target, parameters: Parameters, name: str) -> Audit:
         for streams, judge in how.parts:
             walk(streams, judge, findings, settings.threads, progress)
     findings.close()
-    return Audit(name, began, findings, how.method)
+    return Audit(name, began, findings, how.method, contradiction=pipeline.contradiction)
 
 
 def repair(
@@ -175,7 +183,8 @@ def repair(
     """Send what differs through the pipeline's own entrance, wait until it is done, and audit again.
 
     Nothing is copied or deleted here: an event says *look at this key*, and the pipeline does its work. What
-    is extra is sent only to a pipeline that follows deletes, so that elsewhere it stays as it is.
+    is extra is sent only to a pipeline that follows deletes, so that elsewhere it stays as it is. To one that
+    is deployed otherwise than the parameters say nothing is sent: it could delete what they keep.
 
     Args:
         target: The AWS to work on.
@@ -199,6 +208,9 @@ def repair(
     pipeline = deployed(target, parameters, name)
     found = audit_of_it.findings
     if not found.to_do:
+        return audit_of_it
+    if pipeline.at_odds:
+        print(f"{name}: nothing was sent, since {pipeline.contradiction}")
         return audit_of_it
     sent = repairing.send_all(target, pipeline, found)
     print(f"{name}: {sent:,} of {found.to_do:,} differences sent through the pipeline again")

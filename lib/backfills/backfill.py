@@ -37,11 +37,11 @@ def selection(target: Target, parameters: Parameters) -> tuple[Pipeline, Selecti
         Both.
 
     Raises:
-        RunbookError: If the pipeline is not deployed.
+        RunbookError: If the pipeline is not deployed, or not as the parameters say.
         ParameterError: If the prefix is outside of the pipeline's.
     """
     settings = parameters.backfill
-    pipeline = deployed(target, parameters, settings.pipeline)
+    pipeline = deployed(target, parameters, settings.pipeline).require_agreement()
     key_prefix = settings.key_prefix or pipeline.key_prefix
     if not key_prefix.startswith(pipeline.key_prefix):
         raise ParameterError(

@@ -29,6 +29,7 @@ class Estimate:
         objects_per_second: How many events are sent in a second at most.
         by_job: Whether they are so many that an S3 Batch Operations job is to send them.
         usd: What it costs on a real account, the pipeline's own work included, at list prices.
+        archived: How many of them are in an archive class, from which S3 must restore them first.
     """
 
     selected: Selection
@@ -37,6 +38,7 @@ class Estimate:
     objects_per_second: int
     by_job: bool
     usd: float
+    archived: int = 0
 
     @property
     def is_small(self) -> bool:
@@ -59,6 +61,9 @@ class Estimate:
             "takes at least": "hours, as S3 finds time" if self.by_job else str(self.duration),
             f"costs on AWS, prices of {prices.looked_up()}": f"${self.usd:,.2f}",
         }
+        if self.archived:
+            what = "these fail until S3 has restored them (aws s3api restore-object)"
+            facts["archived"] = f"{self.archived:,}; {what}"
         return pd.DataFrame(facts.items(), columns=["", "estimate"])
 
     def __repr__(self) -> str:
@@ -83,11 +88,11 @@ def estimate(target: Target, parameters: Parameters) -> Estimate:
         ParameterError: If the prefix is outside of the pipeline's.
     """
     settings, (_, selected) = parameters.backfill, selection(target, parameters)
-    objects, size = (int(total) for total in selected.count(target).sum())
+    objects, size, archived = (int(total) for total in selected.count(target).sum())
     by_job = objects > settings.batch_above
     used = _used(parameters, objects, size, by_job)
     usd = sum(prices.cost(used).values())
-    return Estimate(selected, objects, size, settings.objects_per_second, by_job, usd)
+    return Estimate(selected, objects, size, settings.objects_per_second, by_job, usd, archived)
 
 
 def _used(parameters: Parameters, objects: int, size: int, by_job: bool) -> usage.Usage:

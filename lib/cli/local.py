@@ -1,5 +1,8 @@
 """The commands `runbook local …`: the life of the AWS on this laptop."""
 
+import sys
+from functools import partial
+
 import typer
 
 from lib.cli.options import Yes, confirm
@@ -20,7 +23,12 @@ def start() -> None:
 @app.command()
 def stop() -> None:
     """Stop it; what it holds is kept for the next start."""
-    print("stopped; what it holds is kept" if local_aws().stop() else "it does not run")
+    if not local_aws().stop(say=partial(print, file=sys.stderr, flush=True)):
+        print("it does not run")
+    elif left := local_aws().on_their_way():
+        print(f"stopped; what it holds is kept, {left} events on their way are delivered at the next start")
+    else:
+        print("stopped; what it holds is kept")
 
 
 @app.command()

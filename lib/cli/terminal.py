@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lib.shown import printable
+
 if TYPE_CHECKING:  # it brings papermill with it, which takes a second and a half to import
     from lib.execution.run import Result
 
@@ -76,7 +78,9 @@ def show_failure(result: "Result") -> None:
 
 def say_error(message: object) -> None:
     """Print a message for people to stderr."""
-    console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(message)), soft_wrap=True)
+    console(stderr=True).print(
+        Text.assemble(("error: ", "bold red"), printable(str(message))), soft_wrap=True
+    )
 
 
 def say_next(*hints: tuple[str, str]) -> None:
@@ -110,4 +114,4 @@ def shown_path(path: Path) -> str:
 
 def _cell(value: object) -> Text:
     text = f"{value:.1f}" if isinstance(value, float) else str(value)
-    return Text(text, STYLES.get(text, ""))
+    return Text(printable(text, keep=""), STYLES.get(text, ""))

@@ -92,6 +92,7 @@ def unquarantine(target: Target, looked_at: Sequence[Pipeline], bucket: Bucket, 
     """Send messages out of quarantine to whom they were for; then delete the objects, whose versions stay.
 
     One that cannot be sent for a fault of its own stays in the bucket, and is named when the others are sent.
+    Those whose work must not be done by the parameters stay, too, and it is printed why.
 
     Args:
         target: The AWS to work on.
@@ -110,6 +111,9 @@ def unquarantine(target: Target, looked_at: Sequence[Pipeline], bucket: Bucket, 
     sent, faults = 0, list[Fault[str]]()
     for pipeline in looked_at:
         for letters in pipeline.dead_letters:
+            if why := pipeline.why_not_again(letters):
+                print(f"{_folder(pipeline, letters)} stays in quarantine: {why}")
+                continue
             pages = s3.get_paginator("list_objects_v2").paginate(
                 Bucket=bucket.name, Prefix=_folder(pipeline, letters) + day
             )

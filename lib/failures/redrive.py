@@ -28,6 +28,7 @@ ACT_MOST = 10_000  # messages of one queue that are taken in hand at a time
 # A task moves some hundred messages a second; it may run for 36 hours:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
 MOVE_S, MOVE_POLL_S = 3600, 1
+NOT_SENT = "not sent"  # how a queue was dealt with whose work must not be done by the parameters
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def redrive(
     Returns:
         One row for each queue: pipeline, queue, `how`, how many `messages`, and how many were chosen but
         `left`, each of them printed with its reason: nothing is in it that could be sent, or it was refused.
+        Of a queue whose work must not be done by the parameters all are left, and `how` says why.
 
     Raises:
         RunbookError: If there is nothing to redrive; or if a queue could not be emptied, after all others
@@ -117,6 +119,8 @@ def _redrive(
     target: Target, pipeline: Pipeline, letters: DeadLetters, choice: Choice, most: int
 ) -> tuple[str, int, int]:
     """Redrive one queue; return how, how many messages, and how many are left."""
+    if why := pipeline.why_not_again(letters):
+        return f"{NOT_SENT}: {why}", 0, Waiting.of(target, letters.queue).depth()
     if letters.kind == "holding":
         released = brake_of(target, letters.queue).release(most)
         left = int((released["done"] != "released").sum())
@@ -142,6 +146,23 @@ def require_all(done: Sequence[object], errors: Mapping[str, Exception]) -> None
         raise RunbookError(
             f"{told}{others}. Their messages are still there, or were dealt with. Run it again"
         )
+
+
+def still_there(done: pd.DataFrame) -> dict[str, str]:
+    """Return what was chosen and left where it is, and why.
+
+    Args:
+        done: Rows of `pipeline`, `queue`, how many messages are `left`, and perhaps `how`, as of `redrive`.
+
+    Returns:
+        Pipeline, queue and how many messages, to the reason.
+    """
+    reasons = {}
+    for row in done[done["left"] > 0].to_dict("records"):
+        how = row.get("how", "")
+        why = how if how.startswith(NOT_SENT) else "each for a fault of its own, which is printed above"
+        reasons[f"{row['pipeline']}: {row['left']} messages in {row['queue']}"] = why
+    return reasons
 
 
 def nothing_to(do: str, target: Target, looked_at: Sequence[Pipeline], choice: Choice) -> str:

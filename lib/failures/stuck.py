@@ -6,12 +6,13 @@ from dataclasses import replace
 import pandas as pd
 from tqdm import tqdm
 
+from lib.as_deployed import at_odds
 from lib.errors import NotDeployedError
 from lib.failures.explain import Explained, explain
 from lib.failures.letters import taken
 from lib.failures.reasons import REASONS
 from lib.parameters import Parameters
-from lib.pipelines import DeadLetters, Pipeline, deployed, pipelines
+from lib.pipelines import DeadLetters, Deployed, Pipeline, deployed, pipelines, survey
 from lib.target import Target
 from lib.watch import Waiting
 
@@ -19,7 +20,7 @@ LOOK_MOST = 1000  # messages of one queue that a look takes in
 COLUMNS = ["pipeline", "queue", "reason", "key", "event", "error", "sent", "receives", "id"]
 
 
-def chosen(target: Target, parameters: Parameters, name: str = "") -> list[Pipeline]:
+def chosen(target: Target, parameters: Parameters, name: str = "") -> Deployed:
     """Return the pipelines to look at.
 
     Args:
@@ -28,19 +29,24 @@ def chosen(target: Target, parameters: Parameters, name: str = "") -> list[Pipel
         name: Of one of them; empty for all of which a queue exists, with those of their queues that exist.
 
     Returns:
-        The pipelines, in the order in which they are read.
+        The pipelines, in the order in which they are read; and what is left out, with the reason.
 
     Raises:
         RunbookError: If the one is not deployed, or none is.
     """
     if name:
-        return [deployed(target, parameters, name)]
-    found = [_with_existing_queues(target, pipeline) for pipeline in pipelines(parameters).values()]
-    if not any(pipeline.dead_letters for pipeline in found):
+        return Deployed([deployed(target, parameters, name)])
+    seen = survey(target, parameters)
+    whole = {pipeline.name: pipeline for pipeline in seen}
+    found = [
+        whole.get(each.name) or _with_existing_queues(target, each) for each in pipelines(parameters).values()
+    ]
+    seen[:] = [pipeline for pipeline in found if pipeline.dead_letters]
+    if not seen:
         raise NotDeployedError(
             f"no pipeline is deployed as env {parameters.env!r}. Deploy one first: runbook run migrate"
         )
-    return [pipeline for pipeline in found if pipeline.dead_letters]
+    return seen
 
 
 def _with_existing_queues(target: Target, pipeline: Pipeline) -> Pipeline:
@@ -49,7 +55,7 @@ def _with_existing_queues(target: Target, pipeline: Pipeline) -> Pipeline:
         for each in pipeline.dead_letters
         if each.queue.read(target.client("sqs", each.queue.region)) is not None
     )
-    return replace(pipeline, dead_letters=tuple(there))
+    return replace(pipeline, dead_letters=tuple(there), at_odds=at_odds(target, pipeline))
 
 
 def stuck(target: Target, *looked_at: Pipeline, most: int = LOOK_MOST) -> pd.DataFrame:

@@ -3,14 +3,19 @@
 The rules are AWS's, as far as they are documented:
 https://docs.aws.amazon.com/glue/latest/dg/add-classifier.html (built-in classifiers, the CSV header)
 https://docs.aws.amazon.com/glue/latest/dg/custom-classifier.html (the custom CSV classifier)
+How AWS types columns of numbers is not documented. Here a column gets a type only if Athena, which reads the
+files by it, then has each value as it is written: 02134 is a string, since as bigint it is 2134; and so is
+what a bigint or a double cannot hold. On AWS, look at such columns after a crawl.
 """
 
 import csv
+import io
 import json
 import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import zip_longest
 
 BUILT_IN_DELIMITERS = (",", "|", "\t", ";", "\x01")
@@ -19,11 +24,16 @@ MAX_PLAIN_BYTES = 8 * 1024 * 1024
 LAZY_SIMPLE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
 JSON_SERDE = "org.openx.data.jsonserde.JsonSerDe"
-_BIGINT = re.compile(r"[-+]?\d{1,18}")
-_DOUBLE = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+# Leading zeros and more than six digits after a plus are of codes and telephone numbers.
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)|\+(0|[1-9][0-9]{0,5})")
+_CODE = re.compile(r"[-+]?0[0-9].*|\+[0-9]{7,}", re.DOTALL)
 _BOOLEAN = re.compile(r"true|false", re.IGNORECASE)
 
 Columns = dict[str, str]
+
+# Of Hive's types, and bigint for numbers that a double would round: no double holds both.
+LONG = "bigint beyond double"
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,7 @@ class Schema:
 
     Attributes:
         classification: "csv" or "json".
-        columns: Name → Hive type, in the file's order.
+        columns: Name → Hive type or LONG, in the file's order.
         serde: The SerDe's Java class.
         serde_parameters: The SerDe's parameters.
         table_parameters: What the format adds to the table's parameters.
@@ -86,6 +96,11 @@ def merge_columns(one: Columns, other: Columns) -> Columns:
     return one | {name: _widest({one.get(name, kind), kind}) for name, kind in other.items()}
 
 
+def hive_type(kind: str) -> str:
+    """Return the Hive type of a column whose type is that or LONG."""
+    return "bigint" if kind == LONG else kind
+
+
 def _decode(sample: bytes, truncated: bool) -> str | None:
     """The sample's whole lines as text, or None for what is not UTF-8 text."""
     if truncated:
@@ -126,8 +141,7 @@ def _built_in_csv(text: str) -> Schema | None:
 def _rows(text: str, delimiter: str, quote: str | None) -> list[list[str]]:
     quoting = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
     # newline="" semantics: a quoted field may hold line breaks.
-    lines = text.splitlines(keepends=True)
-    return [row for row in csv.reader(lines, delimiter=delimiter, **quoting) if row]
+    return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, **quoting) if row]
 
 
 def _is_table(rows: list[list[str]], needed_columns: int, needed_rows: int) -> bool:
@@ -138,13 +152,12 @@ def _is_table(rows: list[list[str]], needed_columns: int, needed_rows: int) -> b
 
 def _has_header(rows: list[list[str]]) -> bool:
     """AWS's rule: the first row is all short text, and some row below it is not all text."""
-    first, rest = _row_types(rows[0]), [_row_types(row) for row in rows[1:]]
     short = all(value.strip() and len(value) < 150 for value in rows[0][:-1])
-    return short and first == {"string"} and any(kinds - {"string"} for kinds in rest)
+    return short and _is_all_text(rows[0]) and not all(map(_is_all_text, rows[1:]))
 
 
-def _row_types(row: list[str]) -> set[str]:
-    return {_value_type(value.strip()) or "string" for value in row}
+def _is_all_text(row: list[str]) -> bool:
+    return not any(_NUMBER.fullmatch(value.strip()) or _BOOLEAN.fullmatch(value.strip()) for value in row)
 
 
 def _columns(names: Sequence[str] | None, rows: list[list[str]], trim: Callable[[str], str]) -> Columns:
@@ -161,8 +174,33 @@ def _value_type(value: str) -> str | None:
     """The narrowest type of one value; None for an empty one, which fits any."""
     if not value:
         return None
-    kinds = (("bigint", _BIGINT), ("double", _DOUBLE), ("boolean", _BOOLEAN))
-    return next((kind for kind, pattern in kinds if pattern.fullmatch(value)), "string")
+    if _BOOLEAN.fullmatch(value):
+        return "boolean"
+    if not _NUMBER.fullmatch(value) or _CODE.fullmatch(value):
+        return "string"
+    if _WHOLE.fullmatch(value):
+        return _whole_type(int(value)) if len(value) <= 20 else "string"
+    return "double" if _is_double(value) else "string"
+
+
+def _whole_type(number: int) -> str:
+    """The type of a whole number that may be negative; what 64 bits cannot hold is a string."""
+    if abs(number) <= 2**53:
+        return "bigint"
+    return LONG if -(2**63) <= number < 2**63 else "string"
+
+
+def _is_double(number: str) -> bool:
+    """Whether a double is the number that is written, and not a neighbour of it.
+
+    Many programs write each double with 17 digits: 48.053808600000004 is 48.0538086.
+    """
+    value = float(number)
+    return _digits(number) in (_digits(repr(value)), _digits(f"{value:.16e}"))
+
+
+def _digits(number: str) -> str:
+    return re.sub("[^0-9]", "", number.lower().partition("e")[0]).strip("0")
 
 
 def _widest(kinds: set[str | None]) -> str:
@@ -170,7 +208,7 @@ def _widest(kinds: set[str | None]) -> str:
     kinds = kinds - {None}
     if len(kinds) == 1:
         return kinds.pop()
-    for family in (("int", "bigint"), ("int", "bigint", "double")):
+    for family in (("int", "bigint"), ("int", "bigint", LONG), ("int", "bigint", "double")):
         if kinds and kinds <= set(family):
             return family[-1]
     return "string"
@@ -205,7 +243,9 @@ def _json(text: str) -> Schema | None:
     if not text.lstrip().startswith("{"):
         return None
     try:
-        records = [json.loads(line) for line in text.splitlines() if line.strip()]
+        # A number that a double would round is kept as text.
+        read = partial(json.loads, parse_float=lambda number: float(number) if _is_double(number) else number)
+        records = [read(line) for line in text.split("\n") if line.strip()]
     except ValueError:
         return None
     columns: Columns = {}
@@ -218,9 +258,10 @@ def _json(text: str) -> Schema | None:
 
 def _json_type(value: object) -> str:
     if isinstance(value, dict):
-        return f"struct<{','.join(f'{name.lower()}:{_json_type(item)}' for name, item in value.items())}>"
+        fields = (f"{name.lower()}:{hive_type(_json_type(item))}" for name, item in value.items())
+        return f"struct<{','.join(fields)}>"
     if isinstance(value, list):
-        return f"array<{_widest({_json_type(item) for item in value})}>"
+        return f"array<{hive_type(_widest({_json_type(item) for item in value}))}>"
     if isinstance(value, int) and not isinstance(value, bool):
-        return "int" if abs(value) < 2**31 else "bigint"
+        return "int" if abs(value) < 2**31 else _whole_type(value)
     return {bool: "boolean", float: "double"}.get(type(value), "string")

@@ -17,6 +17,7 @@ from lib.local.crawler_role import CrawlerRoleError, require_rights
 from lib.local.glue_classify import Schema, classify
 from lib.local.glue_grouping import ARCHIVE_CLASSES, S3Object, Table, group, is_excluded, split
 from lib.local.glue_tables import write
+from lib.shown import printable
 
 # Glue reads the beginning of an object.
 SAMPLE_BYTES = 2 * 1024 * 1024
@@ -118,7 +119,7 @@ def _tables(
             except ClientError as error:
                 if error.response["Error"]["Code"] not in UNREADABLE:
                     raise
-                announce(f"Glue crawler: left out: s3://{bucket}/{_shown(item.key)}: {error}")
+                announce(f"Glue crawler: left out: s3://{bucket}/{printable(item.key, keep='')}: {error}")
                 continue
             if schema:
                 yield item, schema
@@ -127,17 +128,13 @@ def _tables(
     for item in _list(s3, bucket, prefix, target.get("Exclusions", [])):
         if item.storage_class in ARCHIVE_CLASSES:
             announce(
-                f"Glue crawler: left out: s3://{bucket}/{_shown(item.key)}: archived ({item.storage_class}); "
-                "Athena skips it, too. To read it, have S3 restore it, and copy it into another class"
+                f"Glue crawler: left out: s3://{bucket}/{printable(item.key, keep='')}: archived "
+                f"({item.storage_class}); Athena skips it, too. To read it, have S3 restore it, and copy it "
+                "into another class"
             )
         else:
             objects.append(item)
     yield from group(target["Path"], objects, grouping, sample)
-
-
-def _shown(key: str) -> str:
-    """A key as it can be shown: a control character in it must not break the line."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in key)
 
 
 def _schema(s3: BaseClient, bucket: str, item: S3Object, classifiers: list[dict]) -> Schema | None:

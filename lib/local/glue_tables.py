@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.client import BaseClient
 
+from lib.local.glue_classify import hive_type
 from lib.local.glue_grouping import Table
 
 _FORMATS = {
@@ -77,7 +78,8 @@ def _table_input(crawler: dict, bucket: str, table: Table) -> dict[str, Any]:
 
 def _columns(table: Table) -> list[tuple[str, str]]:
     """The columns, without those that the folders' names give."""
-    return [(name, kind) for name, kind in table.columns.items() if name not in table.partition_keys]
+    columns = table.columns.items()
+    return [(name, hive_type(kind)) for name, kind in columns if name not in table.partition_keys]
 
 
 def _parameters(crawler: dict, table: Table) -> dict[str, str]:

@@ -5,8 +5,20 @@
 
 import asyncio.constants
 import importlib.util
+import os
 import resource
+import shutil
+import sys
+import threading
 from pathlib import Path
+
+# What handlers of earlier servers have left: a copy of its code for each.
+threading.Thread(
+    target=shutil.rmtree,
+    args=[Path(os.environ["TMPDIR"]).with_name("discarded")],
+    kwargs={"ignore_errors": True},
+    daemon=True,
+).start()
 
 # In this process: the pid that was started is the server.
 workers = 0
@@ -22,8 +34,8 @@ asyncio.constants.SSL_SHUTDOWN_TIMEOUT = 1.0
 _, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 
-# What MiniStack gets wrong. Not by name: the path would then lead from handlers to everything beside these.
-# Torn objects come first: MiniStack reads its objects when its S3 is imported.
+# What MiniStack gets wrong. Not from the path: it would then lead from handlers to everything beside these.
+# Torn objects come first: MiniStack reads its objects when its S3 is imported. What saves comes last.
 for _name in (
     "torn_objects_in_server",
     "athena_in_server",
@@ -36,7 +48,10 @@ for _name in (
     "s3_in_server",
     "s3_inventory_in_server",
     "sqs_in_server",
+    "addresses_in_server",
+    "deliveries_in_server",
     "saving_in_server",
 ):
     _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
-    _spec.loader.exec_module(importlib.util.module_from_spec(_spec))
+    sys.modules[_name] = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules[_name])

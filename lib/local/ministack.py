@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +16,7 @@ from ssl import create_default_context
 from filelock import FileLock
 
 from lib.errors import RunbookError
+from lib.ledger import move_addresses
 from lib.local.install import INSTALL_TIMEOUT_S
 from lib.local.server_process import (
     POLL_INTERVAL_S,
@@ -21,7 +24,9 @@ from lib.local.server_process import (
     certificate_path,
     end,
     end_orphans,
+    holder,
     is_server,
+    kill,
     launch,
 )
 from lib.paths import home, write_atomically
@@ -30,7 +35,9 @@ ACCOUNT_ID = "000000000000"  # of whoever has an access key that is no account's
 START_TIMEOUT_S = 60  # it answers after 0.5 s on an idle machine
 # Another run may install, stop and start before it is our turn.
 LOCK_TIMEOUT_S = INSTALL_TIMEOUT_S + START_TIMEOUT_S + STOP_TIMEOUT_S
+SAID_AFTER_S = 2  # a stop that takes longer says what it waits for
 Sleep = Callable[[float], None]
+Say = Callable[[str], None]
 
 
 class LocalAwsError(RunbookError):
@@ -42,7 +49,7 @@ class LocalAws:
     """A server that runs.
 
     Attributes:
-        port: On 127.0.0.1; remembered, so it stays the same across restarts.
+        port: On 127.0.0.1; remembered, so it stays the same across restarts unless somebody else takes it.
         pid: The server's process.
         started: When it was started (UTC, ISO 8601): tells this run of the server from another.
         state: The folder, readable by its owner only, in which it keeps everything.
@@ -95,11 +102,12 @@ def status() -> LocalAws | None:
     return server if server and is_server(server.pid, server.state) else None
 
 
-def stop(sleep: Sleep = time.sleep) -> bool:
+def stop(sleep: Sleep = time.sleep, say: Say = print) -> bool:
     """Stop the local AWS and its handlers; its state is kept for the next start.
 
     Args:
         sleep: Called between two looks at the process, with seconds.
+        say: Called with what a stop waits for that takes longer than SAID_AFTER_S.
 
     Returns:
         Whether one ran.
@@ -109,7 +117,7 @@ def stop(sleep: Sleep = time.sleep) -> bool:
     """
     with _lock():
         server = status()
-        if server and not end(server.pid, server.state, sleep):
+        if server and not end(server.pid, server.state, sleep, _Waits(server, say)):
             raise LocalAwsError(
                 f"The local AWS (pid {server.pid}) was killed: it had not stopped within {STOP_TIMEOUT_S} s. "
                 f"What was made in the last seconds is lost: run again to repair.\n{_log_end(server)}"
@@ -117,19 +125,45 @@ def stop(sleep: Sleep = time.sleep) -> bool:
         return server is not None
 
 
-def reset(sleep: Sleep = time.sleep) -> None:
-    """Stop the local AWS and delete all that it holds; its port and certificate stay.
+def on_their_way() -> int:
+    """Return how many events and asynchronous invocations a server that does not run has kept.
 
-    Args:
-        sleep: Called between two looks at the process, with seconds.
+    They are delivered when it is started again.
     """
+    journal = _state() / "data" / "deliveries.sqlite"
+    if not journal.exists():
+        return 0
+    with closing(sqlite3.connect(journal)) as rows:
+        return rows.execute("SELECT count(*) FROM deliveries").fetchone()[0]
+
+
+def reset() -> None:
+    """Stop the local AWS and delete all that it holds; its port and certificate stay."""
     with _lock():
         if server := status():
-            end(server.pid, server.state, sleep)
+            kill(server.pid, server.state)
         end_orphans(_state())
-        for name in ("data", "s3", "tmp", "users"):
+        for name in ("data", "s3", "tmp", "discarded", "users"):
             if (folder := _state() / name).exists():
                 shutil.rmtree(folder)
+
+
+class _Waits:
+    """Says what a stop waits for, each thing once."""
+
+    def __init__(self, server: LocalAws, say: Say) -> None:
+        self._server, self._say, self._said = server, say, ""
+
+    def __call__(self, seconds: float) -> None:
+        if seconds < SAID_AFTER_S:
+            return
+        what = "the local AWS saves what it holds"
+        if work := _work(self._server):
+            running = ", ".join(f"{name} ({count})" for name, count in work["running"].items())
+            what = f"stopping; functions still run: {running}" if running else what
+        if what != self._said:
+            self._said = what
+            self._say(f"{what} …")
 
 
 def _state() -> Path:
@@ -155,6 +189,13 @@ def _launch() -> LocalAws:
     last = _last()
     pid, port = launch(_state(), port=last.port if last else 0)
     server = LocalAws(port, pid, datetime.now(UTC).isoformat(timespec="milliseconds"), _state())
+    if last and last.port != port:
+        move_addresses(ACCOUNT_ID, last.endpoint_url, server.endpoint_url)
+        print(
+            f"The local AWS has moved from port {last.port}, which {holder(last.port)} has, to {port}. In a "
+            'terminal that works with it, enter `eval "$(runbook env)"` again.',
+            file=sys.stderr,
+        )
     facts = asdict(server)
     del facts["state"]
     write_atomically(server.state / "server.json", json.dumps(facts))
@@ -175,14 +216,27 @@ def _wait_until_healthy(server: LocalAws, sleep: Sleep) -> None:
 
 
 def _is_healthy(server: LocalAws) -> bool:
-    """Whether it answers, with our certificate. http.client uses no proxy; urllib would."""
+    return _get(server, "/_ministack/health") is not None
+
+
+def _work(server: LocalAws) -> dict | None:
+    """What its functions do just now (saving_in_server.py); None while it saves, and answers nobody."""
+    body = _get(server, "/_ministack/work", timeout_s=1)
+    return json.loads(body) if body else None
+
+
+def _get(server: LocalAws, path: str, timeout_s: float = 5) -> bytes | None:
+    """Ask it, trusting our certificate only; None if it does not answer. urllib would use a proxy."""
     try:
         context = create_default_context(cafile=server.ca_bundle)
-        with closing(HTTPSConnection("127.0.0.1", server.port, timeout=5, context=context)) as connection:
-            connection.request("GET", "/_ministack/health")
-            return connection.getresponse().status == 200
+        with closing(
+            HTTPSConnection("127.0.0.1", server.port, timeout=timeout_s, context=context)
+        ) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.read() if answer.status == 200 else None
     except (OSError, HTTPException):
-        return False
+        return None
 
 
 def _log_end(server: LocalAws) -> str:

@@ -197,8 +197,10 @@ def part_asked_for(there: dict, query_params: dict | None) -> tuple[int, int, st
 def partial(described: dict, first: int, last: int, size: int) -> dict:
     """Return the headers of some of an object's bytes, of which its checksums say nothing."""
     kept = {name: value for name, value in described.items() if "x-amz-checksum" not in name.lower()}
-    length = {"Content-Length": str(last - first + 1), "Content-Range": f"bytes {first}-{last}/{size}"}
-    return kept | length
+    length = last - first + 1
+    # Of nothing there is no range.
+    which = {"Content-Range": f"bytes {first}-{last}/{size}"} if length else {}
+    return kept | {"Content-Length": str(length)} | which
 
 
 s3._get_object_tagging = get_tags

@@ -1,22 +1,23 @@
 """The MiniStack process: its command line, its environment, how it is known again and how it is ended."""
 
 import os
+import secrets
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from textwrap import shorten
 
 import psutil
 
 from lib.local.certificate import ensure_certificate
 from lib.local.install import ensure_installed
 
-# A request that waits for a handler keeps MiniStack from saving its state, for as long as the handler runs.
-# So handlers get this long to finish and are ended then, as by a crash: what they worked on comes back.
-HANDLERS_GRACE_S = 3
-STOP_TIMEOUT_S = 45
+STOP_TIMEOUT_S = 45  # handlers get 3 s of it (saving_in_server.py), saving the rest
 POLL_INTERVAL_S = 0.05
+COMMAND_COLUMNS = 100  # of a command line that is shown
 WORKER = "_worker.py"  # what MiniStack runs handlers with, from its temporary folder
 CONFIG = Path(__file__).with_name("hypercorn_config.py")
 
@@ -39,6 +40,7 @@ def launch(state: Path, port: int) -> tuple[int, int]:
     python = ensure_installed()
     end_orphans(state)
     certificate, key = ensure_certificate(certificate_path(state).parent)
+    _discard(state / "tmp")
     for name in ("data", "s3", "tmp"):
         (state / name).mkdir(exist_ok=True)
     # The server inherits the socket: no one can take the port between choosing it and listening on it.
@@ -65,13 +67,14 @@ def is_server(pid: int, state: Path) -> bool:
         return False
 
 
-def end(pid: int, state: Path, sleep: Callable[[float], None]) -> bool:
+def end(pid: int, state: Path, sleep: Callable[[float], None], waits: Callable[[float], None]) -> bool:
     """Let the server save its state and end, its handlers with it; kill it if it does not.
 
     Args:
         pid: The server's process; nothing is done if it is not this state folder's server.
         state: The state folder.
         sleep: Called between two looks at the process, with seconds.
+        waits: Called after each look that finds it still there, with the seconds since it was told to end.
 
     Returns:
         Whether it ended by itself, its state saved; False if it had to be killed after STOP_TIMEOUT_S.
@@ -79,18 +82,42 @@ def end(pid: int, state: Path, sleep: Callable[[float], None]) -> bool:
     if not is_server(pid, state):
         return True
     server = psutil.Process(pid)
-    handlers = server.children(recursive=True)
+    handlers = set(server.children(recursive=True))
     server.terminate()
     began = time.monotonic()
     while is_server(pid, state) and (waited := time.monotonic() - began) < STOP_TIMEOUT_S:
-        if waited > HANDLERS_GRACE_S:
-            handlers = _children(server)
-            _kill(handlers)
+        handlers |= _children(server)
+        waits(waited)
         sleep(POLL_INTERVAL_S)
     saved = not is_server(pid, state)
     _kill([server, *handlers])
-    psutil.wait_procs([server, *handlers], timeout=STOP_TIMEOUT_S)
     return saved
+
+
+def kill(pid: int, state: Path) -> None:
+    """End the server and its handlers at once; nothing is saved.
+
+    Args:
+        pid: The server's process; nothing is done if it is not this state folder's server.
+        state: The state folder.
+    """
+    if is_server(pid, state):
+        server = psutil.Process(pid)
+        _kill([server, *_children(server)])
+
+
+def holder(port: int) -> str:
+    """Return who listens on a port of this machine, in words.
+
+    Args:
+        port: On 127.0.0.1.
+    """
+    with suppress(psutil.Error):  # macOS tells root only
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                command = " ".join(psutil.Process(connection.pid).cmdline())
+                return f"`{shorten(command, COMMAND_COLUMNS, placeholder=' …')}` (pid {connection.pid})"
+    return "another program"
 
 
 def end_orphans(state: Path) -> None:
@@ -106,22 +133,42 @@ def end_orphans(state: Path) -> None:
         if any(word.startswith(folder) and word.endswith(WORKER) for word in process.info["cmdline"] or [])
     ]
     _kill(orphans)
-    psutil.wait_procs(orphans, timeout=STOP_TIMEOUT_S)
 
 
-def _children(process: psutil.Process) -> list[psutil.Process]:
+def _children(process: psutil.Process) -> set[psutil.Process]:
     try:
-        return process.children(recursive=True)
+        return set(process.children(recursive=True))
     except psutil.NoSuchProcess:
-        return []
+        return set()
 
 
-def _kill(processes: list[psutil.Process]) -> None:
+def _kill(processes: Sequence[psutil.Process]) -> None:
+    """Kill processes, and wait until none works any more."""
     for process in processes:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process.kill()  # psutil makes sure that the pid is still the same process's
-        except psutil.NoSuchProcess:
-            continue
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while any(map(_works, processes)) and time.monotonic() < deadline:
+        time.sleep(POLL_INTERVAL_S)
+
+
+def _works(process: psutil.Process) -> bool:
+    """Whether a process has not ended; in a container there may be nobody who takes note of it."""
+    try:
+        return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _discard(folder: Path) -> None:
+    """Put aside what handlers were run from and have left, as with an execution environment of AWS.
+
+    It is tens of thousands of files: the server deletes them while it works.
+    """
+    if folder.exists():
+        aside = folder.with_name("discarded")
+        aside.mkdir(exist_ok=True)
+        folder.replace(aside / secrets.token_hex(8))
 
 
 def _listen(port: int) -> socket.socket:

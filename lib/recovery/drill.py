@@ -190,10 +190,10 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
         The drill; nothing is written yet.
 
     Raises:
-        RunbookError: If *backup* is not deployed; if the drill's deletes would pull the brake; or if deletes
-            are not followed, or erased versions are.
+        RunbookError: If *backup* is not deployed, or not as the parameters say; if the drill's deletes would
+            pull the brake; or if deletes are not followed, or erased versions are.
     """
-    pipeline = deployed(target, parameters, "backup")
+    pipeline = deployed(target, parameters, "backup").require_agreement()
     settings = parameters.backup
     if settings.erase_versions:
         raise RunbookError(

@@ -208,6 +208,8 @@ def from_parameters(target: Target, parameters: Parameters) -> Restore:
     if not settings.at:
         raise ParameterError('restore.at: say to which point in time, such as "2026-01-31T09:30:00+00:00"')
     pipeline = deployed(target, parameters, "backup")
+    if pipeline.at_odds:  # said, and no more: a restore deletes nothing, and may be needed badly
+        print(f"backup: {pipeline.contradiction}")
     target = target.with_config(PATIENT)
     source = Place.of(target, pipeline.destination)
     if settings.into == source.bucket:

@@ -458,6 +458,25 @@ def _notification(client, bucket: str, entry_id: str) -> Settings | None:
     return next(entries, None)
 
 
+def notifications_of(client, bucket: Bucket) -> list[Settings]:
+    """Return the settings of all entries of ours: `destination`, `events` and `filter` of each.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        bucket: Whose.
+
+    Raises:
+        ClientError: Such as NoSuchBucket.
+    """
+    configuration = _notifications(client, bucket.name)
+    return [
+        _settings(entry, destination)
+        for kind, destination in KINDS.values()
+        for entry in configuration.get(kind, [])
+        if entry["Id"].startswith(bucket.scope.beginning)
+    ]
+
+
 def _settings(entry: dict, destination: str) -> Settings:
     rules = entry.get("Filter", {}).get("Key", {}).get("FilterRules", [])
     return {

@@ -214,11 +214,6 @@ def test_bad_input_gets_a_clear_error(aws, own, pipeline, put):
         audits.repair(aws, own, "index", audited(aws, own, pipeline.name))
 
 
-def test_it_says_what_is_not_deployed(aws, own, pipeline, capsys):
-    assert [each.name for each in those_deployed(aws, own)] == [pipeline.name]
-    assert "left out: ingest is not deployed" in capsys.readouterr().out
-
-
 @pytest.fixture
 def policy(somebody, pipeline):
     """Gives the source a bucket policy that denies some actions, until the test ends."""

@@ -137,6 +137,16 @@ def test_an_estimate_counts_what_the_filters_leave(queued):
     assert 0 < some.usd < everything.usd < 0.001
 
 
+def test_an_estimate_says_what_cannot_be_read_yet(queued):
+    name = {"Bucket": queued.source.name, "Key": "cold/a"}
+    queued.s3.put_object(**name, Body=b"1", StorageClass="DEEP_ARCHIVE")
+    cold, warm = (estimate(queued.target, queued.parameters(key_prefix=each)) for each in ("cold", "folder"))
+    queued.s3.delete_object(**name)
+    assert (cold.archived, warm.archived) == (1, 0)
+    assert "aws s3api restore-object" in repr(cold)
+    assert "archived" not in repr(warm)
+
+
 def test_a_job_costs_more_than_events(queued):
     by_events = estimate(queued.target, queued.parameters())
     by_job = estimate(queued.target, queued.parameters(batch_above=29))

@@ -11,7 +11,10 @@ from botocore.exceptions import ClientError
 from meddling import once
 from s3_messages import TEST_EVENT, s3_event, s3_record
 
-KEYS = ["plain.csv", "folder/Project Idea+ü 100%.csv", "a%2Fb", " leading and trailing ", "🚀/💾.bin"]
+KEYS = [
+    *("plain.csv", "folder/Project Idea+ü 100%.csv", "a%2Fb", " leading and trailing ", "🚀/💾.bin"),
+    *("a\nb", "\r", "\x00\x1b[2J\x7f", "\ufffe", "//", "/a", "./.."),
+]
 LIMIT = 5
 
 

@@ -17,6 +17,7 @@ from index_table import BUCKET_REGION, TIME, Index
 from s3_messages import TEST_EVENT, in_sns_envelope, s3_event, s3_record, sns_event, sqs_event
 from zips import imports_alone
 
+from lib.failures.reasons import CUSTOMER_KEY, of_error
 from lib.policies import allow_services, document
 
 LATER = "2026-01-02T15:04:05.124Z"
@@ -277,9 +278,36 @@ def test_any_key_has_its_row(index, key):
     assert row["content_preview"] == key
 
 
-@pytest.mark.parametrize("key", [" + %2B ü ", "a//b/../c/", "%", "k" * 1024, "🚀" * 256])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(" + %2B ü ", "a//b/../c/", "%", "k" * 1024, "🚀" * 256, "//", "/a", "./..", "a "),
+        *("a\nb", "\r", "\x00\x1b[2J\x7f", "\ufffe"),
+    ],
+)
 def test_keys_of_any_shape(index, key):
     assert index.index(key, b"body")["file_size"] == 4
+
+
+def test_an_empty_object_that_was_uploaded_in_parts(index):
+    index.bucket.put_parts("empty in parts", [b""])
+    index.deliver(index.record("empty in parts", size=0))
+    row = index.row("empty in parts")
+    assert (row["file_size"], row["content_preview"]) == (0, "")
+
+
+def test_what_is_archived_has_its_row_without_a_preview(index):
+    assert index.index("cold", b"body", StorageClass="GLACIER").get("content_preview") is None
+
+
+def test_what_is_under_a_customers_key_fails_with_its_reason(index):
+    key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"k" * 32}
+    records = [index.put("locked", **key), index.put("beside")]
+    with pytest.raises(ExceptionGroup) as caught:
+        index.deliver(*records)
+    (error,) = caught.value.exceptions
+    assert of_error(f"ClientError: {error}") == CUSTOMER_KEY
+    assert index.row("beside")
 
 
 @pytest.fixture(scope="module")

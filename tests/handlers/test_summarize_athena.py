@@ -82,8 +82,13 @@ def test_nothing_is_left(summaries, operator, by_athena, monkeypatch):
     [
         (b'a,b\n1,"x\ny"\n', "line ends within quotes", None),
         ("a,b\n1,2\n".encode("utf-16"), "Athena cannot read utf-16", None),
-        ("a,b\n1,é\n".encode("latin-1"), "Athena cannot read windows-1252", None),
+        ("a,b\n1,é\n".encode("latin-1"), "Athena cannot read what is not UTF-8", 2),
         (b"a,b\n1,2\n3\n", "Line 3 has 1 fields", 3),
+        (b"a,b\n1,2\n3,4,\n", "Line 3 has 3 fields", 3),
+        (b"sep=,\na,b\n1\n", "Line 3 has 1 fields", 3),
+        ("a,b\n1,ü\n3,".encode() + b"\xff\n", "cannot read what is not UTF-8, see line 3", 3),
+        (b"\xef\xbb\xbfa,b\n1,2\n3,\xff\n", "cannot read what is not UTF-8, see line 3", 3),
+        (b"a,b\n1,2\n\x1a", "DOS's end mark", None),
         (b"PK\x03\x04", "ZIP", None),
     ],
 )
@@ -117,6 +122,52 @@ def test_types_and_odd_values(summaries, by_athena):
     for one, other in zip(by_duckdb["column_profiles"], found["column_profiles"], strict=True):
         for name in ("nulls", "min", "max", "mean", "standard_deviation", "top_values"):
             assert one[name] == other[name], (one["name"], name)
+
+
+def test_no_value_becomes_another(summaries, by_athena):
+    names = "big,larger,amount,zip,zero,day,exact,same"
+    rows = [
+        f"1764843812345600000,{10**20},12345678901234567.00000001,02134,-0.0,0000-12-30,48.053808600000004,x",
+        f"1764843812345600001,{10**20 + 1},1.5,2134,0.0,0001-01-01,0.1,x",
+        f"{2**63 - 1},{-(10**37)},.5,501,0,9999-12-31,NA,x",
+    ]
+    types = [
+        "bigint",
+        "decimal(38,0)",
+        "decimal(38,8)",
+        "varchar",
+        "double",
+        "date",
+        "decimal(38,15)",
+        "varchar",
+    ]
+    body = "\n".join(["sep=,", names, *rows]).encode()
+    by_duckdb, _ = summaries.of(body, "exact.csv")
+    by_athena()
+    found, _ = summaries.of(body, "exact.csv")
+    assert found["rows"] == 3
+    for one, other, kind in zip(by_duckdb["column_profiles"], found["column_profiles"], types, strict=True):
+        assert one["type"] == other["type"] == kind
+        for name in ("name", "nulls", "distinct", "min", "max", "top_values"):
+            assert one[name] == other[name], (one["name"], name)
+        for name in ("mean", "standard_deviation"):
+            assert one[name] == pytest.approx(other[name]), (one["name"], name)
+
+
+def test_what_is_not_looked_at_is_not_called_valid(summaries, by_athena):
+    by_athena()
+    small, _ = summaries.of(b"a,b\n1,2\n", "small.csv")
+    large, _ = summaries.of(b"a,b\n" + b"1,2\n" * 300_000, "large.csv")
+    said = [(found["encoding_found_by"], found["damaged_bytes"]) for found in (small, large)]
+    assert said == [("valid bytes", 0), ("valid first bytes", None)]
+
+
+def test_a_late_line_with_too_many_fields(summaries, operator, by_athena):
+    by_athena()
+    summary, rejected = summaries.of(b"a,b\n" + b"1,2\n" * 300_000 + b"3,4,5\n", "late.csv")
+    assert summary is None
+    assert rejected["reason"] == "1 lines have more fields than the header."
+    assert left_over(summaries, operator) == ([], [])
 
 
 def test_more_columns_than_a_query_holds(summaries, by_athena):

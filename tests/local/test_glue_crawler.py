@@ -118,6 +118,61 @@ def test_recrawl_adds_a_column_and_does_not_duplicate(lake):
     ]
 
 
+NUMBERS = [
+    (["02134", "2134"], "string"),
+    (["00", "1"], "string"),
+    (["-01"], "string"),
+    (["01.5"], "string"),
+    (["1764843812345600001", "1764843812345600002"], "bigint"),
+    (["9223372036854775807", "-9223372036854775808"], "bigint"),
+    (["9223372036854775808"], "string"),
+    (["12345678901234567890", "12345678901234567891"], "string"),
+    (["9" * 5000], "string"),
+    (["1764843812345600001", "1.5"], "string"),
+    (["12345678901234567.00000001"], "string"),
+    (["0.30000000000000004", "1"], "double"),
+    (["1.10", ".5"], "double"),
+    (["1e5", "-2."], "double"),
+    (["48.053808600000004"], "double"),
+    (["48.053808600000003"], "string"),
+    (["1E400"], "string"),
+    (["+491701234567"], "string"),
+    (["+1", "-2"], "bigint"),
+    (["٣"], "string"),
+    (["a\u2028b"], "string"),
+]
+
+
+def test_athena_reads_no_number_as_another(lake):
+    names = [f"c{number}" for number in range(len(NUMBERS))]
+    rows = [[values[0] for values, _ in NUMBERS], [values[-1] for values, _ in NUMBERS]]
+    lake.put("codes/c.csv", "".join(",".join(row) + "\n" for row in [names, *rows]))
+    lake.crawl(lake.crawler(CSV))
+    assert lake.columns("codes") == dict(zip(names, [kind for _, kind in NUMBERS], strict=True))
+    texts = ", ".join(f"CAST({name} AS varchar)" for name in names)
+    read = zip(*lake.rows(f"SELECT {texts} FROM codes"), strict=True)
+    as_value = {"string": str, "bigint": int, "double": float}
+    for found, expected, (values, kind) in zip(read, zip(*rows, strict=True), NUMBERS, strict=True):
+        assert sorted(map(as_value[kind], found)) == sorted(map(as_value[kind], expected)), values
+
+
+def test_two_files_of_numbers_that_no_double_holds(lake):
+    lake.put("codes/a.csv", "code,n\n1764843812345600001,1\n")
+    lake.put("codes/b.csv", "code,n\n1.5,1\n")
+    lake.crawl(lake.crawler(CSV))
+    assert lake.columns("codes") == {"code": "string", "n": "bigint"}
+    assert lake.rows("SELECT code FROM codes ORDER BY 1") == [("1.5",), ("1764843812345600001",)]
+
+
+def test_numbers_of_json_that_no_number_holds(lake):
+    lake.put(
+        "events/e.json", '{"id": 12345678901234567890, "n": 1764843812345600001, "x": 0.1234567890123456789}'
+    )
+    lake.crawl(lake.crawler())
+    assert lake.columns("events") == {"id": "string", "n": "bigint", "x": "string"}
+    assert lake.rows("SELECT id, n FROM events") == [("12345678901234567890", 1764843812345600001)]
+
+
 def test_update_behavior_log_leaves_the_table(lake):
     name = lake.crawler(CSV, SchemaChangePolicy={"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"})
     lake.put("people/1.csv", PEOPLE)

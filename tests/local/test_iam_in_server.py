@@ -48,3 +48,35 @@ def test_a_session_is_known_in_conditions_by_the_arn_of_its_role(somebody, role_
     deny_all_but(f"arn:aws:sts::{role_arn.split(':')[4]}:assumed-role/*")
     with pytest.raises(ClientError, match="AccessDenied"):
         as_role.put_object(Bucket=bucket, Key="a", Body=b"1")
+
+
+@pytest.mark.parametrize("key", ["new\nline", "\r\n", "//", "/a", "a//b/", "a"])
+def test_a_wildcard_is_any_characters(somebody, key):
+    s3, bucket = somebody("s3"), f"b-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=bucket)
+    mine = as_user(somebody, policy(Effect="Allow", Action="s3:*Object", Resource=f"arn:aws:s3:::{bucket}/*"))
+    mine.put_object(Bucket=bucket, Key=key, Body=b"1")
+    mine.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key}, Metadata={})
+    assert mine.get_object(Bucket=bucket, Key=key)["Body"].read() == b"1"
+
+
+def test_a_key_without_a_wildcard_is_that_key_only(somebody):
+    s3, bucket = somebody("s3"), f"b-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=bucket)
+    arn = f"arn:aws:s3:::{bucket}/a/b"
+    mine = as_user(somebody, policy(Effect="Allow", Action="s3:PutObject", Resource=arn))
+    mine.put_object(Bucket=bucket, Key="a/b", Body=b"1")
+    for other in ("a/b\n", "a//b", "/a/b", "a/b/"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            mine.put_object(Bucket=bucket, Key=other, Body=b"1")
+
+
+def as_user(somebody, document: str):
+    """Return an S3 client of a user of whom one policy says all."""
+    iam, name = somebody("iam"), f"u-{uuid.uuid4().hex}"
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=document)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"])
+    endpoint = {"endpoint_url": iam.meta.endpoint_url, "verify": iam._endpoint.http_session._verify}
+    return session.client("s3", "us-east-1", **endpoint)

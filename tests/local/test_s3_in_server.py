@@ -1,11 +1,14 @@
 """What MiniStack's S3 gets wrong and we correct in its server."""
 
+import time
 import uuid
 
 import pytest
 from botocore.exceptions import ClientError
 
 from lib.comparison import same_bytes
+from lib.local import deployer, ministack
+from lib.retry import wait_until
 
 PART_BYTES = 5 * 1024 * 1024
 
@@ -93,3 +96,57 @@ def test_parts_of_a_version_are_told_and_read(versioned):
     whole = s3.head_object(**where)
     assert whole["ContentLength"] == PART_BYTES + 7
     assert "PartsCount" not in whole
+
+
+@pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
+def test_what_is_archived_is_not_copied_before_it_is_restored(versioned, storage_class):
+    s3, bucket = versioned
+    where = {"Bucket": bucket, "Key": "cold"}
+    version = s3.put_object(**where, Body=b"1", StorageClass=storage_class)["VersionId"]
+    upload = {"Bucket": bucket, "Key": "copy"}
+    upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+    for source in (where, where | {"VersionId": version}):
+        with pytest.raises(ClientError, match="InvalidObjectState.*source object's storage class"):
+            s3.copy_object(Bucket=bucket, Key="copy", CopySource=source)
+        with pytest.raises(ClientError, match="InvalidObjectState.*source object's storage class"):
+            s3.upload_part_copy(**upload, PartNumber=1, CopySource=source)
+    s3.restore_object(**where, RestoreRequest={"Days": 1})
+    wait_until(lambda: s3.head_object(**where)["Restore"], lambda told: "false" in told, 30, 0.2, time.sleep)
+    for source in (where, where | {"VersionId": version}):
+        s3.copy_object(Bucket=bucket, Key="copy", CopySource=source)
+        s3.upload_part_copy(**upload, PartNumber=1, CopySource=source)
+
+
+@pytest.mark.parametrize("key", ["a\nb", "\r", "\x01\x1b\x7f", "\ufffe", "a b+c%2F&<", "ü"])
+def test_keys_are_listed_as_they_are(versioned, key):
+    s3, bucket = versioned
+    s3.put_object(Bucket=bucket, Key=key)
+    s3.delete_object(Bucket=bucket, Key=key)
+    listed = s3.list_object_versions(Bucket=bucket, Prefix=key)
+    assert listed["Prefix"] == key
+    assert [each["Key"] for each in listed["Versions"] + listed["DeleteMarkers"]] == [key, key]
+    page = s3.list_object_versions(Bucket=bucket, MaxKeys=1)
+    assert page["NextKeyMarker"] == key
+
+
+def test_a_server_that_was_started_anew_knows_the_parts(own_home):
+    server = ministack.start()
+
+    def client():
+        return deployer.client(server, "s3", deployer.ROOT_KEY, deployer.ROOT_KEY)
+
+    s3, bucket = client(), f"b-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    where = {"Bucket": bucket, "Key": "a"}
+    upload = where | {"UploadId": s3.create_multipart_upload(**where)["UploadId"]}
+    bodies = (bytes(PART_BYTES), b"end")
+    etags = [
+        s3.upload_part(**upload, PartNumber=number, Body=body)["ETag"]
+        for number, body in enumerate(bodies, 1)
+    ]
+    parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    ministack.stop()
+    server = ministack.start()
+    assert client().head_object(**where, PartNumber=2)["ContentLength"] == 3

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.long
 
 BRAKE_DELETES = 24
 KEYS = [f"data/{number:02}" for number in range(16)]
+SINCE = "data/since"
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,10 @@ def written(place: Place) -> dict:
 def texts(notebook) -> str:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return "\n".join(output.get("data", {}).get("text/plain", "") for output in outputs)
+
+
+def said(notebook) -> str:
+    return "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
 
 
 def test_a_plan_writes_nothing(backup, primary, dr):
@@ -102,8 +107,12 @@ def test_all_of_a_lost_bucket_comes_back_while_the_brake_holds(backup, primary, 
     brake = drill.brake(backup.aws, backup.parameters)
     assert eventually(lambda: brake.state()["pulled"][0] == "yes")
     empty_bucket(primary.client, primary.bucket)
-    restore(backup, restore={"at": at, "into": primary.bucket})
-    assert sorted(written(primary)) == KEYS
+    primary.client.put_object(Bucket=primary.bucket, Key=SINCE)
+    assert eventually(lambda: SINCE in written(dr))
+    shown = restore(backup, restore={"at": at, "into": primary.bucket})
+    assert sorted(written(primary)) == [*KEYS, SINCE]
+    assert f"{len(KEYS)} the same in checksum, headers and tags, 0 not" in texts(shown)
+    assert "keys that are there now and were not then: 1;" in said(shown)
     assert primary.tags(KEYS[3]) == {"kind": "data"}
     assert primary.client.get_object(Bucket=primary.bucket, Key=KEYS[5])["Body"].read() == KEYS[5].encode()
     assert eventually(lambda: side_by_side(primary, dr)["same"].all())

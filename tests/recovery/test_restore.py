@@ -7,6 +7,7 @@ from io import BytesIO
 import pandas as pd
 import pytest
 from boto3.s3.transfer import TransferConfig
+from botocore.awsrequest import AWSResponse
 
 from lib.errors import NotDeployedError, NotOursError, ParameterError, RunbookError
 from lib.objects import Place
@@ -240,3 +241,119 @@ def test_manifests_are_compared_in_everything():
     assert found.loc["a"].all()
     assert found.loc["b"].tolist() == [True, True, False]
     assert not found.loc[["c", "d"]].any(axis=None)
+
+
+def in_parts(place: Place, key: str, bodies: list[bytes], **described) -> datetime:
+    """Upload in these very parts; returns when S3 says that it was written."""
+    name = {"Bucket": place.bucket, "Key": key}
+    upload = name | {"UploadId": place.client.create_multipart_upload(**name, **described)["UploadId"]}
+    etags = [
+        place.client.upload_part(**upload, PartNumber=number, Body=body)["ETag"]
+        for number, body in enumerate(bodies, start=1)
+    ]
+    parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]
+    place.client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    return newest(place, key)
+
+
+MIB = 2**20
+ODD_PARTS = {
+    "empty": [b""],
+    "an empty last one": [b"a" * 5 * MIB, b""],
+    "of different sizes": [b"a" * 6 * MIB, b"b" * 5 * MIB, b"c"],
+}
+
+
+def test_objects_in_odd_parts_are_restored_with_all_that_describes_them(places):
+    dr, primary = places
+    described = {"ExpiresString": "never", "Metadata": {"a": "b"}, "Tagging": "t=1", "CacheControl": "no"}
+    for key, bodies in ODD_PARTS.items():
+        in_parts(dr, key, bodies, **described)
+    at = put(dr, "empty and whole", b"")
+    assert states(Restore(dr, primary, at).run()) == {"restored": 4}
+    for key, bodies in ODD_PARTS.items():
+        there = primary.head(key)
+        assert body(primary, key) == b"".join(bodies)
+        assert (there["ETag"], there["ExpiresString"]) == (dr.head(key)["ETag"], "never")
+        assert primary.tags(key) == {"t": "1"}
+    assert states(Restore(dr, primary, at).run()) == {"in place": 4}
+    assert not primary.client.list_multipart_uploads(Bucket=primary.bucket).get("Uploads")
+
+
+def test_what_has_come_since_is_no_part_of_what_was_restored(places):
+    dr, primary = places
+    put(dr, "deleted then")
+    dr.client.delete_object(Bucket=dr.bucket, Key="deleted then")
+    at = put(dr, "then")
+    for place in places:
+        put(place, "since")
+        put(place, "deleted then", b"back again")
+    put(primary, "only here")
+    others = {"came back": 1, "came since": 1, "only here": 1}
+    plan = Restore(dr, primary, at).plan()
+    assert states(plan) == {"to restore": 1, **others}
+    assert (plan.differing, plan.others) == (1, 3)
+    done = Restore(dr, primary, at).run()
+    assert states(done) == {"restored": 1, **others}
+    after = Restore(dr, primary, at).plan()
+    assert (after.differing, after.others, after.count("in place")) == (0, 3, 1)
+    assert body(primary, "deleted then") == b"back again", "a restore deletes nothing"
+
+
+def test_a_key_that_cannot_be_judged_does_not_hold_up_the_others(places):
+    dr, primary = places
+    key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"k" * 32}
+    put(primary, "secret", **key)
+    put(dr, "secret")
+    at = put(dr, "k")
+    plan = Restore(dr, primary, at).plan()
+    assert states(plan) == {"to restore": 1, "not judged": 1}
+    assert "stored using a form of Server Side Encryption" in plan.problems.loc[0, "why"]
+    done = Restore(dr, primary, at, overwrite_newer=True).run()
+    assert states(done) == {"restored": 1, "not judged": 1}
+    assert Restore(dr, primary, at).plan().differing == 1
+
+
+def test_a_copy_that_is_not_the_same_is_not_counted_as_restored(places):
+    dr, primary = places
+    at = put(dr, "k", Metadata={"a": "1"})
+
+    def replace_metadata(params, **_):
+        params["headers"] |= {"x-amz-metadata-directive": "REPLACE", "x-amz-meta-a": "2"}
+
+    primary.client.meta.events.register("before-call.s3.CopyObject", replace_metadata)
+    done = Restore(dr, primary, at).run()
+    primary.client.meta.events.unregister("before-call.s3.CopyObject", replace_metadata)
+    assert states(done) == {"failed": 1}
+    assert done.problems.loc[0, "why"] == "the copy has other Metadata; run again"
+
+
+@pytest.mark.parametrize(
+    "key", ["new\nline", "\r", "\x00\x1b[2J\x7f", "\ufffe", "//", "./..", "?x#y", "&#1;"]
+)
+def test_keys_of_any_shape_are_restored(places, key):
+    dr, primary = places
+    in_parts(dr, f"{key} in parts", [b"body"])
+    at = put(dr, key)
+    assert states(Restore(dr, primary, at).run()) == {"restored": 2}
+    assert [found for found, _ in histories(primary)] == sorted([key, f"{key} in parts"])
+
+
+def test_what_intelligent_tiering_has_archived_is_told(places):
+    dr, primary = places
+    put(dr, "k")
+    at = put(dr, "tiered", StorageClass="INTELLIGENT_TIERING")
+    answer = b"<Error><Code>InvalidObjectState</Code><Message>Operation is not valid</Message></Error>"
+
+    def refuse(request, **_):
+        if "tiered" not in request.url:
+            return None
+        response = AWSResponse(request.url, 403, {"Content-Type": "application/xml"}, None)
+        response._content = answer
+        return response
+
+    primary.client.meta.events.register("before-send.s3.CopyObject", refuse)
+    done = Restore(dr, primary, at).run()
+    primary.client.meta.events.unregister("before-send.s3.CopyObject", refuse)
+    assert states(done) == {"archived": 1, "restored": 1}
+    assert "InvalidObjectState" in done.problems.loc[0, "why"]

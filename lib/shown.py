@@ -1,0 +1,19 @@
+"""Text that others have chosen, such as keys, as it can be shown: it breaks no line and moves no cursor."""
+
+import re
+
+# Control characters, ends of lines, marks that turn the direction of writing, and what no encoding can hold.
+NOT_SHOWN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+LAYOUT = "\n\t"
+
+
+def printable(text: str, keep: str = LAYOUT) -> str:
+    r"""Return a text with what cannot be shown written as Python writes it, such as `\x1b`.
+
+    Args:
+        text: Any.
+        keep: What stays as it is; nothing for a name, which is to be one line.
+    """
+    return NOT_SHOWN.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
