@@ -1,13 +1,20 @@
 """Corrections of MiniStack's Athena; runs in the server, inside .local-aws, so it imports nothing of ours.
 
-MiniStack 1.5.33 asks IAM of a query without naming its workgroup. And it reads JSON with the columns and
-types that DuckDB guesses from the objects. Athena reads it with the catalogue's: text that looks like a time
-stays text, and a column that no row has is NULL.
+MiniStack 1.5.33 asks IAM of a query without naming its workgroup. It reads JSON with the columns and types
+that DuckDB guesses from the objects; Athena reads it with the catalogue's: text that looks like a time stays
+text, and a column that no row has is NULL. It reads a CSV's decimals with nine digits of a fraction, and 1.5 as
+the whole number 2. And it says of a decimal neither how many digits it has nor how many are a fraction.
 https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
+https://docs.aws.amazon.com/athena/latest/APIReference/API_ColumnInfo.html
 """
 
+import asyncio
+import importlib.util
 import json
 import re
+import shutil
+from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 from ministack.core import iam_actions
@@ -24,20 +31,114 @@ CREATE MACRO approx_most_frequent(buckets, x, capacity) AS
 CREATE MACRO json_format(x) AS CAST(x AS VARCHAR);
 """
 
+_spec = importlib.util.spec_from_file_location("trino_macros", Path(__file__).with_name("trino_macros.py"))
+trino_macros = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(trino_macros)
+
+# As Athena names DuckDB's failures; what our macros raise is a cast that names itself.
+FAILURES = (
+    (re.compile(r"^Conversion Error: Could not convert string 'trino: (.*)' to BOOL", re.DOTALL), r"\1"),
+    (re.compile(r"^.*?(?:Division by zero|division by zero).*", re.DOTALL), "DIVISION_BY_ZERO: Division by zero"),
+    (re.compile(r"^Out of Range Error: (.*)", re.DOTALL), r"NUMERIC_VALUE_OUT_OF_RANGE: \1"),
+    (re.compile(r"^Conversion Error: (.*)", re.DOTALL), r"INVALID_CAST_ARGUMENT: \1"),
+)
+# Constants would otherwise be computed before it is clear that they are needed, and fail outside of TRY and CASE.
+# And type_pushdown makes the CSV reader's TRY_CAST strict.
+OPTIMIZERS = "SET disabled_optimizers = 'expression_rewriter,type_pushdown'; SET timezone = 'UTC'"
+# A CSV's text of each type that Athena reads; anything else is NULL.
+READABLE = {
+    **dict.fromkeys(("tinyint", "smallint", "int", "integer", "bigint"), "[+-]?[0-9]+"),
+    "decimal": r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?",
+    "boolean": "(?i)true|false",
+}
+
 # Hive's types by DuckDB's names; those that are not here have the same name.
-TYPES = {"string": "VARCHAR", "binary": "BLOB"}
+TYPES = {"string": "VARCHAR", "char": "VARCHAR", "varchar": "VARCHAR", "binary": "BLOB"}
 TOKENS = re.compile(r"`[^`]+`|[\w.]+(?:\([^)]*\))?|[<>:,]")
 
-_connect = duckdb.connect
 _table_relation = athena._table_relation
 _extract_resource_arn = iam_actions.extract_resource_arn
+_type_precision_scale = athena._type_precision_scale
 
 
-def connect(*arguments, **named):
-    """Return a connection that knows Trino's functions."""
-    connection = _connect(*arguments, **named)
-    connection.execute(TRINO_FUNCTIONS)
-    return connection
+class ColumnType(str):
+    """Athena's name of a column's type, with what else ColumnInfo says of it."""
+
+    precision, scale = None, None
+
+
+async def run_duckdb(query: str, database: str, catalog: str | None = None) -> dict:
+    """Run a query, off the event loop.
+
+    Args:
+        query: In DuckDB's words.
+        database: That of names without one.
+        catalog: The catalogue's name.
+    """
+    rewritten, buckets, folders = await athena._rewrite_data_paths(query, database, catalog)
+
+    def execute() -> dict:
+        connection = duckdb.connect(":memory:")
+        try:
+            connection.execute(f"{OPTIMIZERS}; {TRINO_FUNCTIONS}; {trino_macros.definitions(rewritten)}")
+            if buckets:
+                athena._attach_s3_table_buckets(connection, buckets)
+            if "read_avro(" in rewritten:
+                connection.execute("INSTALL avro; LOAD avro;")
+            result = connection.execute(rewritten)
+            columns = result.description or []
+            return {
+                "columns": [name for name, *_ in columns],
+                "column_types": [column_type(str(kind)) for _, kind, *_ in columns],
+                "rows": [[plain(value) for value in row] for row in result.fetchall()],
+            }
+        except duckdb.Error as error:
+            raise ValueError(failure(str(error))) from error
+        finally:
+            connection.close()
+            for folder in folders:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    return await asyncio.to_thread(execute)
+
+
+def column_type(kind: str) -> ColumnType:
+    """Return Athena's name of a type of DuckDB's."""
+    base, _, sizes = kind.upper().partition("(")
+    found = ColumnType(athena._DUCKDB_TYPE_MAP.get(base.strip(), "varchar"))
+    if found == "decimal" and sizes:
+        found.precision, found.scale = (int(size) for size in sizes.rstrip(")").split(","))
+    elif found == "timestamp":
+        found.precision, found.scale = 3, 0
+    return found
+
+
+def plain(value: object) -> object:
+    """Return a value whose text is Athena's: a decimal's digits, never an exponent."""
+    return PlainDecimal(value) if isinstance(value, Decimal) else value
+
+
+class PlainDecimal(Decimal):
+    """A decimal that is written without an exponent."""
+
+    def __str__(self) -> str:
+        return format(self, "f")
+
+
+def type_precision_scale(kind: str) -> tuple[int, int]:
+    """Return what ColumnInfo says of a type's digits."""
+    if getattr(kind, "precision", None) is not None:
+        return kind.precision, kind.scale
+    return _type_precision_scale(kind)
+
+
+def failure(message: str) -> str:
+    """Return an error of DuckDB's, in Athena's words where they are known."""
+    first = message.split("\n\nLINE ")[0]
+    for pattern, wording in FAILURES:
+        if pattern.search(first):
+            return pattern.sub(wording, first)
+    return message
 
 
 def extract_resource_arn(service, method, path, headers, body, query_params, region, account_id) -> str:
@@ -63,12 +164,38 @@ def table_relation(table: dict, files: list[str]) -> str:
         files: The objects' copies on disk.
     """
     columns = table["StorageDescriptor"].get("Columns")
+    if athena._data_format(table) == "csv" and columns:
+        return csv_relation(table, files)
     if athena._data_format(table) != "json" or not columns:
         return _table_relation(table, files)
     types = ", ".join(f"{_text(column['Name'])}: {_text(duckdb_type(column['Type']))}" for column in columns)
     partitions = athena._hive_options(athena._path_partition_keys(table, files))
     named = f"format = 'newline_delimited', columns = {{{types}}}, {partitions}"
     return f"read_json({athena._sql_list(files)}, {named})"
+
+
+def csv_relation(table: dict, files: list[str]) -> str:
+    """Return what stands for a table of CSV files: texts that are no value of their column's type are NULL."""
+    storage = table["StorageDescriptor"]
+    texts = [{**column, "Type": "string"} for column in storage["Columns"]]
+    relation = _table_relation({**table, "StorageDescriptor": {**storage, "Columns": texts}}, files)
+    said = [typed(column["Name"], column["Type"].lower()) for column in storage["Columns"]]
+    keys = [_name(key["Name"]) for key in table.get("PartitionKeys") or []]
+    return f"(SELECT {', '.join([*said, *keys])} FROM {relation})"
+
+
+def typed(name: str, hive: str) -> str:
+    """Return a CSV's column with its type."""
+    column, base = _name(name), hive.split("(")[0].strip()
+    cast = column if base in ("string", "varchar", "char") else f"TRY_CAST({column} AS {duckdb_type(hive)})"
+    if pattern := READABLE.get(base):
+        cast = f"CASE WHEN regexp_full_match({column}, {_text(pattern)}) THEN {cast} END"
+    return f"{cast} AS {column}"
+
+
+def partition_type(column: dict) -> str:
+    """Return DuckDB's type of a partition key, or of a column of a table without objects."""
+    return duckdb_type(column.get("Type", "string").lower())
 
 
 def duckdb_type(hive: str) -> str:
@@ -79,7 +206,7 @@ def duckdb_type(hive: str) -> str:
 def _parse(tokens: list[str]) -> str:
     kind = tokens.pop(0).lower()
     if kind not in ("array", "map", "struct"):
-        return TYPES.get(kind, kind)
+        return TYPES.get(kind.split("(")[0], kind)
     inner = []
     while tokens.pop(0) != ">":  # takes "<" and "," away, too
         name = ""
@@ -90,10 +217,16 @@ def _parse(tokens: list[str]) -> str:
     return f"{inner[0]}[]" if kind == "array" else f"{kind}({', '.join(inner)})"
 
 
+def _name(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
+
+
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-duckdb.connect = connect
+athena._run_duckdb = run_duckdb
+athena._type_precision_scale = type_precision_scale
 athena._table_relation = table_relation
+athena._duckdb_type = partition_type
 iam_actions.extract_resource_arn = extract_resource_arn

@@ -1,0 +1,42 @@
+"""Which macros a query of DuckDB's needs; runs in the server, too, so it imports nothing of ours."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+_NAME = re.compile(r"\b(?:trino_\w+|list_has_null)\b")
+
+
+@cache
+def all_macros() -> dict[str, str]:
+    """Return each macro's name and definition."""
+    text = Path(__file__).with_name("trino_macros.sql").read_text("utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("--")]
+    found = [each.strip() for each in re.split(r";$", "\n".join(lines), flags=re.MULTILINE)]
+    return {definition.split("(")[0].removeprefix("CREATE MACRO "): definition for definition in found if definition}
+
+
+def used(sql: str) -> list[str]:
+    """List the macros that a query names, and those that these name.
+
+    Args:
+        sql: In DuckDB's words.
+
+    Returns:
+        Their names, each after those that it needs.
+    """
+    found: dict[str, None] = {}
+
+    def add(text: str) -> None:
+        for name in dict.fromkeys(_NAME.findall(text)):
+            if name in all_macros() and name not in found:
+                add(all_macros()[name].split(" AS ", 1)[1])
+                found[name] = None
+
+    add(sql)
+    return list(found)
+
+
+def definitions(sql: str) -> str:
+    """Return the statements that make the macros that a query needs."""
+    return ";\n".join(all_macros()[name] for name in used(sql))
