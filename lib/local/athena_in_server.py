@@ -115,14 +115,7 @@ def column_type(kind: str) -> ColumnType:
 
 def plain(value: object) -> object:
     """Return a value whose text is Athena's: a decimal's digits, never an exponent."""
-    return PlainDecimal(value) if isinstance(value, Decimal) else value
-
-
-class PlainDecimal(Decimal):
-    """A decimal that is written without an exponent."""
-
-    def __str__(self) -> str:
-        return format(self, "f")
+    return format(value, "f") if isinstance(value, Decimal) else value
 
 
 def type_precision_scale(kind: str) -> tuple[int, int]:

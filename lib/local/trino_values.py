@@ -11,7 +11,18 @@ from typing import Any
 
 from lib.local import trino_types as types
 from lib.local.athena_sql import AthenaSqlError, not_here
-from lib.local.trino_types import BIGINT, DATE, DAYS, DOUBLE, MONTHS, Type, becomes, common, quoted
+from lib.local.trino_types import (
+    BIGINT,
+    DATE,
+    DAYS,
+    DOUBLE,
+    LENGTH_UNKNOWN,
+    MONTHS,
+    Type,
+    becomes,
+    common,
+    quoted,
+)
 
 MILLISECONDS = {"DAY": 86_400_000, "HOUR": 3_600_000, "MINUTE": 60_000, "SECOND": 1000}
 _NUMBER = re.compile(r"([0-9]*)(?:(\.)([0-9]*))?(?:[eE][+-]?[0-9]+)?")
@@ -295,7 +306,9 @@ def _from_text(sql: str, source: Type, target: Type) -> tuple[str | None, str | 
     kind = text(str(target))
     match target.name:
         case "varchar":
-            return None, f"trino_varchar({sql}, {target.arguments[0]})" if target.arguments[:1] > (0,) else sql
+            fits = not target.arguments or LENGTH_UNKNOWN in target.arguments
+            fits = fits or 0 <= (source.arguments or (LENGTH_UNKNOWN,))[0] <= target.arguments[0]
+            return None, sql if fits else f"trino_varchar({sql}, {target.arguments[0]})"
         case "tinyint" | "smallint" | "integer" | "bigint":
             return f"trino_is_whole(trino_plain({sql}, {kind}))", f"CAST({sql} AS {target.duckdb})"
         case "decimal":
