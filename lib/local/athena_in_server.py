@@ -44,7 +44,7 @@ FAILURES = (
 )
 # Constants would otherwise be computed before it is clear that they are needed, and fail outside of TRY and CASE.
 # And type_pushdown makes the CSV reader's TRY_CAST strict.
-OPTIMIZERS = "SET disabled_optimizers = 'expression_rewriter,type_pushdown'; SET timezone = 'UTC'"
+OPTIMIZERS = "SET disabled_optimizers = 'expression_rewriter,statistics_propagation,common_subexpressions,type_pushdown'; SET timezone = 'UTC'"
 # A CSV's text of each type that Athena reads; anything else is NULL.
 READABLE = {
     **dict.fromkeys(("tinyint", "smallint", "int", "integer", "bigint"), "[+-]?[0-9]+"),

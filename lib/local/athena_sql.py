@@ -99,7 +99,7 @@ def parse(sql: str) -> exp.Query | None:
         dialect = "athena" if first in ("CREATE", "DROP") else AsWritten
         statements = [statement for statement in sqlglot.parse(sql, dialect=dialect) if statement]
     except TokenError as error:
-        raise AthenaSqlError(f"a quote or a comment is not closed: {sql!r}") from error
+        raise AthenaSqlError(f"a quote or a comment is not closed, or a literal is none: {sql!r}") from error
     except ParseError as error:
         at = error.errors[0]
         raise AthenaSqlError(

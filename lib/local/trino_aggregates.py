@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from lib.local import trino_types as types
 from lib.local import trino_values as values
-from lib.local.trino_functions import no_function, unfit
+from lib.local.trino_functions import no_function, unfit, wrong_count
 from lib.local.trino_types import BIGINT, BOOLEAN, DOUBLE, TEXT
 from lib.local.trino_values import Value
 
@@ -127,12 +127,12 @@ def aggregate(name: str, arguments: list[Value], say: Call) -> Value:
             return Value(say("string_agg", *_as(TEXT, name, arguments, 2)), TEXT)
         case "grouping", [_, *_]:
             return Value(f"CAST(grouping({', '.join(value.sql for value in arguments)}) AS BIGINT)", BIGINT)
-    raise unfit(name, arguments)
+    raise wrong_count(name, len(arguments))
 
 
 def _as(kind: types.Type, name: str, arguments: list[Value], count: int) -> list[str]:
     if len(arguments) != count:
-        raise unfit(name, arguments)
+        raise wrong_count(name, len(arguments))
     return [values.coerce(argument, kind, name).sql for argument in arguments]
 
 
@@ -193,5 +193,5 @@ def window(name: str, arguments: list[Value], say: Call) -> Value:
             extra += [values.coerce(other, value.type, name).sql for other in others[1:]]
             return Value(say(name, value.sql, *extra), value.type)
     if name in WINDOWS:
-        raise unfit(name, arguments)
+        raise wrong_count(name, len(arguments))
     raise no_function(f"{name}")

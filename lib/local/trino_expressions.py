@@ -251,7 +251,7 @@ class Expressions:
 
     def _quantified(self, node: exp.Binary, operator: str, scope: Scope) -> Value:
         query = node.expression.this.unnest()
-        if not isinstance(query, exp.Query):
+        if not isinstance(query, exp.Query | exp.Values):
             raise refused(node)
         left = self.value(node.this, scope)
         sql, kind = self._single_column(query, scope)
@@ -452,6 +452,8 @@ class Expressions:
             return _WITH_LAMBDAS[name](self, node, scope)
         if name == "try" and len(node.expressions) == 1:
             return self._try(node.expressions[0], scope)
+        if any(isinstance(argument, exp.Lambda) for argument in node.expressions):
+            raise functions.no_function(name)
         arguments = [self.value(argument, scope) for argument in node.expressions]
         match name, arguments:
             case "coalesce", [_, _, *_]:
@@ -482,7 +484,7 @@ class Expressions:
             raise refused(node, "it could not tell its own failures from Athena's in a try()")
         return Value(f"TRY({value.sql})", value.type)
 
-    def _lambda(self, node: exp.Expression, kinds: list[Type], scope: Scope) -> tuple[list[str], Value]:
+    def _arguments_and_result(self, node: exp.Expression, kinds: list[Type], scope: Scope) -> tuple[list[str], Value]:
         """Return the names of a lambda's arguments, and what it gives."""
         if not isinstance(node, exp.Lambda) or len(node.expressions) != len(kinds):
             raise trino_values.mismatch(f"a lambda with {len(kinds)} arguments is needed")
@@ -501,18 +503,18 @@ class Expressions:
 
     def _transform(self, node: exp.Anonymous, scope: Scope) -> Value:
         array = self._with_array(node, scope, 2)
-        (name,), result = self._lambda(node.expressions[1], [array.type.arguments[0]], scope)
+        (name,), result = self._arguments_and_result(node.expressions[1], [array.type.arguments[0]], scope)
         return Value(f"list_transform({array.sql}, lambda {name}: {result.sql})", trino_types.array(result.type))
 
     def _filter_array(self, node: exp.Anonymous, scope: Scope) -> Value:
         array = self._with_array(node, scope, 2)
-        (name,), result = self._lambda(node.expressions[1], [array.type.arguments[0]], scope)
+        (name,), result = self._arguments_and_result(node.expressions[1], [array.type.arguments[0]], scope)
         kept = trino_values.coerce(result, BOOLEAN, "filter").sql
         return Value(f"list_filter({array.sql}, lambda {name}: {kept})", array.type)
 
     def _match(self, node: exp.Anonymous, scope: Scope) -> Value:
         array = self._with_array(node, scope, 2)
-        (name,), result = self._lambda(node.expressions[1], [array.type.arguments[0]], scope)
+        (name,), result = self._arguments_and_result(node.expressions[1], [array.type.arguments[0]], scope)
         matched = f"list_transform({array.sql}, lambda {name}: {trino_values.coerce(result, BOOLEAN, 'match').sql})"
         word = node.name.lower().removesuffix("_match")
         matched = f"trino_{'all' if word == 'all' else 'any'}_match({matched})"
@@ -524,13 +526,13 @@ class Expressions:
         element = array.type.arguments[0]
         if trino_types.common(element, initial.type) != initial.type:
             raise refused(node, "its states are of the elements' type")
-        names, step = self._lambda(node.expressions[2], [initial.type, element], scope)
+        names, step = self._arguments_and_result(node.expressions[2], [initial.type, element], scope)
         step = trino_values.coerce(step, initial.type, "reduce")
         items = cast(array, trino_types.array(initial.type))
         reduced = f"list_reduce({items.sql}, lambda {names[0]}, {names[1]}: {step.sql}, {initial.sql})"
         if isinstance(node.expressions[3], exp.Lambda) and node.expressions[3].this == node.expressions[3].expressions[0]:
             return Value(reduced, initial.type)
-        (name,), result = self._lambda(node.expressions[3], [initial.type], scope)
+        (name,), result = self._arguments_and_result(node.expressions[3], [initial.type], scope)
         return Value(f"list_transform([{reduced}], lambda {name}: {result.sql})[1]", result.type)
 
     # --- Aggregates and windows ---

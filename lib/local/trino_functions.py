@@ -154,12 +154,19 @@ def call(name: str, arguments: list[Value]) -> Value:
         ):
             given = [values.coerce(argument, kind, name) for argument, kind in zip(arguments, takes, strict=True)]
             return Value(f"({template.format(*(value.sql for value in given))})", gives)
+    _count(name, arguments, *(len(takes) for takes, _, _ in _SIMPLE[name]))
     raise unfit(name, arguments)
 
 
 def no_function(name: str) -> NotOnLocalAwsError:
     """Return the error for a function that is not here."""
     return not_here(f"{name}()", "its engine does not have this function, or not the same", "run it on AWS")
+
+
+def wrong_count(name: str, count: int) -> NotOnLocalAwsError:
+    """Return the error for a function with another number of arguments than those it has here."""
+    why = "its engine's takes others, or means something else"
+    return not_here(f"{name}() with {count} arguments", why, "run it on AWS")
 
 
 def unfit(name: str, arguments: list[Value]) -> AthenaSqlError:
@@ -184,7 +191,7 @@ def _literal(name: str, value: Value, what: str) -> Any:
 
 def _count(name: str, arguments: list[Value], *counts: int) -> None:
     if len(arguments) not in counts:
-        raise unfit(name, arguments)
+        raise wrong_count(name, len(arguments))
 
 
 # --- Numbers ---
@@ -224,12 +231,13 @@ def _sign(name: str, arguments: list[Value]) -> Value:
 def _ceil(name: str, arguments: list[Value]) -> Value:
     _count(name, arguments, 1)
     (value,) = _numbers(name, arguments)
+    rounding = "floor" if name == "floor" else "ceil"
     if not value.type.is_a("decimal"):
         whole = value.type in types.INTEGERS
-        return value if whole else Value(f"{name[:5]}({value.sql})", value.type)
+        return value if whole else Value(f"{rounding}({value.sql})", value.type)
     precision, scale = value.type.arguments
     kind = types.decimal(precision - scale + min(scale, 1), 0)
-    return Value(f"CAST({name[:5]}({value.sql}) AS {kind.duckdb})", kind)
+    return Value(f"CAST({rounding}({value.sql}) AS {kind.duckdb})", kind)
 
 
 @_function("round")

@@ -13,7 +13,7 @@ CREATE MACRO trino_unequal(a, b) AS (a <> b OR (isnan(a) AND b IS NOT NULL));
 CREATE MACRO trino_less(a, b) AS (a < b AND (NOT isnan(b) OR a IS NULL));
 CREATE MACRO trino_at_most(a, b) AS (a <= b AND (NOT isnan(b) OR a IS NULL));
 CREATE MACRO trino_number(x) AS CASE WHEN trino_sure(NOT isnan(x), 'LOCAL: what Athena makes of NaN here differs from release to release') THEN x END;
-CREATE MACRO trino_round_double(x, d) AS CASE WHEN isnan(x) OR isinf(x) THEN x ELSE CASE WHEN x < 0 THEN -(floor(-x * power(10, d) + 0.5) / power(10, d)) ELSE floor(x * power(10, d) + 0.5) / power(10, d) END END;
+CREATE MACRO trino_round_double(x, d) AS CASE WHEN isnan(x) OR isinf(x) THEN x ELSE round(x * power(10, d)) / power(10, d) END;
 CREATE MACRO trino_round_whole(x, d) AS CASE WHEN d >= 0 THEN x WHEN d < -18 THEN 0 ELSE trino_quotient(CAST(x AS HUGEINT), CAST(power(10, -d) AS HUGEINT)) * CAST(power(10, -d) AS HUGEINT) END;
 CREATE MACRO trino_truncate_double(x) AS CASE WHEN isnan(x) OR isinf(x) THEN x ELSE trunc(x) END;
 CREATE MACRO trino_sign(x) AS CASE WHEN isnan(x) THEN x ELSE CAST(sign(x) AS DOUBLE) END;
@@ -41,7 +41,7 @@ CREATE MACRO trino_is_date(x) AS regexp_full_match(trino_trimmed(x), '[0-9]{4}-[
 CREATE MACRO trino_date_text(x) AS CASE WHEN trino_sure(NOT regexp_full_match(trino_trimmed(x), '[+-]?[0-9]+-[0-9]+-[0-9]+') OR trino_is_date(x), 'LOCAL: ''' || x || ''' as a date: only years of four digits are read by the local AWS') THEN trino_trimmed(x) END;
 CREATE MACRO trino_is_timestamp(x) AS regexp_full_match(trino_trimmed(x), '[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?)?');
 CREATE MACRO trino_timestamp_text(x) AS CASE WHEN trino_sure(trino_is_timestamp(x) OR NOT regexp_full_match(trino_trimmed(x), '[+-]?[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}( .*)?'), 'LOCAL: ''' || x || ''' as a timestamp: years of more than four digits and time zones are not read by the local AWS') THEN
-    regexp_replace(regexp_replace(regexp_replace(trino_trimmed(x), '([- :])([0-9])(-|:| |$)', '\g1', ''), '\b([0-9])\b', '0\1', 'g'), '(:[0-9]{2}\.[0-9]{6})[0-9]+$', '\1') END;
+    regexp_replace(regexp_replace(trino_trimmed(x), '([- :])([0-9])\b', '\10\2', 'g'), '(:[0-9]{2}\.[0-9]{6})[0-9]+$', '\1') END;
 CREATE MACRO trino_true(x) AS lower(x) IN ('t', 'true', '1');
 CREATE MACRO trino_is_boolean(x) AS lower(x) IN ('t', 'true', '1', 'f', 'false', '0');
 CREATE MACRO trino_castable(ok, x, kind) AS trino_sure(ok, 'INVALID_CAST_ARGUMENT: Cannot cast ''' || x || ''' to ' || kind);
@@ -105,14 +105,16 @@ CREATE MACRO trino_repeat(x, n) AS CASE WHEN trino_sure(n BETWEEN 0 AND 10000, '
 
 -- JSON. Trino sorts the keys of what json_parse makes, and writes fractions in its own way: what would show that fails.
 CREATE MACRO trino_json_sure(x) AS trino_sure(json_valid(x), 'INVALID_FUNCTION_ARGUMENT: Cannot convert value to JSON: ''' || x || '''');
-CREATE MACRO trino_json_parse(x) AS CASE WHEN trino_json_sure(x) THEN CAST(json(x) AS VARCHAR) END;
+CREATE MACRO trino_json_parse(x) AS CASE WHEN trino_json_sure(x) THEN CAST(json(trino_json(x)) AS VARCHAR) END;
 CREATE MACRO trino_json_bare(x) AS regexp_replace(x, '"([^"\\]|\\.)*"', '', 'g');
 CREATE MACRO trino_json_format(x) AS CASE WHEN trino_sure(NOT regexp_matches(trino_json_bare(x), '[0-9][.eE]'), 'LOCAL: Athena writes fractions in JSON in its own way: extract the number and cast it')
     AND trino_sure(NOT regexp_matches(trino_json_bare(x), '\{:[^{}]*,[^{}]*:'), 'LOCAL: Athena sorts the keys of a JSON object, the local AWS does not: extract the values') THEN x END;
-CREATE MACRO trino_json_scalar(x, path) AS CASE WHEN json_valid(x) THEN CASE json_type(x, path) WHEN 'OBJECT' THEN NULL WHEN 'ARRAY' THEN NULL WHEN 'NULL' THEN NULL
-    WHEN 'DOUBLE' THEN CASE WHEN trino_sure(regexp_matches(x, '(^|[:,\[\s])' || replace(replace(json_extract_string(x, path), '.', '\.'), '+', '\+') || '\s*([,}\]]|$)'), 'LOCAL: Athena gives the number at ' || path || ' as it is written, the local AWS would give ' || json_extract_string(x, path)) THEN json_extract_string(x, path) END
-    ELSE json_extract_string(x, path) END END;
-CREATE MACRO trino_json_value(x, path) AS CASE WHEN json_valid(x) THEN CAST(json_extract(x, path) AS VARCHAR) END;
+CREATE MACRO trino_json(x) AS CASE WHEN json_valid(x) THEN x END;
+CREATE MACRO trino_json_scalar(x, path) AS trino_json_known(x, path, json_extract_string(trino_json(x), path));
+CREATE MACRO trino_json_known(x, path, found) AS CASE json_type(trino_json(x), path) WHEN 'OBJECT' THEN NULL WHEN 'ARRAY' THEN NULL WHEN 'NULL' THEN NULL
+    WHEN 'DOUBLE' THEN CASE WHEN trino_sure(regexp_matches(x, '(^|[:,\[\s])' || replace(replace(found, '.', '\.'), '+', '\+') || '\s*([,}\]]|$)'), 'LOCAL: Athena gives the number at ' || path || ' as it is written, the local AWS would give ' || found) THEN found END
+    ELSE found END;
+CREATE MACRO trino_json_value(x, path) AS CAST(json_extract(trino_json(x), path) AS VARCHAR);
 CREATE MACRO trino_json_text(x) AS CASE WHEN trino_sure(json_type(x) NOT IN ('OBJECT', 'ARRAY'), 'INVALID_CAST_ARGUMENT: Cannot cast ''' || x || ''' to varchar') THEN trino_json_scalar(x, '$') END;
 CREATE MACRO trino_json_size(x) AS CASE json_type(x) WHEN 'ARRAY' THEN CAST(json_array_length(x) AS BIGINT) WHEN 'OBJECT' THEN CAST(len(json_keys(x)) AS BIGINT) ELSE 0 END;
-CREATE MACRO trino_json_length(x) AS CASE WHEN json_valid(x) AND json_type(x) = 'ARRAY' THEN CAST(json_array_length(x) AS BIGINT) END;
+CREATE MACRO trino_json_length(x) AS CASE WHEN json_type(trino_json(x)) = 'ARRAY' THEN CAST(json_array_length(trino_json(x)) AS BIGINT) END;

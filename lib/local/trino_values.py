@@ -220,6 +220,8 @@ def cast(value: Value, target: Type, safe: bool = False) -> Value:
             raise not_here(f"a cast of {source} to {target}", "it cannot do that as Athena does", "cast its parts")
         return replace(value, type=target, constant=None)
     guard, converted = _conversion(sql, source, target)
+    if converted == sql:
+        return replace(value, type=target)
     if converted is None:
         raise mismatch(f"Cannot cast {source} to {target}")
     if safe:
@@ -350,6 +352,8 @@ def _to_text(sql: str, source: Type, target: Type) -> str | None:
             shown = f"trino_months_text({sql})"
         case "json":
             shown = f"trino_json_text({sql})"
+        case "decimal" if source.arguments[0] == source.arguments[1]:
+            shown = rf"regexp_replace(CAST({sql} AS VARCHAR), '^(-?)\.', '\10.')"
         case "boolean" | "tinyint" | "smallint" | "integer" | "bigint" | "decimal":
             shown = f"CAST({sql} AS VARCHAR)"
         case _:

@@ -33,7 +33,7 @@ def statement(sql):
 def connection():
     connection = duckdb.connect(":memory:")
     # As in the server, and every macro at once.
-    connection.execute("SET disabled_optimizers = 'expression_rewriter,type_pushdown'; SET timezone = 'UTC'")
+    connection.execute("SET disabled_optimizers = 'expression_rewriter,statistics_propagation,common_subexpressions,type_pushdown'; SET timezone = 'UTC'")
     connection.execute(trino_macros.definitions(" ".join(trino_macros.all_macros())))
     return connection
 
