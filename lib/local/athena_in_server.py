@@ -2,8 +2,8 @@
 
 MiniStack 1.5.33 asks IAM of a query without naming its workgroup. It reads JSON with the columns and types
 that DuckDB guesses from the objects; Athena reads it with the catalogue's: text that looks like a time stays
-text, and a column that no row has is NULL. It reads a CSV's decimals with nine digits of a fraction, and 1.5 as
-the whole number 2. And it says of a decimal neither how many digits it has nor how many are a fraction.
+text, and a column that no row has is NULL. It reads a CSV's decimals with nine digits of a fraction, and 1.5
+as the whole number 2. And it says of a decimal neither how many digits it has nor how many are a fraction.
 https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
 https://docs.aws.amazon.com/athena/latest/APIReference/API_ColumnInfo.html
 """
@@ -38,13 +38,13 @@ _spec.loader.exec_module(trino_macros)
 # As Athena names DuckDB's failures; what our macros raise is a cast that names itself.
 FAILURES = (
     (re.compile(r"^Conversion Error: Could not convert string 'trino: (.*)' to BOOL", re.DOTALL), r"\1"),
-    (re.compile(r"^.*?(?:Division by zero|division by zero).*", re.DOTALL), "DIVISION_BY_ZERO: Division by zero"),
+    (
+        re.compile(r"^.*?(?:Division by zero|division by zero).*", re.DOTALL),
+        "DIVISION_BY_ZERO: Division by zero",
+    ),
     (re.compile(r"^Out of Range Error: (.*)", re.DOTALL), r"NUMERIC_VALUE_OUT_OF_RANGE: \1"),
     (re.compile(r"^Conversion Error: (.*)", re.DOTALL), r"INVALID_CAST_ARGUMENT: \1"),
 )
-# Constants would otherwise be computed before it is clear that they are needed, and fail outside of TRY and CASE.
-# And type_pushdown makes the CSV reader's TRY_CAST strict.
-OPTIMIZERS = "SET disabled_optimizers = 'expression_rewriter,statistics_propagation,common_subexpressions,type_pushdown'; SET timezone = 'UTC'"
 # A CSV's text of each type that Athena reads; anything else is NULL.
 READABLE = {
     **dict.fromkeys(("tinyint", "smallint", "int", "integer", "bigint"), "[+-]?[0-9]+"),
@@ -80,7 +80,9 @@ async def run_duckdb(query: str, database: str, catalog: str | None = None) -> d
     def execute() -> dict:
         connection = duckdb.connect(":memory:")
         try:
-            connection.execute(f"{OPTIMIZERS}; {TRINO_FUNCTIONS}; {trino_macros.definitions(rewritten)}")
+            connection.execute(
+                f"{trino_macros.SETTINGS}; {TRINO_FUNCTIONS}; {trino_macros.definitions(rewritten)}"
+            )
             if buckets:
                 athena._attach_s3_table_buckets(connection, buckets)
             if "read_avro(" in rewritten:
@@ -168,7 +170,7 @@ def table_relation(table: dict, files: list[str]) -> str:
 
 
 def csv_relation(table: dict, files: list[str]) -> str:
-    """Return what stands for a table of CSV files: texts that are no value of their column's type are NULL."""
+    """Return what stands for a table of CSV files; a text that is no value of its column's type is NULL."""
     storage = table["StorageDescriptor"]
     texts = [{**column, "Type": "string"} for column in storage["Columns"]]
     relation = _table_relation({**table, "StorageDescriptor": {**storage, "Columns": texts}}, files)

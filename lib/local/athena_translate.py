@@ -91,7 +91,9 @@ class Translator:
             scope: What names stand for around it.
             named: Its columns have their own names in DuckDB, too: it is the whole statement.
         """
-        if isinstance(query, exp.Subquery) and all(not part for name, part in query.args.items() if name != "this"):
+        if isinstance(query, exp.Subquery) and all(
+            not part for name, part in query.args.items() if name != "this"
+        ):
             return self.query(query.this, scope, named)
         known, clause = dict(self._ctes), ""
         if clauses := query.args.get("with_"):
@@ -126,7 +128,8 @@ class Translator:
 
     def _select(self, query: exp.Select, outer: Scope, named: bool) -> tuple[str, Columns]:
         only(
-            query, "with_", "expressions", "from_", "joins", "where", "group", "having", "windows", "distinct",
+            query, "with_", "expressions", "from_", "joins", "where", "group", "having", "windows",
+            "distinct",
             "order", "limit", "offset",
         )  # fmt: skip
         scope = Scope(parent=outer)
@@ -374,9 +377,14 @@ class Translator:
                 said.append(f"unnest({found.sql})")
                 columns.append(("", element))
                 continue
-            for field, name, kind in zip(element.duckdb_fields, element.fields, element.arguments, strict=True):
+            for field, name, kind in zip(
+                element.duckdb_fields, element.fields, element.arguments, strict=True
+            ):
                 each = trino_values.new_name()
-                said.append(f"unnest(list_transform({found.sql}, lambda {each}: struct_extract({each}, {text(field)})))")
+                said.append(
+                    f"unnest(list_transform({found.sql}, lambda {each}:"
+                    f" struct_extract({each}, {text(field)})))"
+                )
                 columns.append((name or "", kind))
         if offset := node.args.get("offset"):
             most = lengths[0] if len(lengths) == 1 else f"greatest({', '.join(lengths)})"
@@ -412,7 +420,9 @@ class Translator:
         sides = [self.query(side, scope) for side in (query.this, query.expression)]
         (left, columns), (right, others) = sides
         if len(columns) != len(others):
-            raise AthenaSqlError("TYPE_MISMATCH: the queries of a set operation have different numbers of columns")
+            raise AthenaSqlError(
+                "TYPE_MISMATCH: the queries of a set operation have different numbers of columns"
+            )
         kinds = []
         for (name, one), (_, other) in zip(columns, others, strict=True):
             kind = trino_types.common(one, other)
@@ -494,11 +504,12 @@ def _renamed(columns: Columns, alias: exp.TableAlias | None) -> Columns:
 def _fitted(sql: str, columns: Columns, kinds: list[Type]) -> str:
     if [kind for _, kind in columns] == kinds:
         return sql
-    said = ", ".join(
-        f"{cast(Value(quoted(f'_{position}'), kind), wanted).sql if kind != wanted else quoted(f'_{position}')}"
-        f" AS {quoted(f'_{position}')}"
-        for position, ((_, kind), wanted) in enumerate(zip(columns, kinds, strict=True))
-    )
+    names = [quoted(f"_{position}") for position in range(len(columns))]
+    read = [
+        cast(Value(name, kind), wanted).sql if kind != wanted else name
+        for name, (_, kind), wanted in zip(names, columns, kinds, strict=True)
+    ]
+    said = ", ".join(f"{item} AS {name}" for item, name in zip(read, names, strict=True))
     return f'SELECT {said} FROM ({sql}) AS "s"'
 
 

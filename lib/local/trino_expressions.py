@@ -93,7 +93,9 @@ def _fields(value: Value, names: list[str]) -> Value:
     return value
 
 
-def refused(node: exp.Expression, why: str = "it does not know this, or in another way") -> NotOnLocalAwsError:
+def refused(
+    node: exp.Expression, why: str = "it does not know this, or in another way"
+) -> NotOnLocalAwsError:
     """Return the error for what is not translated."""
     shown = node.sql("trino")
     return not_here(shown if len(shown) < 100 else f"{shown[:100]}…", why, "write it in another way")
@@ -172,7 +174,7 @@ class Expressions:
 
     def _literal(self, node: exp.Literal, _: Scope) -> Value:
         if node.is_string:
-            return Value(_bare(node.this), Type("varchar", (len(node.this),)), constant=node.this)
+            return Value(text(node.this), Type("varchar", (len(node.this),)), constant=node.this)
         return trino_values.number(node.this)
 
     def _boolean(self, node: exp.Boolean, _: Scope) -> Value:
@@ -271,10 +273,14 @@ class Expressions:
         return Value(f"(-{value.sql})", value.type)
 
     def _and(self, node: exp.And, scope: Scope) -> Value:
-        return Value(f"({' AND '.join(self.condition(part, scope) for part in node.flatten(unnest=False))})", BOOLEAN)
+        return Value(
+            f"({' AND '.join(self.condition(part, scope) for part in node.flatten(unnest=False))})", BOOLEAN
+        )
 
     def _or(self, node: exp.Or, scope: Scope) -> Value:
-        return Value(f"({' OR '.join(self.condition(part, scope) for part in node.flatten(unnest=False))})", BOOLEAN)
+        return Value(
+            f"({' OR '.join(self.condition(part, scope) for part in node.flatten(unnest=False))})", BOOLEAN
+        )
 
     def _not(self, node: exp.Not, scope: Scope) -> Value:
         return Value(f"(NOT {self.condition(node.this, scope)})", BOOLEAN)
@@ -335,9 +341,10 @@ class Expressions:
             return Value(f"({value.sql} LIKE {pattern.sql})", BOOLEAN)
         if not isinstance(pattern.constant, str):
             raise refused(node, "it must know a pattern that is escaped")
-        if len(escape) != 1 or re.search(f"{re.escape(escape)}(?![%_{re.escape(escape)}])", re.sub(
-            f"{re.escape(escape)}{re.escape(escape)}", "", pattern.constant
-        )):
+        if len(escape) != 1 or re.search(
+            f"{re.escape(escape)}(?![%_{re.escape(escape)}])",
+            re.sub(f"{re.escape(escape)}{re.escape(escape)}", "", pattern.constant),
+        ):
             raise AthenaSqlError(
                 "INVALID_FUNCTION_ARGUMENT: Escape character must be followed by '%', '_' or the escape "
                 "character itself"
@@ -412,7 +419,9 @@ class Expressions:
 
     def _strposition(self, node: exp.StrPosition, scope: Scope) -> Value:
         only(node, "this", "substr")
-        return functions.call("strpos", [self.value(node.this, scope), self.value(node.args["substr"], scope)])
+        return functions.call(
+            "strpos", [self.value(node.this, scope), self.value(node.args["substr"], scope)]
+        )
 
     def _trim(self, node: exp.Trim, scope: Scope) -> Value:
         only(node, "this", "expression", "position")
@@ -420,14 +429,18 @@ class Expressions:
         value = self.value(node.this, scope)
         if not node.expression:
             return functions.call(name, [value])
-        subject, characters = (trino_values.coerce(side, TEXT, "trim") for side in (value, self.value(node.expression, scope)))
+        subject, characters = (
+            trino_values.coerce(side, TEXT, "trim") for side in (value, self.value(node.expression, scope))
+        )
         return Value(f"{name}({subject.sql}, {characters.sql})", TEXT)
 
     def _exists(self, node: exp.Exists, scope: Scope) -> Value:
         return Value(f"EXISTS ({self._compile(node.this, scope)[0]})", BOOLEAN)
 
     def _subquery(self, node: exp.Subquery, scope: Scope) -> Value:
-        sql, kind = self._single_column(node.unnest(), scope) if _is_bare(node) else self._single_column(node, scope)
+        sql, kind = (
+            self._single_column(node.unnest(), scope) if _is_bare(node) else self._single_column(node, scope)
+        )
         return Value(f"({sql})", kind)
 
     def _select(self, node: exp.Select, scope: Scope) -> Value:
@@ -466,7 +479,9 @@ class Expressions:
             case "current_timestamp" | "localtimestamp", [Value(constant=int(digits))]:
                 if not 0 <= digits <= trino_types.FINEST_TIMESTAMP:
                     raise refused(node)
-                exact = cast(Value("timezone('UTC', now())", trino_types.timestamp(6)), trino_types.timestamp(digits))
+                exact = cast(
+                    Value("timezone('UTC', now())", trino_types.timestamp(6)), trino_types.timestamp(digits)
+                )
                 zoned = name == "current_timestamp"
                 return Value(exact.sql, trino_types.zoned(digits) if zoned else exact.type)
         return functions.call(name, arguments)
@@ -479,12 +494,16 @@ class Expressions:
         ):
             raise refused(node, "it tries neither aggregates nor queries")
         value = self.value(node, scope)
-        unsure = [name for name in trino_macros.used(value.sql) if "'LOCAL: " in trino_macros.all_macros()[name]]
+        unsure = [
+            name for name in trino_macros.used(value.sql) if "'LOCAL: " in trino_macros.all_macros()[name]
+        ]
         if unsure:
             raise refused(node, "it could not tell its own failures from Athena's in a try()")
         return Value(f"TRY({value.sql})", value.type)
 
-    def _arguments_and_result(self, node: exp.Expression, kinds: list[Type], scope: Scope) -> tuple[list[str], Value]:
+    def _arguments_and_result(
+        self, node: exp.Expression, kinds: list[Type], scope: Scope
+    ) -> tuple[list[str], Value]:
         """Return the names of a lambda's arguments, and what it gives."""
         if not isinstance(node, exp.Lambda) or len(node.expressions) != len(kinds):
             raise trino_values.mismatch(f"a lambda with {len(kinds)} arguments is needed")
@@ -504,7 +523,9 @@ class Expressions:
     def _transform(self, node: exp.Anonymous, scope: Scope) -> Value:
         array = self._with_array(node, scope, 2)
         (name,), result = self._arguments_and_result(node.expressions[1], [array.type.arguments[0]], scope)
-        return Value(f"list_transform({array.sql}, lambda {name}: {result.sql})", trino_types.array(result.type))
+        return Value(
+            f"list_transform({array.sql}, lambda {name}: {result.sql})", trino_types.array(result.type)
+        )
 
     def _filter_array(self, node: exp.Anonymous, scope: Scope) -> Value:
         array = self._with_array(node, scope, 2)
@@ -515,7 +536,9 @@ class Expressions:
     def _match(self, node: exp.Anonymous, scope: Scope) -> Value:
         array = self._with_array(node, scope, 2)
         (name,), result = self._arguments_and_result(node.expressions[1], [array.type.arguments[0]], scope)
-        matched = f"list_transform({array.sql}, lambda {name}: {trino_values.coerce(result, BOOLEAN, 'match').sql})"
+        matched = (
+            f"list_transform({array.sql}, lambda {name}: {trino_values.coerce(result, BOOLEAN, 'match').sql})"
+        )
         word = node.name.lower().removesuffix("_match")
         matched = f"trino_{'all' if word == 'all' else 'any'}_match({matched})"
         return Value(f"(NOT {matched})" if word == "none" else matched, BOOLEAN)
@@ -530,7 +553,10 @@ class Expressions:
         step = trino_values.coerce(step, initial.type, "reduce")
         items = cast(array, trino_types.array(initial.type))
         reduced = f"list_reduce({items.sql}, lambda {names[0]}, {names[1]}: {step.sql}, {initial.sql})"
-        if isinstance(node.expressions[3], exp.Lambda) and node.expressions[3].this == node.expressions[3].expressions[0]:
+        if (
+            isinstance(node.expressions[3], exp.Lambda)
+            and node.expressions[3].this == node.expressions[3].expressions[0]
+        ):
             return Value(reduced, initial.type)
         (name,), result = self._arguments_and_result(node.expressions[3], [initial.type], scope)
         return Value(f"list_transform([{reduced}], lambda {name}: {result.sql})[1]", result.type)
@@ -608,7 +634,9 @@ class Expressions:
             if named.name.lower() not in scope.windows:
                 raise AthenaSqlError(f"Cannot resolve WINDOW name {named.name}")
             base = scope.windows[named.name.lower()]
-            if any(node.args.get(part) for part in ("partition_by", "order", "spec")) or base.args.get("alias"):
+            if any(node.args.get(part) for part in ("partition_by", "order", "spec")) or base.args.get(
+                "alias"
+            ):
                 raise refused(node)
             node = base
         partition = [self.value(item, scope).sql for item in node.args.get("partition_by") or []]
@@ -654,16 +682,6 @@ def direction(item: exp.Ordered) -> str:
     only(item, "this", "desc", "nulls_first")
     descending = " DESC" if item.args.get("desc") else " ASC"
     return f"{descending} NULLS {'FIRST' if item.args.get('nulls_first') else 'LAST'}"
-
-
-
-
-def _bare(value: str) -> str:
-    """A text; MiniStack would put a local path in the place of one that begins with s3://."""
-    if value.startswith(("s3://", "s3a://")):
-        head, tail = value.split(":", 1)
-        return f"({text(head + ':')} || {text(tail)})"
-    return text(value)
 
 
 def _is_bare(node: exp.Subquery) -> bool:

@@ -50,7 +50,10 @@ _SIMPLE: dict[str, list[tuple[tuple[Type, ...], Type, str]]] = {
     "is_infinite": [((DOUBLE,), BOOLEAN, "isinf({0})")],
     "degrees": [((DOUBLE,), DOUBLE, "degrees({0})")],
     "radians": [((DOUBLE,), DOUBLE, "radians({0})")],
-    **{name: [((DOUBLE,), DOUBLE, name + "({0})")] for name in ("sin", "cos", "tan", "atan", "sinh", "cosh", "tanh")},
+    **{
+        name: [((DOUBLE,), DOUBLE, name + "({0})")]
+        for name in ("sin", "cos", "tan", "atan", "sinh", "cosh", "tanh")
+    },
     "asin": [((DOUBLE,), DOUBLE, "CASE WHEN abs({0}) > 1 THEN CAST('NaN' AS DOUBLE) ELSE asin({0}) END")],
     "acos": [((DOUBLE,), DOUBLE, "CASE WHEN abs({0}) > 1 THEN CAST('NaN' AS DOUBLE) ELSE acos({0}) END")],
     "atan2": [((DOUBLE, DOUBLE), DOUBLE, "atan2({0}, {1})")],
@@ -103,7 +106,10 @@ _SIMPLE: dict[str, list[tuple[tuple[Type, ...], Type, str]]] = {
     # JSON
     "json_parse": [((TEXT,), JSON, "trino_json_parse({0})")],
     "json_format": [((JSON,), TEXT, "trino_json_format({0})")],
-    "json_array_length": [((JSON,), BIGINT, "trino_json_length({0})"), ((TEXT,), BIGINT, "trino_json_length({0})")],
+    "json_array_length": [
+        ((JSON,), BIGINT, "trino_json_length({0})"),
+        ((TEXT,), BIGINT, "trino_json_length({0})"),
+    ],
     # Dates and times
     "now": [((), types.zoned(), "date_trunc('millisecond', timezone('UTC', now()))")],
     "current_timezone": [((), TEXT, "'UTC'")],
@@ -152,7 +158,9 @@ def call(name: str, arguments: list[Value]) -> Value:
         if len(takes) == len(arguments) and all(
             types.becomes(argument.type, kind) for argument, kind in zip(arguments, takes, strict=True)
         ):
-            given = [values.coerce(argument, kind, name) for argument, kind in zip(arguments, takes, strict=True)]
+            given = [
+                values.coerce(argument, kind, name) for argument, kind in zip(arguments, takes, strict=True)
+            ]
             return Value(f"({template.format(*(value.sql for value in given))})", gives)
     _count(name, arguments, *(len(takes) for takes, _, _ in _SIMPLE[name]))
     raise unfit(name, arguments)
@@ -185,7 +193,9 @@ def _function(*names: str) -> Callable[[Function], Function]:
 
 def _literal(name: str, value: Value, what: str) -> Any:
     if not isinstance(value.constant, str):
-        raise not_here(f"{name}() whose {what} is no literal", "it must translate it", "write it as a literal")
+        raise not_here(
+            f"{name}() whose {what} is no literal", "it must translate it", "write it as a literal"
+        )
     return value.constant
 
 
@@ -246,7 +256,9 @@ def _round(name: str, arguments: list[Value]) -> Value:
     value = _numbers(name, arguments[:1])[0]
     digits = values.coerce(arguments[1], INTEGER, name) if len(arguments) == 2 else values.number("0")
     if value.type.is_a("double", "real"):
-        return Value(f"CAST(trino_round_double({value.sql}, {digits.sql}) AS {value.type.duckdb})", value.type)
+        return Value(
+            f"CAST(trino_round_double({value.sql}, {digits.sql}) AS {value.type.duckdb})", value.type
+        )
     if not value.type.is_a("decimal"):
         rounded = f"CAST(trino_round_whole({value.sql}, {digits.sql}) AS {value.type.duckdb})"
         return Value(rounded, value.type) if len(arguments) == 2 else value
@@ -256,7 +268,9 @@ def _round(name: str, arguments: list[Value]) -> Value:
     else:
         kind = types.decimal(precision + 1, scale)
     if not isinstance(digits.constant, int):
-        raise not_here("round() of a decimal to digits that are no literal", "it must know them", "write them")
+        raise not_here(
+            "round() of a decimal to digits that are no literal", "it must know them", "write them"
+        )
     if digits.constant >= scale:
         return cast(value, kind)
     wide = types.decimal(min(precision + 1, types.MAX_PRECISION), scale).duckdb
@@ -329,9 +343,13 @@ def _join_arrays(left: Value, right: Value) -> Value:
         )
     if left.type.is_a("array"):
         array, item = values.together([left, Value(f"[{right.sql}]", types.array(right.type))], "||")
-        return Value(f"CASE WHEN {array.sql} IS NOT NULL THEN list_concat({array.sql}, {item.sql}) END", array.type)
+        return Value(
+            f"CASE WHEN {array.sql} IS NOT NULL THEN list_concat({array.sql}, {item.sql}) END", array.type
+        )
     item, array = values.together([Value(f"[{left.sql}]", types.array(left.type)), right], "||")
-    return Value(f"CASE WHEN {array.sql} IS NOT NULL THEN list_concat({item.sql}, {array.sql}) END", array.type)
+    return Value(
+        f"CASE WHEN {array.sql} IS NOT NULL THEN list_concat({item.sql}, {array.sql}) END", array.type
+    )
 
 
 @_function("concat_ws")
@@ -347,9 +365,15 @@ def _substring(_: str, arguments: list[Value]) -> Value:
     return call("substr", arguments)
 
 
-@_function("regexp_like", "regexp_extract", "regexp_extract_all", "regexp_replace", "regexp_split", "regexp_count")
+@_function(
+    "regexp_like", "regexp_extract", "regexp_extract_all", "regexp_replace", "regexp_split", "regexp_count"
+)
 def _regexp(name: str, arguments: list[Value]) -> Value:
-    _count(name, arguments, *{"regexp_extract": (2, 3), "regexp_extract_all": (2, 3), "regexp_replace": (2, 3)}.get(name, (2,)))
+    _count(
+        name,
+        arguments,
+        *{"regexp_extract": (2, 3), "regexp_extract_all": (2, 3), "regexp_replace": (2, 3)}.get(name, (2,)),
+    )
     subject = values.coerce(arguments[0], TEXT, name).sql
     pattern = patterns.regexp(_literal(name, arguments[1], "pattern"))
     sql = text(pattern)
@@ -402,7 +426,9 @@ def _moment(name: str, value: Value) -> Value:
 def date_part(name: str, value: Value) -> Value:
     """Return a part of a date or time, as `extract` and the functions of its name give it."""
     if value.type == DAYS and name in ("day", "hour", "minute", "second", "millisecond"):
-        unit = {"day": 86_400_000, "hour": 3_600_000, "minute": 60_000, "second": 1000, "millisecond": 1}[name]
+        unit = {"day": 86_400_000, "hour": 3_600_000, "minute": 60_000, "second": 1000, "millisecond": 1}[
+            name
+        ]
         whole = {"day": 2**62, "hour": 24, "minute": 60, "second": 60, "millisecond": 1000}[name]
         return Value(f"(({value.sql} // {unit}) % {whole})", BIGINT)
     if value.type == MONTHS and name in ("year", "month"):
@@ -494,7 +520,12 @@ def _date_parse(name: str, arguments: list[Value]) -> Value:
         raise not_here(what, "it would make another time of it", "use a pattern with a year of four digits")
     subject = values.coerce(arguments[0], TEXT, name).sql
     # DuckDB reads these without the "-" that is for writing.
-    wanted = (subject, text(pattern.read), text(pattern.format.replace("%-", "%")), text(f"{name} {written!r}"))
+    wanted = (
+        subject,
+        text(pattern.read),
+        text(pattern.format.replace("%-", "%")),
+        text(f"{name} {written!r}"),
+    )
     parsed = f"trino_parsed({', '.join(wanted)})"
     if name == "date_parse":
         return Value(parsed, types.timestamp())
@@ -514,10 +545,14 @@ def _to_iso8601(name: str, arguments: list[Value]) -> Value:
     moment = _moment(name, arguments[0])
     if moment.type == DATE:
         return cast(moment, TEXT)
-    if moment.type.zone not in ("", "UTC") or (moment.type.is_a("timestamp with time zone") and not moment.type.zone):
+    if moment.type.zone not in ("", "UTC") or (
+        moment.type.is_a("timestamp with time zone") and not moment.type.zone
+    ):
         raise values._other_zone()
     if moment.type.arguments[0] != 3:
-        raise not_here("to_iso8601() of other than milliseconds", "it writes three digits", "cast it to timestamp(3)")
+        raise not_here(
+            "to_iso8601() of other than milliseconds", "it writes three digits", "cast it to timestamp(3)"
+        )
     written = f"strftime(trino_printable({moment.sql}), '%Y-%m-%dT%H:%M:%S.%g')"
     return Value(f"({written} || 'Z')" if moment.type.zone else written, TEXT)
 
@@ -541,7 +576,9 @@ def _with_timezone(name: str, arguments: list[Value]) -> Value:
     moment, zone = _moment(name, arguments[0]), _literal(name, arguments[1], "zone")
     if not moment.type.is_a("timestamp"):
         raise unfit(name, arguments)
-    return Value(values.to_utc(moment.sql, zone), types.zoned(moment.type.arguments[0], zone), wall=moment.sql)
+    return Value(
+        values.to_utc(moment.sql, zone), types.zoned(moment.type.arguments[0], zone), wall=moment.sql
+    )
 
 
 # --- Arrays, maps and rows ---
@@ -683,7 +720,11 @@ def _sequence(name: str, arguments: list[Value]) -> Value:
     _count(name, arguments, 2, 3)
     if all(types.becomes(value.type, BIGINT) for value in arguments):
         low, high, *step = (values.coerce(value, BIGINT, name).sql for value in arguments)
-        by = step[0] if step else f"CASE WHEN {low} <= {high} THEN CAST(1 AS BIGINT) ELSE CAST(-1 AS BIGINT) END"
+        by = (
+            step[0]
+            if step
+            else f"CASE WHEN {low} <= {high} THEN CAST(1 AS BIGINT) ELSE CAST(-1 AS BIGINT) END"
+        )
         return Value(f"trino_sequence({low}, {high}, {by})", types.array(BIGINT))
     low, high = arguments[:2]
     step = arguments[2] if len(arguments) == 3 else values.Value("CAST(86400000 AS BIGINT)", DAYS)
@@ -692,7 +733,9 @@ def _sequence(name: str, arguments: list[Value]) -> Value:
     days = f"trino_sequence(0, CAST({high.sql} - {low.sql} AS BIGINT), {step.sql} // 86400000)"
     each = values.new_name()
     made = f"list_transform({days}, lambda {each}: CAST({low.sql} + CAST({each} AS INTEGER) AS DATE))"
-    return Value(f"CASE WHEN trino_date_plus({low.sql}, {step.sql}) IS NOT NULL THEN {made} END", types.array(DATE))
+    return Value(
+        f"CASE WHEN trino_date_plus({low.sql}, {step.sql}) IS NOT NULL THEN {made} END", types.array(DATE)
+    )
 
 
 @_function("zip")
@@ -702,7 +745,10 @@ def _zip(name: str, arguments: list[Value]) -> Value:
     arrays = [_array(name, value) for value in arguments]
     kind = Type("row", tuple(value.type.arguments[0] for value in arrays), (None,) * len(arrays))
     each = values.new_name()
-    fields = [f"{field} := struct_extract({each}, {position})" for position, field in enumerate(kind.duckdb_fields, 1)]
+    fields = [
+        f"{field} := struct_extract({each}, {position})"
+        for position, field in enumerate(kind.duckdb_fields, 1)
+    ]
     zipped = f"list_zip({', '.join(value.sql for value in arrays)})"
     missing = " OR ".join(f"{value.sql} IS NULL" for value in arrays)
     made = f"list_transform({zipped}, lambda {each}: struct_pack({', '.join(fields)}))"
@@ -739,8 +785,12 @@ def _row(_: str, arguments: list[Value]) -> Value:
 @_function("typeof")
 def _typeof(name: str, arguments: list[Value]) -> Value:
     _count(name, arguments, 1)
-    if re.search(r"varchar(?!\()", str(arguments[0].type)) and types.LENGTH_UNKNOWN in _lengths(arguments[0].type):
-        raise not_here("typeof() of such a text", "it does not know the limit that Athena gives it", "cast it")
+    if re.search(r"varchar(?!\()", str(arguments[0].type)) and types.LENGTH_UNKNOWN in _lengths(
+        arguments[0].type
+    ):
+        raise not_here(
+            "typeof() of such a text", "it does not know the limit that Athena gives it", "cast it"
+        )
     return Value(text(str(arguments[0].type)), VARCHAR)
 
 

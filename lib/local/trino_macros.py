@@ -1,9 +1,13 @@
-"""Which macros a query of DuckDB's needs; runs in the server, too, so it imports nothing of ours."""
+"""What DuckDB is told before a query; runs in the server, too, so it imports nothing of ours."""
 
 import re
 from functools import cache
 from pathlib import Path
 
+# Constants would otherwise be computed before it is clear that they are needed, and fail outside of TRY and
+# CASE; so would what a query says twice. And type_pushdown makes the CSV reader's TRY_CAST strict.
+_NOT_WANTED = ("expression_rewriter", "statistics_propagation", "common_subexpressions", "type_pushdown")
+SETTINGS = f"SET disabled_optimizers = '{','.join(_NOT_WANTED)}'; SET timezone = 'UTC'"
 _NAME = re.compile(r"\b(?:trino_\w+|list_has_null)\b")
 
 
@@ -13,7 +17,11 @@ def all_macros() -> dict[str, str]:
     text = Path(__file__).with_name("trino_macros.sql").read_text("utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("--")]
     found = [each.strip() for each in re.split(r";$", "\n".join(lines), flags=re.MULTILINE)]
-    return {definition.split("(")[0].removeprefix("CREATE MACRO "): definition for definition in found if definition}
+    return {
+        definition.split("(")[0].removeprefix("CREATE MACRO "): definition
+        for definition in found
+        if definition
+    }
 
 
 def used(sql: str) -> list[str]:

@@ -149,7 +149,9 @@ def _joined(parts: list[tuple[str, str | None, str]]) -> DatePattern:
 
 def _no_pattern(function: str, pattern: str, letter: str) -> NotOnLocalAwsError:
     return not_here(
-        f"{function}() with {letter!r} in {pattern!r}", "its engine has nothing like it", "use another pattern"
+        f"{function}() with {letter!r} in {pattern!r}",
+        "its engine has nothing like it",
+        "use another pattern",
     )
 
 
@@ -168,7 +170,9 @@ def json_path(path: str) -> str:
         steps.append(f"[{index}]" if index is not None else f'."{name or quoted}"')
         at = step.end()
     if not path.startswith("$") or at != len(path):
-        raise not_here(f"the JSON path {path!r}", "it reads $, .name, [0] and [\"name\"] only", "take such a path")
+        raise not_here(
+            f"the JSON path {path!r}", 'it reads $, .name, [0] and ["name"] only', "take such a path"
+        )
     return "".join(steps)
 
 

@@ -32,7 +32,9 @@ class Type:
             return f"timestamp({self.arguments[0]}) with time zone"
         if self.name == "row":
             inner = zip(self.fields, self.arguments, strict=True)
-            return "row({})".format(", ".join(f'"{name}" {kind}' if name else str(kind) for name, kind in inner))
+            return "row({})".format(
+                ", ".join(f'"{name}" {kind}' if name else str(kind) for name, kind in inner)
+            )
         inner = ", " if self.name == "map" else ","
         shown = [str(argument) for argument in self.arguments if argument != LENGTH_UNKNOWN]
         return f"{self.name}({inner.join(shown)})" if shown else self.name
@@ -77,7 +79,7 @@ MAX_PRECISION = 38
 # Finer ones are not in DuckDB.
 FINEST_TIMESTAMP = 6
 
-# Intervals are milliseconds and months, JSON is its text, a time with a time zone is what the clock shows in UTC.
+# Intervals are milliseconds and months, JSON is its text, a time with a zone is what the clock shows in UTC.
 _IN_DUCKDB = {
     "unknown": "INTEGER",
     "boolean": "BOOLEAN",

@@ -51,7 +51,10 @@ class Value:
 
 
 def text(value: str) -> str:
-    """Return a text as SQL."""
+    """Return a text as SQL; MiniStack would put a local path in the place of one that begins with s3://."""
+    if value.startswith(("s3://", "s3a://")):
+        head, tail = value.split(":", 1)
+        return f"({text(head + ':')} || {text(tail)})"
     return "'" + value.replace("'", "''") + "'"
 
 
@@ -105,7 +108,7 @@ def exact(written: str) -> Value:
 
 
 def point_in_time(written: str) -> Value:
-    """Return the value of TIMESTAMP '…': the digits of its seconds are its precision, a zone is part of its type.
+    """Return the value of TIMESTAMP '…': its seconds' digits are its precision, a zone is part of its type.
 
     Raises:
         AthenaSqlError: It is no timestamp.
@@ -117,7 +120,9 @@ def point_in_time(written: str) -> Value:
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     precision = len(fraction or "")
     if precision > types.FINEST_TIMESTAMP:
-        raise not_here(f"TIMESTAMP {written!r}", "its timestamps have microseconds", "write six digits at most")
+        raise not_here(
+            f"TIMESTAMP {written!r}", "its timestamps have microseconds", "write six digits at most"
+        )
     clock = f"{int(hour or 0):02}:{int(minute or 0):02}:{int(second or 0):02}.{fraction or '0'}"
     plain = f"CAST({text(f'{year}-{int(month):02}-{int(day):02} {clock}')} AS TIMESTAMP)"
     if not zone:
@@ -136,14 +141,20 @@ def to_utc(wall: str, zone: str) -> str:
     if zone.upper() == "UTC":
         return wall
     minutes = _offset(zone)
-    return f"trino_from_zone({wall}, {text(zone)})" if minutes is None else f"({wall} - to_minutes({minutes}))"
+    return (
+        f"trino_from_zone({wall}, {text(zone)})" if minutes is None else f"({wall} - to_minutes({minutes}))"
+    )
 
 
 def at_zone(value: Value, zone: str) -> Value:
     """Return a time with another zone."""
     value = cast(value, types.zoned(value.type.arguments[0])) if value.type.is_a("timestamp") else value
     minutes = 0 if zone.upper() == "UTC" else _offset(zone)
-    wall = f"trino_at_zone({value.sql}, {text(zone)})" if minutes is None else f"({value.sql} + to_minutes({minutes}))"
+    wall = (
+        f"trino_at_zone({value.sql}, {text(zone)})"
+        if minutes is None
+        else f"({value.sql} + to_minutes({minutes}))"
+    )
     return Value(value.sql, types.zoned(value.type.arguments[0], zone), wall=wall)
 
 
@@ -217,7 +228,9 @@ def cast(value: Value, target: Type, safe: bool = False) -> Value:
         return _cast_zoned(value, target)
     if source.name == target.name and source.name not in ("decimal", "varchar", "timestamp"):
         if source.arguments != target.arguments:
-            raise not_here(f"a cast of {source} to {target}", "it cannot do that as Athena does", "cast its parts")
+            raise not_here(
+                f"a cast of {source} to {target}", "it cannot do that as Athena does", "cast its parts"
+            )
         return replace(value, type=target, constant=None)
     guard, converted = _conversion(sql, source, target)
     if converted == sql:
@@ -266,9 +279,10 @@ def _cast_zoned(value: Value, target: Type) -> Value:
         clock = cast(Value(wall_clock(value), types.timestamp(source.arguments[0])), target)
         return Value(f"({clock.sql} || {text(' ' + source.zone)})", target)
     raise not_here(
-        f"a cast of {source} to {target}", "it keeps no time zones", "cast AT TIME ZONE 'UTC' to timestamp first"
+        f"a cast of {source} to {target}",
+        "it keeps no time zones",
+        "cast AT TIME ZONE 'UTC' to timestamp first",
     )
-
 
 
 def _conversion(sql: str, source: Type, target: Type) -> tuple[str | None, str | None]:
@@ -365,7 +379,10 @@ def _from_json(sql: str, target: Type) -> tuple[str | None, str | None]:
     scalar = f"trino_json_scalar({sql}, '$')"
     match target.name:
         case "tinyint" | "smallint" | "integer" | "bigint":
-            return f"(json_type({sql}) = 'NULL' OR trino_is_whole({scalar}))", f"CAST({scalar} AS {target.duckdb})"
+            return (
+                f"(json_type({sql}) = 'NULL' OR trino_is_whole({scalar}))",
+                f"CAST({scalar} AS {target.duckdb})",
+            )
         case "double":
             return f"(json_type({sql}) = 'NULL' OR trino_is_double({scalar}))", f"CAST({scalar} AS DOUBLE)"
         case "boolean":

@@ -1,7 +1,7 @@
-"""What the local SQL engine gives is what Trino gives, or it refuses: trino_expressions.yaml, by the page of it."""
+"""What the local SQL engine gives is what Trino gives, or it refuses: trino_expressions.yaml."""
 
 import math
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -32,8 +32,8 @@ def statement(sql):
 @pytest.fixture(scope="module")
 def connection():
     connection = duckdb.connect(":memory:")
-    # As in the server, and every macro at once.
-    connection.execute("SET disabled_optimizers = 'expression_rewriter,statistics_propagation,common_subexpressions,type_pushdown'; SET timezone = 'UTC'")
+    # As in the server, but with every macro at once.
+    connection.execute(trino_macros.SETTINGS)
     connection.execute(trino_macros.definitions(" ".join(trino_macros.all_macros())))
     return connection
 
@@ -88,7 +88,11 @@ def test_what_is_an_error_on_athena_is_one_here(connection, sql, message):
 def test_what_would_be_another_value_is_refused(connection, sql, message):
     with pytest.raises((NotOnLocalAwsError, duckdb.Error), match=message) as raised:
         rows(connection, sql)
-    assert isinstance(raised.value, NotOnLocalAwsError) or "LOCAL: " in str(raised.value) or "trino: " in str(raised.value)
+    assert (
+        isinstance(raised.value, NotOnLocalAwsError)
+        or "LOCAL: " in str(raised.value)
+        or "trino: " in str(raised.value)
+    )
 
 
 def test_there_are_enough():
