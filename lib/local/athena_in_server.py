@@ -11,8 +11,10 @@ https://docs.aws.amazon.com/athena/latest/APIReference/API_ColumnInfo.html
 import asyncio
 import importlib.util
 import json
+import math
 import re
 import shutil
+import struct
 from decimal import Decimal
 from pathlib import Path
 
@@ -92,7 +94,7 @@ async def run_duckdb(query: str, database: str, catalog: str | None = None) -> d
             return {
                 "columns": [name for name, *_ in columns],
                 "column_types": [column_type(str(kind)) for _, kind, *_ in columns],
-                "rows": [[plain(value) for value in row] for row in result.fetchall()],
+                "rows": rows(result.fetchall(), [str(kind) for _, kind, *_ in columns]),
             }
         except duckdb.Error as error:
             raise ValueError(failure(str(error))) from error
@@ -115,9 +117,35 @@ def column_type(kind: str) -> ColumnType:
     return found
 
 
-def plain(value: object) -> object:
-    """Return a value whose text is Athena's: a decimal's digits, never an exponent."""
-    return format(value, "f") if isinstance(value, Decimal) else value
+def rows(found: list[tuple], kinds: list[str]) -> list[list]:
+    """Return rows whose texts are Athena's: a decimal has no exponent, a real no digits of a double.
+
+    Args:
+        found: The rows.
+        kinds: DuckDB's types of their columns.
+    """
+    reals = {position for position, kind in enumerate(kinds) if kind == "FLOAT"}
+    return [
+        [
+            shortest(value)
+            if position in reals
+            else format(value, "f")
+            if isinstance(value, Decimal)
+            else value
+            for position, value in enumerate(row)
+        ]
+        for row in found
+    ]
+
+
+def shortest(value: float | None) -> float | None:
+    """Return the number with the fewest digits that is the same as a real: 0.1, not 0.10000000149011612."""
+    if value is None or not math.isfinite(value):
+        return value
+    real = struct.pack("f", value)
+    return next(
+        short for digits in range(1, 18) if struct.pack("f", short := float(f"{value:.{digits}g}")) == real
+    )
 
 
 def type_precision_scale(kind: str) -> tuple[int, int]:

@@ -118,6 +118,8 @@ class Translator:
         said = []
         for cte in clauses.expressions:
             only(cte, "this", "alias")
+            if [each.alias.lower() for each in clauses.expressions].count(cte.alias.lower()) > 1:
+                raise AthenaSqlError(f"WITH query name '{cte.alias}' specified more than once")
             sql, columns = self.query(cte.this, scope)
             name = f"cte_{next(self._aliases)}"
             self._ctes[cte.alias.lower()] = (name, _renamed(columns, cte.args["alias"]))
@@ -157,7 +159,7 @@ class Translator:
         if order := query.args.get("order"):
             scope.outputs = {name: found for name, found in items if name}
             ambiguous = {name for name, _ in items if name and [n for n, _ in items].count(name) > 1}
-            parts.append(self._order(order, items, scope, ambiguous))
+            parts.append(self._order(order, items, scope, ambiguous, bool(distinct)))
         parts.append(self._limit(query))
         return " ".join(part for part in parts if part), columns
 
@@ -205,7 +207,12 @@ class Translator:
         return found.sql
 
     def _order(
-        self, order: exp.Order, items: list[tuple[str, Value]], scope: Scope, ambiguous: set[str]
+        self,
+        order: exp.Order,
+        items: list[tuple[str, Value]],
+        scope: Scope,
+        ambiguous: set[str],
+        distinct: bool = False,
     ) -> str:
         said = []
         for item in order.expressions:
@@ -220,6 +227,8 @@ class Translator:
                 named = {name: value for name, value in scope.outputs.items() if name not in ambiguous}
                 found = self._expressions.value(item.this, Scope(parent=scope, arguments=named))
             trino_values.check_comparable(found.type, "ORDER BY")
+            if distinct and found.sql not in [value.sql for _, value in items]:
+                raise AthenaSqlError("For SELECT DISTINCT, ORDER BY expressions must appear in select list")
             said.append(f"{found.sql}{direction(item)}")
         return f"ORDER BY {', '.join(said)}"
 

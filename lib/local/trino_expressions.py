@@ -493,6 +493,9 @@ class Expressions:
             called.name.lower() in aggregates.AGGREGATES for called in node.find_all(exp.Anonymous)
         ):
             raise refused(node, "it tries neither aggregates nor queries")
+        if isinstance(node, exp.Anonymous) and node.name.lower() in ("date_parse", "parse_datetime"):
+            arguments = [self.value(argument, scope) for argument in node.expressions]
+            return functions.parse_date(node.name.lower(), arguments, safe=True)
         value = self.value(node, scope)
         unsure = [
             name for name in trino_macros.used(value.sql) if "'LOCAL: " in trino_macros.all_macros()[name]

@@ -67,7 +67,7 @@ _SIMPLE: dict[str, list[tuple[tuple[Type, ...], Type, str]]] = {
     # Text
     "length": [((TEXT,), BIGINT, "length({0})"), ((VARBINARY,), BIGINT, "octet_length({0})")],
     "lower": [((TEXT,), TEXT, "lower({0})")],
-    "upper": [((TEXT,), TEXT, "upper({0})")],
+    "upper": [((TEXT,), TEXT, "trino_upper({0})")],
     "reverse": [((TEXT,), TEXT, "trino_reverse({0})")],
     "replace": [
         ((TEXT, TEXT), TEXT, "trino_replace({0}, {1}, '')"),
@@ -377,6 +377,8 @@ def _regexp(name: str, arguments: list[Value]) -> Value:
     subject = values.coerce(arguments[0], TEXT, name).sql
     pattern = patterns.regexp(_literal(name, arguments[1], "pattern"))
     sql = text(pattern)
+    if odd := patterns.odd_subjects(pattern):
+        subject = f"trino_subject({subject}, {text(odd)})"
     match name:
         case "regexp_like":
             return Value(f"regexp_matches({subject}, {sql})", BOOLEAN)
@@ -477,7 +479,10 @@ def _date_add(name: str, arguments: list[Value]) -> Value:
     else:
         size = {"millisecond": 1, "second": 1000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
         step = f"to_microseconds({amount} * {size.get(unit, 7 * 86_400_000) * 1000})"
-    return Value(f"CAST(({moment.sql} + {step}) AS {moment.type.duckdb})", moment.type)
+    moved = f"CAST(({moment.sql} + {step}) AS {moment.type.duckdb})"
+    if unit == "millisecond" and moment.type.arguments[0] < 3:
+        moved = f"trino_rounded({moved}, {10 ** (types.FINEST_TIMESTAMP - moment.type.arguments[0])})"
+    return Value(moved, moment.type)
 
 
 @_function("date_diff")
@@ -511,6 +516,11 @@ def _date_format(name: str, arguments: list[Value]) -> Value:
 
 @_function("date_parse", "parse_datetime")
 def _date_parse(name: str, arguments: list[Value]) -> Value:
+    return parse_date(name, arguments)
+
+
+def parse_date(name: str, arguments: list[Value], safe: bool = False) -> Value:
+    """Return what date_parse or parse_datetime reads; in a try(), NULL if it cannot."""
     _count(name, arguments, 2)
     read = patterns.mysql if name == "date_parse" else patterns.joda
     written = _literal(name, arguments[1], "pattern")
@@ -520,16 +530,13 @@ def _date_parse(name: str, arguments: list[Value]) -> Value:
         raise not_here(what, "it would make another time of it", "use a pattern with a year of four digits")
     subject = values.coerce(arguments[0], TEXT, name).sql
     # DuckDB reads these without the "-" that is for writing.
-    wanted = (
-        subject,
-        text(pattern.read),
-        text(pattern.format.replace("%-", "%")),
-        text(f"{name} {written!r}"),
-    )
-    parsed = f"trino_parsed({', '.join(wanted)})"
-    if name == "date_parse":
-        return Value(parsed, types.timestamp())
-    return Value(parsed, types.zoned(), wall=parsed)
+    format_, named = text(pattern.format.replace("%-", "%")), text(f"{name} {written!r}")
+    parsed = f"trino_parsed({subject}, {text(pattern.read)}, {format_}, {named})"
+    parsed = f"TRY({parsed})" if safe else parsed
+    sure = f"trino_parse_sure({subject}, {text(pattern.read)}, {text(pattern.loose)}, {named})"
+    parsed = f"CASE WHEN {sure} THEN {parsed} END"
+    kind = types.timestamp() if name == "date_parse" else types.zoned()
+    return Value(parsed, kind, wall=parsed if name == "parse_datetime" else None)
 
 
 @_function("to_unixtime")

@@ -7,7 +7,10 @@ from pathlib import Path
 # Constants would otherwise be computed before it is clear that they are needed, and fail outside of TRY and
 # CASE; so would what a query says twice. And type_pushdown makes the CSV reader's TRY_CAST strict.
 _NOT_WANTED = ("expression_rewriter", "statistics_propagation", "common_subexpressions", "type_pushdown")
-SETTINGS = f"SET disabled_optimizers = '{','.join(_NOT_WANTED)}'; SET timezone = 'UTC'"
+SETTINGS = (
+    f"SET disabled_optimizers = '{','.join(_NOT_WANTED)}'; SET timezone = 'UTC';"
+    " SET order_by_non_integer_literal = true"
+)
 _NAME = re.compile(r"\b(?:trino_\w+|list_has_null)\b")
 
 

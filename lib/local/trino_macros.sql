@@ -39,9 +39,10 @@ CREATE MACRO trino_is_java_double(x) AS regexp_full_match(x, '[\x00-\x20]*[+-]?(
 CREATE MACRO trino_java_double(x) AS CASE WHEN trino_sure(NOT trino_is_java_double(x), 'LOCAL: ''' || x || ''' as a double is Java''s own form, which the local AWS does not read') THEN x END;
 CREATE MACRO trino_is_date(x) AS regexp_full_match(trino_trimmed(x), '[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}');
 CREATE MACRO trino_date_text(x) AS CASE WHEN trino_sure(NOT regexp_full_match(trino_trimmed(x), '[+-]?[0-9]+-[0-9]+-[0-9]+') OR trino_is_date(x), 'LOCAL: ''' || x || ''' as a date: only years of four digits are read by the local AWS') THEN trino_trimmed(x) END;
-CREATE MACRO trino_is_timestamp(x) AS regexp_full_match(trino_trimmed(x), '[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,12})?)?)?');
-CREATE MACRO trino_timestamp_text(x) AS CASE WHEN trino_sure(trino_is_timestamp(x) OR NOT regexp_full_match(trino_trimmed(x), '[+-]?[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}( .*)?'), 'LOCAL: ''' || x || ''' as a timestamp: years of more than four digits and time zones are not read by the local AWS') THEN
+CREATE MACRO trino_is_timestamp(x) AS regexp_full_match(trino_trimmed(x), '[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( ([01]?[0-9]|2[0-3]):[0-5]?[0-9](:[0-5]?[0-9](\.[0-9]{1,12})?)?)?');
+CREATE MACRO trino_timestamp_text(x) AS CASE WHEN trino_sure(NOT regexp_full_match(trino_trimmed(x), '[+-]?[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}( .*)?') OR regexp_full_match(trino_trimmed(x), '[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]+)?)?)?'), 'LOCAL: ''' || x || ''' as a timestamp: years of more than four digits and time zones are not read by the local AWS') THEN
     regexp_replace(regexp_replace(trino_trimmed(x), '([- :])([0-9])\b', '\10\2', 'g'), '(:[0-9]{2}\.[0-9]{6})[0-9]+$', '\1') END;
+CREATE MACRO trino_microseconds(x) AS CASE WHEN trino_sure(NOT regexp_matches(x, '\.[0-9]{7}'), 'LOCAL: ''' || x || ''' as timestamp(6): the local AWS rounds no digits beyond microseconds') THEN x END;
 CREATE MACRO trino_true(x) AS lower(x) IN ('t', 'true', '1');
 CREATE MACRO trino_is_boolean(x) AS lower(x) IN ('t', 'true', '1', 'f', 'false', '0');
 CREATE MACRO trino_castable(ok, x, kind) AS trino_sure(ok, 'INVALID_CAST_ARGUMENT: Cannot cast ''' || x || ''' to ' || kind);
@@ -63,10 +64,14 @@ CREATE MACRO trino_iso_wall(x) AS CASE WHEN trino_iso_sure(x) THEN date_trunc('m
 CREATE MACRO trino_iso_offset(x) AS CASE WHEN regexp_matches(x, 'T.*[+-][0-9]{2}(:?[0-9]{2})?$') THEN
     CASE WHEN regexp_matches(x, 'T.*-[0-9]{2}(:?[0-9]{2})?$') THEN -1 ELSE 1 END * (CAST(regexp_extract(x, 'T.*[+-]([0-9]{2})(:?[0-9]{2})?$', 1) AS BIGINT) * 60 + CAST('0' || regexp_extract(x, 'T.*[+-][0-9]{2}:?([0-9]{2})$', 1) AS BIGINT)) ELSE 0 END;
 CREATE MACRO trino_iso_instant(x) AS trino_iso_wall(x) - to_minutes(trino_iso_offset(x));
-CREATE MACRO trino_parsed(x, pattern, format, named) AS CASE WHEN trino_sure(regexp_full_match(x, pattern), 'INVALID_FUNCTION_ARGUMENT: Invalid format: ''' || x || ''' for ' || named || ' (the local AWS takes no more digits than the pattern has letters for)') THEN date_trunc('millisecond', strptime(x, format)) END;
+CREATE MACRO trino_parse_sure(x, pattern, loose, named) AS trino_sure(regexp_full_match(x, pattern) OR NOT regexp_full_match(x, loose), 'LOCAL: ''' || x || ''' for ' || named || ': the local AWS reads years of four digits and fractions of at most six only');
+CREATE MACRO trino_parsed(x, pattern, format, named) AS CASE WHEN trino_sure(regexp_full_match(x, pattern), 'INVALID_FUNCTION_ARGUMENT: Invalid format: ''' || x || ''' for ' || named) THEN date_trunc('millisecond', strptime(x, format)) END;
 
 -- Text
 CREATE MACRO trino_spaces() AS chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(28) || chr(29) || chr(30) || chr(31) || ' ' || chr(5760) || chr(8192) || chr(8193) || chr(8194) || chr(8195) || chr(8196) || chr(8197) || chr(8198) || chr(8200) || chr(8201) || chr(8202) || chr(8232) || chr(8233) || chr(8287) || chr(12288);
+CREATE MACRO trino_upper(s) AS replace(upper(replace(s, 'ß', chr(57344))), chr(57344), 'ß');
+-- What a regular expression with \w, \b, \d, \s, ^ or $ finds beyond ASCII and beside line ends is not the same.
+CREATE MACRO trino_subject(s, odd) AS CASE WHEN trino_sure(NOT regexp_matches(s, odd), 'LOCAL: the regular expression may find something else in ''' || s || ''' on Athena: its classes (\w, \b, \d, \s, ^, $) treat such characters in another way') THEN s END;
 CREATE MACRO trino_substr(s, i) AS CASE WHEN i = 0 OR -i > length(s) THEN '' ELSE substring(s, i) END;
 CREATE MACRO trino_substring(s, i, n) AS CASE WHEN i = 0 OR n <= 0 OR -i > length(s) THEN '' ELSE substring(s, i, n) END;
 CREATE MACRO trino_characters(s) AS regexp_extract_all(s, '(?s).');

@@ -1,7 +1,9 @@
 """Trino's patterns of dates, regular expressions and JSON paths, in DuckDB's words. No AWS calls here."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
 from lib.local.athena_sql import NotOnLocalAwsError, not_here
 
@@ -13,18 +15,22 @@ class DatePattern:
     Attributes:
         format: For strftime and strptime.
         read: A regular expression of the texts that Trino and DuckDB read alike; None if they do not.
+        loose: One of all texts that Trino may read.
         fields: What the pattern has, such as `year`.
     """
 
     format: str
     read: str | None
+    loose: str
     fields: frozenset[str]
 
 
-_ONE_OR_TWO, _NAME = "[0-9]{1,2}", "[A-Za-z]+"
+_ONE_OR_TWO, _NAME, _YEAR, _FRACTION = "[0-9]{1,2}", "[A-Za-z]+", "[0-9]{4}", "[0-9]{1,6}"
+# What Trino may read in their place.
+_LOOSE = {_YEAR: "[+-]?[0-9]{1,9}", _FRACTION: "[0-9]{1,9}", "[0-9]{3}": "[0-9]{1,9}"}
 # Letter → DuckDB's, what is read, which field. https://trino.io/docs/current/functions/datetime.html#mysql-date-functions
 _MYSQL = {
-    "Y": ("%Y", "[0-9]{4}", "year"),
+    "Y": ("%Y", _YEAR, "year"),
     "y": ("%y", None, "year"),
     "m": ("%m", _ONE_OR_TWO, "month"),
     "c": ("%-m", _ONE_OR_TWO, "month"),
@@ -44,7 +50,7 @@ _MYSQL = {
     "i": ("%M", _ONE_OR_TWO, "minute"),
     "s": ("%S", _ONE_OR_TWO, "second"),
     "S": ("%S", _ONE_OR_TWO, "second"),
-    "f": ("%f", "[0-9]{6}", "fraction"),
+    "f": ("%f", _FRACTION, "fraction"),
     "T": ("%H:%M:%S", "[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}", "hour"),
     "r": ("%I:%M:%S %p", None, "hour"),
     "v": ("%V", None, "week"),
@@ -53,8 +59,8 @@ _MYSQL = {
 }
 # https://www.joda.org/joda-time/apidocs/org/joda/time/format/DateTimeFormat.html
 _JODA = {
-    "yyyy": ("%Y", "[0-9]{4}", "year"),
-    "YYYY": ("%Y", "[0-9]{4}", "year"),
+    "yyyy": ("%Y", _YEAR, "year"),
+    "YYYY": ("%Y", _YEAR, "year"),
     "yy": ("%y", None, "year"),
     "xxxx": ("%G", None, "weekyear"),
     "M": ("%-m", _ONE_OR_TWO, "month"),
@@ -144,7 +150,8 @@ def _joined(parts: list[tuple[str, str | None, str]]) -> DatePattern:
     # What a text does not say is another day in each of them; a half of the day needs its hour, and back.
     whole = "year" in fields and ("half" in fields) == ("hour of half" in fields)
     read = "".join(reads) if whole and None not in reads else None
-    return DatePattern("".join(format_ for format_, *_ in parts), read, fields)
+    loose = "".join(_LOOSE.get(part or "", part or ".*") for part in reads)
+    return DatePattern("".join(format_ for format_, *_ in parts), read, loose, fields)
 
 
 def _no_pattern(function: str, pattern: str, letter: str) -> NotOnLocalAwsError:
@@ -190,6 +197,32 @@ def regexp(pattern: str) -> str:
         )
     # Groups with a name are written (?<name>…) in Java, (?P<name>…) in RE2.
     return re.sub(r"\(\?<([A-Za-z])", r"(?P<\1", pattern)
+
+
+def odd_subjects(pattern: str) -> str:
+    r"""Return a regular expression of texts in which a pattern may find something else in Java's than in RE2.
+
+    Args:
+        pattern: With \w or \b, letters beyond ASCII; with ^ or $, line ends; "" if there are none.
+    """
+    bare = re.sub(r"\\\\", "", pattern)
+    odd = []
+    if re.search(r"\\[wWbB]|\[:", bare):
+        odd.append(r"[^\x00-\x7F]")
+    elif re.search(r"\\[dD]", bare):
+        odd.append(_digits_beyond_ascii())
+    elif re.search(r"\\[sS]", bare):
+        odd.append(r"[\x0B\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]")
+    anchors = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "", bare)
+    if "^" in anchors or "$" in anchors:
+        odd.append(r"[\r\n\x{85}\x{2028}\x{2029}]")
+    return "|".join(odd)
+
+
+@cache
+def _digits_beyond_ascii() -> str:
+    digits = [code for code in range(0x80, 0x20000) if unicodedata.category(chr(code)) == "Nd"]
+    return "[{}]".format("".join(f"\\x{{{code:X}}}" for code in digits))
 
 
 def group_is_certain(pattern: str, group: int) -> bool:

@@ -296,7 +296,10 @@ def _conversion(sql: str, source: Type, target: Type) -> tuple[str | None, str |
         case "double" | "real", "tinyint" | "smallint" | "integer" | "bigint":
             return None, f"CAST(trino_whole({sql}, {text(str(target))}) AS {target.duckdb})"
         case "double" | "real", "decimal":
-            return f"isfinite({sql})", plain
+            # By the digits with which it is written: 1.005e0 is 1.01 then.
+            return f"isfinite({sql})", f"CAST(CAST({sql} AS VARCHAR) AS {target.duckdb})"
+        case "decimal", "double" | "real" if source.arguments[0] > 15 or target.is_a("real"):
+            return None, f"CAST(CAST({sql} AS VARCHAR) AS {target.duckdb})"
         case "boolean", "tinyint" | "smallint" | "integer" | "bigint" | "double" | "real" | "decimal":
             return None, plain
         case _, "boolean" if types.is_number(source):
@@ -339,6 +342,7 @@ def _from_text(sql: str, source: Type, target: Type) -> tuple[str | None, str | 
         case "date":
             return f"trino_is_date(trino_date_text({sql}))", f"CAST(trino_trimmed({sql}) AS DATE)"
         case "timestamp":
+            sql = f"trino_microseconds({sql})" if target.arguments[0] == types.FINEST_TIMESTAMP else sql
             read = f"CAST(trino_timestamp_text({sql}) AS TIMESTAMP)"
             unit = 10 ** (types.FINEST_TIMESTAMP - target.arguments[0])
             return (
@@ -493,6 +497,10 @@ def divide(dividend: str, divisor: str, shift: int, scale: int, kind: Type) -> s
         kind: The quotient's type.
     """
     shifted = f"trino_unscaled({dividend})"
+    if shift > types.MAX_PRECISION:
+        raise not_here(
+            "a division by a decimal with so long a fraction", "it has 38 digits", "cast it to double"
+        )
     if shift:
         shifted = f"({shifted} * CAST('1{'0' * shift}' AS HUGEINT))"
     quotient = f"CAST(trino_quotient({shifted}, trino_unscaled({divisor})) AS DECIMAL(38,0))"
@@ -512,7 +520,11 @@ def _calculate_times(operator: str, left: Value, right: Value) -> Value | None:
     if one in moments and other in intervals and operator in ("+", "-"):
         return shift(left, right, operator)
     if one in moments and other in moments and operator == "-":
-        a, b = (side.sql for side in together([left, right], operator))
+        sides = together([left, right], operator)
+        if max(sides[0].type.arguments or (0,)) > 3:
+            what = "the difference of times finer than milliseconds"
+            raise not_here(what, "an interval has milliseconds", "cast them to timestamp(3)")
+        a, b = (side.sql for side in sides)
         a, b = (f"epoch_us(CAST({side} AS TIMESTAMP))" for side in (a, b))
         return Value(f"(({a} - {b}) // 1000)", DAYS)
     if one == other and one in intervals and operator in ("+", "-"):

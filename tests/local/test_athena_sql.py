@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from botocore.exceptions import ClientError
 from lake import SAMPLES, Lake, samples_lake
-from test_trino_expressions import PAGES, shown
 from pyathena.error import DatabaseError
 from pyathena.pandas.util import as_pandas
+from test_trino_expressions import PAGES, shown
 
 from lib.local.athena_sql import AthenaSqlError, NotOnLocalAwsError, parse
 
