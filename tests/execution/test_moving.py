@@ -8,8 +8,9 @@ import pytest
 from calls import KillAt, Killed, Recorder, watched
 from described import NOTEBOOKS, PIPELINES, describe
 
-from lib.errors import LeftBehindError, UnfinishedError
+from lib.errors import LeftBehindError, RunbookError, UnfinishedError
 from lib.execution import moving
+from lib.holder import VARIABLE
 from lib.inventory import Inventory
 from lib.parameter_sections import Section
 from lib.parameters import Parameters
@@ -119,9 +120,14 @@ def no_wait(seconds: float) -> None:
     pass
 
 
-def test_a_move_removes_what_acts_and_keeps_what_holds_data(moved, target, parameters, monkeypatch):
+def test_a_move_removes_what_acts_and_keeps_what_holds_data(moved, target, parameters, monkeypatch, capsys):
+    monkeypatch.setenv(VARIABLE, "a-move")
     new = there(target, parameters, "move", monkeypatch)
-    new.apply(no_wait)
+    done = new.apply(no_wait)
+    assert ({one.action for one in done.left}, done.left_behind) == ({"kept"}, [])
+    assert "removed where they were" in capsys.readouterr().out
+    with pytest.raises(RunbookError, match="was a move, nothing was done"):
+        new.rollback()
     plan = there(target, parameters, "plan", monkeypatch).plan()
     assert (plan.left_behind, plan.count("unchanged")) == ([], len(new.resources))
     assert {one.noun for one in plan.left} == {"S3 bucket", "DynamoDB table"}
