@@ -96,7 +96,7 @@ class Stack:
         unwanted = [self._step(one, ledger, wanted=False) for one in reversed(self.unwanted.values())]
         steps = [self._step(resource, ledger) for resource in self.resources.values()]
         left = [*moving.rows(self._left(), ledger)]
-        left += [key for step in steps for key in moving.left_key(step.resource, step.found)]
+        left += [key for step in steps for key in moving.left_key(self.target, step.resource, step.found)]
         return Plan([*(step for step in unwanted if step.found is not None), *steps], left)
 
     def _left(self) -> list[Existing]:

@@ -202,13 +202,16 @@ def test_what_stays_on_purpose_is_not_left_behind(target, parameters):
     assert without.plan().left == []
 
 
-def test_another_key_is_named_since_old_objects_stay_under_the_old_one(target, parameters):
+def test_another_key_is_named_since_old_objects_stay_under_the_old_one(target, parameters, somebody):
     stack = Stack(target, parameters, "start")
     bucket = examples.bucket(stack)
+    stack.apply()
     key = "arn:aws:kms:us-west-1:000000000000:key/1"
     found = bucket.desired() | {"encryption": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
-    (left,) = moving.left_key(bucket, found)
+    assert moving.left_key(target, bucket, found) == []  # it is empty
+    somebody("s3", bucket.region).put_object(Bucket=bucket.name, Key="a", Body=b"a")
+    (left,) = moving.left_key(target, bucket, found)
     assert (left.name, bucket.name in left.why, left.is_accepted) == (key, True, False)
-    assert moving.left_key(bucket, bucket.desired()) == []
-    assert moving.left_key(bucket, None) == []
-    assert moving.left_key(stack.add(sns.Topic("t", examples.HERE)), {}) == []
+    assert moving.left_key(target, bucket, bucket.desired()) == []
+    assert moving.left_key(target, bucket, None) == []
+    assert moving.left_key(target, stack.add(sns.Topic("t", examples.HERE)), {}) == []
