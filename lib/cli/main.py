@@ -221,7 +221,7 @@ def _execute(
             if result.outcome == "ok" and not sys.stderr.isatty():  # there a bar would have told it
                 print(f"{result.name}: ok, {result.seconds:.0f} s", file=sys.stderr, flush=True)
         if go_back and results[-1].outcome != "ok":
-            recovery.go_back(parameters, run)
+            recovery.go_back_if_possible(parameters, run)
     index = write_report(folder, results, parameters, began)
     bad = next((result for result in results if result.outcome != "ok"), None)
     if bad and bad.failure and bad.failure.kind == ParameterError.__name__:
