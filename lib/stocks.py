@@ -77,8 +77,8 @@ def scheduled_run(
     ) as progress:
         while clock() < deadline:
             for line in logs.lines(client, log_group, since):
-                due = pd.Timestamp(line.get("scheduled_time"))
-                if line.get("message") == "generated" and due >= since.floor("min"):
+                is_run = line.get("message") == "generated" and "scheduled_time" in line
+                if is_run and pd.Timestamp(line["scheduled_time"]) >= since.floor("min"):
                     return {"time": line["scheduled_time"], "files": line["files"], "rows": line["rows"]}
             progress.update()
             sleep(logs.POLL_S)

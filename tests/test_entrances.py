@@ -95,10 +95,10 @@ class Picky:
     def __init__(self, times: int):
         self.times, self.taken = times, []
 
-    def send_message_batch(self, QueueUrl: str, Entries: list[dict]) -> dict:
-        refused = [entry for entry in Entries if entry["Id"] in "37"] if self.times else []
+    def send_message_batch(self, **asked) -> dict:
+        refused = [entry for entry in asked["Entries"] if entry["Id"] in "37"] if self.times > 0 else []
         self.times -= 1
-        self.taken += [entry["MessageBody"] for entry in Entries if entry not in refused]
+        self.taken += [entry["MessageBody"] for entry in asked["Entries"] if entry not in refused]
         return {"Failed": [{"Id": entry["Id"], "Code": "InternalError"} for entry in refused]}
 
 

@@ -263,3 +263,30 @@ def test_a_log_is_looked_at_soon_again_but_not_often(stack: Stack):
         watch.function_log(stack.client(group), group.name, pd.Timestamp.now("UTC"), ["never"], sleep=wait)
     assert waits[0] <= 0.25
     assert waits[-4:] == [logs.POLL_S] * 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "no JSON",
+        "[" * 10_000,
+        '{"Records": 7}',
+        '{"Records": "text"}',
+        '{"Records": [7, null, "s3", {"s3": 7}, {"s3": {"object": []}}, {"s3": {"object": {"key": 7}}}]}',
+        '{"requestPayload": [1]}',
+        '{"requestPayload": "text"}',
+    ],
+)
+def test_a_dead_letter_that_is_no_event_speaks_of_nothing_and_stops_nothing(body):
+    assert list(watch._versions(body)) == []
+
+
+def test_of_a_dead_letter_all_records_that_can_be_read_are():
+    records = [{"s3": {"object": {"key": "a+b", "versionId": "v"}}}, 7, {"s3": {"object": {"key": "c"}}}]
+    assert list(watch._versions(json.dumps({"Records": records}))) == [("a b", "v"), ("c", None)]
+
+
+def test_lines_of_a_log_whose_key_is_none_are_left_out(monkeypatch):
+    texts = ['{"key": "a"}', '{"key": {"a": 1}}', '{"key": null}', "[" * 10_000, "text"]
+    monkeypatch.setattr(logs, "events", lambda *_: ((None, text) for text in texts))
+    assert list(logs.lines(None, "group", None)) == [{"key": "a"}]

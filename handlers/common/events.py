@@ -1,15 +1,12 @@
 """Unwrapping of S3 events, however they reach a Lambda."""
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import unquote_plus
 
-TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
-)
+from common.times import time_of
 
 
 @dataclass(frozen=True)
@@ -110,7 +107,7 @@ def _object_event(record: dict) -> ObjectEvent:
             key=unquote_plus(s3_object["key"]),  # S3 encodes keys as forms do: a space is a plus
             region=record["awsRegion"],
             event_name=record["eventName"],
-            event_time=_time(record["eventTime"]),
+            event_time=time_of(record["eventTime"]),
             version_id=s3_object.get("versionId"),
             sequencer=s3_object.get("sequencer"),
             size=s3_object.get("size"),
@@ -118,13 +115,6 @@ def _object_event(record: dict) -> ObjectEvent:
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"Incomplete S3 record ({error!r}): {_excerpt(record)}") from error
-
-
-def _time(text: str) -> datetime:
-    """Return a time as S3 writes it; fromisoformat alone would take far more, also without a zone."""
-    if not TIME.fullmatch(text):
-        raise ValueError(f"eventTime is not such as 2026-01-02T15:04:05.123Z: {text[:40]!r}")
-    return datetime.fromisoformat(text)
 
 
 def _decoded(message: object) -> dict:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from common.times import iso8601
+from common.times import iso8601, time_of
 from ticks import Tick, price_text, ticks_of_minute
 
 COLUMNS = ("ticker", "timestamp", "price", "volume")
@@ -53,10 +53,7 @@ def scheduled_time(event: object) -> datetime:
     if not isinstance(text, str):
         raise ValueError('The event has no "time"; give one such as {"time": "2026-01-02T15:04:00Z"}')
     try:
-        time = datetime.fromisoformat(text)
-        if time.tzinfo is None:
-            raise ValueError("it has no time zone")
-        return time.astimezone(UTC)
+        return time_of(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(f'Not a time such as "2026-01-02T15:04:00Z": {text[:40]!r} ({error})') from error
 

@@ -153,11 +153,16 @@ def _kill(processes: Sequence[psutil.Process]) -> None:
 
 
 def _works(process: psutil.Process) -> bool:
-    """Whether a process has not ended; in a container there may be nobody who takes note of it."""
+    """Whether a process or one of its threads has not ended, and so may hold the port.
+
+    In a container there may be nobody who takes note of an end: it is then a zombie for ever.
+    """
     try:
-        return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-    except psutil.NoSuchProcess:
-        return False
+        process.wait(timeout=0)  # takes note of it, if it is a child of ours
+    except psutil.TimeoutExpired:
+        with suppress(psutil.NoSuchProcess):
+            return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
+    return False
 
 
 def _discard(folder: Path) -> None:

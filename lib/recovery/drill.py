@@ -148,8 +148,8 @@ class Drill:
         function = self.pipeline.created
         client = self.target.client("logs", function.region)
         lines = logs.lines(client, log_group_name(function.name), since)
-        copied = [line for line in lines if line.get("outcome") == "copied"]
-        return {line["version"]: line["lag_seconds"] for line in reversed(copied)}
+        copied = [line for line in lines if line.get("outcome") == "copied" and "lag_seconds" in line]
+        return {line.get("version"): line["lag_seconds"] for line in reversed(copied)}
 
     def erase(self) -> int:
         """Erase every version and delete marker of the drill in the primary bucket, for good.

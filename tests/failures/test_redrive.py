@@ -64,6 +64,7 @@ def test_the_error_of_a_log_line_is_the_one_that_was_raised_last():
     assert reasons.of_log_line({"exception_name": "ClientError", "exception": trace}) == "ClientError: last"
     assert reasons.of_log_line({"exception_name": "OSError", "reason": "full"}) == "OSError: full"
     assert reasons.of_log_line({}) == "error: "
+    assert reasons.of_log_line({"exception_name": {}, "exception": 7}) == "{}: "
 
 
 # --- what is in a message

@@ -90,7 +90,8 @@ def _row(draw: Draw, ticker: str) -> StockRow:
     )
     note = draw.text(8, controls=0)
     fields = [ticker, time_text, price, volume, note]
-    return StockRow(fields, time, plain_time and plain_price and plain_volume)
+    # A ticker with a character that cannot be seen is two tickers that look like one.
+    return StockRow(fields, time, plain_time and plain_price and plain_volume and ticker.isprintable())
 
 
 def _time(draw: Draw) -> tuple[str, datetime | None, bool]:

@@ -227,10 +227,12 @@ def test_a_throttled_event_waits(server, folder):
     made = create_function(server, "gated", GATED.format(folder=str(folder)))
     functions = root(server, "lambda")
     functions.put_function_concurrency(FunctionName="gated", ReservedConcurrentExecutions=1)
-    (folder / "gate").touch()
+    functions.put_function_event_invoke_config(FunctionName="gated", MaximumRetryAttempts=0)
     for number in range(OBJECTS):
         payload = json.dumps({"id": number})
         functions.invoke(FunctionName=made["FunctionName"], InvocationType="Event", Payload=payload)
+    eventually(lambda: seen(folder, "begun"))
+    (folder / "gate").touch()
     eventually(lambda: len(seen(folder, "done")) == OBJECTS)
 
 

@@ -1,21 +1,19 @@
 """What a local AWS that is killed has lost, and how a runbook comes back from it."""
 
-import io
 import json
 import os
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import pytest
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+from servers import create_function, eventually, is_saved, root
 
 from lib.audits.audit import audit, repair
 from lib.local import ministack
-from lib.local.deployer import ROOT_KEY, credentials, local_session
+from lib.local.deployer import credentials
 from lib.parameters import Parameters
 from lib.pipelines import deployed
 from lib.resources.base import tag_dict
@@ -24,34 +22,6 @@ from lib.target import connect
 RUNBOOK = Path(sys.executable).with_name("runbook")
 BUCKET = "runbook-test-killed"
 OBJECTS = 200
-
-
-def eventually(look: Callable[[], bool], timeout_s: float = 60) -> None:
-    """Look again and again until it is true."""
-    retrying = Retrying(
-        retry=retry_if_result(lambda seen: not seen),
-        stop=stop_after_delay(timeout_s),
-        wait=wait_fixed(0.1),
-    )
-    retrying(look)
-
-
-def root(server, service: str, region: str = "us-east-1"):
-    """Root's client: what the server keeps is no matter of the deployer's rights."""
-    return local_session().client(
-        service,
-        region,
-        endpoint_url=server.endpoint_url,
-        verify=server.ca_bundle,
-        aws_access_key_id=ROOT_KEY,
-        aws_secret_access_key=ROOT_KEY,
-    )
-
-
-def is_saved(server, service: str, what: str) -> bool:
-    """Whether something stands in the file of a service's state."""
-    path = server.state / "data" / f"{service}.json"
-    return path.exists() and what in path.read_text()
 
 
 @pytest.fixture
@@ -128,7 +98,8 @@ def test_messages_items_functions_and_users_are_saved_within_seconds(server, kil
         BillingMode="PAY_PER_REQUEST",
     )
     dynamodb.put_item(TableName="kept", Item={"id": {"S": "an item"}})
-    digest = create_function(server)["CodeSha256"]
+    code = "def handle(event, context):\n    return 'the code runs'\n"
+    digest = create_function(server, "kept", code)["CodeSha256"]
     key = credentials(server, "runbook", "kept")
     saved = {"sqs": "message 1", "dynamodb": "an item", "lambda": digest, "iam": key.access_key_id}
     eventually(lambda: all(is_saved(server, service, what) for service, what in saved.items()))
@@ -143,22 +114,6 @@ def test_messages_items_functions_and_users_are_saved_within_seconds(server, kil
     answer = root(again, "lambda").invoke(FunctionName="kept")
     assert json.loads(answer["Payload"].read()) == "the code runs"
     assert credentials(again, "runbook", "kept") == key
-
-
-def create_function(server) -> dict:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as bundle:
-        bundle.writestr("handler.py", "def handle(event, context):\n    return 'the code runs'\n")
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = root(server, "iam").create_role(RoleName="kept", AssumeRolePolicyDocument=document)
-    return root(server, "lambda").create_function(
-        FunctionName="kept",
-        Runtime="python3.12",
-        Handler="handler.handle",
-        Role=role["Role"]["Arn"],
-        Code={"ZipFile": archive.getvalue()},
-    )
 
 
 def test_the_state_of_athena_is_saved_whatever_its_queries_have_found(server, kill):

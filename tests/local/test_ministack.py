@@ -1,15 +1,14 @@
-import io
 import json
 import socket
 import stat
 import subprocess
 import sys
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
+from servers import create_function
 
 from lib.local import ministack
 from lib.local.deployer import ROOT_KEY
@@ -93,20 +92,7 @@ def test_a_stop_ends_busy_handlers_and_keeps_state(own_home):
 
 
 def create_sleeper(server):
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as bundle:
-        bundle.writestr("handler.py", "import time\ndef handle(event, context):\n    time.sleep(600)\n")
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = root_client(server, "iam").create_role(RoleName="sleeper", AssumeRolePolicyDocument=document)
-    root_client(server, "lambda").create_function(
-        FunctionName="sleeper",
-        Runtime="python3.12",
-        Handler="handler.handle",
-        Role=role["Role"]["Arn"],
-        Code={"ZipFile": archive.getvalue()},
-        Timeout=900,
-    )
+    create_function(server, "sleeper", "import time\ndef handle(event, context):\n    time.sleep(600)\n")
 
 
 def runs(process):

@@ -123,11 +123,10 @@ def running(local_aws) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def outcomes(running) -> dict[str, tuple[dict | None, dict | None]]:
-    """What became of each CSV: its summary, or why there is none."""
+    """What became of each CSV, one by one: its summary, or why there is none."""
     files, found = running.source("summarize"), {}
     for number, report in enumerate(CSVS):
         files.put(f"synthetic-data/{number}.csv", CSVS[report].body)
-    for number, report in enumerate(CSVS):
         places = f"summaries/summary_{number}.json", f"rejected/{number}.csv.json"
         assert eventually(lambda places=places: any(map(files.read, places)), WITHIN_S), report
         found[report] = tuple(map(files.text, places))
