@@ -192,7 +192,7 @@ def test_missing_items_are_an_error(lake, monkeypatch):
     assert lake.keys(ROWS) == []
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.lists(items, min_size=1, max_size=20))
 def test_any_item_survives(any_lake, drawn):
     wanted = {}
