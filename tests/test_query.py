@@ -208,7 +208,7 @@ def test_a_value_cannot_be_sql(query, attack):
     assert query("SELECT %(x)s AS a", x=attack)["a"].tolist() == [attack]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(value=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30))
 def test_any_text_comes_back(place, value):
     assert place.new_analyst(quiet=True).query("SELECT %(x)s AS a", x=value)["a"].tolist() == [value]
@@ -293,9 +293,19 @@ def test_a_query_that_takes_too_long_is_cancelled(place):
     events.register(
         "provide-client-params.athena.StopQueryExecution", lambda params, **_: stopped.append(params)
     )
-    with pytest.raises(WaitError, match=r"not done after 0.001 s and was cancelled"):
-        place.new_analyst().query("SELECT 1 AS a", timeout_s=0.001)
+    running = "after-call.athena.GetQueryExecution"
+    events.register(running, never_done)
+    try:
+        with pytest.raises(WaitError, match=r"not done after 0.001 s and was cancelled"):
+            place.new_analyst().query("SELECT 1 AS a", timeout_s=0.001)
+    finally:
+        events.unregister(running, never_done)
     assert len(stopped) == 1
+
+
+def never_done(parsed, **_):
+    """Have a query that is done run on: whether one is caught running is a matter of the machine."""
+    parsed["QueryExecution"]["Status"]["State"] = "RUNNING"
 
 
 def test_engine(place, capsys):

@@ -183,7 +183,8 @@ def output(
 def env(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> None:
     """Print shell exports by which any AWS tool reaches the AWS on this laptop (starts it).
 
-    For a real account they set the region, and take back what was set for the one on this laptop.
+    What could lead a tool elsewhere is taken away: profiles, configuration files, tokens, other endpoints.
+    The keys are of no use on AWS. For a real account they set the region; all else is as it was before.
     """
     from lib.cli.exports import exports, to_shell
 
