@@ -60,11 +60,17 @@ class StockFile:
 
 
 def draw(case: Case) -> StockFile:
-    """Draw a file; no two rows of it have one key, and no two files."""
+    """Draw a file; no two files have a row of one key."""
     draw = case.draw()
     rows = [
         _row(draw, f"{draw.text(6, controls=0).strip()}{case.name}-{n}") for n in range(draw.randint(1, 25))
     ]
+    if (first := rows[0]).is_plain and draw.chance(
+        0.3
+    ):  # its key again, and other values: not for us to choose
+        rows.append(
+            StockRow([*first.fields[:2], first.fields[2] + "1", *first.fields[3:]], None, is_plain=False)
+        )
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator=draw.choice(("\n", "\r\n")))
     writer.writerows([HEADER, *(row.fields for row in rows)])
