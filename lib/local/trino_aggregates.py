@@ -83,7 +83,9 @@ def aggregate(name: str, arguments: list[Value], say: Call) -> Value:
     """
     if name in _OF_DOUBLES:
         function, count = _OF_DOUBLES[name]
-        return Value(say(function, *_as(DOUBLE, name, arguments, count)), DOUBLE)
+        said = say(function, *_as(DOUBLE, name, arguments, count))
+        # What has no such number is NULL in Trino, not NaN.
+        return Value(f"CASE WHEN isfinite({said}) THEN {said} END" if count == 2 else said, DOUBLE)
     if name in _OF_BOOLEANS:
         return Value(say(_OF_BOOLEANS[name], *_as(BOOLEAN, name, arguments, 1)), BOOLEAN)
     match name, arguments:

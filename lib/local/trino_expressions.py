@@ -587,8 +587,6 @@ class Expressions:
                 order, given = " " + self.order(given[-1], scope), [*given[:-1], given[-1].this]
         star = [isinstance(item, exp.Star) for item in given] == [True] and name == "count"
         arguments = [] if star else [self.value(item, scope) for item in given]
-        if name == "count" and not given and not star:
-            arguments = []
 
         def say(function: str, *sqls: str, distinct: bool = distinct) -> str:
             inner = f"{'DISTINCT ' if distinct else ''}{', '.join(sqls)}{order}{nulls}"

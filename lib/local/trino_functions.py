@@ -92,7 +92,6 @@ _SIMPLE: dict[str, list[tuple[tuple[Type, ...], Type, str]]] = {
     ],
     "split_part": [((TEXT, TEXT, BIGINT), TEXT, "trino_split_part({0}, {1}, {2})")],
     "translate": [((TEXT, TEXT, TEXT), TEXT, "translate({0}, {1}, {2})")],
-    "levenshtein_distance": [((TEXT, TEXT), BIGINT, "CAST(levenshtein({0}, {1}) AS BIGINT)")],
     # Bytes
     "to_utf8": [((TEXT,), VARBINARY, "encode({0})")],
     "from_utf8": [((VARBINARY,), TEXT, "decode({0})")],
@@ -113,7 +112,9 @@ _SIMPLE: dict[str, list[tuple[tuple[Type, ...], Type, str]]] = {
     # Dates and times
     "now": [((), types.zoned(), "date_trunc('millisecond', timezone('UTC', now()))")],
     "current_timezone": [((), TEXT, "'UTC'")],
-    "from_unixtime": [((DOUBLE,), types.zoned(), "make_timestamp(CAST(round({0} * 1000) AS BIGINT) * 1000)")],
+    "from_unixtime": [
+        ((DOUBLE,), types.zoned(), "make_timestamp(CAST(floor({0} * 1000 + 0.5) AS BIGINT) * 1000)")
+    ],
     "from_iso8601_date": [((TEXT,), DATE, "trino_iso_date({0})")],
     "last_day_of_month": [((DATE,), DATE, "last_day({0})")],
     "to_milliseconds": [((DAYS,), BIGINT, "{0}")],
@@ -382,6 +383,10 @@ def _regexp(name: str, arguments: list[Value]) -> Value:
     match name:
         case "regexp_like":
             return Value(f"regexp_matches({subject}, {sql})", BOOLEAN)
+        case "regexp_split" | "regexp_count" if patterns.may_be_empty(pattern):
+            raise not_here(
+                f"{name}() by {pattern!r}", "it counts empty matches in another way", "match something"
+            )
         case "regexp_split":
             return Value(f"string_split_regex({subject}, {sql})", types.array(TEXT))
         case "regexp_count":
@@ -555,7 +560,7 @@ def _to_iso8601(name: str, arguments: list[Value]) -> Value:
     if moment.type.zone not in ("", "UTC") or (
         moment.type.is_a("timestamp with time zone") and not moment.type.zone
     ):
-        raise values._other_zone()
+        raise values.other_zone()
     if moment.type.arguments[0] != 3:
         raise not_here(
             "to_iso8601() of other than milliseconds", "it writes three digits", "cast it to timestamp(3)"

@@ -199,6 +199,14 @@ def regexp(pattern: str) -> str:
     return re.sub(r"\(\?<([A-Za-z])", r"(?P<\1", pattern)
 
 
+def may_be_empty(pattern: str) -> bool:
+    """Say whether a regular expression may match an empty text, or is one that is not understood."""
+    try:
+        return re.search(pattern, "") is not None
+    except re.error:
+        return True
+
+
 def odd_subjects(pattern: str) -> str:
     r"""Return a regular expression of texts in which a pattern may find something else in Java's than in RE2.
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from lib.local import trino_types as types
-from lib.local.athena_sql import AthenaSqlError, not_here
+from lib.local.athena_sql import AthenaSqlError, NotOnLocalAwsError, not_here
 from lib.local.trino_types import (
     BIGINT,
     DATE,
@@ -542,7 +542,7 @@ def shift(moment: Value, interval: Value, operator: str) -> Value:
     sign = "" if operator == "+" else "-"
     if interval.type == MONTHS:
         if moment.type.zone and moment.type.zone != "UTC":
-            raise _other_zone()
+            raise other_zone()
         moved = f"({moment.sql} {operator} to_months(CAST({interval.sql} AS INTEGER)))"
         return Value(f"CAST({moved} AS {moment.type.duckdb})", moment.type)
     if moment.type == DATE:
@@ -552,7 +552,8 @@ def shift(moment: Value, interval: Value, operator: str) -> Value:
     return Value(f"({moment.sql} {operator} to_microseconds({interval.sql} * 1000))", finer)
 
 
-def _other_zone() -> Exception:
+def other_zone() -> NotOnLocalAwsError:
+    """Return the error for what depends on a time zone's own days."""
     return not_here(
         "arithmetic with days, months or years in a time zone other than UTC",
         "it keeps only when it is in UTC",
@@ -567,4 +568,4 @@ def check_utc(value: Value) -> None:
         NotOnLocalAwsError: Its zone is not UTC.
     """
     if value.type.is_a("timestamp with time zone") and value.type.zone.upper() != "UTC":
-        raise _other_zone()
+        raise other_zone()

@@ -256,6 +256,32 @@ def test_empty_fields_are_empty_text(lake):
     assert lake.rows("SELECT a, b, c FROM t ORDER BY b") == [("x", "", 1), (None, "y", None)]
 
 
+def test_csv_numbers_are_exact_or_null(lake):
+    lake.put("n/n.csv", "9007199254740993,1.234567890123,true,1.5\n1.5,1e3,yes,x\n ,99999999999,,\n")
+    columns = {"a": "bigint", "b": "decimal(20,12)", "c": "boolean", "d": "double"}
+    storage = {
+        "Columns": [{"Name": name, "Type": kind} for name, kind in columns.items()],
+        "Location": f"s3://{lake.name}/n/",
+        "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+        "SerdeInfo": {
+            "SerializationLibrary": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
+            "Parameters": {"field.delim": ","},
+        },
+    }
+    table = {"Name": "n", "Parameters": {"classification": "csv"}, "StorageDescriptor": storage}
+    lake.root("glue").create_table(DatabaseName=lake.database, TableInput=table)
+    cursor = lake.cursor().execute("SELECT a, b, c, d FROM n")
+    assert cursor.fetchall() == [
+        (2**53 + 1, Decimal("1.234567890123"), True, 1.5),
+        (None, Decimal(1000), None, None),
+        (None, None, None, None),
+    ]
+    assert [column[4:6] for column in cursor.description][1] == (20, 12)
+    assert lake.rows("SELECT sum(b), avg(b) FROM n") == [
+        (Decimal("1001.234567890123"), Decimal("500.617283945062"))
+    ]
+
+
 def json_table(lake, types):
     """Put table j, of JSON lines below j/, into the catalogue."""
     storage = {
@@ -295,11 +321,23 @@ def test_json_lines_have_the_types_of_the_catalogue(lake):
         "never": "string",
     }
     json_table(lake, types)
+    # Numbers have the digits with which they are written.
+    exact = {"id": "string", "n": "bigint", "price": "decimal(38,19)", "tags": "array<decimal(4,2)>"}
     columns = "id, at, n, price, element_at(tags, 1), never"
     assert lake.rows(f"SELECT {columns} FROM j x ORDER BY x.id") == [
         ("1", "2024-01-01T10:00:00Z", 2**53 + 1, Decimal("1.50"), None, None),
         ("2", None, None, None, "a", None),
     ]
+    lake.root("glue").delete_table(DatabaseName=lake.database, Name="j")
+    lake.s3.delete_object(Bucket=lake.name, Key="j/a.json.gz")
+    lake.put("j/b.json", '{"id":1.10,"n":"7","price":123456789012345678.1234567890123456789,"tags":[1.50]}\n')
+    json_table(lake, exact)
+    assert lake.rows("SELECT id, n, price, tags[1] FROM j") == [
+        ("1.10", 7, Decimal("123456789012345678.1234567890123456789"), Decimal("1.50"))
+    ]
+    lake.put("j/c.json", '{"n":1.5}\n')
+    with pytest.raises(DatabaseError, match="the column n has 1.5, which is no bigint"):
+        lake.rows("SELECT n FROM j")
     lake.put("j/[odd].json", "{}")
     assert lake.rows("SELECT count(*) FROM j") == [(3,)]
 

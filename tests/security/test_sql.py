@@ -54,8 +54,13 @@ KNOWN = {
         "sql",
         "value.type",
     },
-    # A table's columns, quoted
-    "lib/local/athena_in_server.py": {"', '.join([*said, *keys])", "relation"},
+    # A table's columns and files, quoted
+    "lib/local/athena_in_server.py": {
+        "', '.join([*said, *keys])",
+        "athena._sql_list(files)",
+        "named",
+        "relation",
+    },
     # A profile's expressions, built by profile_sql, which quotes every column's name
     "handlers/summarize/profiling.py": {"expressions", "engine.relation(columns)"},
     "handlers/summarize/profile_sql.py": {
