@@ -126,12 +126,14 @@ def _install(requirements: Path, constraints: Path, runtime: Runtime, target: Pa
     shutil.rmtree(partial, ignore_errors=True)  # of a build that was killed
     with tempfile.TemporaryDirectory() as folder:
         pins, report = Path(folder, "pins.txt"), Path(folder, "report.json")
-        pins.write_text(_without_hashes(constraints))
+        pins.write_text(_without_hashes(constraints), "utf-8")
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-compile"]
         command += ["--disable-pip-version-check", f"--target={partial}", f"--requirement={requirements}"]
         command += [f"--constraint={pins}", "--only-binary=:all:", f"--report={report}", *runtime.pip_options]
         try:
-            result = subprocess.run(command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S)
+            result = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", timeout=PIP_TIMEOUT_S
+            )
         except subprocess.TimeoutExpired as error:
             raise BundleError(
                 f"pip had not installed {requirements} for {runtime} within {PIP_TIMEOUT_S} s. "

@@ -34,6 +34,11 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 class Commands(TyperGroup):
     """A group of commands; what a person can act on ends in one message and an exit code, no traceback."""
 
+    def main(self, *arguments: Any, **named: Any) -> Any:
+        """Run the program; before it, its help or an error of its command line is printed."""
+        terminal.show_anything()
+        return super().main(*arguments, **named)
+
     def invoke(self, ctx: typer.Context) -> object:
         """Run the command that was asked for."""
         try:

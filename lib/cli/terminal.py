@@ -1,5 +1,6 @@
 """What the command line shows: tables, failures, and what to try next."""
 
+import codecs
 import shlex
 import shutil
 import sys
@@ -30,7 +31,43 @@ STYLES = {
     "deleted": "red",
     "unchanged": "dim",
 }
+# What we write that not every terminal can show, such as one in Latin-1, and what stands for it there.
+PLAIN = {
+    "✓": "ok",
+    "✗": "NO",
+    "→": "->",
+    "…": "...",
+    "≥": ">=",
+    "≤": "<=",
+    "—": "-",
+    "–": "-",
+    "·": "*",
+    "×": "x",
+}
 LOG_COLUMNS = 200  # where no terminal says how wide it is, such as in CI's logs
+
+
+def show_anything() -> None:
+    r"""Have whatever is printed be shown in some way: on a terminal that knows few characters, in a pipe.
+
+    What it cannot show is written as Python does, `\\xfc`: so two keys stay two. A file's name may hold bytes
+    that are no text at all.
+    """
+    codecs.register_error("runbook", _plainly)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # not what tests and notebooks put in their place
+            stream.reconfigure(errors="runbook")
+
+
+def _plainly(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    sign = error.object[error.start]
+    if sign not in PLAIN:
+        return codecs.backslashreplace_errors(
+            UnicodeEncodeError(error.encoding, error.object, error.start, error.start + 1, error.reason)
+        )
+    return PLAIN[sign], error.start + 1
 
 
 def console(stderr: bool = False) -> Console:

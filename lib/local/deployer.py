@@ -69,7 +69,7 @@ def credentials(server: LocalAws, prefix: str, env: str, user: str = "deployer")
         documents = deployer_policies.render(user, account_id=account_id, prefix=prefix, env=env)
         # A server that was killed starts from an older state: what was attached counts for one run of it.
         made_for = f"{server.started} {hashlib.sha256(json.dumps(documents).encode()).hexdigest()}"
-        kept = json.loads(path.read_text()) if path.exists() else {"made_for": None, "key": None}
+        kept = json.loads(path.read_text("utf-8")) if path.exists() else {"made_for": None, "key": None}
         key = Credentials(**kept["key"]) if kept["key"] else None
         known = key is not None and _is_known(server, key)
         if known and kept["made_for"] == made_for:

@@ -57,7 +57,7 @@ def render(user: str, *, account_id: str, prefix: str, env: str) -> dict[str, st
 
 def _fill_in(file: Path, **values: str) -> dict[str, dict]:
     try:
-        return json.loads(Template(file.read_text()).substitute(values))
+        return json.loads(Template(file.read_text("utf-8")).substitute(values))
     except KeyError as error:
         raise ValueError(f"{file}: unknown placeholder {error}; known: {', '.join(values)}") from None
 

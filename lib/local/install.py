@@ -53,7 +53,7 @@ def _stamp() -> str:
 
 def _is_current(venv: Path) -> bool:
     stamp = venv / "stamp"
-    return stamp.is_file() and stamp.read_text() == _stamp() and (venv / "bin" / "python").exists()
+    return stamp.is_file() and stamp.read_text("utf-8") == _stamp() and (venv / "bin" / "python").exists()
 
 
 def _install(folder: Path) -> None:
@@ -67,14 +67,19 @@ def _install(folder: Path) -> None:
         # The pins are the whole closure, each with its hashes, so nothing but them can get in.
         pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
         _run([*pip, "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(REQUIREMENTS)])
-    (venv / "stamp").write_text(_stamp())
+    (venv / "stamp").write_text(_stamp(), "utf-8")
     _make_current(venv)
 
 
 def _run(command: list[str]) -> None:
     try:
         result = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=INSTALL_TIMEOUT_S,
         )
     except subprocess.TimeoutExpired as error:
         raise InstallError(

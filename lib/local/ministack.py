@@ -182,7 +182,7 @@ def _lock() -> Iterator[None]:
 def _last() -> LocalAws | None:
     """The server that was started last, whether it still runs or not."""
     path = _state() / "server.json"
-    return LocalAws(**json.loads(path.read_text()), state=_state()) if path.exists() else None
+    return LocalAws(**json.loads(path.read_text("utf-8")), state=_state()) if path.exists() else None
 
 
 def _launch() -> LocalAws:
@@ -240,5 +240,5 @@ def _get(server: LocalAws, path: str, timeout_s: float = 5) -> bytes | None:
 
 
 def _log_end(server: LocalAws) -> str:
-    lines = server.log.read_text(errors="replace").splitlines()[-20:]
+    lines = server.log.read_text("utf-8", errors="replace").splitlines()[-20:]
     return "\n".join([f"The end of {server.log}:", *lines])

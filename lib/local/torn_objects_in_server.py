@@ -39,7 +39,7 @@ def _files(account: Path) -> Iterator[Path]:
 
 def _put_back(versions: Path, bucket_and_key: Path, path: Path, sidecar: Path) -> None:
     """Put the bytes back that the sidecar speaks of; a bucket without versioning has kept none."""
-    version_id = json.loads(sidecar.read_text()).get("version_id")
+    version_id = json.loads(sidecar.read_text("utf-8")).get("version_id")
     bucket, key = bucket_and_key.parts[0], Path(*bucket_and_key.parts[1:])
     kept = versions / bucket / str(version_id) / key
     if kept.exists():
