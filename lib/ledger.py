@@ -22,7 +22,8 @@ RUNS_KEPT = 100  # what ran before that is forgotten; what it created is not
 PARTS = ("runs", "entries", "put", "outputs")
 # {prefix}-{env}-{pipeline}-{what}-{account_id}-{region}, as lib.resources.s3 names buckets.
 BUCKET = re.compile(r"([a-z][a-z0-9]*)-([a-z][a-z0-9]*)-.+-([0-9]{12})-[a-z0-9-]+")
-NOT_RECORDED = "not recorded"  # the mode of a run of which an older ledger only knew what it made
+MODES = ("not recorded", "plan", "apply", "move")  # the later ones do more
+NOT_RECORDED = MODES[0]  # the mode of a run of which an older ledger only knew what it made
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,8 @@ class Ledger:
             return
         with self._content() as content:
             known = content["runs"].pop(run, {"at": _now()})
-            # What has once written is no plan, though it plans again.
-            mode = known["mode"] if mode == "plan" and "mode" in known else mode
+            # What has once written is no plan, though it plans again; what has moved something stays a move.
+            mode = max(mode, known.get("mode", mode), key=MODES.index)
             runs = [*content["runs"].items(), (run, {**known, "mode": mode})]
             content["runs"] = dict(runs[-RUNS_KEPT:])
 

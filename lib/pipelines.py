@@ -332,7 +332,8 @@ def _backup(parameters: Parameters) -> Pipeline:
 def _index(parameters: Parameters) -> Pipeline:
     scope, region = parameters.scope("index"), parameters.index.region
     table = _named(scope, Table("objects", region, "file_key", "timestamp"))
-    function = FunctionName(scope.name("index"), region, {"INDEX_TABLE": table.name})
+    variables = {"INDEX_TABLE": table.name, "TIME_TO_LIVE_DAYS": str(parameters.index.time_to_live_days)}
+    function = FunctionName(scope.name("index"), region, variables)
     return Pipeline(
         "index",
         source=_named(scope, Bucket("files", region)),
@@ -376,7 +377,8 @@ def _ingest(parameters: Parameters) -> Pipeline:
     files = _named(scope, Bucket("files", region))
     table = _named(scope, Table("StockData", region, "PK", "SK"))
     generate = FunctionName(scope.name("generate"), region, {"FILES_BUCKET": files.name})
-    consume = FunctionName(scope.name("consume"), region, {"STOCK_TABLE": table.name})
+    variables = {"STOCK_TABLE": table.name, "TIME_TO_LIVE_DAYS": str(parameters.ingest.time_to_live_days)}
+    consume = FunctionName(scope.name("consume"), region, variables)
     queue = _named(scope, Queue("files", region))
     dead = [
         DeadLetters(_named(scope, Queue("dead-letters", region)), queue, "dead letters"),

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import sqlalchemy
 from botocore.exceptions import ClientError
@@ -24,6 +22,7 @@ from pyathena.result_set import AthenaResultSet
 from lib.errors import RunbookError, WaitError
 from lib.ledger import note_put
 from lib.query_result import BILLING, frame
+from lib.query_values import Literals, plain
 from lib.target import Target
 
 QUERY_TIMEOUT_S = 300
@@ -60,6 +59,7 @@ class Athena:
             "verify": target.ca_bundle,
             "config": target.config,
             "poll_interval": POLL_S,
+            "formatter": Literals(),
         }
         self._connection = connect(cursor_class=AsyncCursor, **self._options)
 
@@ -69,8 +69,9 @@ class Athena:
         Args:
             sql: In Athena's dialect; `%(name)s` stands for a value, beside values `%%` for a percent sign.
             timeout_s: How long to wait, in seconds; then the query is cancelled.
-            values: The values by name; PyAthena quotes them, so that no value can be SQL. Times with a time
-                zone are given in UTC, what pandas calls missing is NULL, a list is for `IN %(names)s`.
+            values: The values by name, as literals of their own types (`lib.query_values`), so that no value
+                can be SQL: a float is a double, a Decimal a decimal of its digits. Times with a time zone are
+                given in UTC, what pandas calls missing is NULL, a list is for `IN %(names)s`.
 
         Returns:
             The rows, as `lib.query_result.frame` describes them. `to_csv` saves them; Athena has done so,
@@ -172,8 +173,8 @@ def _start(cursor: AsyncCursor, sql: str, values: dict[str, Any]) -> tuple[str, 
             raise RunbookError(
                 f"%({name})s stands in quotes or in a comment: take them away, it brings its own"
             )
-    bound = {name: _plain(value) for name, value in values.items()}
     try:
+        bound = {name: plain(value) for name, value in values.items()}
         return cursor.execute(sql, bound or None)
     except KeyError as error:
         raise RunbookError(f"the query has %({error.args[0]})s, but there is no such value") from error
@@ -181,18 +182,3 @@ def _start(cursor: AsyncCursor, sql: str, values: dict[str, Any]) -> tuple[str, 
         raise RunbookError(
             f"the values cannot be put into the query: {error}. Beside values, %% is a percent sign"
         ) from error
-
-
-def _plain(value: Any) -> Any:
-    """Return a value of pandas or numpy as PyAthena knows it; it would drop the time zone of a time."""
-    if isinstance(value, pd.Series | pd.Index | np.ndarray | list | tuple | set):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = pd.Timestamp(value) if isinstance(value, np.datetime64) else value.item()
-    if value is None or value is pd.NA or value is pd.NaT or value != value:
-        return None
-    if isinstance(value, pd.Timestamp):
-        value = value.to_pydatetime(warn=False)
-    if isinstance(value, datetime) and value.tzinfo:
-        return value.astimezone(UTC).replace(tzinfo=None)
-    return value

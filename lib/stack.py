@@ -12,7 +12,7 @@ from tqdm import tqdm
 from lib import preflight
 from lib.errors import LeftBehindError, NotOursError, RunbookError, UnfinishedError
 from lib.execution import moving
-from lib.execution.rollback import Rollback, rollback, touched
+from lib.execution.rollback import BACK_FROM_A_MOVE, Rollback, rollback, touched
 from lib.holder import run_id
 from lib.inventory import Existing, Inventory
 from lib.ledger import Ledger
@@ -96,7 +96,7 @@ class Stack:
         unwanted = [self._step(one, ledger, wanted=False) for one in reversed(self.unwanted.values())]
         steps = [self._step(resource, ledger) for resource in self.resources.values()]
         left = [*moving.rows(self._left(), ledger)]
-        left += [key for step in steps for key in moving.left_key(step.resource, step.found)]
+        left += [key for step in steps for key in moving.left_key(self.target, step.resource, step.found)]
         return Plan([*(step for step in unwanted if step.found is not None), *steps], left)
 
     def _left(self) -> list[Existing]:
@@ -134,7 +134,10 @@ class Stack:
         if todo or moves:
             with locked(self.target, self.parameters) as lock:
                 self._take_all(self._move(todo, lock, sleep) if moves else todo, lock)
-        return Done(plan, plan.left)
+        left = moving.rows(self._left(), self.ledger.entries()) if moves else plan.left
+        if moves:
+            print(f"moved: {len(plan.left) - len(left)} removed where they were, {len(left)} kept there")
+        return Done(plan, left)
 
     def _move(self, todo: list[Step], lock: Lock, sleep: Callable[[float], None]) -> list[Step]:
         """Leave the old place, so that events always have somewhere to go; returns the steps that remain."""
@@ -203,12 +206,14 @@ class Stack:
         """Say what was done, what was not, and what can be done now."""
         step, pipeline = steps[number], self.scope.pipeline
         created = len(touched(self.ledger, "run", run_id(), pipeline))
-        back = (
-            f"`runbook rollback --run {run_id()}`, or stack.rollback(), removes the {created} that this run "
-            "created or was about to, and no store that holds anything of others"
-            if created
-            else "there is nothing to take back, since this run created nothing"
-        )
+        back = "there is nothing to take back, since this run created nothing"
+        if created and self.parameters.mode == "move":
+            back = BACK_FROM_A_MOVE
+        elif created:
+            back = (
+                f"`runbook rollback --run {run_id()}`, or stack.rollback(), removes the {created} that this "
+                "run created or was about to, and no store that holds anything of others"
+            )
         done = Counter(PAST[step.action] for step in steps[:number])
         counts = ", ".join(f"{count} {word}" for word, count in done.items()) or "nothing done"
         return (

@@ -10,12 +10,20 @@ import pytest
 from botocore.client import BaseClient
 from botocore.config import Config
 from cleanup import remove
+from hypothesis import HealthCheck, settings
 from moto.server import ThreadedMotoServer
 
 from lib.local import deployer, ministack
 from lib.parameters import Parameters
 from lib.stack import Stack
 from lib.target import Target, connect
+
+# No test judges time: the machine may be busy. In effect before any test is imported, in every process; what
+# the current profile says otherwise (Hypothesis has one for CI) stays.
+settings.register_profile(
+    "runbook", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("runbook")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -85,7 +85,6 @@ def test_it_imports_with_nothing_but_itself_and_the_runtime(module_home, handler
         capture_output=True,
         text=True,
         env=environment,
-        timeout=60,
     )
     assert result.stdout.split() == ["True", str(tmp_path / "task" / "handler.py")], result.stderr
 
@@ -148,7 +147,7 @@ def test_two_builders_at_once(project, zipped):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join()
     assert len(built) == 3
     assert len(set(built)) == 1
 

@@ -72,7 +72,7 @@ def test_the_file_says_the_same_and_no_contents_or_credentials(client, ledger):
 
 
 def test_no_answer_is_an_outcome(session, ledger):
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
+    config = Config(retries={"total_max_attempts": 1})
     s3 = session.client("s3", endpoint_url="http://127.0.0.1:1", config=config)
     with pytest.raises(EndpointConnectionError):
         s3.list_buckets()

@@ -37,7 +37,7 @@ def test_a_process_that_is_killed_is_simply_run_again(local_aws, capfd, what):
     point = sample(points, what)
     command = [sys.executable, "dying_run.py", pipeline, one.parameters.env, what]
     killed = subprocess.run(
-        [*command, str(point.number), point.event], cwd=Path(__file__).parent, timeout=120, check=False
+        [*command, str(point.number), point.event], cwd=Path(__file__).parent, check=False
     )
     assert killed.returncode == -signal.SIGKILL, point
     one.deploy()

@@ -10,6 +10,7 @@ from described import describe
 
 from lib.audits import audit as audits
 from lib.backfills.backfill import selection
+from lib.checklist import Checklist
 from lib.errors import NotDeployedError, RunbookError
 from lib.failures import stuck
 from lib.failures.redrive import Choice, redrive, still_there
@@ -83,17 +84,17 @@ def test_one_that_vanished_is_left_out_by_the_ledger(aws, index):
     assert "there is by the ledger 3 resources in us-east-1" in survey(aws, own()).left_out["index"]
 
 
-def test_a_bucket_that_a_move_left_behind_is_named_beside_the_whole_pipeline(aws):
-    before = make(aws, own(), "migrate")
+def test_a_bucket_left_behind_elsewhere_is_named_beside_the_whole_pipeline(aws):
+    left = pipelines(own())["migrate"].destination
     after = make(aws, moved := own(migrate={"target_region": "eu-west-1"}), "migrate")
+    left.make(aws.client("s3", left.region))
     try:
         found = those_deployed(aws, moved)
         assert [pipeline.name for pipeline in found] == ["migrate"]
-        (what,) = found.not_looked_at
-        assert what == f"migrate: S3 bucket runbook-{ENV}-migrate-target-000000000000-us-east-1 in us-east-1"
+        assert list(found.not_looked_at) == [f"migrate: {left}"]
     finally:
+        left.delete(aws.client("s3", left.region), left.name)
         remove(after)
-        remove(before)
 
 
 def test_one_that_refuses_to_be_looked_at_does_not_hide_the_others(aws, index, monkeypatch):
@@ -129,8 +130,8 @@ CONTRADICTIONS = {
         ({"input_prefix": "other/"}, ["has INPUT_PREFIX='synthetic-data/', not 'other/'", "tells of keys"]),
         ({"output_prefix": "other/"}, ["has OUTPUT_PREFIX='summaries/', not 'other/'"]),
     ],
-    "index": [],
-    "ingest": [],
+    "index": [({"time_to_live_days": 7}, ["index has TIME_TO_LIVE_DAYS='0', not '7'"])],
+    "ingest": [({"time_to_live_days": 7}, ["consume has TIME_TO_LIVE_DAYS='30', not '7'"])],
 }
 
 
@@ -188,7 +189,10 @@ def test_an_audit_that_finds_no_difference_is_not_clean_if_it_judged_by_other_ru
     clear(aws, pipelines(other)["backup"])
     found = audited(aws, other, "backup")
     assert (found.findings.to_do, found.is_clean) == (0, False)
-    assert found.left_to_do.startswith("0 to be mended; what is deployed contradicts the parameters")
+    audits.enter(checklist := Checklist(), [found])
+    (point,) = checklist
+    assert not point.holds
+    assert point.evidence.startswith("0 to be mended; what is deployed contradicts the parameters")
 
 
 def test_no_delete_is_sent_again_if_the_parameters_do_not_follow_deletes(aws, described):

@@ -80,8 +80,9 @@ def test_the_last_run_is_the_one_that_ran_last_whatever_it_made(ledger: Ledger):
     ledger.begin("run-2", "apply")
     ledger.begin("run-2", "plan")
     assert (ledger.last_run().id, ledger.last_run().mode) == ("run-2", "apply")
-    ledger.begin("run-1", "apply")
-    assert [run.id for run in ledger.runs()] == ["run-2", "run-1"]
+    for mode in ("apply", "move", "apply", "plan"):
+        ledger.begin("run-1", mode)
+    assert [(run.id, run.mode) for run in ledger.runs()] == [("run-2", "apply"), ("run-1", "move")]
     for number in range(300):
         ledger.begin(f"later-{number}", "plan")
     assert len(ledger.runs()) == 100

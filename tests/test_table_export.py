@@ -209,7 +209,7 @@ def test_an_item_that_can_be_no_row_is_named_and_holds_up_no_other(lake, monkeyp
     assert "a value is of type X" in told
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.lists(items, min_size=1, max_size=20))
 def test_any_item_survives(any_lake, drawn):
     wanted = {}

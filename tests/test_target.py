@@ -59,7 +59,7 @@ def test_threads_that_ask_at_once_get_one_client_from_one_session_at_a_time():
             self.made += 1
             return super().client(*arguments, **named)
 
-    target, together = Target("aws", Session("a", "b")), Barrier(8, timeout=30)
+    target, together = Target("aws", Session("a", "b")), Barrier(8, timeout=600)
 
     def ask(_):
         together.wait()

@@ -183,7 +183,8 @@ def output(
 def env(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> None:
     """Print shell exports by which any AWS tool reaches the AWS on this laptop (starts it).
 
-    For a real account they set the region, and take back what was set for the one on this laptop.
+    What could lead a tool elsewhere is taken away: profiles, configuration files, tokens, other endpoints.
+    The keys are of no use on AWS. For a real account they set the region; all else is as it was before.
     """
     from lib.cli.exports import exports, to_shell
 
@@ -221,7 +222,7 @@ def _execute(
             if result.outcome == "ok" and not sys.stderr.isatty():  # there a bar would have told it
                 print(f"{result.name}: ok, {result.seconds:.0f} s", file=sys.stderr, flush=True)
         if go_back and results[-1].outcome != "ok":
-            recovery.go_back(parameters, run)
+            recovery.go_back_if_possible(parameters, run)
     index = write_report(folder, results, parameters, began)
     bad = next((result for result in results if result.outcome != "ok"), None)
     if bad and bad.failure and bad.failure.kind == ParameterError.__name__:

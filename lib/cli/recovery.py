@@ -8,7 +8,7 @@ import typer
 
 from lib.cli import terminal
 from lib.cli.options import DEFAULT_PARAMS, Assignments, Params, Yes, confirm, given, load
-from lib.errors import ParameterError
+from lib.errors import ParameterError, RunbookError
 from lib.ledger import NOT_RECORDED, Ledger
 from lib.parameters import Parameters
 from lib.target import connect
@@ -44,7 +44,7 @@ def rollback(
 
     A bucket or table that holds anything which that run did not put there is kept, and named.
     """
-    from lib.execution.rollback import NOTHING, WAY_ON, judge, touched
+    from lib.execution.rollback import NOTHING, WAY_ON, judge, require_no_move, touched
 
     parameters = load(params, assignments)
     ledger = Ledger.of(parameters)
@@ -54,6 +54,7 @@ def rollback(
             f"{NOTHING.format(run=run)}{_others(ledger, run)}" if run else "nothing to take back: no run yet"
         )
         return
+    require_no_move(ledger, run)
     going = judge(connect(parameters), parameters, run)
     kept = going.table()
     _show("Kept", kept.to_dict("records"))
@@ -109,6 +110,14 @@ def go_back(parameters: Parameters, run: str) -> None:
     print(f"Rolled back: {take_back(connect(parameters), parameters, run)!r}")
 
 
+def go_back_if_possible(parameters: Parameters, run: str) -> None:
+    """Go back after a run that failed; what prevents that is told, and does not hide why the run failed."""
+    try:
+        go_back(parameters, run)
+    except RunbookError as error:
+        terminal.say_error(error)
+
+
 def say_ways_out(parameters: Parameters, run: str, params: Path, assignments: Sequence[str]) -> None:
     """After a run that did not end well: say how to go on, and how to go back if it created anything."""
     from lib.execution.rollback import touched
@@ -118,7 +127,7 @@ def say_ways_out(parameters: Parameters, run: str, params: Path, assignments: Se
     if not created and not changed:
         return
     hints = [(f"{runbook} run{options}", "go on where it stopped")]
-    if created:
+    if created and parameters.mode != "move":  # the error says how to go back from one
         what = f"go back: delete the {len(created)} that this run created, but nothing that others put there"
         hints.append((f"{runbook} rollback --run {run}{options}", what))
     terminal.say_next(*hints)

@@ -17,7 +17,7 @@ from lib.resources.dynamodb import Table
 from lib.resources.eventbridge import Rule
 from lib.resources.glue import Crawler, CsvClassifier
 from lib.resources.lambda_ import EventInvokeConfig, EventSourceMapping, Function, Permission
-from lib.resources.s3 import Bucket, BucketNotification
+from lib.resources.s3 import Bucket, BucketNotification, first_of
 from lib.resources.s3_inventory import InventoryConfiguration
 from lib.resources.sns import Subscription, Topic
 from lib.resources.sqs import Queue
@@ -93,17 +93,22 @@ def rows(items: Iterable[Existing], entries: dict[str, dict]) -> list[Left]:
     return found
 
 
-def left_key(resource: Resource, found: Settings | None) -> list[Left]:
-    """Return the KMS key that a bucket has been encrypted with, if it is to be another one from now on.
+def left_key(target: Target, resource: Resource, found: Settings | None) -> list[Left]:
+    """Return the KMS key that a bucket's objects are encrypted with, if it is to be another from now on.
 
     Args:
+        target: The AWS to look at.
         resource: As described.
         found: Its settings as they are.
     """
     if not isinstance(resource, Bucket) or found is None:
         return []
     key = (found["encryption"] or {}).get("KMSMasterKeyID")
-    if not key or key == resource.kms_key_arn:
+    if (
+        not key
+        or key == resource.kms_key_arn
+        or not first_of(target.client("s3", resource.region), resource.name)
+    ):
         return []
     why = f"objects in {resource.name} stay encrypted with it, and the roles lose the right to use it"
     return [Left("KMS key", key, resource.region, why)]

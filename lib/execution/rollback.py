@@ -17,6 +17,10 @@ from lib.resources.s3 import Bucket
 from lib.target import Target
 
 NOTHING = "nothing to take back: run {run} created nothing that is still there"
+BACK_FROM_A_MOVE = (
+    "put the parameters back as they were, and run with --mode move: a rollback would not bring back what it "
+    "has removed where things were, and events would have nowhere to go"
+)
 WAY_ON = (
     "Kept, each for its reason. To go on with them: `runbook run` makes again what they lack. To remove them "
     "too, with all that is in them: `runbook destroy`"
@@ -64,10 +68,12 @@ def rollback(target: Target, parameters: Parameters, run: str, pipeline: str = "
         What was deleted, what was kept, and what the run had only changed.
 
     Raises:
+        RunbookError: If the run was a move; says how to go back.
         LockError: If somebody else works on the environment.
         UnfinishedError: If AWS refused to delete something; all else was done.
     """
     ledger = Ledger.of(parameters)
+    require_no_move(ledger, run)
     created = touched(ledger, "run", run, pipeline)
     changed = touched(ledger, "changed_by", run, pipeline)
     changed = _table([{**facts} for arn, facts in changed.items() if arn not in created])
@@ -237,6 +243,20 @@ def judge(target: Target, parameters: Parameters, run: str, pipeline: str = "") 
     )
     going.decide(run)
     return going
+
+
+def require_no_move(ledger: Ledger, run: str) -> None:
+    """Go on only if a run can be taken back.
+
+    Args:
+        ledger: Of the environment.
+        run: The run's id.
+
+    Raises:
+        RunbookError: If it was a move; says how to go back.
+    """
+    if any((each.id, each.mode) == (run, "move") for each in ledger.runs()):
+        raise RunbookError(f"run {run} was a move, nothing was done. To go back: {BACK_FROM_A_MOVE}")
 
 
 def touched(ledger: Ledger, how: str, run: str, pipeline: str = "") -> dict[str, dict]:

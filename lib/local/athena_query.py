@@ -86,7 +86,7 @@ class QueryStandIn:
             execution["ResultConfiguration"]["OutputLocation"] += f"/{query_id}.csv"
 
     def _translate(self, params: dict, region: str, query: Query) -> dict[str, Any]:
-        tree = parse(query.sql)
+        tree = parse(bind(query.sql, params.get("ExecutionParameters", [])))
         if tree is None:
             return {}
         glue, s3 = self._client("glue", region), self._client("s3", region)
@@ -102,7 +102,6 @@ class QueryStandIn:
             if table.get("Parameters", {}).get("classification") == "csv":
                 serde = table["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"]
                 texts[db, name] = r"\N" if serde == LAZY_SIMPLE else None
-        tree = bind(tree, params.get("ExecutionParameters", []))
         return {"QueryString": translate(tree, schema, database, texts)}
 
 

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.parsers.trino import TrinoParser
+from sqlglot.tokens import Token, TokenType
 
 
 class NotOnLocalAwsError(RuntimeError):
@@ -19,6 +22,33 @@ class AthenaSqlError(ValueError):
     """AWS would not run this either; worded as Athena words it."""
 
 
+def _literal_of_a_type(_: TrinoParser, this: exp.Expression, kind: exp.DataType) -> exp.Cast:
+    """Tell DECIMAL '1.5', which has two digits, from CAST('1.5' AS decimal), which has 38 and no fraction."""
+    cast = exp.Cast(this=this, to=kind)
+    cast.meta[LITERAL] = True
+    return cast
+
+
+class AsWritten(Trino):
+    """Trino's dialect without what sqlglot knows of its functions: they keep their names and arguments."""
+
+    INDEX_OFFSET = 0
+
+    class Parser(TrinoParser):
+        """The parser; what has a syntax of its own (CAST, EXTRACT, …) is still parsed."""
+
+        FUNCTIONS = {}
+        FUNCTION_PARSERS = {
+            name: parser
+            for name, parser in TrinoParser.FUNCTION_PARSERS.items()
+            if name in ("CAST", "TRY_CAST", "EXTRACT", "POSITION", "SUBSTRING", "TRIM", "LISTAGG")
+        }
+        TYPE_LITERAL_PARSERS = dict.fromkeys(exp.DType, _literal_of_a_type)
+
+
+LITERAL = "literal"
+# sqlglot takes them; Trino does not.
+_FOREIGN = {TokenType.DCOLON: "::", TokenType.DIV: "DIV", TokenType.ILIKE: "ILIKE", TokenType.RLIKE: "RLIKE"}
 _GLUE = "ask the Glue catalogue with boto3 (get_tables, get_table, get_partitions)"
 _CRAWLER = "start the crawler, or write to the Glue catalogue with boto3"
 _WRITE = "write the objects with boto3 or pandas, then start the crawler"
@@ -64,9 +94,12 @@ def parse(sql: str) -> exp.Query | None:
         first = next((token.text.upper() for token in sqlglot.tokenize(sql)), "")
         if first in _REFUSED and first not in ("CREATE", "DROP"):
             raise _refusal(first)
-        statements = [statement for statement in sqlglot.parse(sql, dialect="athena") if statement]
+        if first not in ("CREATE", "DROP"):
+            _check_tokens(Trino().tokenize(sql))
+        dialect = "athena" if first in ("CREATE", "DROP") else AsWritten
+        statements = [statement for statement in sqlglot.parse(sql, dialect=dialect) if statement]
     except TokenError as error:
-        raise AthenaSqlError(f"a quote or a comment is not closed: {sql!r}") from error
+        raise AthenaSqlError(f"a quote or a comment is not closed, or a literal is none: {sql!r}") from error
     except ParseError as error:
         at = error.errors[0]
         raise AthenaSqlError(
@@ -101,28 +134,51 @@ def tables(query: exp.Query, database: str) -> Iterator[tuple[str, str]]:
         yield (table.db or database).lower(), table.name.lower()
 
 
-def bind(query: exp.Query, parameters: list[str]) -> exp.Query:
+def bind(sql: str, parameters: list[str]) -> str:
     """Put execution parameters in the place of a query's question marks.
 
     Args:
-        query: Its tree.
+        sql: The statement.
         parameters: SQL literals, in order. https://docs.aws.amazon.com/athena/latest/ug/querying-with-prepared-statements.html
 
     Returns:
-        The tree without question marks.
+        The statement without question marks.
 
     Raises:
         AthenaSqlError: Not one literal for each question mark.
     """
-    query = query.copy()
-    marks = list(query.find_all(exp.Placeholder, bfs=False))
+    if "?" not in sql and not parameters:
+        return sql
+    try:
+        # In the text's own order, which is not that of a tree.
+        marks = [token for token in Trino().tokenize(sql) if token.token_type == TokenType.PLACEHOLDER]
+    except TokenError:
+        marks = []  # a statement of Hive's, or one that parse refuses
     if len(marks) != len(parameters):
         raise AthenaSqlError(
             f"Incorrect number of parameters: expected {len(marks)} but found {len(parameters)}"
         )
-    for mark, text in zip(marks, parameters, strict=True):
-        mark.replace(_literal(text))
-    return query
+    for mark, text in reversed(list(zip(marks, parameters, strict=True))):
+        _check_literal(text)
+        sql = f"{sql[: mark.start]} {text} {sql[mark.end + 1 :]}"
+    return sql
+
+
+def _check_tokens(tokens: list[Token]) -> None:
+    """Refuse what sqlglot would read as something else than Trino does."""
+    for token, after, third in zip(tokens, [*tokens[1:], None], [*tokens[2:], None, None], strict=False):
+        if token.token_type in _FOREIGN or token.text in ("==", "<=>"):
+            raise _mismatched(token)
+        touches = token.token_type == TokenType.NUMBER and after and after.start == token.end + 1
+        if touches and after.token_type in (TokenType.VAR, TokenType.NUMBER):
+            why = "it knows digits, a point and an exponent only"
+            raise not_here(f"the number {token.text}{after.text}", why, "write it so")
+        if token.token_type == TokenType.LIMIT and third and third.token_type == TokenType.OFFSET:
+            raise _mismatched(third)  # it stands before LIMIT
+
+
+def _mismatched(token: Token) -> AthenaSqlError:
+    return AthenaSqlError(f"line {token.line}:{token.col}: mismatched input {token.text!r}")
 
 
 def _query(statement: exp.Expression, sql: str) -> exp.Query | None:
@@ -145,15 +201,14 @@ def _query(statement: exp.Expression, sql: str) -> exp.Query | None:
     raise AthenaSqlError(f"line 1:1: mismatched input {sql.split()[0]!r}")
 
 
-def _literal(text: str) -> exp.Expression:
+def _check_literal(text: str) -> None:
     try:
-        value = sqlglot.parse_one(text, dialect="athena")
+        value = sqlglot.parse_one(text, dialect=AsWritten)
     except (ParseError, TokenError) as error:
         raise AthenaSqlError(f"Execution parameter {text!r} is not a literal") from error
     bare = value.this if isinstance(value, exp.Neg | exp.Cast) else value
-    if not isinstance(bare, exp.Literal | exp.Boolean | exp.Null):
+    if not isinstance(bare, exp.Literal | exp.Boolean | exp.Null | exp.HexString):
         raise AthenaSqlError(f"Execution parameter {text!r} is not a literal: put text into single quotes")
-    return value
 
 
 def _refusal(statement: str) -> NotOnLocalAwsError:

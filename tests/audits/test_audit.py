@@ -292,7 +292,6 @@ def test_what_is_everybodys_fault_ends_that_audit_and_no_other(aws, own, pipelin
     policy(f"arn:aws:s3:::{pipeline.source.name}", "s3:ListBucket")
     with pytest.raises(RunbookError, match="S3 answers 403"):
         audited(aws, own, pipeline.name)
-    assert pipeline.name in [each.name for each in those_deployed(aws, own)], "the others are not held up"
     ended = audits.attempt(audits.audit, aws, own, pipeline.name)
     assert ended.name == pipeline.name
     assert f"{pipeline.name}: the audit did not come to its end: RunbookError" in capsys.readouterr().out

@@ -53,7 +53,7 @@ def killed_after(queued, sent: int) -> dict:
         [sys.executable, "-c", RUN.format(values=values)], cwd=ROOT, env=os.environ.copy()
     )
     retrying = Retrying(
-        retry=retry_if_result(lambda n: n < sent), stop=stop_after_delay(30), wait=wait_fixed(0.05)
+        retry=retry_if_result(lambda n: n < sent), stop=stop_after_delay(600), wait=wait_fixed(0.05)
     )
     try:
         retrying(count)

@@ -8,8 +8,9 @@ import pytest
 from calls import KillAt, Killed, Recorder, watched
 from described import NOTEBOOKS, PIPELINES, describe
 
-from lib.errors import LeftBehindError, UnfinishedError
+from lib.errors import LeftBehindError, RunbookError, UnfinishedError
 from lib.execution import moving
+from lib.holder import VARIABLE
 from lib.inventory import Inventory
 from lib.parameter_sections import Section
 from lib.parameters import Parameters
@@ -119,9 +120,14 @@ def no_wait(seconds: float) -> None:
     pass
 
 
-def test_a_move_removes_what_acts_and_keeps_what_holds_data(moved, target, parameters, monkeypatch):
+def test_a_move_removes_what_acts_and_keeps_what_holds_data(moved, target, parameters, monkeypatch, capsys):
+    monkeypatch.setenv(VARIABLE, "a-move")
     new = there(target, parameters, "move", monkeypatch)
-    new.apply(no_wait)
+    done = new.apply(no_wait)
+    assert ({one.action for one in done.left}, done.left_behind) == ({"kept"}, [])
+    assert "removed where they were" in capsys.readouterr().out
+    with pytest.raises(RunbookError, match="was a move, nothing was done"):
+        new.rollback()
     plan = there(target, parameters, "plan", monkeypatch).plan()
     assert (plan.left_behind, plan.count("unchanged")) == ([], len(new.resources))
     assert {one.noun for one in plan.left} == {"S3 bucket", "DynamoDB table"}
@@ -196,13 +202,16 @@ def test_what_stays_on_purpose_is_not_left_behind(target, parameters):
     assert without.plan().left == []
 
 
-def test_another_key_is_named_since_old_objects_stay_under_the_old_one(target, parameters):
+def test_another_key_is_named_since_old_objects_stay_under_the_old_one(target, parameters, somebody):
     stack = Stack(target, parameters, "start")
     bucket = examples.bucket(stack)
+    stack.apply()
     key = "arn:aws:kms:us-west-1:000000000000:key/1"
     found = bucket.desired() | {"encryption": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
-    (left,) = moving.left_key(bucket, found)
+    assert moving.left_key(target, bucket, found) == []  # it is empty
+    somebody("s3", bucket.region).put_object(Bucket=bucket.name, Key="a", Body=b"a")
+    (left,) = moving.left_key(target, bucket, found)
     assert (left.name, bucket.name in left.why, left.is_accepted) == (key, True, False)
-    assert moving.left_key(bucket, bucket.desired()) == []
-    assert moving.left_key(bucket, None) == []
-    assert moving.left_key(stack.add(sns.Topic("t", examples.HERE)), {}) == []
+    assert moving.left_key(target, bucket, bucket.desired()) == []
+    assert moving.left_key(target, bucket, None) == []
+    assert moving.left_key(target, stack.add(sns.Topic("t", examples.HERE)), {}) == []

@@ -80,7 +80,7 @@ class Backup:
         found = self.stack.client(self.dr).list_objects_v2(Bucket=self.dr.name)
         return [each["Key"] for each in found.get("Contents", [])]
 
-    @retry(retry=retry_if_result(bool), stop=stop_after_delay(30), wait=wait_fixed(0.2))
+    @retry(retry=retry_if_result(bool), stop=stop_after_delay(600), wait=wait_fixed(0.2))
     def settle(self) -> list[str]:
         """Wait until nothing is left in the DR bucket."""
         return self.left()

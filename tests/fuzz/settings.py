@@ -196,6 +196,6 @@ def _means(setting: Setting, value: Any) -> bool:
             return value == text or (text in ("~", "null") and value == "")
         return isinstance(value, str)
     try:
-        return value == yaml.safe_load(text)
+        return value == yaml.load(text, yaml.BaseLoader)  # lists of texts, which YAML guesses at, too
     except yaml.YAMLError:
         return False

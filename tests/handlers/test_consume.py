@@ -177,7 +177,7 @@ def test_what_generate_produces_is_stored_row_by_row(consume, monkeypatch):
     assert {(i["PK"], i["SK"]): (i["price"], i["volume"]) for i in stored} == produced
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.decimals(allow_nan=False, allow_infinity=False), min_size=1, max_size=30))
 def test_any_price_is_stored_exactly_or_rejected(consume, prices):
     ticker, key = f"P{next(batches)}", f"prices {next(batches)}.csv"

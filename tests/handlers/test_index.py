@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from buckets import Bucket
 from handler_user import lambda_context
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from index_table import BUCKET_REGION, TIME, Index
 from s3_messages import TEST_EVENT, in_sns_envelope, s3_event, s3_record, sns_event, sqs_event
@@ -24,7 +24,7 @@ LATER = "2026-01-02T15:04:05.124Z"
 # S3 keys: up to 1,024 bytes of UTF-8, any character
 KEYS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=250)
 # Against a server: a few examples, however long they take.
-ON_SERVER = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ON_SERVER = settings(max_examples=40)
 runs = itertools.count()
 
 

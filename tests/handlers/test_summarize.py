@@ -263,7 +263,7 @@ def test_what_the_role_may_not(summaries, operation, arguments):
         call(Bucket=summaries.bucket.bucket, **arguments)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(st.one_of(st.binary(max_size=100), st.text(max_size=50).map(str.encode)))
 def test_any_bytes_end_as_one_json_object(summaries, body):
     summary, rejected = summaries.of(body, f"any {next(runs)}.csv")

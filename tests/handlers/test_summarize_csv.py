@@ -222,7 +222,7 @@ def tables(draw):
     return draw(st.lists(row, max_size=12))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(
     table=tables(),
     delimiter=st.sampled_from(",;\t|"),
@@ -247,7 +247,7 @@ def test_any_table_is_summarized(summarize, table, delimiter, encoding, line_end
         assert found.by_name[name]["nulls"] == sum(value in NULLS for value in values)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=100).map(str.encode)))
 @example(b"'\n'")
 @example(b'a,"b\n')

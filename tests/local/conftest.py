@@ -22,6 +22,6 @@ def kill():
     def kill_and_wait(pid: int) -> None:
         process = psutil.Process(pid)
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=600)
 
     return kill_and_wait

@@ -13,7 +13,7 @@ from lib.local.deployer import ROOT_KEY, local_session
 from lib.local.ministack import LocalAws
 
 
-def eventually(look: Callable[[], bool], timeout_s: float = 300) -> None:
+def eventually(look: Callable[[], bool], timeout_s: float = 600) -> None:
     """Look again and again until it is true."""
     retrying = Retrying(
         retry=retry_if_result(lambda seen: not seen),
@@ -32,7 +32,7 @@ def root(server: LocalAws, service: str, region: str = "us-east-1") -> BaseClien
         verify=server.ca_bundle,
         aws_access_key_id=ROOT_KEY,
         aws_secret_access_key=ROOT_KEY,
-        config=Config(proxies={}, connect_timeout=300, read_timeout=300),
+        config=Config(proxies={}, connect_timeout=600, read_timeout=600),
     )
 
 

@@ -40,7 +40,7 @@ class Exports:
     def done(self, **request):
         retrying = Retrying(
             retry=retry_if_result(lambda found: found["ExportStatus"] == "IN_PROGRESS"),
-            stop=stop_after_delay(10),
+            stop=stop_after_delay(600),
             wait=wait_fixed(0.1),
         )
         return retrying(self.look, self.start(**request)["ExportArn"])

@@ -61,6 +61,6 @@ def wait_for_two_environments() -> list[psutil.Process]:
         return [child for child in children if any("-starts-" in word for word in child.cmdline())]
 
     waiting = Retrying(
-        retry=retry_if_result(lambda seen: len(seen) < 2), stop=stop_after_delay(30), wait=wait_fixed(0.1)
+        retry=retry_if_result(lambda seen: len(seen) < 2), stop=stop_after_delay(600), wait=wait_fixed(0.1)
     )
     return waiting(look)

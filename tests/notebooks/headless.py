@@ -75,7 +75,7 @@ class Deployed:
         Inventory(self.aws, self.parameters).destroy()
 
 
-def eventually(look: Callable[[], bool], timeout_s: float = 60) -> bool:
+def eventually(look: Callable[[], bool], timeout_s: float = 600) -> bool:
     """Look again and again until it is true or the time is up; returns whether it became true."""
     retrying = Retrying(
         retry=retry_if_result(lambda seen: not seen),

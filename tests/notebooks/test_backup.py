@@ -13,7 +13,7 @@ from lib.stack import Stack
 
 KEYS = ["plain.txt", "folder/Project Idea+ü 100%.csv", "a%2Fb", "with space/🚀", "x" * 900]
 BRAKE_DELETES = 8
-ARRIVAL_S = 60
+ARRIVAL_S = 600
 
 
 @pytest.fixture(scope="module")

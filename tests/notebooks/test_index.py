@@ -17,7 +17,7 @@ FILES = [
     samples.Sample("picture.png", samples.PIXEL_PNG),
     samples.Sample("empty.txt", b""),
 ]
-ARRIVAL_S = 60
+ARRIVAL_S = 600
 
 
 @pytest.fixture(scope="module")

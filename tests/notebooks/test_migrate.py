@@ -14,9 +14,9 @@ from lib.ledger import Ledger
 from lib.parameters import Parameters
 from lib.target import connect
 
-ARRIVAL_S = 60
+ARRIVAL_S = 600
 # Enough for five receives of a message that is hidden for a second each time.
-DEAD_LETTER_S = 60
+DEAD_LETTER_S = 600
 PARAMETERS = {"env": "test", "exercise": False, "migrate": {"function_timeout_s": 10}}
 
 

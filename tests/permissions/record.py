@@ -20,7 +20,7 @@ from lib.call_ledger import PATH_VARIABLE, read
 from lib.paths import ROOT
 
 HERE = Path(__file__).parent
-PYTEST = [sys.executable, "-m", "pytest", "-q", "--timeout=900"]
+PYTEST = [sys.executable, "-m", "pytest", "-q", "--timeout=7200"]
 RUNBOOK = [str(Path(sys.executable).with_name("runbook"))]
 # What the deployer does and no notebook shows: changes, brakes, redrives, rollbacks.
 DEPLOYER_TESTS = (

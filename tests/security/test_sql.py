@@ -29,6 +29,38 @@ KNOWN = {
     },
     # sqlglot's own rendering of a table's name
     "lib/local/athena_sql.py": {"table.this.sql('athena')"},
+    # The local engine's SQL, made of the tree of a query: names are numbers or quoted, texts are quoted.
+    "lib/local/athena_translate.py": {
+        "alias",
+        "distinct",
+        "items",
+        "names",
+        "order",
+        "quoted(database)",
+        "quoted(name)",
+        "said",
+        "self._expressions.condition(where.this, scope)",
+        "self._limit(query)",
+        "self._offer(named, columns, scope)",
+        "shown",
+        "sources",
+        "sql",
+    },
+    "lib/local/trino_expressions.py": {
+        "'({} IS NOT DISTINCT FROM ({}))'.format(*(side.sql for side in sides))",
+        "column",
+        "condition",
+        "kind",
+        "sql",
+        "value.type",
+    },
+    # A table's columns and files, quoted
+    "lib/local/athena_in_server.py": {
+        "', '.join([*said, *keys])",
+        "athena._sql_list(files)",
+        "named",
+        "relation",
+    },
     # A profile's expressions, built by profile_sql, which quotes every column's name
     "handlers/summarize/profiling.py": {"expressions", "engine.relation(columns)"},
     "handlers/summarize/profile_sql.py": {
@@ -39,7 +71,17 @@ KNOWN = {
         "sets",
         "TOP_VALUES",
     },
-    "handlers/summarize/athena_engine.py": {"texts", "self.database", "self.table"},
+    "handlers/summarize/athena_engine.py": {"texts", "self.database", "self.table", "SURPLUS"},
+    # The file's own dialect and columns' names, each as a literal or a quoted name
+    "handlers/summarize/duckdb_engine.py": {
+        "literal(no_text)",
+        "literal(self._dialect.delimiter)",
+        "literal(str(self._path))",
+        "names",
+        "quote",
+        "self._dialect.lines_before",
+        "texts",
+    },
 }
 
 # 60_analyze joins the tables of several databases, whose names are the runbook's own.

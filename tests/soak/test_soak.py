@@ -1,10 +1,8 @@
 """The short form of `make soak`."""
 
-import pytest
 from soak import soak_both
 
 
-@pytest.mark.timeout(900)  # a minute where nothing else runs
 def test_under_load_and_faults_nothing_is_lost_or_wrong_and_poison_is_dead_with_its_reason():
     counts = soak_both(objects=120, hidden_s=4)
     for name, found in counts.items():
