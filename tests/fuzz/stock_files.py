@@ -76,6 +76,8 @@ def draw(case: Case) -> StockFile:
     writer.writerows([HEADER, *(row.fields for row in rows)])
     encoding = draw.choice(("utf-8", "utf-8", "utf-8-sig", "utf-8", "utf-16", "latin-1"))
     body = text.getvalue().encode(encoding, "replace")
+    if encoding == "latin-1":
+        body += "café\n".encode(encoding)  # so that it is not UTF-8, whatever else is in it
     return StockFile(case, rows, body, is_odd=not encoding.startswith("utf-8"))
 
 
