@@ -30,7 +30,7 @@ def test_a_drill_that_failed_is_reported_as_such(target, parameters, tmp_path, m
     assert facts["recovery time achieved (against the RTO)"] == "7.000 s, 4 bytes"
     files = report.write()
     page, told = (tmp_path / name for name in files["file"])
-    assert page.name == "test-2026-01-02T03-04-05Z.html"
+    assert page.name == "000000000000-runbook-test-2026-01-02T03-04-05Z.html"
     told = json.loads(told.read_text())
     assert told["passed"] == "NO"
     assert (told["rpo_seconds"], told["rto_seconds"]) == (None, 7.0), "a lag that is unknown is not left out"
