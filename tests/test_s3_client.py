@@ -76,3 +76,9 @@ def test_expires_is_text(s3, bucket):
     head = s3.head_object(**name)
     assert (head["ExpiresString"], head.get("Expires")) == ("Tuesday", None)
     assert s3.get_object(**name)["ExpiresString"] == "Tuesday"
+
+
+@pytest.mark.parametrize("key", NOT_IN_XML)
+def test_a_key_that_is_not_there_is_told_as_such(s3, bucket, key):
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket=bucket, Key=key)

@@ -36,6 +36,7 @@ def faithful(client):
     events = client.meta.events
     # Before botocore's own hook, which would read a time out of it.
     events.register_first("before-parse.s3.*", _read_expires, unique_id="read-expires")
+    events.register_first("before-parse.s3.*", _make_error_readable, unique_id="make-error-readable")
     for name in REPEAT_KEY:
         events.register(f"before-parse.s3.{name}", _leave_out_key, unique_id=f"leave-out-key-{name}")
     events.register("provide-client-params.s3.CreateMultipartUpload", _take_expires, unique_id="take-expires")
@@ -79,6 +80,12 @@ def _leave_out_key(response_dict: dict, **_: object) -> None:
         response_dict["body"] = body
         if b"<Error>" not in body:
             response_dict["status_code"] = 200
+
+
+def _make_error_readable(response_dict: dict, **_: object) -> None:
+    """Leave out of an error what no XML can hold: NoSuchKey repeats the key, and would be a bare `404`."""
+    if response_dict["status_code"] >= 300 and b"<Error>" in response_dict["body"]:
+        response_dict["body"] = NOT_IN_XML.sub(_readable, response_dict["body"])
 
 
 def _readable(found: re.Match) -> bytes:
