@@ -6,7 +6,7 @@ ARGS ?=
 
 BIN := .venv/bin
 # What the linter reads. Named, since it finds .gitignore only in a clone, not in an unpacked archive.
-SOURCES := handlers lib notebooks tests
+SOURCES := handlers lib notebooks tests setup.py runbook_lib_first.py
 INSTALLED := .venv/installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 # For every Python from 3.11 on and every system; with the hashes of all files that the index has of a version.
@@ -96,7 +96,7 @@ clean: ## Stop the AWS on this laptop and remove all that is not in git: environ
 	@find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 # A killed installation leaves no stamp, so the next one takes it up; a .venv without a working pip is made anew.
-$(INSTALLED): requirements.txt pyproject.toml
+$(INSTALLED): requirements.txt pyproject.toml setup.py runbook_lib_first.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "make: Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
 			"Say which one to take: make PYTHON=python3.12 ..."; exit 1; } >&2
