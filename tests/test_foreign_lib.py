@@ -29,7 +29,7 @@ def folder(request, tmp_path: Path) -> Path:
 
 def said(folder: Path, *command: str | Path) -> str:
     """What a command says that is started in the folder, which is on PYTHONPATH too."""
-    environ = os.environ | {"PYTHONPATH": str(folder)}
+    environ = os.environ | {"PYTHONPATH": str(folder), "JUPYTER_PREFER_ENV_PATH": "1"}
     done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -113,7 +113,7 @@ def stop(sleep: Sleep = time.sleep, say: Say = print) -> bool:
         Whether one ran.
 
     Raises:
-        LocalAwsError: It had to be killed, so that the last seconds are lost.
+        LocalAwsError: It had to be killed, so that the last seconds are lost; or could not save all.
     """
     with _lock():
         server = status()
@@ -121,6 +121,11 @@ def stop(sleep: Sleep = time.sleep, say: Say = print) -> bool:
             raise LocalAwsError(
                 f"The local AWS (pid {server.pid}) was killed: it had not stopped within {STOP_TIMEOUT_S} s. "
                 f"What was made in the last seconds is lost: run again to repair.\n{_log_end(server)}"
+            )
+        if server and (complaints := _state() / "data" / "not_saved.txt").exists():
+            raise LocalAwsError(
+                "The local AWS has stopped, but could not save all: what was made since it could is lost. Is "
+                f"the disk full? Run again to repair.\n{complaints.read_text('utf-8')}"
             )
         return server is not None
 

@@ -38,8 +38,10 @@ USED_WITHIN_S = 60
 GRACE_S = 3
 POLL_INTERVAL_S = 0.05
 SAVE_AGAIN_S = 0.2
+MOST_SAVES = 25
 STOPPED = "The local AWS was stopped meanwhile: start it again."
 WORK_PATH = "/_ministack/work"
+NOT_SAVED = Path(os.environ["STATE_DIR"]) / "not_saved.txt"  # what whoever stops it is told
 UPLOADS = Path(os.environ["STATE_DIR"]) / "multipart_uploads.pickle"
 
 _app = app.app
@@ -83,6 +85,7 @@ async def keep_saving() -> None:
 def load() -> None:
     """Load what was saved, go on with what was on its way, and only then begin to save."""
     _load()
+    NOT_SAVED.unlink(missing_ok=True)
     if UPLOADS.exists():
         s3._multipart_uploads._data.update(pickle.loads(UPLOADS.read_bytes()))  # of our own private folder
         UPLOADS.unlink()
@@ -116,6 +119,7 @@ def begin_to_stop() -> None:
     if not deliveries.closing.is_set():
         deliveries.closing.set()
         _tasks.append(asyncio.get_running_loop().create_task(stop()))
+        _tasks[-1].add_done_callback(asyncio.Task.result)  # which tells the log of an error
 
 
 async def stop() -> None:
@@ -125,13 +129,19 @@ async def stop() -> None:
         await asyncio.sleep(POLL_INTERVAL_S)
     # From here on no request is answered, so nothing that handlers do is half saved.
     deliveries.put_back()
-    while not (save() and save_uploads()):  # a full disk is in the log, and whoever waits gives up
+    for _ in range(MOST_SAVES):
+        if save() and save_uploads():
+            break
         time.sleep(SAVE_AGAIN_S)
+    else:
+        NOT_SAVED.write_text("\n".join(_not_saved), "utf-8")
     deliveries.freeze()
-    for process in [each._proc for workers in lambda_runtime._workers.values() for each in workers]:
-        if process:
-            process.kill()
-            process.wait()
+    workers = [worker for pool in list(lambda_runtime._workers.values()) for worker in list(pool)]
+    processes = [worker._proc for worker in workers if worker._proc]
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.wait()
     sys.stdout.flush()
     sys.stderr.flush()
     # Nothing may be changed after it is saved: not by threads, not by hypercorn's own way to end.

@@ -15,7 +15,7 @@ import psutil
 from lib.local.certificate import ensure_certificate
 from lib.local.install import ensure_installed
 
-STOP_TIMEOUT_S = 45  # handlers get 3 s of it (saving_in_server.py), saving the rest
+STOP_TIMEOUT_S = 120  # handlers get 3 s of it (saving_in_server.py), saving the rest
 POLL_INTERVAL_S = 0.05
 COMMAND_COLUMNS = 100  # of a command line that is shown
 WORKER = "_worker.py"  # what MiniStack runs handlers with, from its temporary folder

@@ -265,3 +265,14 @@ def test_a_stop_that_takes_long_says_what_it_waits_for(server, folder):
     said: list[str] = []
     assert ministack.stop(say=said.append)
     assert "stopping; functions still run: gated (1) …" in said
+
+
+def test_a_stop_that_cannot_save_says_so(server):
+    root(server, "sqs").create_queue(QueueName="kept")
+    eventually(lambda: is_saved(server, "sqs", "kept"))
+    (in_the_way := server.state / "data" / "sqs.json.tmp").mkdir()
+    with pytest.raises(ministack.LocalAwsError, match=r"(?s)could not save all.*failed to save sqs"):
+        ministack.stop()
+    in_the_way.rmdir()
+    assert root(ministack.start(), "sqs").list_queues()["QueueUrls"]
+    assert ministack.stop()
