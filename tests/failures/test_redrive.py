@@ -1,6 +1,7 @@
 """Redriving, as far as it needs no pipeline: reasons, what is in a message, and queues in hand."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from urllib.parse import quote_plus
 
@@ -13,7 +14,7 @@ from lib.failures import letters, quarantine, reasons, redrive
 from lib.failures.explain import Explained
 from lib.failures.letters import Letter, taken
 from lib.parameters import Parameters
-from lib.pipelines import DeadLetters
+from lib.pipelines import DeadLetters, Pipeline
 from lib.resources import sqs
 from lib.resources.s3 import Bucket
 from lib.stack import Stack
@@ -313,7 +314,8 @@ def test_the_time_that_messages_are_hidden_grows_with_their_number():
 def watched(pair):
     """A pipeline whose function's failures are in the queue."""
     failures = DeadLetters(pair.queue, pair.origin, "failures")
-    return SimpleNamespace(name="watched", functions=(), source=None, dead_letters=(failures,))
+    ends = {"source": None, "destination": None, "created": pair.origin, "removed": None}
+    return Pipeline("watched", **ends, key_prefix="", key_suffix="", functions=(), dead_letters=(failures,))
 
 
 def test_one_that_cannot_be_sent_holds_up_no_other(target, watched, pair, send, capsys):
@@ -331,7 +333,9 @@ def test_one_that_cannot_be_sent_holds_up_no_other(target, watched, pair, send, 
 def test_a_queue_that_is_gone_holds_up_no_other(target, watched, pair, send):
     gone = sqs.Queue("gone", HERE)
     gone.scope = pair.queue.scope
-    watched.dead_letters = (DeadLetters(gone, pair.origin, "failures"), *watched.dead_letters)
+    watched = replace(
+        watched, dead_letters=(DeadLetters(gone, pair.origin, "failures"), *watched.dead_letters)
+    )
     send(Waiting.of(target, pair.queue), json.dumps({"requestContext": {}, "requestPayload": {}}))
     with pytest.raises(
         RunbookError, match="^watched gone: .*NonExistentQueue.*; done before: .*watched.*1, 0"
