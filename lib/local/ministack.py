@@ -28,6 +28,7 @@ from lib.local.server_process import (
     is_server,
     kill,
     launch,
+    server_code,
 )
 from lib.paths import home, write_atomically
 
@@ -35,6 +36,7 @@ ACCOUNT_ID = "000000000000"  # of whoever has an access key that is no account's
 START_TIMEOUT_S = 60  # it answers after 0.5 s on an idle machine
 # Another run may install, stop and start before it is our turn.
 LOCK_TIMEOUT_S = INSTALL_TIMEOUT_S + START_TIMEOUT_S + STOP_TIMEOUT_S
+CODE = "server-code.txt"  # which code the server was started with
 SAID_AFTER_S = 2  # a stop that takes longer says what it waits for
 Sleep = Callable[[float], None]
 Say = Callable[[str], None]
@@ -86,12 +88,16 @@ def start(sleep: Sleep = time.sleep) -> LocalAws:
         A server that answers.
 
     Raises:
-        LocalAwsError: It ended, or did not answer within START_TIMEOUT_S; with the end of its log.
+        LocalAwsError: It ended, or did not answer within START_TIMEOUT_S, with the end of its log; or the one
+            that runs was started by another version of the runbook.
         InstallError: Its environment could not be made.
         filelock.Timeout: Another run has held the lock for longer than an installation may take.
     """
     with _lock():
-        server = status() or _launch()
+        if server := status():
+            _require_same_code(server)
+        else:
+            server = _launch()
         _wait_until_healthy(server, sleep)
         return server
 
@@ -203,8 +209,19 @@ def _launch() -> LocalAws:
         )
     facts = asdict(server)
     del facts["state"]
+    write_atomically(server.state / CODE, server_code())
     write_atomically(server.state / "server.json", json.dumps(facts))
     return server
+
+
+def _require_same_code(server: LocalAws) -> None:
+    """Refuse a server that was started with other code than ours: it would give other answers."""
+    path = server.state / CODE
+    if not path.exists() or path.read_text("utf-8") != server_code():
+        raise LocalAwsError(
+            f"The local AWS that runs (pid {server.pid}) was started by another version of the runbook. "
+            "Restart it: `runbook local stop`, then do this again. It keeps all that it holds"
+        )
 
 
 def _wait_until_healthy(server: LocalAws, sleep: Sleep) -> None:

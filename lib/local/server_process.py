@@ -1,5 +1,6 @@
 """The MiniStack process: its command line, its environment, how it is known again and how it is ended."""
 
+import hashlib
 import os
 import secrets
 import socket
@@ -13,7 +14,7 @@ from textwrap import shorten
 import psutil
 
 from lib.local.certificate import ensure_certificate
-from lib.local.install import ensure_installed
+from lib.local.install import REQUIREMENTS, ensure_installed
 
 STOP_TIMEOUT_S = 120  # handlers get 3 s of it (saving_in_server.py), saving the rest
 POLL_INTERVAL_S = 0.05
@@ -57,6 +58,14 @@ def launch(state: Path, port: int) -> tuple[int, int]:
             start_new_session=True,
         )
     return process.pid, taken
+
+
+def server_code() -> str:
+    """Return what tells the code of one server from that of another: a digest of what it runs of ours."""
+    here = Path(__file__).parent
+    own = ("hypercorn_config.py", "*_in_server.py", "trino_macros.*")
+    files = [REQUIREMENTS, *(path for names in own for path in sorted(here.glob(names)))]
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def is_server(pid: int, state: Path) -> bool:

@@ -31,7 +31,9 @@ def moved(own_home, capfd) -> Iterator[tuple[ministack.LocalAws, ministack.Local
     variables = {"QUEUE_URL": urls["out"], "FOREIGN": FOREIGN, "URLS": json.dumps(urls)}
     create_function(before, "forwards", CODE, Environment={"Variables": variables})
     root(before, "lambda").create_event_source_mapping(FunctionName="forwards", EventSourceArn=f"{ARN}in")
-    Ledger("test", "000000000000").record_outputs("migrate", {"queue_url": urls["in"], "bucket": "b"})
+    Ledger("runbook", "test", "000000000000").record_outputs(
+        "migrate", {"queue_url": urls["in"], "bucket": "b"}
+    )
     ministack.stop()
     with socket.create_server(("127.0.0.1", before.port)):
         after = ministack.start()
@@ -55,7 +57,7 @@ def test_nothing_that_is_told_or_stored_has_the_old_address(moved):
     assert environment["Variables"]["QUEUE_URL"] == f"{after.endpoint_url}/000000000000/out"
     assert environment["Variables"]["FOREIGN"] == FOREIGN
     assert str(before.port) not in json.dumps(environment)
-    outputs = Ledger("test", "000000000000").outputs()["migrate"]
+    outputs = Ledger("runbook", "test", "000000000000").outputs()["migrate"]
     assert outputs == {"queue_url": f"{after.endpoint_url}/000000000000/in", "bucket": "b"}
     ministack.stop()
     stored = [

@@ -404,7 +404,7 @@ def test_partitions_of_any_value_are_read(lake, value):
     lake.put(f"p/kind={value}/p.csv", PEOPLE)
     lake.put("p/kind=other/p.csv", PEOPLE)
     lake.crawl(lake.crawler(CSV, path="p/"))
-    assert lake.rows("SELECT DISTINCT kind FROM p ORDER BY kind = 'other'") == [(value,), ("other",)]
+    assert lake.rows("SELECT kind FROM p GROUP BY kind ORDER BY kind = 'other'") == [(value,), ("other",)]
 
 
 def test_what_is_archived_is_left_out_and_named(lake):

@@ -29,6 +29,15 @@ def test_a_second_start_returns_the_server_that_runs(own_home):
     assert ministack.start() == server == ministack.status()
 
 
+def test_one_that_other_code_has_started_is_named_and_can_be_stopped(own_home):
+    server = ministack.start()
+    (server.state / ministack.CODE).unlink()  # as one has it that was started before this was written down
+    with pytest.raises(ministack.LocalAwsError, match=f"pid {server.pid}.*another version.*local stop"):
+        ministack.start()
+    assert ministack.stop()
+    assert ministack.start().pid != server.pid
+
+
 def test_two_runs_at_once_share_one_server(own_home):
     runs = [
         subprocess.Popen([sys.executable, "-c", START], stdout=subprocess.PIPE, text=True, cwd=ROOT)

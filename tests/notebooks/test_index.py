@@ -120,6 +120,7 @@ def test_somebody_else_s_bucket_may_not_invoke_the_function(index, somebody):
 
 def test_a_table_with_other_keys_is_refused_and_left_alone(index, table):
     stack = Stack(index.aws, index.parameters, "index")
+    stack.is_whole = False
     stack.add(dynamodb.Table("objects", "us-east-1", "file_key"))
     with pytest.raises(RunbookError, match="keys cannot be changed"):
         stack.apply()
