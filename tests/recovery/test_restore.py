@@ -308,7 +308,7 @@ def test_a_key_that_cannot_be_judged_does_not_hold_up_the_others(places):
     at = put(dr, "k")
     plan = Restore(dr, primary, at).plan()
     assert states(plan) == {"to restore": 1, "not judged": 1}
-    assert "stored using a form of Server Side Encryption" in plan.problems.loc[0, "why"]
+    assert "encrypted with a customer's key" in plan.problems.loc[0, "why"]
     done = Restore(dr, primary, at, overwrite_newer=True).run()
     assert states(done) == {"restored": 1, "not judged": 1}
     assert Restore(dr, primary, at).plan().differing == 1
