@@ -167,7 +167,7 @@ def test_what_would_be_another_value_is_refused(query, kind):
         query("SELECT %(x)s AS a", x=value)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     value=st.one_of(
         st.integers(-(10**38) + 1, 10**38 - 1),

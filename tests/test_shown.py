@@ -1,7 +1,7 @@
 """Text as it can be shown."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.shown import printable
@@ -27,7 +27,6 @@ def test_what_cannot_is_written_as_python_does(text, shown):
     assert printable(text) == shown
 
 
-@settings(deadline=None)
 @given(st.text(st.characters()))
 def test_a_name_is_one_line_and_can_be_written_anywhere(text):
     shown = printable(text, keep="")

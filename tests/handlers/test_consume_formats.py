@@ -269,7 +269,7 @@ def strictly(text):
         return None
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(cut_and_paste([*TIMES, *NO_TIMES]))
 def test_times_are_read_in_three_ways_alike(text):
     stripped = text.strip(" \t")
@@ -282,7 +282,7 @@ def test_times_are_read_in_three_ways_alike(text):
     assert (found and found[1]) == stored
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(cut_and_paste([*PRICES, *NO_PRICES]), cut_and_paste(["0", "7", *NO_VOLUMES]))
 def test_numbers_are_read_by_the_audit_as_by_consume(price, volume):
     text = quoted("A", "2024-01-02", price, volume)

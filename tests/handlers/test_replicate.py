@@ -199,7 +199,7 @@ HEADERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(HEADERS, METADATA, st.dictionaries(TAG_TEXT.filter(bool), TAG_TEXT, max_size=10))
 def test_whatever_describes_an_object_in_parts_is_kept(replicate, pair, headers, metadata, tags):
     tag_set = [{"Key": key, "Value": value} for key, value in tags.items()]

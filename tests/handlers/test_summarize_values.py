@@ -145,7 +145,7 @@ KINDS = [
 COLUMNS = st.sampled_from(KINDS).flatmap(lambda kind: st.lists(kind, min_size=1, max_size=8))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(values=COLUMNS, others=st.one_of(st.just([]), COLUMNS))
 @example(values=["1764843812345600001"], others=["1.5"])
 @example(values=["1.10"], others=["1.1"])
@@ -295,7 +295,7 @@ def test_line_ends_within_quotes_stay(summarize):
         assert {top["value"] for top in found.columns[1]["top_values"]} == expected
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.sampled_from(['"x\r\ny"', '"a""\r"', "b", '5"', '"\n"', "ü"]), min_size=1, max_size=30),
     st.integers(1, 9),
