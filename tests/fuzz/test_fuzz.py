@@ -17,6 +17,7 @@ def running(local_aws) -> Iterator[Running]:
     running.destroy()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_is_put_in_arrives_equal_or_is_refused_by_name(family, running):
     cases = [case for case in kept() if case.family == family] + drawn(SEED, INPUTS, [family])

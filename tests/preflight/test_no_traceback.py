@@ -46,21 +46,22 @@ def findings(resources: list[Resource]) -> list[Finding]:
     return [finding for _, finding in described(resources)]
 
 
-@pytest.mark.parametrize("pipeline", PIPELINES)
-def test_odd_values_of_each_attribute(pipeline: str) -> None:
-    raised, resources = [], described_by(pipeline)
-    for resource in resources:
-        for each in fields(resource):
-            value = getattr(resource, each.name, None)
-            odd = ODD.get(type(value), [])
-            for instead in odd:
-                setattr(resource, each.name, instead)
-                try:
-                    findings(resources)
-                except Exception as error:
-                    raised.append(f"{resource.noun}.{each.name} = {str(instead)[:20]!r}: {error!r}")
-            if odd:
-                setattr(resource, each.name, value)
+def test_odd_values_of_each_attribute() -> None:
+    raised, tried = [], set()
+    for resources in map(described_by, PIPELINES):
+        for resource in resources:
+            for each in fields(resource):
+                value = getattr(resource, each.name, None)
+                if (which := (type(resource), each.name, type(value))) in tried:
+                    continue
+                tried.add(which)
+                for instead in ODD.get(type(value), []):
+                    setattr(resource, each.name, instead)
+                    try:
+                        findings(resources)
+                    except Exception as error:
+                        raised.append(f"{resource.noun}.{each.name} = {str(instead)[:20]!r}: {error!r}")
+                    setattr(resource, each.name, value)
     assert not raised
 
 
