@@ -193,8 +193,7 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
         RunbookError: If *backup* is not deployed, or not as the parameters say; if the drill's deletes would
             pull the brake; or if deletes are not followed, or erased versions are.
     """
-    pipeline = deployed(target, parameters, "backup").require_agreement()
-    settings = parameters.backup
+    pipeline, settings = deployed(target, parameters, "backup"), parameters.backup
     if settings.erase_versions:
         raise RunbookError(
             "backup.erase_versions is on: what is erased in the primary bucket is erased in the DR bucket "
@@ -205,6 +204,7 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
             "backup.delete_sync is off: the DR bucket would keep the drill's objects, where nobody may delete"
             " them; nothing was done"
         )
+    pipeline.require_agreement()
     state = brake(target, parameters).state().iloc[0]
     if state["pulled"] == "yes" or state["deletes"] + deletes > settings.brake_deletes:
         raise RunbookError(
