@@ -26,6 +26,7 @@ from lib.errors import ParameterError
 from lib.own_fault import such_as
 from lib.parameters import Parameters
 from lib.pipelines import deployed
+from lib.shown import printable
 from lib.target import Target
 
 
@@ -92,7 +93,7 @@ class Audit:
     def _shown(self) -> pd.DataFrame:
         """The differences, control characters in keys escaped, so that none acts on a terminal."""
         table = self.differences
-        return table.assign(key=[key if key.isprintable() else repr(key) for key in table["key"]])
+        return table.assign(key=[printable(key, keep="") for key in table["key"]])
 
 
 def attempt(
