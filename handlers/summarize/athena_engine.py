@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from column_types import Column
 from profile_sql import MAX_VALUE_CHARACTERS, Functions, null_if_token
+from table_queries import TableQueries
 
 # The column after the file's: OpenCSVSerDe puts there what a line has more than the header, else null.
 SURPLUS = "surplus"
@@ -43,7 +44,7 @@ class TimeIsUpError(Exception):
 
 
 @dataclass(frozen=True)
-class AthenaEngine:
+class AthenaEngine(TableQueries):
     """Reads one table of the catalogue, whose columns c0, c1, … are texts.
 
     Attributes:

@@ -100,6 +100,11 @@ class Column:
         """SQL for its text."""
         return f'"c{self.number}"'
 
+    @property
+    def center_text(self) -> str:
+        """SQL for its center as text."""
+        return f"'{self.center:f}'"
+
 
 def decimal(whole_digits: int, scale: int) -> Type:
     """Return the type of numbers with at most so many digits before the point and after it, or VARCHAR."""

@@ -1,4 +1,4 @@
-"""DuckDB, which profiles files of any size in bounded memory."""
+"""DuckDB, which reads files of any size in bounded memory."""
 
 import os
 import re
@@ -7,20 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from column_types import Column
-from csv_dialect import Dialect, sniff
-from csv_text import (
-    SAMPLE_BYTES,
-    encoding_of_file,
-    has_marks,
-    remove_end_mark,
-    rewrite,
-    sample_text,
-    unify_line_ends,
-)
+from csv_dialect import Dialect
 from profile_sql import MAX_VALUE_CHARACTERS as CUT
 from profile_sql import Functions, literal, null_if_token
-from profiling import profile
 from rejection import RejectedError
+from table_queries import TableQueries
 
 if TYPE_CHECKING:
     import duckdb
@@ -59,7 +50,7 @@ RESERVED_MB = 300
 LEAST_MB = 128
 
 
-class DuckDbEngine:
+class DuckDbEngine(TableQueries):
     """Reads one CSV file by DuckDB. A context manager; close it before its folder is removed."""
 
     def __init__(self, path: Path, dialect: Dialect, functions: Functions):
@@ -71,32 +62,36 @@ class DuckDbEngine:
             functions: EXACT or APPROXIMATE.
         """
         self.functions = functions
+        self.connection = connect(path.parent)
         self._path = path
         self._dialect = dialect
-        self._connection = connect(path.parent)
 
     def __enter__(self) -> "DuckDbEngine":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.close()
+        self.connection.close()
 
     def relation(self, columns: Sequence[Column]) -> str:
         """Return what to select these columns from: all values are text, and as many in each line."""
-        names = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(self._dialect.names)))
         texts = ", ".join(f"{null_if_token(column.text)} AS {column.text}" for column in columns)
+        return f"(SELECT {texts} FROM {self.file()}) AS source"
+
+    def file(self) -> str:
+        """Return what to select the texts of all columns from, as they are in the file."""
+        names = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(self._dialect.names)))
         # DuckDB drops what is too much in a line if it is one of the tokens for null: no text is one. A blank
         # line is a null where there is one column, and nothing where there are more.
         no_text = "" if len(self._dialect.names) == 1 else NO_TEXT
         quote = literal(self._dialect.quote)
         return (
-            f"(SELECT {texts} FROM read_csv({literal(str(self._path))}, auto_detect = false,"
+            f"(SELECT * FROM read_csv({literal(str(self._path))}, auto_detect = false,"
             f" skip = {self._dialect.lines_before}, header = true, columns = {{{names}}},"
             f" delim = {literal(self._dialect.delimiter)}, quote = {quote}, escape = {quote},"
-            f" nullstr = [{literal(no_text)}], strict_mode = true)) AS source"
+            f" nullstr = [{literal(no_text)}], strict_mode = true)) AS file"
         )
 
-    def rows(self, sql: str) -> list[Sequence]:
+    def rows(self, sql: str, *parameters: object) -> list[Sequence]:
         """Return the rows of a query.
 
         Raises:
@@ -106,41 +101,11 @@ class DuckDbEngine:
         import duckdb
 
         try:
-            return self._connection.execute(sql).fetchall()
+            return self.connection.execute(sql, parameters).fetchall()
         except duckdb.InvalidInputException as error:
             if "CSV" not in str(error):
                 raise
             raise rejection(str(error)) from error
-
-
-def profile_file(path: Path) -> tuple[dict, int, list[dict]]:
-    """Profile a CSV file.
-
-    Args:
-        path: The file, in a folder of its own; it is rewritten if it is not UTF-8.
-
-    Returns:
-        Encoding, how that is known, and delimiter; the number of rows; a profile of each column.
-
-    Raises:
-        RejectedError: It cannot be summarized.
-        duckdb.Error: DuckDB failed for another reason.
-    """
-    encoding = encoding_of_file(path)
-    if encoding.name != "utf-8" or encoding.damaged_bytes or has_marks(path):
-        rewrite(path, encoding)
-    remove_end_mark(path)
-    dialect = _dialect(path)
-    try:
-        rows, columns = _profile_utf8(path, dialect)
-    except RejectedError:
-        # DuckDB wants one kind of line end in a file.
-        if not _has_carriage_returns(path):
-            raise
-        unify_line_ends(path, dialect.delimiter, dialect.quote)
-        dialect = _dialect(path)
-        rows, columns = _profile_utf8(path, dialect)
-    return {**encoding.described(), "delimiter": dialect.delimiter}, rows, columns
 
 
 def rejection(message: str) -> RejectedError:
@@ -181,20 +146,3 @@ def memory_limit_mb() -> int:
     if limit := os.environ.get("MEMORY_LIMIT_MB"):
         return int(limit)
     return max(LEAST_MB, int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")) - RESERVED_MB)
-
-
-def _dialect(path: Path) -> Dialect:
-    with path.open("rb") as file:
-        text = sample_text(file.read(SAMPLE_BYTES))
-    return sniff(text, is_whole=path.stat().st_size <= SAMPLE_BYTES)
-
-
-def _profile_utf8(path: Path, dialect: Dialect) -> tuple[int, list[dict]]:
-    functions = EXACT if path.stat().st_size <= EXACT_UP_TO_BYTES else APPROXIMATE
-    with DuckDbEngine(path, dialect, functions) as engine:
-        return profile(engine, dialect)
-
-
-def _has_carriage_returns(path: Path) -> bool:
-    with path.open("rb") as file:
-        return any(b"\r" in piece for piece in iter(lambda: file.read(SAMPLE_BYTES), b""))

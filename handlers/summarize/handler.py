@@ -23,7 +23,7 @@ from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from common.objects import ObjectState, Place
 from common.s3_client import faithful
-from duckdb_engine import profile_file
+from duckdb_profile import profile_file
 from object_keys import Prefixes
 from reading import download
 from rejection import RejectedError

@@ -53,7 +53,7 @@ class Functions:
     columns_at_once: int
 
 
-def measures(column: Column, functions: Functions) -> list[str]:
+def measures(functions: Functions, column: Column) -> list[str]:
     """Return the expressions that measure a column, always as many; unpacked by `profiling`."""
     value, column_type = cast(column, column.type, functions), column.type
     numeric = _as_double(column, value)
@@ -67,13 +67,11 @@ def measures(column: Column, functions: Functions) -> list[str]:
         f"avg({mean_of})" if column_type.is_number else "NULL",
         f"stddev_samp({numeric})" if column_type.is_number else "NULL",
         functions.quartiles.format(v=numeric) if column_type.is_number else "NULL",
-        functions.candidates.format(c=functions.shortened.format(c=column.text))
-        if column.repeats
-        else "NULL",
+        functions.candidates.format(c=shortened(column, functions)) if column.repeats else "NULL",
     ]
 
 
-def type_counts(column: Column, functions: Functions) -> list[str]:
+def type_counts(functions: Functions, column: Column) -> list[str]:
     """Return the expressions that tell a column's type.
 
     Returns:
@@ -137,20 +135,34 @@ def top_values(
     """
     names = [f"g{column.number}" for column in columns]
     texts = ", ".join(
-        f"{_only(functions.shortened.format(c=column.text), candidates[column.number])} AS g{column.number}"
+        f"{_only(shortened(column, functions), candidates[column.number])} AS g{column.number}"
         for column in columns
     )
     number = " ".join(f"WHEN g{column.number} IS NOT NULL THEN {column.number}" for column in columns)
     sets = ", ".join(f"({name})" for name in names)
+    return most_frequent(
+        f"SELECT CASE {number} END AS number, coalesce({', '.join(names)}, NULL) AS value, count(*) AS n"
+        f" FROM (SELECT {texts} FROM {relation}) AS texts GROUP BY GROUPING SETS ({sets})"
+    )
+
+
+def most_frequent(counts: str) -> str:
+    """Return the query for the most frequent texts, in order.
+
+    Args:
+        counts: A query whose rows are column number, text, count.
+    """
     return (
         "SELECT number, value, n FROM (SELECT number, value, n,"
         " row_number() OVER (PARTITION BY number ORDER BY n DESC, value) AS place"
-        f" FROM (SELECT CASE {number} END AS number, coalesce({', '.join(names)}, NULL) AS value,"
-        " count(*) AS n"
-        f" FROM (SELECT {texts} FROM {relation}) AS texts"
-        f" GROUP BY GROUPING SETS ({sets})) AS counts WHERE value IS NOT NULL) AS places"
+        f" FROM ({counts}) AS counts WHERE value IS NOT NULL) AS places"
         f" WHERE place <= {TOP_VALUES} ORDER BY number, place"
     )
+
+
+def shortened(column: Column, functions: Functions) -> str:
+    """Return the expression for the first MAX_VALUE_CHARACTERS of a column's text."""
+    return functions.shortened.format(c=column.text)
 
 
 def null_if_token(text: str) -> str:
@@ -186,7 +198,7 @@ def _as_double(column: Column, value: str) -> str:
     if column.center is None:
         return value if column.type is DOUBLE else f"CAST({value} AS double)"
     name = f"decimal({DECIMAL_DIGITS},{column.type.scale or 0})"
-    exact, center = f"CAST({value} AS {name})", f"CAST({literal(f'{column.center:f}')} AS {name})"
+    exact, center = f"CAST({value} AS {name})", f"CAST({column.center_text} AS {name})"
     far = f"CAST({value} AS double) - CAST({center} AS double)"
     return f"coalesce(CAST(TRY({exact} - {center}) AS double), {far})"
 

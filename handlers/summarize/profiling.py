@@ -2,9 +2,10 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 
 from column_types import (
@@ -20,7 +21,7 @@ from column_types import (
     written,
 )
 from csv_dialect import Dialect
-from profile_sql import MAX_VALUE_CHARACTERS, Functions, measures, top_values, type_counts
+from profile_sql import MAX_VALUE_CHARACTERS, Functions, measures, type_counts
 from rejection import RejectedError
 
 
@@ -29,11 +30,15 @@ class Engine(Protocol):
 
     functions: Functions
 
-    def relation(self, columns: Sequence[Column]) -> str:
-        """Return what to select these columns from."""
+    def aggregates(
+        self, columns: Sequence[Column], expressions: Callable[[Column], list[str]]
+    ) -> Iterable[tuple[int, int, Column, Sequence]]:
+        """Yield the number of rows, that of lines with too many fields, a column, and its values of these."""
 
-    def rows(self, sql: str) -> list[Sequence]:
-        """Return the rows of a query."""
+    def top_values(
+        self, columns: Sequence[Column], candidates: dict[int, list[str] | None]
+    ) -> Iterable[tuple[int, str, int]]:
+        """Yield the most frequent texts of each column: its number, a text, and how often it is there."""
 
 
 @dataclass(frozen=True)
@@ -94,32 +99,25 @@ def guessed(dialect: Dialect, all_repeat: bool) -> list[Column]:
 
 def measure(engine: Engine, columns: Sequence[Column]) -> tuple[int, dict[int, Measured]]:
     """Return the number of rows, and what was measured of each column by its number."""
-    rows, measured = 0, {}
-    for some in _batches(columns, engine):
-        groups = [measures(column, engine.functions) for column in some]
-        rows, surplus, *values = _one_row(engine, some, [[engine.functions.surplus], *groups])
-        if int(surplus):
+    all_rows, measured = 0, {}
+    for rows, surplus, column, values in engine.aggregates(columns, partial(measures, engine.functions)):
+        if surplus:
             raise RejectedError(f"{surplus} lines have more fields than the header.")
-        for column, group in zip(some, _split(values, groups), strict=True):
-            measured[column.number] = _measured(column, group)
-    return int(rows), measured
+        all_rows, measured[column.number] = rows, _measured(column, values)
+    return all_rows, measured
 
 
 def infer(engine: Engine, columns: Sequence[Column]) -> list[Column]:
     """Return the columns with the types that all their values have."""
     inferred = []
-    for some in _batches(columns, engine):
-        groups = [type_counts(column, engine.functions) for column in some]
-        _, *values = _one_row(engine, some, groups)
-        for column, (count, *found) in zip(some, _split(values, groups), strict=True):
-            *counts, decimals, whole_digits, scale, one = found
-            fitting = [each for each, n in zip(TYPES, counts, strict=True) if int(n or 0) == int(count) > 0]
-            if not fitting and int(decimals or 0) == int(count) > 0:
-                fitting = [decimal(int(whole_digits), int(scale or 0))]
-            known = fitting[0] if fitting else VARCHAR
-            inferred.append(
-                replace(column, type=known, center=center(known, [one.strip(" ")] if one else []))
-            )
+    for _, _, column, values in engine.aggregates(columns, partial(type_counts, engine.functions)):
+        count, *found = values
+        *counts, decimals, whole_digits, scale, one = found
+        fitting = [each for each, n in zip(TYPES, counts, strict=True) if int(n or 0) == int(count) > 0]
+        if not fitting and int(decimals or 0) == int(count) > 0:
+            fitting = [decimal(int(whole_digits), int(scale or 0))]
+        known = fitting[0] if fitting else VARCHAR
+        inferred.append(replace(column, type=known, center=center(known, [one.strip(" ")] if one else [])))
     return inferred
 
 
@@ -127,11 +125,9 @@ def most_frequent(engine: Engine, measured: Sequence[Measured]) -> dict[int, lis
     """Return the most frequent texts of each column, by its number, with exact counts."""
     found = {each.column.number: [] for each in measured}
     candidates = {each.column.number: each.candidates for each in measured}
-    for some in _batches([each.column for each in measured if each.count and each.column.repeats], engine):
-        for number, text, count in engine.rows(
-            top_values(some, candidates, engine.relation(some), engine.functions)
-        ):
-            found[int(number)].append({"value": text, "count": int(count)})
+    repeating = [each.column for each in measured if each.count and each.column.repeats]
+    for number, text, count in engine.top_values(repeating, candidates):
+        found[number].append({"value": text, "count": count})
     return found
 
 
@@ -165,24 +161,6 @@ def _measured(column: Column, values: Sequence) -> Measured:
     return Measured(
         column, *numbers, minimum, maximum, mean, deviation, _array(quartiles), _array(candidates)
     )
-
-
-def _one_row(engine: Engine, columns: Sequence[Column], groups: list[list[str]]) -> Sequence:
-    """Return the one row of: the number of rows, and each expression."""
-    expressions = ", ".join(["count(*)"] + [each for group in groups for each in group])
-    return engine.rows(f"SELECT {expressions} FROM {engine.relation(columns)}")[0]
-
-
-def _split(values: Sequence, groups: list[list[str]]) -> Iterator[Sequence]:
-    """Yield values in groups as long as these."""
-    remaining = iter(values)
-    for group in groups:
-        yield [next(remaining) for _ in group]
-
-
-def _batches(columns: Sequence[Column], engine: Engine) -> Iterator[Sequence[Column]]:
-    size = engine.functions.columns_at_once
-    return (columns[start : start + size] for start in range(0, len(columns), size))
 
 
 def _array(value: list | str | None) -> list | None:

@@ -24,8 +24,8 @@ connection.execute(f"SUMMARIZE FROM read_csv('{sys.argv[1]}', nullstr = ['', 'NA
 PROFILE = f"""
 import pathlib, sys
 sys.path[:0] = [{str(HANDLER / "summarize")!r}, {str(HANDLER)!r}]
-import duckdb_engine
-duckdb_engine.profile_file(pathlib.Path(sys.argv[1]))
+import duckdb_profile
+duckdb_profile.profile_file(pathlib.Path(sys.argv[1]))
 """
 MEASURED = {
     "wc -l": ["wc", "-l"],

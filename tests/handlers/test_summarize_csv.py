@@ -25,7 +25,7 @@ NULLS = ["", "NA", "N/A", "NaN", "nan", "NULL", "null"]
 def summarize(tmp_path_factory):
     """Return a function that profiles bytes: (how, rows, columns), or the reason and the line."""
     load_handler("summarize")
-    engine = sys.modules["duckdb_engine"]
+    engine = sys.modules["duckdb_profile"]
     path = tmp_path_factory.mktemp("csv") / "data.csv"
 
     def run(body):

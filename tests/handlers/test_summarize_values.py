@@ -20,7 +20,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?")
 def summarize(tmp_path_factory):
     """Return a function that profiles bytes: a namespace of all that is found, or the reason and the line."""
     load_handler("summarize")
-    engine = sys.modules["duckdb_engine"]
+    engine = sys.modules["duckdb_profile"]
     path = tmp_path_factory.mktemp("csv") / "data.csv"
 
     def run(body):

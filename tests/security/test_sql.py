@@ -62,8 +62,20 @@ KNOWN = {
         "relation",
     },
     # A profile's expressions, built by profile_sql, which quotes every column's name
-    "handlers/summarize/profiling.py": {"expressions", "engine.relation(columns)"},
+    "handlers/summarize/table_queries.py": {"flat", "self.relation(some)"},
+    "handlers/summarize/duckdb_cells.py": {
+        "WANTED",
+        "cells",
+        "null_if_token('text')",
+        "numbers",
+        "only",
+        "selected",
+        "self.file()",
+        "shortened(alike, self.functions)",
+        "texts",
+    },
     "handlers/summarize/profile_sql.py": {
+        "counts",
         "number",
         "', '.join(names)",
         "texts",
@@ -80,6 +92,7 @@ KNOWN = {
         "names",
         "quote",
         "self._dialect.lines_before",
+        "self.file()",
         "texts",
     },
 }

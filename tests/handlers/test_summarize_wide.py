@@ -1,0 +1,106 @@
+"""A wide file's summary is that of its columns each for themselves, and takes some few queries."""
+
+import random
+import sys
+
+import pytest
+from handler_support import load_handler
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+VALUES = {
+    "whole": ["0", "-7", "12", "12", "9007199254740991"],
+    "large": [str(2**63 - 1), str(-(2**63)), "5"],
+    "larger": [str(10**20), str(10**20 + 1), "9" * 38],
+    "decimals": ["1.10", "1.1", "-0.0", "1e3", "1E400"],
+    "exact": ["0.1234567890123456789", "0.2"],
+    "dates": ["2026-02-28", "2026-02-30", "0001-01-01"],
+    "times": ["2026-02-28 10:00:00", "2026-02-28T24:00:00", "2026-02-28T10:00:00.123456"],
+    "booleans": ["true", "FALSE"],
+    "codes": ["00501", "A-1", 'say ""hi""', "a,b", "two\nlines", "ä" * 300, "ä" * 299 + "z"],
+}
+NULLS = ["", "NA", "null"]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """Return a function that profiles bytes as cells and as columns, and returns both outcomes."""
+    load_handler("summarize")
+    profile = sys.modules["duckdb_profile"]
+    path = tmp_path_factory.mktemp("csv") / "data.csv"
+
+    def run(body, exact_up_to_bytes=profile.EXACT_UP_TO_BYTES):
+        outcomes = []
+        for wide_columns in (0, sys.maxsize):
+            path.write_bytes(body)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(profile, "WIDE_COLUMNS", wide_columns)
+                patch.setattr(profile, "EXACT_UP_TO_BYTES", exact_up_to_bytes)
+                try:
+                    outcomes.append(without_rounding(*profile.profile_file(path)))
+                except profile.RejectedError as error:
+                    outcomes.append((error.reason, error.line))
+        return outcomes
+
+    return run
+
+
+def without_rounding(how, rows, columns):
+    """Return a profile with means of 15 digits, since DuckDB rounds those of groups elsewhere."""
+    return how, rows, [each | {"mean": each["mean"] and f"{each['mean']:.15g}"} for each in columns]
+
+
+def as_csv(columns, rows):
+    """Return bytes of a CSV file with these lists of values, each repeated for so many rows."""
+    lines = [",".join(f"c{number}" for number in range(len(columns)))]
+    for row in range(rows):
+        lines.append(",".join(f'"{values[row % len(values)]}"' if values else "" for values in columns))
+    return "\n".join(lines).encode()
+
+
+@st.composite
+def files(draw):
+    kinds = draw(st.lists(st.sampled_from(list(VALUES)), min_size=2, max_size=12))
+    columns = [draw(st.lists(st.sampled_from(VALUES[kind] * 3 + NULLS), max_size=8)) for kind in kinds]
+    return as_csv(columns, draw(st.integers(0, 12)))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=files())
+@example(body=b"a,b\n")
+@example(body=b"a,b\n1,2\n3\n")
+@example(body=b"a,b\n1,2,3\n")
+@example(body=b'a,b\n1,"2\n')
+@example(body=b"a,b\r1,2\r\n3,x\n")
+def test_as_cells_and_as_columns_all_is_the_same(both, body):
+    as_cells, as_columns = both(body)
+    assert as_cells == as_columns
+
+
+def test_what_is_estimated_is_the_same_too(both):
+    draws = random.Random(1)
+    columns = [[str(draws.randrange(10**size)) for _ in range(2000)] for size in (1, 3, 12, 20)]
+    columns += [[f"note {draws.getrandbits(8)}" for _ in range(2000)], VALUES["codes"], NULLS]
+    as_cells, as_columns = both(as_csv(columns, 2000), exact_up_to_bytes=0)
+    assert as_cells == as_columns
+    assert as_cells[2][0]["distinct_is_approximate"]
+
+
+@pytest.mark.parametrize("memory_mb", ["512", "64"])
+def test_a_wide_file_takes_as_many_queries_as_it_has_types(both, memory_mb, tmp_path, monkeypatch):
+    monkeypatch.setenv("MEMORY_LIMIT_MB", memory_mb)
+    profile, engine, asked = sys.modules["duckdb_profile"], sys.modules["duckdb_engine"], []
+    ask = engine.DuckDbEngine.rows
+    monkeypatch.setattr(
+        engine.DuckDbEngine, "rows", lambda self, sql, *values: asked.append(sql) or ask(self, sql, *values)
+    )
+    path = tmp_path / "wide.csv"
+    kinds = [VALUES[kind] for kind in ("whole", "large", "decimals", "codes", "dates")] * 200
+    path.write_bytes(as_csv(kinds, 3))
+    _, rows, columns = profile.profile_file(path)
+    assert (rows, len(columns)) == (3, 1000)
+    assert [each["name"] for each in columns] == [f"c{number}" for number in range(1000)]
+    assert [each["type"] for each in columns[:5]] == ["bigint", "bigint", "double", "varchar", "varchar"]
+    readings = [sql for sql in asked if "read_csv" in sql]
+    assert len(readings) <= 1 + 1000 * 65536 * 4 // (int(memory_mb) * 2**20)
+    assert len(asked) - len(readings) < 30
