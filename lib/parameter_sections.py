@@ -15,11 +15,11 @@ from lib.parameter_types import (
     PipelineName,
     Reason,
     Region,
-    RetentionDays,
     RuleSchedule,
     Schedule,
     Ticker,
 )
+from lib.resources.logs import RetentionDays
 
 STAGING_PREFIX = "athena-staging/"  # where *summarize* lays the files that it hands to Athena
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -136,6 +136,16 @@ class Summarize(Pipeline, Queried):
     retries: Retries = 2
     query_scan_limit_mb: ScanLimit = 20480
     athena_above_mb: Annotated[int, Field(ge=0, le=10240)] = 4096
+
+    def summary_key(self, key: str) -> str:
+        """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`."""
+        # As text, not as a path: to S3, an empty folder name counts.
+        folder, slash, name = key.removeprefix(self.input_prefix).rpartition("/")
+        return f"{self.output_prefix}{folder}{slash}summary_{name.removesuffix('.csv')}.json"
+
+    def rejected_key(self, key: str) -> str:
+        """Return where it is said why a file was rejected: `a/x.csv` → `rejected/a/x.csv.json`."""
+        return f"{self.rejected_prefix}{key.removeprefix(self.input_prefix)}.json"
 
     @model_validator(mode="after")
     def _cannot_trigger_itself(self) -> "Summarize":

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from aws_cron_expression_validator.validator import AWSCronExpressionError, AWSCronExpressionValidator
 from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 from lib.failures.reasons import REASONS
+from lib.resources.schedules import crawler_schedule, rule_schedule
 
 # What to write, by the type of pydantic's error: https://docs.pydantic.dev/latest/errors/validation_errors/
 WRITE = {
@@ -52,55 +52,6 @@ def _region(name: str) -> str:
 def _arn_in_a_region(arn: str) -> str:
     _region(arn.split(":")[3])
     return arn
-
-
-def crawler_schedule(expression: str) -> str:
-    """Check a Glue crawler's schedule, which knows cron() only: https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html.
-
-    Args:
-        expression: `cron(…)`, or empty for on demand.
-
-    Returns:
-        The same.
-
-    Raises:
-        ValueError: If Glue would not take it.
-    """
-    if expression and not _is_cron(expression):
-        raise ValueError(f"{expression!r} is not a schedule: write cron(15 12 * * ? *), or '' for on demand")
-    return expression
-
-
-def rule_schedule(expression: str) -> str:
-    """Check an EventBridge rule's schedule: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html.
-
-    Args:
-        expression: `rate(…)` or `cron(…)`.
-
-    Returns:
-        The same.
-
-    Raises:
-        ValueError: If EventBridge would not take it.
-    """
-    match = re.fullmatch(r"rate\(([1-9][0-9]*) (minute|hour|day)(s?)\)", expression)
-    one_has_no_s = match and (match[1] == "1") == (match[3] == "")
-    if not one_has_no_s and not _is_cron(expression):
-        raise ValueError(
-            f"{expression!r} is not a schedule: write rate(1 minute), rate(5 minutes) or cron(15 12 * * ? *)"
-        )
-    return expression
-
-
-def _is_cron(expression: str) -> bool:
-    """Say whether it is written as cron(…); one that AWS would not understand is refused."""
-    match = re.fullmatch(r"cron\((.*)\)", expression)
-    if match:
-        try:
-            AWSCronExpressionValidator.validate(match[1])
-        except AWSCronExpressionError as error:
-            raise ValueError(f"{expression!r} is not a schedule: {error}") from error
-    return bool(match)
 
 
 def _folder(prefix: str) -> str:
@@ -169,10 +120,6 @@ KmsKeyArn = Annotated[
 ]
 PolicyArn = Annotated[
     str, StringConstraints(pattern=r"^(arn:aws:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+)?$")
-]
-# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
-RetentionDays = Literal[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ]
 
 

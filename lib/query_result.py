@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 from pyathena.result_set import AthenaResultSet
 
-from lib.observe.prices import prices
+from lib.resources.prices import prices
 
 MEGABYTE = 1024 * 1024
 

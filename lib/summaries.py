@@ -8,7 +8,8 @@ import pandas as pd
 from lib.objects import Place
 from lib.parameter_sections import Summarize
 from lib.samples import Sample
-from lib.watch import Waiting, until
+from lib.waiting import Waiting
+from lib.watch import until
 
 # What `handlers/summarize` logs of a file that it summarizes, and of one that it does not.
 SEQUENCE = ["event received", "CSV downloaded", "JSON uploaded"]
@@ -71,7 +72,7 @@ def read(place: Place, key: str, settings: Summarize) -> pd.DataFrame:
         key: The file's key.
         settings: The parameters of *summarize*.
     """
-    profiles = pd.DataFrame(_load(place, summary_key(key, settings))["column_profiles"])
+    profiles = pd.DataFrame(_load(place, settings.summary_key(key))["column_profiles"])
     profiles["top_values"] = [
         ", ".join(f"{top['value']} ({top['count']})" for top in tops[:3]) for tops in profiles["top_values"]
     ]
@@ -80,7 +81,7 @@ def read(place: Place, key: str, settings: Summarize) -> pd.DataFrame:
 
 def reason(place: Place, key: str, settings: Summarize) -> str:
     """Return why a file was rejected; the arguments are those of `read`."""
-    return _load(place, rejected_key(key, settings))["reason"]
+    return _load(place, settings.rejected_key(key))["reason"]
 
 
 def count_rows(files: Sequence[Sample], place: Place, settings: Summarize) -> pd.DataFrame:
@@ -94,7 +95,7 @@ def count_rows(files: Sequence[Sample], place: Place, settings: Summarize) -> pd
     Returns:
         One row a file: key, rows `in the file`, rows `in the summary`.
     """
-    rows = [(f.key, f.rows, _load(place, summary_key(f.key, settings))["rows"]) for f in files]
+    rows = [(f.key, f.rows, _load(place, settings.summary_key(f.key))["rows"]) for f in files]
     return pd.DataFrame(rows, columns=["key", "in the file", "in the summary"])
 
 
@@ -122,20 +123,8 @@ def in_order(log: pd.DataFrame, keys: Sequence[str]) -> list[bool]:
     return [messages.get(key, [])[-len(SEQUENCE) :] == SEQUENCE for key in keys]
 
 
-def summary_key(key: str, settings: Summarize) -> str:
-    """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`."""
-    # As text, not as a path: to S3, an empty folder name counts.
-    folder, slash, name = key.removeprefix(settings.input_prefix).rpartition("/")
-    return f"{settings.output_prefix}{folder}{slash}summary_{name.removesuffix('.csv')}.json"
-
-
-def rejected_key(key: str, settings: Summarize) -> str:
-    """Return where it is said why a file was rejected: `a/x.csv` → `rejected/a/x.csv.json`."""
-    return f"{settings.rejected_prefix}{key.removeprefix(settings.input_prefix)}.json"
-
-
 def _places(key: str, settings: Summarize) -> dict[str, str]:
-    return {"summarized": summary_key(key, settings), "rejected": rejected_key(key, settings)}
+    return {"summarized": settings.summary_key(key), "rejected": settings.rejected_key(key)}
 
 
 def _is_of(place: Place, key: str, version_id: str) -> bool:

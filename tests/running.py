@@ -22,7 +22,7 @@ from lib.resources.s3 import Bucket
 from lib.resources.sqs import Queue
 from lib.stack import Stack
 from lib.target import Target, connect
-from lib.watch import Waiting
+from lib.waiting import Waiting
 
 # One attempt of what S3 invokes, and no deletes held: what fails is to be seen at once.
 SECTIONS = {

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import comparison, logs, objects, samples, watch
+from lib import comparison, logs, objects, samples, waiting, watch
 from lib.objects import Place
 from lib.resources import s3, sqs
 from lib.samples import Sample
 from lib.stack import Stack
+from lib.waiting import Waiting
 
 KEYS = ["a.csv", "folder/Project Idea+ü 100%.csv", "never.csv"]
 
@@ -44,7 +45,7 @@ class Pipeline:
         stack.apply()
         self.source = Place(stack.client(source), source.name)
         self.target = Place(stack.client(target), target.name)
-        self.queue, self.dead = (watch.Waiting.of(stack.target, q) for q in (queue, dead))
+        self.queue, self.dead = (Waiting.of(stack.target, q) for q in (queue, dead))
         self.time = Time()
 
     def upload(self, keys: list[str] = KEYS) -> pd.DataFrame:
@@ -59,7 +60,7 @@ class Pipeline:
             Bucket=self.target.bucket, Key=key, **{"Body": body, **given, **changed}
         )
 
-    def send(self, queue: watch.Waiting, body: str) -> None:
+    def send(self, queue: Waiting, body: str) -> None:
         self.sqs.send_message(QueueUrl=queue.url, MessageBody=body)
 
     def arrivals(self, uploads: pd.DataFrame, timeout_s: float = 30) -> pd.DataFrame:
@@ -278,12 +279,12 @@ def test_a_log_is_looked_at_soon_again_but_not_often(stack: Stack):
     ],
 )
 def test_a_dead_letter_that_is_no_event_speaks_of_nothing_and_stops_nothing(body):
-    assert list(watch._versions(body)) == []
+    assert list(waiting._versions(body)) == []
 
 
 def test_of_a_dead_letter_all_records_that_can_be_read_are():
     records = [{"s3": {"object": {"key": "a+b", "versionId": "v"}}}, 7, {"s3": {"object": {"key": "c"}}}]
-    assert list(watch._versions(json.dumps({"Records": records}))) == [("a b", "v"), ("c", None)]
+    assert list(waiting._versions(json.dumps({"Records": records}))) == [("a b", "v"), ("c", None)]
 
 
 def test_lines_of_a_log_whose_key_is_none_are_left_out(monkeypatch):

@@ -8,7 +8,6 @@ from lib.audits.history import Extras, Grace
 from lib.listing import Entry
 from lib.objects import Place
 from lib.parameter_sections import Summarize
-from lib.summaries import rejected_key, summary_key
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ class Summaries:
 
     def _compare(self, key: str, head: dict) -> Finding:
         summary, rejection = (
-            self._read(summary_key(key, self.settings)),
-            self._read(rejected_key(key, self.settings)),
+            self._read(self.settings.summary_key(key)),
+            self._read(self.settings.rejected_key(key)),
         )
         about = rejection if summary is None else summary
         finding = Finding(key, MISSING) if about is None else _compared(key, about, head)

@@ -7,8 +7,9 @@ from math import ceil
 import pandas as pd
 
 from lib.backfills.backfill import selection
-from lib.observe import prices, usage
+from lib.observe import cost, usage
 from lib.parameters import Parameters
+from lib.resources import prices
 from lib.selection import Selection
 from lib.target import Target
 
@@ -91,7 +92,7 @@ def estimate(target: Target, parameters: Parameters) -> Estimate:
     objects, size, archived = (int(total) for total in selected.count(target).sum())
     by_job = objects > settings.batch_above
     used = _used(parameters, objects, size, by_job)
-    usd = sum(prices.cost(used).values())
+    usd = sum(cost.of(used).values())
     return Estimate(selected, objects, size, settings.objects_per_second, by_job, usd, archived)
 
 

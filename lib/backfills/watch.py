@@ -16,7 +16,7 @@ from lib.pipelines import Pipeline
 from lib.resources.sqs import Queue
 from lib.retry import wait_until
 from lib.target import Target
-from lib.watch import Waiting
+from lib.waiting import Waiting
 
 POLL_S = 1
 

@@ -16,9 +16,8 @@ from lib.resources.dynamodb import Table
 from lib.resources.glue import Database, tables_of
 from lib.resources.s3 import Bucket
 from lib.resources.sqs import Queue
-from lib.summaries import rejected_key, summary_key
 from lib.target import Target
-from lib.watch import Waiting
+from lib.waiting import Waiting
 
 COUNTED = {"id", "deletes", "expires"}  # what the brake of *backup* counts of each minute
 
@@ -112,7 +111,7 @@ class Contents:
         of = {
             key
             for _, key, _ in puts
-            if version["Key"] in (summary_key(key, settings), rejected_key(key, settings))
+            if version["Key"] in (settings.summary_key(key), settings.rejected_key(key))
         }
         if not of:
             return False

@@ -20,7 +20,7 @@ from lib.execution.report import write_report
 from lib.execution.run import DESTROY, Job, Result, execute_all, new_folder, select
 from lib.inventory import Inventory
 from lib.lock import run_alone
-from lib.observe import prices, usage
+from lib.observe import cost, usage
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, Scope
 from lib.resources.s3 import Bucket
@@ -47,9 +47,9 @@ def estimate(parameters: Parameters) -> pd.DataFrame:
     Returns:
         One row a pipeline, then the crawls and queries, last the total: US dollars.
     """
-    day = prices.per_month(parameters, OBJECTS, MEAN_BYTES).loc[prices.TOTAL] / usage.DAYS_A_MONTH
+    day = cost.per_month(parameters, OBJECTS, MEAN_BYTES).loc[cost.TOTAL] / usage.DAYS_A_MONTH
     asked = {"glue_dpu_hour": CRAWLS * usage.DPU_HOURS_A_CRAWL, "athena_scan": QUERIES * QUERY_TB}
-    rows = {**day.to_dict(), "crawls and queries": sum(prices.cost(asked).values())}
+    rows = {**day.to_dict(), "crawls and queries": sum(cost.of(asked).values())}
     rows["total"] = sum(rows.values())
     return pd.DataFrame(rows.items(), columns=["for a day", "usd"])
 

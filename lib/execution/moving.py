@@ -23,7 +23,7 @@ from lib.resources.sns import Subscription, Topic
 from lib.resources.sqs import Queue
 from lib.retry import wait_until
 from lib.target import Target
-from lib.watch import Waiting
+from lib.waiting import Waiting
 
 # By these, events come in. They are closed first, so that queues run empty.
 ENTRANCES: tuple[type[Resource], ...] = (BucketNotification, Rule, Subscription)

@@ -19,7 +19,7 @@ from lib.pipelines import FunctionName
 from lib.resources.dynamodb import Table
 from lib.resources.sqs import Queue
 from lib.target import Target
-from lib.watch import SETTLE_S, Waiting
+from lib.waiting import SETTLE_S, Waiting
 
 BATCH = 10  # messages one receive can give
 # How long nobody else gets a message that was received: an invocation is accepted within seconds.

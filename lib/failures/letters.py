@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 import pandas as pd
 
 from lib.json_text import json_object
-from lib.watch import Waiting
+from lib.waiting import Waiting
 
 BATCH = 10  # messages one receive can give, and one batch can hold
 # Only a receive that waits asks all of SQS's servers, so that "nothing" means that nothing is there:

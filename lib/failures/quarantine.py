@@ -22,7 +22,7 @@ from lib.pipelines import DeadLetters, Pipeline
 from lib.resources.s3 import Bucket
 from lib.target import Target
 from lib.threads import in_threads
-from lib.watch import Waiting
+from lib.waiting import Waiting
 
 
 def quarantine(

@@ -22,7 +22,7 @@ from lib.pipelines import DeadLetters, FunctionName, Pipeline
 from lib.retry import wait_until
 from lib.target import Target
 from lib.threads import in_threads
-from lib.watch import Waiting
+from lib.waiting import Waiting
 
 ACT_MOST = 10_000  # messages of one queue that are taken in hand at a time
 # A task moves some hundred messages a second; it may run for 36 hours:

@@ -14,7 +14,7 @@ from lib.failures.reasons import REASONS
 from lib.parameters import Parameters
 from lib.pipelines import DeadLetters, Deployed, Pipeline, deployed, pipelines, survey
 from lib.target import Target
-from lib.watch import Waiting
+from lib.waiting import Waiting
 
 LOOK_MOST = 1000  # messages of one queue that a look takes in
 COLUMNS = ["pipeline", "queue", "reason", "key", "event", "error", "sent", "receives", "id"]

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.observe.activity import Activity
+from lib.observe.cost import TOTAL
 from lib.observe.operation import WORK
-from lib.observe.prices import TOTAL
 
 SIZE, COST_SIZE = (14, 7), (10, 5)  # in inches
 
@@ -41,7 +41,7 @@ def monthly_cost(cost: pd.DataFrame) -> Figure:
     """Draw what each pipeline costs, a bar for each, and in it what costs how much.
 
     Args:
-        cost: As `prices.per_month` returns it.
+        cost: As `cost.per_month` returns it.
 
     Returns:
         The figure; closed, so that a notebook shows it once.

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from lib.observe import prices, usage
+from lib.observe import cost, usage
 from lib.parameters import Parameters
 from lib.pipelines import FunctionName, Pipeline
+from lib.resources import prices
 from lib.resources.base import GLOBAL_REGION
 from lib.resources.sqs import Queue
 
@@ -149,4 +150,4 @@ def _rates(parameters: Parameters, pipeline: str) -> tuple[float, float]:
     one = usage.per_object(parameters, pipeline, 0)
     byte = usage.per_object(parameters, pipeline, 1)
     sent = {name: amount for name, amount in byte.items() if name.startswith("transfer")}
-    return sum(prices.cost(one).values()), sum(prices.cost(sent).values())
+    return sum(cost.of(one).values()), sum(cost.of(sent).values())

@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pandas as pd
 
-from lib.observe import prices, usage
+from lib.observe import cost, usage
 from lib.observe.activity import Activity
 from lib.observe.dashboard import OBJECTS
 from lib.parameters import Parameters
 from lib.pipelines import Pipeline
 from lib.resources.sqs import Queue
 from lib.target import Target
-from lib.watch import Waiting
+from lib.waiting import Waiting
 
 WORK = "work"
 AGE_WINDOW = timedelta(minutes=10)  # SQS tells the age once in one to five minutes
@@ -52,9 +52,9 @@ def cost_so_far(parameters: Parameters, activity: Activity) -> pd.DataFrame:
         activity: What was done.
 
     Returns:
-        As `prices.per_million`.
+        As `cost.per_million`.
     """
-    return prices.bill({name: _used(parameters, activity, name) for name in activity.pipelines})
+    return cost.bill({name: _used(parameters, activity, name) for name in activity.pipelines})
 
 
 def _used(parameters: Parameters, activity: Activity, pipeline: str) -> usage.Usage:

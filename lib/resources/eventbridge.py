@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from lib.errors import RunbookError
 from lib.findings import Finding, fits
-from lib.parameter_types import rule_schedule
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.lambda_ import Function
+from lib.resources.schedules import rule_schedule
 
 TARGET_ID = "runbook"
 

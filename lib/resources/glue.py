@@ -8,11 +8,11 @@ from time import sleep
 from typing import ClassVar
 
 from lib.findings import Finding, fits, written_as
-from lib.parameter_types import crawler_schedule
 from lib.policies import Document, from_template
 from lib.resources.base import TAG_ENV, Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.iam import Role
 from lib.resources.s3 import Bucket
+from lib.resources.schedules import crawler_schedule
 from lib.retry import PROPAGATION_S, retry_on
 
 # Glue neither changes nor deletes a crawler while it runs.

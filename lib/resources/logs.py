@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import ClassVar, Literal, get_args
 
 from lib.findings import Finding, fits
-from lib.parameter_types import RetentionDays
 from lib.resources.base import Found, Resource, Scope, Settings, our_tags
 
 LAMBDA = "/aws/lambda/"
@@ -15,6 +14,12 @@ LAMBDA = "/aws/lambda/"
 def log_group_name(name: str) -> str:
     """Return the name that Lambda gives the log group of a function."""
     return LAMBDA + name
+
+
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+RetentionDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
 
 
 @dataclass(repr=False)

@@ -18,7 +18,7 @@ from lib.pipelines import DeadLetters, Pipeline
 from lib.resources import sqs
 from lib.resources.s3 import Bucket
 from lib.stack import Stack
-from lib.watch import Waiting
+from lib.waiting import Waiting
 
 HERE = "us-west-1"
 

@@ -10,6 +10,7 @@ from lib.history import history
 from lib.objects import Place
 from lib.resources import dynamodb, s3
 from lib.stack import Stack
+from lib.waiting import Waiting
 
 FILES = [
     samples.Sample("test.txt", b"Hello, index"),
@@ -38,7 +39,7 @@ def table(index):
 @pytest.fixture(scope="module")
 def uploads(index, place, table):
     uploads = samples.upload(place.client, place.bucket, FILES)
-    failed = watch.Waiting(index.aws.client("sqs", "us-east-1"), index.outputs["failures_url"])
+    failed = Waiting(index.aws.client("sqs", "us-east-1"), index.outputs["failures_url"])
     seen = watch.rows(uploads, *table, failed, ARRIVAL_S)
     assert seen["state"].tolist() == ["indexed"] * len(FILES)
     return uploads

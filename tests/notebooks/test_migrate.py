@@ -13,6 +13,7 @@ from lib.inventory import Inventory
 from lib.ledger import Ledger
 from lib.parameters import Parameters
 from lib.target import connect
+from lib.waiting import Waiting
 
 ARRIVAL_S = 600
 # Enough for five receives of a message that is hidden for a second each time.
@@ -50,7 +51,7 @@ def places(aws, deployed):
 @pytest.fixture(scope="module")
 def queues(aws, deployed):
     sqs = aws.client("sqs", "us-east-1")
-    return watch.Waiting(sqs, deployed["queue_url"]), watch.Waiting(sqs, deployed["dlq_url"])
+    return Waiting(sqs, deployed["queue_url"]), Waiting(sqs, deployed["dlq_url"])
 
 
 def arrivals(files, places, queues, timeout_s=ARRIVAL_S):

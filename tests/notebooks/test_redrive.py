@@ -21,7 +21,7 @@ from lib.pipelines import Pipeline, pipelines
 from lib.resources.s3 import Bucket
 from lib.stack import Stack
 from lib.target import connect
-from lib.watch import Waiting
+from lib.waiting import Waiting
 
 pytestmark = pytest.mark.long
 

@@ -2,7 +2,7 @@
 
 from headless import execute
 
-from lib.observe import prices
+from lib.observe import cost
 from lib.parameters import Parameters
 
 
@@ -12,8 +12,8 @@ def test_it_estimates_for_given_rates_and_makes_nothing(local_aws, tmp_path):
     shown = [o.data["text/plain"] for c in executed.cells for o in c.get("outputs", []) if "data" in o]
     parameters = Parameters.check(values)
     for table in (
-        prices.per_million(parameters, 1024**2),
-        prices.per_month(parameters, 5_000_000, 1024**2),
+        cost.per_million(parameters, 1024**2),
+        cost.per_month(parameters, 5_000_000, 1024**2),
     ):
         assert any(str(table.round(2)) == text for text in shown)
     assert any("RestrictPublicBuckets" in text and "not known" in text for text in shown)

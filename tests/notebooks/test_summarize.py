@@ -5,8 +5,9 @@ import json
 import pandas as pd
 import pytest
 
-from lib import logs, query, samples, summaries, watch
+from lib import logs, query, samples, summaries
 from lib.objects import Place
+from lib.waiting import Waiting
 
 RAGGED = samples.Sample("synthetic-data/a/same.csv", b"n,text\n1,one\n2,two\n3,\n")
 SAME_NAME = samples.Sample("synthetic-data/b/same.csv", "n;text\n1;\u00fc\n".encode("latin-1"))
@@ -27,7 +28,7 @@ def place(summarize) -> Place:
 def outcomes(summarize, place: Place, files: list[samples.Sample]) -> list[str]:
     """Upload, and wait for what becomes of each."""
     uploads = samples.upload(place.client, place.bucket, files)
-    failed = watch.Waiting(summarize.aws.client("sqs", "us-east-1"), summarize.outputs["failures_url"])
+    failed = Waiting(summarize.aws.client("sqs", "us-east-1"), summarize.outputs["failures_url"])
     return summaries.watch_outcomes(uploads, place, summarize.parameters.summarize, failed)["state"].tolist()
 
 
@@ -80,7 +81,7 @@ def test_a_file_too_large_for_the_function_is_read_by_athena(summarize, place):
     files = samples.load("synthetic-data/", hard=False)
     assert set(outcomes(summarize, place, files)) == {"summarized"}
     for file in files:
-        summary = load(place, summaries.summary_key(file.key, summarize.parameters.summarize))
+        summary = load(place, summarize.parameters.summarize.summary_key(file.key))
         assert (summary["engine"], summary["rows"]) == ("athena", file.rows), file.key
     left = place.client.list_objects_v2(Bucket=place.bucket, Prefix="athena-staging/")
     assert left["KeyCount"] == 0

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lib.errors import NotDeployedError
-from lib.observe import activity, charts, operation, prices
+from lib.observe import activity, charts, cost, operation
 from lib.observe.activity import Activity
 from lib.parameters import Parameters
 from lib.pipelines import FunctionName, pipelines, those_deployed
@@ -134,11 +134,11 @@ def test_nothing_at_all_can_be_shown_too():
 
 
 def test_what_a_month_costs_is_one_bar_a_pipeline_without_the_total():
-    month = prices.per_month(Parameters(), 100_000, 10_240)
+    month = cost.per_month(Parameters(), 100_000, 10_240)
     (axes,) = charts.monthly_cost(month).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == list(month.columns)
     longest = max(bar.get_x() + bar.get_width() for bar in axes.patches)
-    assert longest == pytest.approx(month.loc[prices.TOTAL].max())
+    assert longest == pytest.approx(month.loc[cost.TOTAL].max())
 
 
 def test_a_queue_whose_age_is_not_told_is_drawn_too():

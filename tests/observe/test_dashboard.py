@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from lib.observe import dashboard, prices
+from lib.observe import cost, dashboard
 from lib.parameters import Parameters
 from lib.paths import ROOT
 from lib.pipelines import pipelines
@@ -96,7 +96,7 @@ def test_the_cost_of_an_object_is_that_of_the_estimate():
     assert {m[-1]["id"] for m in graph["metrics"][1:]} == {"objects", "bytes"}
     sums = {"RUNNING_SUM": lambda value: value, "FILL": lambda value, otherwise: value}
     usd = eval(expression, {**sums, "objects": 1e6, "bytes": 1e6 * 10240})  # our own text
-    expected = prices.per_million(PARAMETERS, 10240).loc["total", "migrate"]
+    expected = cost.per_million(PARAMETERS, 10240).loc["total", "migrate"]
     assert usd == pytest.approx(expected, rel=1e-6)
 
 

@@ -8,8 +8,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.observe import prices, usage
+from lib.observe import cost, usage
 from lib.parameters import Parameters
+from lib.resources import prices
 
 DEFAULTS = Parameters()
 GB = 1024**3
@@ -60,7 +61,7 @@ def test_a_price_is_written_as_a_person_writes_it():
 
 def test_a_million_objects_of_10_kb_through_migrate():
     """1 copy and 3 looks an object, 1 message, 1.2 requests of SQS, 0.3 s of half a GB."""
-    assert column(prices.per_million(DEFAULTS, 10 * 1024), "migrate") == approximately(
+    assert column(cost.per_million(DEFAULTS, 10 * 1024), "migrate") == approximately(
         {
             "S3 writes": 5.00,
             "S3 reads": 1.20,
@@ -76,7 +77,7 @@ def test_a_million_objects_of_10_kb_through_migrate():
 
 
 def test_a_million_rows_of_the_index():
-    assert column(prices.per_million(DEFAULTS, 10 * 1024), "index") == approximately(
+    assert column(cost.per_million(DEFAULTS, 10 * 1024), "index") == approximately(
         {
             "S3 reads": 0.80,
             "Lambda invocations": 0.20,
@@ -89,7 +90,7 @@ def test_a_million_rows_of_the_index():
 
 
 def test_a_million_files_of_ingest_are_20_million_rows():
-    found = column(prices.per_million(DEFAULTS, 5), "ingest")
+    found = column(cost.per_million(DEFAULTS, 5), "ingest")
     assert found["DynamoDB writes"] == pytest.approx(12.50)
     assert found["S3 writes"] == pytest.approx(10.00)
     assert found["Lambda invocations"] == pytest.approx((1 / 50 + 1 / 10) * 0.20)
@@ -97,7 +98,7 @@ def test_a_million_files_of_ingest_are_20_million_rows():
 
 def test_what_crosses_regions_costs_by_how_far():
     def sent(**migrate) -> dict:
-        found = column(prices.per_million(parameters(migrate=migrate), GB), "migrate")
+        found = column(cost.per_million(parameters(migrate=migrate), GB), "migrate")
         return {name: usd for name, usd in found.items() if name.startswith("transfer")}
 
     assert sent(source_region="us-east-1", target_region="us-east-1") == {}
@@ -112,7 +113,7 @@ KEYS = [f"arn:aws:kms:us-east-1:{DEFAULTS.account_id}:key/1234abcd-12ab-34cd-56e
 
 def test_keys_and_erased_versions_cost_more():
     more = parameters(kms_key_arns=KEYS, backup={"erase_versions": True})
-    before, after = (column(prices.per_million(each, 0), "backup") for each in (DEFAULTS, more))
+    before, after = (column(cost.per_million(each, 0), "backup") for each in (DEFAULTS, more))
     assert after["KMS requests"] == pytest.approx(3.00)
     assert after["Lambda invocations"] == 2 * before["Lambda invocations"]
     assert after["S3 writes"] == pytest.approx(before["S3 writes"] + 10)
@@ -120,16 +121,16 @@ def test_keys_and_erased_versions_cost_more():
 
 def test_a_large_csv_is_scanned_by_athena_and_takes_no_time_of_ours():
     limit = DEFAULTS.summarize.athena_above_mb * 1024**2
-    small, large = (column(prices.per_million(DEFAULTS, size), "summarize") for size in (limit, limit + 1))
+    small, large = (column(cost.per_million(DEFAULTS, size), "summarize") for size in (limit, limit + 1))
     assert "Athena" not in small
     assert large["Athena"] == pytest.approx(1e6 * 4096 / 1024**2 * 5, rel=1e-6)
     assert large["Lambda time"] < small["Lambda time"] / 100
     tiny = parameters(summarize={"athena_above_mb": 0})
-    assert column(prices.per_million(tiny, 1), "summarize")["Athena"] == pytest.approx(1e6 * 10 / 1024**2 * 5)
+    assert column(cost.per_million(tiny, 1), "summarize")["Athena"] == pytest.approx(1e6 * 10 / 1024**2 * 5)
 
 
 def test_a_month_in_which_nothing_comes():
-    table = prices.per_month(DEFAULTS, 0, 10 * 1024)
+    table = cost.per_month(DEFAULTS, 0, 10 * 1024)
     polls = 5 * 3 * 60 * 24 * 30.4 * 0.40 / 1e6
     idle = {"SQS requests": polls, "alarms": 0.30, "metrics": 1.20, "total": polls + 1.50}
     assert column(table, "migrate") == approximately(idle)
@@ -139,17 +140,17 @@ def test_a_month_in_which_nothing_comes():
 
 def test_a_key_is_asked_for_each_object_and_for_the_queue_s_data_key_every_five_minutes():
     keyed = parameters(kms_key_arns=KEYS)
-    objects = {name: column(prices.per_million(keyed, 0), name) for name in ("migrate", "index", "ingest")}
+    objects = {name: column(cost.per_million(keyed, 0), name) for name in ("migrate", "index", "ingest")}
     assert {name: costs["KMS requests"] for name, costs in objects.items()} == approximately(
         {"migrate": 3.00, "index": 3.00, "ingest": 6.00}
     )
-    idle = prices.per_month(keyed, 0, 0)
+    idle = cost.per_month(keyed, 0, 0)
     assert column(idle, "migrate")["KMS requests"] == pytest.approx(3 * 12 * 24 * 30.4 * 0.03 / 10_000)
     assert "KMS requests" not in column(idle, "index")
 
 
 def test_a_month_of_objects_is_use_and_keeping():
-    table = prices.per_month(DEFAULTS, 100_000, 1024**2)
+    table = cost.per_month(DEFAULTS, 100_000, 1024**2)
     objects = 100_000 * 30.4
     found = column(table, "backup")
     assert found["S3 writes"] == pytest.approx(objects * 0.000005)
@@ -160,7 +161,7 @@ def test_a_month_of_objects_is_use_and_keeping():
 
 def test_a_trail_costs_by_the_calls_that_it_records():
     def trail(objects: int, **observe) -> float:
-        table = prices.per_month(parameters(observe=observe), objects, 0)
+        table = cost.per_month(parameters(observe=observe), objects, 0)
         return table["observe"].get("CloudTrail", 0)
 
     def of_objects(**observe) -> float:
@@ -176,7 +177,7 @@ def test_a_trail_costs_by_the_calls_that_it_records():
 
 def test_ingest_costs_by_its_schedule():
     def writes(**ingest) -> float:
-        return prices.per_month(parameters(ingest=ingest), 1000, 0).loc["DynamoDB writes", "ingest"]
+        return cost.per_month(parameters(ingest=ingest), 1000, 0).loc["DynamoDB writes", "ingest"]
 
     a_month = 30.4 * 24 * 60 * 50 * 20 * 0.625 / 1e6
     assert writes() == pytest.approx(a_month)
@@ -187,7 +188,7 @@ def test_ingest_costs_by_its_schedule():
 
 def test_a_crawl_a_day_costs_ten_minutes_of_two_units():
     daily = parameters(migrate={"crawler_schedule": "cron(15 3 * * ? *)"})
-    assert column(prices.per_month(daily, 0, 0), "migrate")["Glue crawlers"] == pytest.approx(
+    assert column(cost.per_month(daily, 0, 0), "migrate")["Glue crawlers"] == pytest.approx(
         30.4 * 2 * 10 / 60 * 0.44
     )
 
@@ -195,7 +196,7 @@ def test_a_crawl_a_day_costs_ten_minutes_of_two_units():
 @given(st.integers(0, 10**7), st.integers(0, 5 * 1024**3), st.integers(2, 9))
 def test_so_many_times_the_objects_cost_so_many_times_as_much(objects: int, size: int, factor: int):
     nothing, once, often = (
-        prices.per_month(DEFAULTS, n, size).loc["total"] for n in (0, objects, factor * objects)
+        cost.per_month(DEFAULTS, n, size).loc["total"] for n in (0, objects, factor * objects)
     )
     others = [name for name in usage.PIPELINES if name != "ingest"]
     assert (often - nothing)[others].tolist() == pytest.approx((factor * (once - nothing))[others].tolist())

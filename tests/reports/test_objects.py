@@ -17,7 +17,7 @@ from lib.resources.athena import WorkGroup
 from lib.resources.dynamodb import Table
 from lib.resources.glue import Database
 from lib.resources.s3 import Bucket
-from lib.watch import Waiting
+from lib.waiting import Waiting
 
 WITHIN_S = 60
 # Keys that were skipped, mixed up or renamed elsewhere.

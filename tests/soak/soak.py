@@ -27,7 +27,7 @@ from lib.parameters import Parameters
 from lib.pipelines import Pipeline, deployed
 from lib.resources.sqs import Queue
 from lib.target import Target, connect
-from lib.watch import Waiting
+from lib.waiting import Waiting
 
 RUNBOOK = Path(sys.executable).with_name("runbook")
 PIPELINES = ("migrate", "backup")

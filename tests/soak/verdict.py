@@ -13,7 +13,7 @@ from lib.failures.reasons import ACCESS_DENIED, NOT_AN_EVENT
 from lib.objects import Place
 from lib.pipelines import Pipeline
 from lib.target import Target
-from lib.watch import Waiting
+from lib.waiting import Waiting
 
 THREADS = 8
 MOST_LETTERS = 10_000

@@ -1,69 +1,19 @@
-"""What it costs on AWS: prices from a dated file, times what is used. Estimates; free tiers are ignored."""
+"""What it costs on AWS: prices times what is used. Estimates; free tiers are ignored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from urllib.parse import urlsplit
 
-import numpy as np
 import pandas as pd
-import yaml
 
 from lib.observe import usage
 from lib.observe.usage import Usage
 from lib.parameters import Parameters
-from lib.paths import ROOT
+from lib.resources.prices import prices
 
-FILE = ROOT / "lib" / "prices.yaml"
 MILLION = 1_000_000
 TOTAL = "total"
 
 
-@dataclass(frozen=True)
-class Price:
-    """One price.
-
-    Attributes:
-        name: For people.
-        usd: US dollars for `per` units.
-        per: How many units that buys.
-        unit: What a unit is.
-        source: AWS's page.
-        seen: Where the figure was read; empty if nowhere that can be cited.
-    """
-
-    name: str
-    usd: float
-    per: int
-    unit: str
-    source: str
-    seen: str
-
-    def __str__(self) -> str:
-        usd = np.format_float_positional(self.usd, trim="k", min_digits=2)
-        return f"${usd} per {self.unit}" if self.per == 1 else f"${usd} per {self.per:,} × {self.unit}"
-
-
-@cache
-def prices() -> dict[str, Price]:
-    """Return all prices by their short names, such as `s3_write`."""
-    content = yaml.safe_load(FILE.read_text("utf-8"))
-    return {name: Price(**price) for name, price in content["prices"].items()}
-
-
-@cache
-def looked_up() -> str:
-    """Return the day on which the prices were looked up, such as `2026-11-21`."""
-    return str(yaml.safe_load(FILE.read_text("utf-8"))["looked_up"])
-
-
-def table() -> pd.DataFrame:
-    """Return the prices, one a row: name, price, where it was seen (or `unverified`), source."""
-    rows = [(p.name, str(p), urlsplit(p.seen).netloc or "unverified", p.source) for p in prices().values()]
-    return pd.DataFrame(rows, columns=["name", "price", "seen", "source"])
-
-
-def cost(used: Usage) -> dict[str, float]:
+def of(used: Usage) -> dict[str, float]:
     """Return what a usage costs.
 
     Args:
@@ -121,7 +71,7 @@ def bill(used: Mapping[str, Usage]) -> pd.DataFrame:
     Returns:
         One row an item and last the total: US dollars. An item that costs nothing anywhere is left out.
     """
-    found = pd.DataFrame({column: cost(each) for column, each in used.items()}, dtype=float).fillna(0.0)
+    found = pd.DataFrame({column: of(each) for column, each in used.items()}, dtype=float).fillna(0.0)
     order = [price.name for price in prices().values() if price.name in found.index]
     rows = found.loc[order][found.loc[order].any(axis=1)]
     return pd.concat([rows, rows.sum().to_frame(TOTAL).T]).rename_axis("item")
