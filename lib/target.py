@@ -8,12 +8,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lib.bundle import LAMBDA, THIS, Runtime
-from lib.call_ledger import ledger
-from lib.errors import ParameterError, TargetError
+from lib.base.call_ledger import ledger
+from lib.base.errors import ParameterError, TargetError
+from lib.base.s3_client import faithful
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION
-from lib.s3_client import faithful
+from lib.resources.bundle import LAMBDA, THIS, Runtime
 
 # What AWS tools must be told to reach the local AWS.
 LOCAL_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -100,7 +100,8 @@ def connect(parameters: Parameters) -> Target:
         )
     if target.caller.endswith(":root"):
         raise ParameterError(
-            f"the credentials are root's ({target.caller}); use a user or role with lib/deployer-policy.json"
+            f"the credentials are root's ({target.caller}); use a user or role with"
+            " lib/policies/deployer-policy.json"
         )
     return target
 

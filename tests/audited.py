@@ -1,10 +1,10 @@
 """The buckets, queues and tables of the pipelines, without what works on them, for audits to look at."""
 
-from lib.audits.audit import Audit, audit
+from lib.engine.stack import Stack
+from lib.operate.audits.audit import Audit, audit
+from lib.operate.pipelines import Pipeline, pipelines
 from lib.parameters import Parameters
-from lib.pipelines import Pipeline, pipelines
 from lib.resources.s3 import empty_bucket
-from lib.stack import Stack
 from lib.target import Target
 
 

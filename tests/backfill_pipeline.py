@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import unquote_plus
 
+from lib.engine.stack import Stack
+from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
-from lib.pipelines import pipelines
-from lib.stack import Stack
 from lib.target import Target, connect
 
 

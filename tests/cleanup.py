@@ -1,7 +1,7 @@
 """Deleting what a test has made."""
 
-from lib.inventory import TYPES
-from lib.stack import Stack
+from lib.engine.inventory import TYPES
+from lib.engine.stack import Stack
 
 
 def remove(stack: Stack) -> None:

@@ -13,9 +13,9 @@ from cleanup import remove
 from hypothesis import HealthCheck, settings
 from moto.server import ThreadedMotoServer
 
+from lib.engine.stack import Stack
 from lib.local import deployer, ministack
 from lib.parameters import Parameters
-from lib.stack import Stack
 from lib.target import Target, connect
 
 # No test judges time: the machine may be busy. In effect before any test is imported, in every process; what

@@ -5,9 +5,9 @@ from functools import cache
 import nbformat
 from examples import a_zip
 
+from lib.base.paths import ROOT
+from lib.engine.stack import Stack
 from lib.parameters import Parameters
-from lib.paths import ROOT
-from lib.stack import Stack
 from lib.target import Target
 
 NOTEBOOKS = {
@@ -23,7 +23,10 @@ def _cells(pipeline: str) -> list[tuple[str, bool]]:
     cells = [c for c in nbformat.read(NOTEBOOKS[pipeline], 4).cells if c.cell_type == "code"]
     last = [cell.source for cell in cells].index(PLAN)
     return [
-        (cell.source.replace("%load_ext lib.notebook", ""), "parameters" in cell.metadata.get("tags", []))
+        (
+            cell.source.replace("%load_ext lib.ipython_extension", ""),
+            "parameters" in cell.metadata.get("tags", []),
+        )
         for cell in cells[:last]
     ]
 

@@ -4,7 +4,7 @@ import json
 
 from examples import a_zip
 
-from lib.policies import document
+from lib.resources.policies import document
 
 
 def theirs(arn: str, action: str) -> str:

@@ -7,7 +7,7 @@ import sys
 from described import describe
 from interruptions import Death, mortal
 
-from lib.inventory import Inventory
+from lib.engine.inventory import Inventory
 from lib.parameters import Parameters
 from lib.target import connect
 

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from lib.policies import document, let_inventory_in
+from lib.engine.stack import Stack
 from lib.resources import (
     athena,
     cloudtrail,
@@ -22,7 +22,7 @@ from lib.resources import (
     sqs,
 )
 from lib.resources.base import Resource
-from lib.stack import Stack
+from lib.resources.policies import document, let_inventory_in
 
 HERE, ELSEWHERE = "us-west-1", "us-east-1"
 

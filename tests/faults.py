@@ -11,7 +11,7 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 from botocore.retries.standard import ExponentialBackoff
 
-from lib import retry
+from lib.base import retry
 from lib.local.deployer import new_session
 from lib.target import Target
 

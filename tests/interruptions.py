@@ -8,10 +8,10 @@ from typing import Any
 from calls import Killed, is_write
 from described import describe
 
-from lib.inventory import Inventory
+from lib.engine.inventory import Inventory
+from lib.engine.stack import Stack
 from lib.local.deployer import new_session
 from lib.parameters import Parameters
-from lib.stack import Stack
 from lib.target import Target, connect
 
 BEFORE, AFTER = "before-call", "after-call"

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lib.policies import merge
 from lib.resources.base import our_tags, tag_dict
+from lib.resources.policies import merge
 from lib.resources.s3 import KINDS
 
 TAGS = {"cost-center": "4711"}

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
+from lib.base.paths import ROOT
 from lib.parameters import Parameters
-from lib.paths import ROOT
 
 Unit = tuple[str, str]  # module and name; a class's method is `Class.method`, the rest of a module is BODY
 BODY = ""
 # The command line, which no notebook calls; and the parameters themselves, which read all of what is theirs.
-NOT_WALKED = ("lib.cli", "lib.parameters", "lib.parameter_sections", "lib.parameter_types")
+NOT_WALKED = ("lib.cli", "lib.parameters", "lib.parameters.sections", "lib.parameters.types")
 
 
 @dataclass

@@ -13,16 +13,16 @@ from cleanup import remove
 from described import describe
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from lib.bundle import bundle
-from lib.failures.explain import Explained, explain
-from lib.failures.letters import taken
+from lib.engine.stack import Stack
+from lib.engine.waiting import Waiting
+from lib.operate.failures.explain import Explained, explain
+from lib.operate.failures.letters import taken
+from lib.operate.pipelines import AnyResource, Pipeline, deployed
 from lib.parameters import Parameters
-from lib.pipelines import AnyResource, Pipeline, deployed
+from lib.resources.bundle import bundle
 from lib.resources.s3 import Bucket
 from lib.resources.sqs import Queue
-from lib.stack import Stack
 from lib.target import Target, connect
-from lib.waiting import Waiting
 
 # One attempt of what S3 invokes, and no deletes held: what fails is to be seen at once.
 SECTIONS = {

@@ -4,8 +4,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from lib import account
-from lib.account import NOT_KNOWN, OFF, ON, SETTINGS
+from lib.operate import account
+from lib.operate.account import NOT_KNOWN, OFF, ON, SETTINGS
 from lib.resources.base import GLOBAL_REGION
 from lib.target import Target
 

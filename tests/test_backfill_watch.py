@@ -6,8 +6,8 @@ import pytest
 from backfill_pipeline import Queued
 from cleanup import remove
 
-from lib.backfills.watch import enter, missing, until_in_place
-from lib.checklist import Checklist
+from lib.engine.checklist import Checklist
+from lib.operate.backfills.watch import enter, missing, until_in_place
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lib import bundle as bundle_module
-from lib.bundle import LAMBDA, THIS, BundleError, Runtime, bundle
-from lib.paths import ROOT
+from lib.base.paths import ROOT
+from lib.resources import bundle as bundle_module
+from lib.resources.bundle import LAMBDA, THIS, BundleError, Runtime, bundle
 
 RUNTIME = ["boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six.py"]
 
@@ -171,7 +171,7 @@ def test_a_file_that_is_not_pinned_is_refused_and_not_kept(project):
 
 
 def test_a_pip_that_does_not_end_is_told(project, monkeypatch):
-    monkeypatch.setattr("lib.bundle.PIP_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("lib.resources.bundle.PIP_TIMEOUT_S", 0.01)
     (project / "handlers/one/requirements.txt").write_text("jmespath")
     with pytest.raises(BundleError, match=r"pip had not installed .* within 0\.01 s"):
         bundle("one", root=project)

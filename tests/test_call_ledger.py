@@ -10,8 +10,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 from IPython.core.interactiveshell import InteractiveShell
 
-from lib import call_ledger
-from lib.call_ledger import CallLedger, CallLedgerError, read, table
+from lib.base import call_ledger
+from lib.base.call_ledger import CallLedger, CallLedgerError, read, table
 
 SECRET = "not to be seen anywhere"
 
@@ -140,7 +140,7 @@ def test_a_table_sums_up(client, ledger):
 def shell(client, ledger, monkeypatch):
     monkeypatch.setattr(call_ledger, "ledger", lambda: ledger)
     shell = InteractiveShell()
-    shell.run_cell("%load_ext lib.notebook")
+    shell.run_cell("%load_ext lib.ipython_extension")
     shell.user_ns["s3"] = client("s3")
     yield shell
     shell.history_manager.end_session()

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from lib import catalogue
-from lib.errors import NotDeployedError
+from lib.base.errors import NotDeployedError
+from lib.lake import catalogue
 from lib.resources import glue, s3
 
 HERE = "us-east-1"

@@ -6,9 +6,9 @@ import examples
 import numpy as np
 import pytest
 
-from lib.checklist import Checklist
-from lib.errors import RunbookError
-from lib.stack import Stack
+from lib.base.errors import RunbookError
+from lib.engine.checklist import Checklist
+from lib.engine.stack import Stack
 
 
 def test_all_well():

@@ -8,17 +8,17 @@ from audited import audited, clear, make
 from cleanup import remove
 from described import describe
 
-from lib.audits import audit as audits
-from lib.backfills.backfill import selection
-from lib.checklist import Checklist
-from lib.errors import NotDeployedError, RunbookError
-from lib.failures import stuck
-from lib.failures.redrive import Choice, redrive, still_there
+from lib.base.errors import NotDeployedError, RunbookError
+from lib.engine.checklist import Checklist
+from lib.engine.stack import Stack
+from lib.operate.audits import audit as audits
+from lib.operate.backfills.backfill import selection
+from lib.operate.failures import stuck
+from lib.operate.failures.redrive import Choice, redrive, still_there
+from lib.operate.pipelines import deployed, pipelines, survey, those_deployed
+from lib.operate.recovery import drill
+from lib.operate.recovery.restore import from_parameters
 from lib.parameters import Parameters
-from lib.pipelines import deployed, pipelines, survey, those_deployed
-from lib.recovery import drill
-from lib.recovery.restore import from_parameters
-from lib.stack import Stack
 from lib.target import Target, connect
 
 ENV = "tthere"
@@ -98,7 +98,7 @@ def test_a_bucket_left_behind_elsewhere_is_named_beside_the_whole_pipeline(aws):
 
 
 def test_one_that_refuses_to_be_looked_at_does_not_hide_the_others(aws, index, monkeypatch):
-    from lib import pipelines as module
+    from lib.operate import pipelines as module
 
     original = module.deployed
 

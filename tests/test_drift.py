@@ -5,11 +5,11 @@ from calls import Recorder, watched
 from described import PIPELINES, describe
 from drift import DRIFT
 
-from lib.inventory import Inventory
+from lib.engine.inventory import Inventory
+from lib.engine.stack import Stack
 from lib.parameters import Parameters
 from lib.resources.base import Resource
 from lib.resources.glue import Table as GlueTable
-from lib.stack import Stack
 from lib.target import connect
 
 # What is taken away whole; of everything else one setting is changed.

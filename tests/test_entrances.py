@@ -12,12 +12,12 @@ from calls import Recorder, watched
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import entrances
-from lib.entrances import ObjectEvent, sending
-from lib.errors import RunbookError
-from lib.pipelines import FunctionName, pipelines
+from lib.base.errors import RunbookError
+from lib.base.threads import WORKERS
+from lib.operate import entrances
+from lib.operate.entrances import ObjectEvent, sending
+from lib.operate.pipelines import FunctionName, pipelines
 from lib.resources.sqs import Queue
-from lib.threads import WORKERS
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 EVENTS = Path(__file__).parents[1] / "handlers" / "common" / "events.py"

@@ -7,7 +7,7 @@ from faults import FAULTS, Disturber, disturbed, lost_answer, without_waits
 from interruptions import subject
 from test_crash import SEED, TODAY
 
-from lib.stack import Stack
+from lib.engine.stack import Stack
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lib.paths import ROOT
+from lib.base.paths import ROOT
 
 BIN = Path(sys.executable).parent
-WHICH = "import lib.paths; print(lib.paths.__file__)"
+WHICH = "import lib.base.paths; print(lib.base.paths.__file__)"
 OURS = str(ROOT / "lib" / "paths.py")
 
 

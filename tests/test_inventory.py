@@ -8,13 +8,13 @@ from calls import Recorder, watched
 from cleanup import remove
 from drift import DRIFT
 
-from lib import lock
-from lib.errors import ParameterError, RunbookError
-from lib.inventory import TYPES, Inventory
+from lib.base.errors import ParameterError, RunbookError
+from lib.engine import lock
+from lib.engine.inventory import TYPES, Inventory
+from lib.engine.stack import Stack
 from lib.parameters import Parameters
 from lib.resources import glue, s3, sns
 from lib.resources.base import Resource
-from lib.stack import Stack
 from lib.target import Target, connect
 
 

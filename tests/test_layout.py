@@ -12,13 +12,18 @@ import pytest
 import yaml
 from reach import reached
 
+from lib.base.paths import ROOT
 from lib.parameters import Parameters, names_in
-from lib.paths import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LIB = sorted((ROOT / "lib").rglob("*.py"))
 HANDLERS = sorted(path.parent for path in (ROOT / "handlers").glob("*/handler.py"))
 PARAMS = sorted((ROOT / "params").glob("*.yaml"))
+# The parts of lib from the bottom up: each knows those before it, and none after.
+LAYERS = (
+    *("base", "resources", "parameters", "local", "target", "s3", "engine", "lake", "operate"),
+    *("execution", "cli", "ipython_extension"),
+)
 MAGIC = re.compile(r"^(%%when .*|%load_ext .*|%calls)$", re.MULTILINE)
 CONDITION = re.compile(r"^%%when (.*)$", re.MULTILINE)
 
@@ -52,6 +57,41 @@ def test_lib_imports_neither_notebooks_nor_handlers(path):
     assert not {
         module for module in imports(path.read_text()) if module.split(".")[0] in ("notebooks", "handlers")
     }
+
+
+def layer(module: str) -> int:
+    return LAYERS.index(module.split(".")[1])
+
+
+def test_the_parts_of_lib_are_layers():
+    assert {path.stem for path in (ROOT / "lib").iterdir() if path.stem[0] not in "_."} <= {
+        *LAYERS,
+        "policies",
+    }
+
+
+@pytest.mark.parametrize("path", [p for p in LIB if p.parent.name != "lib" or p.stem in LAYERS], ids=name)
+def test_a_part_of_lib_imports_no_part_above_it(path):
+    own = layer(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    above = {m for m in imports(path.read_text()) if m.startswith("lib.") and layer(m) > own}
+    assert not above
+
+
+@pytest.mark.parametrize(
+    "package", [p for p in (ROOT / "lib" / "operate").iterdir() if (p / "__init__.py").exists()], ids=name
+)
+def test_what_operates_has_no_cycle(package):
+    """Of two packages, or a package and the modules beside it, one at most knows the other."""
+    others = {p.stem: {p} if p.is_file() else set(p.glob("*.py")) for p in package.parent.iterdir()}
+    known = {
+        stem: {m.split(".")[2] for p in files for m in imports(p.read_text()) if m.startswith("lib.operate.")}
+        for stem, files in others.items()
+    }
+    reached, new = set(), known[package.name] - {package.name}
+    while new:
+        reached |= new
+        new = {other for one in new for other in known[one]} - reached
+    assert package.name not in reached
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lib import paths
-from lib.backfills.progress import path_of
-from lib.ledger import NOT_RECORDED, Ledger, forget_account
+from lib.base import paths
+from lib.base.run_data import forget_account
+from lib.engine.ledger import NOT_RECORDED, Ledger
+from lib.operate.backfills.progress import path_of
 from lib.parameters import Parameters
 
 FACTS = {"pipeline": "migrate", "noun": "SQS queue", "name": "q", "region": "us-east-1"}

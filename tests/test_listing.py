@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.errors import RunbookError
-from lib.listing import Entry, Range, listing, merge, order, ranges
-from lib.objects import Place
+from lib.base.errors import RunbookError
 from lib.resources.s3 import Bucket
+from lib.s3.listing import Entry, Range, listing, merge, order, ranges
+from lib.s3.objects import Place
 
 TIME = datetime(2026, 1, 2, tzinfo=UTC)
 MEGABYTE = 1024 * 1024

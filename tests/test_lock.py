@@ -17,15 +17,15 @@ from calls import Recorder, watched
 from cleanup import remove
 from typer.testing import CliRunner
 
-from lib import holder, lock
-from lib.call_ledger import CallLedgerError
+from lib.base.call_ledger import CallLedgerError
+from lib.base.errors import LockError, NotOursError
 from lib.cli.main import app
-from lib.errors import LockError, NotOursError
-from lib.inventory import Inventory
-from lib.ledger import Ledger
-from lib.lock import Lock, locked
+from lib.engine import holder, lock
+from lib.engine.inventory import Inventory
+from lib.engine.ledger import Ledger
+from lib.engine.lock import Lock, locked
+from lib.engine.stack import Stack
 from lib.parameters import Parameters
-from lib.stack import Stack
 from lib.target import Target, connect
 
 

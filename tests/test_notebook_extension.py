@@ -11,7 +11,7 @@ from lib.parameters import Parameters
 def shell():
     with pd.option_context("display.max_colwidth", 50, "display.max_rows", 60):
         shell = InteractiveShell()
-        shell.run_cell("%load_ext lib.notebook")
+        shell.run_cell("%load_ext lib.ipython_extension")
         yield shell
     shell.history_manager.end_session()
 
@@ -64,7 +64,7 @@ def test_the_expression_is_looked_at_once(shell):
 
 
 def test_our_errors_are_shown_as_one_message(shell, capsys):
-    shell.run_cell("from lib.errors import ParameterError\nraise ParameterError('env: too long')")
+    shell.run_cell("from lib.base.errors import ParameterError\nraise ParameterError('env: too long')")
     shown = capsys.readouterr().out
     assert "ParameterError: env: too long" in shown
     assert "Traceback" not in shown
@@ -90,7 +90,7 @@ def test_a_table_without_rows_says_none_and_names_its_columns(shell):
 
 
 def test_a_folded_table_shows_its_summary_first(shell):
-    folded = shown(shell, "import pandas as pd\nfrom lib.folded import Folded\n"
+    folded = shown(shell, "import pandas as pd\nfrom lib.base.folded import Folded\n"
                           "Folded(pd.DataFrame({'key': ['<a>']}), 'one < two')")  # fmt: skip
     assert folded["text/plain"].splitlines() == ["one < two", "key", "<a>"]
     assert folded["text/html"].startswith("<details><summary>one &lt; two</summary><table")

@@ -13,8 +13,8 @@ from botocore.exceptions import (
     ParamValidationError,
 )
 
-from lib.errors import ItemError, RunbookError, WaitError
-from lib.own_fault import Fault, by_reason, or_fault, own_fault, such_as
+from lib.base.errors import ItemError, RunbookError, WaitError
+from lib.base.own_fault import Fault, by_reason, or_fault, own_fault, such_as
 
 
 def answer(code: str, operation: str = "GetObject", message: str = "no") -> ClientError:

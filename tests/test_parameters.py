@@ -14,13 +14,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from papermill.translators import PythonTranslator
 
+from lib.base.errors import ParameterError
+from lib.base.paths import ROOT
 from lib.cli.options import load
-from lib.errors import ParameterError
-from lib.parameter_types import regions
-from lib.parameters import BUCKET_NAME_CHARACTERS, Parameters, assigned_names
-from lib.paths import ROOT
+from lib.engine.stack import Stack
+from lib.parameters.model import BUCKET_NAME_CHARACTERS, Parameters, assigned_names
+from lib.parameters.types import regions
 from lib.resources.s3 import Bucket
-from lib.stack import Stack
 from lib.target import Target
 
 FILES = sorted((ROOT / "params").glob("*.yaml"))
@@ -432,6 +432,7 @@ def test_what_yaml_would_make_something_else_of_means_itself(ways, path):
 
 @given(path=st.sampled_from(KINDS["integer"]), number=st.integers(-10, 12_000) | st.integers())
 @example(path=("start", "mean_bytes"), number=10**4000)
+@example(path=("audit", "inventory_above"), number=10**31)
 def test_a_number_means_itself_however_it_is_given(ways, path, number: int):
     expected = outcome(lambda: Parameters.check(nested(path, number)), path)
     for give in (ways.plain, ways.set):

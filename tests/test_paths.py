@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib.paths import write_atomically
+from lib.base.paths import write_atomically
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):

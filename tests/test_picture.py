@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import examples
 
-from lib import picture
+from lib.engine import picture
+from lib.engine.stack import Stack
 from lib.resources.base import Link
-from lib.stack import Stack
 
 TOPIC = "arn:aws:sns:us-west-1:000000000000:runbook-test-migrate-uploads"
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:runbook-test-migrate-uploads"

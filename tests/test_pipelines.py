@@ -1,7 +1,7 @@
 """The pipelines as operators and auditors see them."""
 
+from lib.operate.pipelines import buckets
 from lib.parameters import Parameters
-from lib.pipelines import buckets
 
 
 def test_the_buckets_that_the_five_read_and_write_are_each_named_once():

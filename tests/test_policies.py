@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.errors import ParameterError
-from lib.paths import ROOT
-from lib.policies import (
+from lib.base.errors import ParameterError
+from lib.base.paths import ROOT
+from lib.resources.base import differences
+from lib.resources.policies import (
     allow_services,
     canonical,
     deny_insecure_transport,
@@ -20,7 +21,6 @@ from lib.policies import (
     ours,
     principal,
 )
-from lib.resources.base import differences
 
 ACTIONS = st.sampled_from(["s3:GetObject", "s3:PutObject", "s3:ListBucket", "sqs:SendMessage"])
 ONE_OR_MORE = ACTIONS | st.lists(ACTIONS, min_size=1, max_size=4, unique=True)
@@ -177,7 +177,7 @@ def test_only_some_roles_may():
 
 TEMPLATES = sorted(
     str(p.relative_to(ROOT))
-    for p in [*ROOT.glob("handlers/*/policy.json"), *ROOT.glob("lib/crawler-policy.json")]
+    for p in [*ROOT.glob("handlers/*/policy.json"), *ROOT.glob("lib/policies/crawler-policy.json")]
 )
 
 

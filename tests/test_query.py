@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
-from lib import sql_magic
-from lib.errors import RunbookError, WaitError
-from lib.query import Athena
-from lib.query_result import BILLING, MEGABYTE
+from lib.base.errors import RunbookError, WaitError
+from lib.engine.stack import Stack
+from lib.lake import sql_magic
+from lib.lake.query import Athena
+from lib.lake.query_result import BILLING, MEGABYTE
 from lib.resources import athena, glue, s3
-from lib.stack import Stack
 
 HERE = "us-east-1"
 ROWS = b'{"name":"ANC","alt":152}\n{"name":"ASE","alt":7820}\n{"name":"O\'Hare","alt":null}\n'

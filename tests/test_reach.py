@@ -12,14 +12,17 @@ PIPELINES = {"migrate", "backup", "index", "summarize", "ingest"}
         ("settings = parameters.audit", {"audit"}),
         ("x = parameters.model_copy(update={}).restore.at", {"restore"}),
         ("other = parameters.model_copy(update={})\nother.start", {"start"}),
-        ("from lib.pipelines import those_deployed\nthose_deployed(aws, parameters)", PIPELINES),
+        ("from lib.operate.pipelines import those_deployed\nthose_deployed(aws, parameters)", PIPELINES),
         ("from lib import pipelines as all_five\nall_five.buckets(parameters)", PIPELINES),
         (
-            "from lib.backfills import watch\nwatch.missing(aws, parameters)",
+            "from lib.operate.backfills import watch\nwatch.missing(aws, parameters)",
             PIPELINES | {"audit", "backfill"},
         ),
-        ("from lib.recovery.restore import from_parameters\nfrom_parameters(aws, parameters)", {"restore"}),
-        ("from lib.stack import Stack\nStack(aws, parameters, 'x').applies", {"mode"}),
+        (
+            "from lib.operate.recovery.restore import from_parameters\nfrom_parameters(aws, parameters)",
+            {"restore"},
+        ),
+        ("from lib.engine.stack import Stack\nStack(aws, parameters, 'x').applies", {"mode"}),
         ("from lib.resources import iam\niam.Role('a', 'b').desired()", {"permissions_boundary_arn"}),
         ("from lib.resources.sqs import Queue\nQueue('a', 'b').desired()", {"kms_key_arns"}),
     ],
@@ -30,7 +33,7 @@ def test_it_follows_the_calls(cell: str, expected: set[str]):
 
 def test_it_does_not_say_everything():
     assert reached(["frame.index", "print(1)"]) == set()
-    assert not reached(["from lib.checklist import Checklist\nChecklist().require()"]) & PIPELINES
+    assert not reached(["from lib.engine.checklist import Checklist\nChecklist().require()"]) & PIPELINES
 
 
 def test_it_does_not_guess():

@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 from tenacity import wait_exponential
 
-from lib.errors import WaitError
+from lib.base.errors import WaitError
+from lib.base.retry import PASSES, WAIT_S, retry_on, wait_until
 from lib.resources import cloudtrail, glue, lambda_, s3
-from lib.retry import PASSES, WAIT_S, retry_on, wait_until
 
 WILL_PASS = [
     (

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lib.paths import ROOT
+from lib.base.paths import ROOT
+from lib.base.s3_client import faithful, fits_xml
 from lib.resources.s3 import delete_batch, empty_bucket
-from lib.s3_client import faithful, fits_xml
 
 IN_XML = ["a", "new\nline", "\r", "\t", "\x7f\x85", "ü🚀", "\ud7ff\ue000\ufffd"]
 NOT_IN_XML = ["\x00", "\x08", "\x0b", "\x1b[2J", "\x1f", "\ufffe", "\uffff"]

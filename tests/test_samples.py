@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import samples
-from lib.stack import Stack
+from lib.engine.stack import Stack
+from lib.operate import samples
 
 ROWS = st.lists(st.from_regex(r"[a-z0-9,]{1,9}", fullmatch=True), min_size=1, max_size=5)
 

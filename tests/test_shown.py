@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.shown import printable
+from lib.base.shown import printable
 
 
 @pytest.mark.parametrize(

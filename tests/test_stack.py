@@ -10,14 +10,14 @@ from calls import KillAt, Killed, Recorder, watched
 from cleanup import remove
 from drift import DRIFT
 
-from lib.errors import NotOursError
-from lib.inventory import Inventory
-from lib.ledger import Ledger
+from lib.base.errors import NotOursError
+from lib.engine.inventory import Inventory
+from lib.engine.ledger import Ledger
+from lib.engine.plan import COUNTS, Done
+from lib.engine.stack import Stack
 from lib.parameters import Parameters
-from lib.plan import COUNTS, Done
 from lib.resources import s3
 from lib.resources.base import differences
-from lib.stack import Stack
 from lib.target import Target, connect
 
 

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from lib.summaries import in_order, steps
+from lib.operate.summaries import in_order, steps
 
 STEPS = ("event received", "CSV downloaded", "JSON uploaded")
 

@@ -11,11 +11,11 @@ from boto3.dynamodb.types import TypeSerializer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lib import table_export
-from lib.errors import RunbookError, WaitError
-from lib.query import Athena
+from lib.base.errors import RunbookError, WaitError
+from lib.engine.stack import Stack
+from lib.lake import table_export
+from lib.lake.query import Athena
 from lib.resources import athena, dynamodb, glue, s3
-from lib.stack import Stack
 
 HERE = "us-east-1"
 SERIALIZER = TypeSerializer()

@@ -9,7 +9,7 @@ import pytest
 from botocore.config import Config
 
 from lib import target as target_module
-from lib.errors import ParameterError, TargetError
+from lib.base.errors import ParameterError, TargetError
 from lib.local import deployer
 from lib.parameters import Parameters
 from lib.target import Target, connect
@@ -103,7 +103,7 @@ def test_root_is_refused(aws, local_aws):
     )
     message = refused(ParameterError, account_id="000000000000")
     assert "arn:aws:iam::000000000000:root" in message
-    assert "lib/deployer-policy.json" in message
+    assert "lib/policies/deployer-policy.json" in message
 
 
 def test_without_credentials(aws):

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from lib.threads import in_threads
+from lib.base.threads import in_threads
 
 
 def test_all_are_called_and_few_wait():

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.objects import Place
 from lib.resources.s3 import Bucket
-from lib.versions import Version, current_at, histories
+from lib.s3.objects import Place
+from lib.s3.versions import Version, current_at, histories
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 # What is done to one key, and how many seconds after the step before; S3's clock has whole seconds.

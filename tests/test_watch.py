@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import comparison, logs, objects, samples, waiting, watch
-from lib.objects import Place
+from lib.engine import waiting
+from lib.engine.stack import Stack
+from lib.engine.waiting import Waiting
+from lib.operate import logs, samples, watch
+from lib.operate.samples import Sample
 from lib.resources import s3, sqs
-from lib.samples import Sample
-from lib.stack import Stack
-from lib.waiting import Waiting
+from lib.s3 import comparison, objects
+from lib.s3.objects import Place
 
 KEYS = ["a.csv", "folder/Project Idea+ü 100%.csv", "never.csv"]
 

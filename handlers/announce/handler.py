@@ -29,7 +29,7 @@ metrics = Metrics(namespace="runbook", service=SERVICE)
 warnings.filterwarnings("ignore", "No application metrics to publish")
 
 CONFIG = Config(tcp_keepalive=True, retries={"mode": "standard", "max_attempts": 5})
-EVENT_NAME = "ObjectCreated:Backfill"  # as lib/backfills/backfill.py calls it
+EVENT_NAME = "ObjectCreated:Backfill"  # as lib/operate/backfills/backfill.py calls it
 
 
 @logger.inject_lambda_context

@@ -3,7 +3,7 @@
 Its state is in a DynamoDB table (partition key `id`, time to live `expires`):
 - `minute#<epoch minute>`: how many deletes were begun in that minute, in `deletes`.
 - `brake`: there as long as the brake is pulled; `stopped_at`, and the `deletes` counted in so many `minutes`.
-lib/failures/brake.py reads and removes them.
+lib/operate/failures/brake.py reads and removes them.
 
 Of any number of deliveries at once, no more than the limit pass: each adds to a counter before it reads all
 of them, consistently, so that the last one to add among those that pass has seen all the others. Where two

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lib.errors import TargetError
+from lib.base.errors import TargetError
 from lib.parameters import Parameters
 from lib.target import tool_variables
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from lib.base.errors import ParameterError
+from lib.base.paths import ROOT
 from lib.cli import terminal
 from lib.cli.options import EXIT_FAILED, Assignments, Names, Yes, confirm, load
-from lib.errors import ParameterError
 from lib.parameters import Parameters
-from lib.paths import ROOT
 
 DENY_LIST = ROOT / "params" / "live-deny.txt"
 CAP_USD = 5.0

@@ -5,8 +5,8 @@ from functools import partial
 
 import typer
 
+from lib.base.run_data import forget_account
 from lib.cli.options import Yes, confirm
-from lib.ledger import forget_account
 from lib.parameters import Parameters
 from lib.target import local_aws, whereabouts
 

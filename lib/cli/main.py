@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from lib.base.errors import NotDeployedError, ParameterError
+from lib.base.paths import home
 from lib.cli import live, local, recovery, terminal
 from lib.cli.options import (
     DEFAULT_PARAMS,
@@ -24,11 +26,9 @@ from lib.cli.options import (
     given,
     load,
 )
-from lib.errors import NotDeployedError, ParameterError
-from lib.ledger import Ledger
-from lib.parameter_types import did_you_mean
+from lib.engine.ledger import Ledger
 from lib.parameters import Parameters
-from lib.paths import home
+from lib.parameters.types import did_you_mean
 from lib.target import connect, needs_consent, start, whereabouts
 
 # lib.execution is imported where it is used: papermill and nbconvert take two seconds to import,
@@ -130,8 +130,8 @@ def destroy(
 @app.command()
 def status(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> None:
     """Say where AWS is, whether it runs, and what exists there."""
-    from lib.inventory import Inventory
-    from lib.pipelines import pipelines
+    from lib.engine.inventory import Inventory
+    from lib.operate.pipelines import pipelines
 
     parameters = load(params, assignments)
     where, can_be_asked = whereabouts(parameters)
@@ -208,9 +208,9 @@ def _execute(
     jobs: list, parameters: Parameters, params: Path, assignments: Sequence[str], go_back: bool = False
 ) -> list:
     """Execute notebooks, write the report, show both; exit if one did not end well."""
+    from lib.engine.lock import run_alone
     from lib.execution.report import write_report
     from lib.execution.run import execute_all, new_folder
-    from lib.lock import run_alone
 
     start(parameters)  # here, where one can see that it is being installed, rather than in a notebook
     began = datetime.now(UTC)

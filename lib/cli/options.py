@@ -11,10 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from filelock import Timeout
 from typer.core import TyperGroup
 
+from lib.base.errors import ParameterError, RunbookError
+from lib.base.paths import ROOT
 from lib.cli import terminal
-from lib.errors import ParameterError, RunbookError
 from lib.parameters import Parameters
-from lib.paths import ROOT
 
 EXIT_FAILED = 1
 EXIT_PARAMETERS = 2

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
+from lib.base.errors import ParameterError, RunbookError
 from lib.cli import terminal
 from lib.cli.options import DEFAULT_PARAMS, Assignments, Params, Yes, confirm, given, load
-from lib.errors import ParameterError, RunbookError
-from lib.ledger import NOT_RECORDED, Ledger
+from lib.engine.ledger import NOT_RECORDED, Ledger
 from lib.parameters import Parameters
 from lib.target import connect
 
-# lib.lock and lib.rollback are imported where they are used: pandas and botocore take a second to import.
+# The lock and the rollback are imported where they are used: pandas and botocore take a second to import.
 
 Run = Annotated[
     str, typer.Option("--run", metavar="ID", help="The run's id; without it, the run that ran last.")
@@ -22,7 +22,7 @@ Run = Annotated[
 
 def unlock(params: Params = DEFAULT_PARAMS, assignments: Assignments = (), yes: Yes = False) -> None:
     """Break the lock of a run that was killed; say who holds it, and ask first."""
-    from lib.lock import Lock
+    from lib.engine.lock import Lock
 
     parameters = load(params, assignments)
     lock = Lock(connect(parameters), parameters)
@@ -44,7 +44,7 @@ def rollback(
 
     A bucket or table that holds anything which that run did not put there is kept, and named.
     """
-    from lib.execution.rollback import NOTHING, WAY_ON, judge, require_no_move, touched
+    from lib.engine.rollback import NOTHING, WAY_ON, judge, require_no_move, touched
 
     parameters = load(params, assignments)
     ledger = Ledger.of(parameters)
@@ -89,7 +89,7 @@ def _others(ledger: Ledger, run: str) -> str:
 
 def _known(ledger: Ledger) -> str:
     """Return the runs that created what there is, the last one first, and how much."""
-    from lib.execution.rollback import touched
+    from lib.engine.rollback import touched
 
     ids = {facts["run"] for facts in ledger.entries().values() if "run" in facts}
     counted = {run: len(touched(ledger, "run", run)) for run in sorted(ids, reverse=True)}
@@ -105,7 +105,7 @@ def _show(title: str, rows: list[dict]) -> None:
 
 def go_back(parameters: Parameters, run: str) -> None:
     """Delete what a run created, and print what that was, and what was kept."""
-    from lib.execution.rollback import rollback as take_back
+    from lib.engine.rollback import rollback as take_back
 
     print(f"Rolled back: {take_back(connect(parameters), parameters, run)!r}")
 
@@ -120,7 +120,7 @@ def go_back_if_possible(parameters: Parameters, run: str) -> None:
 
 def say_ways_out(parameters: Parameters, run: str, params: Path, assignments: Sequence[str]) -> None:
     """After a run that did not end well: say how to go on, and how to go back if it created anything."""
-    from lib.execution.rollback import touched
+    from lib.engine.rollback import touched
 
     runbook, options = terminal.command_name(), given(params, assignments)
     created, changed = (touched(Ledger.of(parameters), how, run) for how in ("run", "changed_by"))

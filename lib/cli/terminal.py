@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lib.shown import printable
+from lib.base.shown import printable
 
 if TYPE_CHECKING:  # it brings papermill with it, which takes a second and a half to import
     from lib.execution.run import Result

@@ -15,12 +15,12 @@ import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
-from lib.errors import ParameterError, RunbookError
+from lib.base.errors import ParameterError, RunbookError
+from lib.engine.inventory import Inventory
+from lib.engine.lock import run_alone
 from lib.execution.report import write_report
 from lib.execution.run import DESTROY, Job, Result, execute_all, new_folder, select
-from lib.inventory import Inventory
-from lib.lock import run_alone
-from lib.observe import cost, usage
+from lib.operate.observe import cost, usage
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, Scope
 from lib.resources.s3 import Bucket

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from lib.errors import ParameterError, TargetError
+from lib.base.errors import ParameterError, TargetError
 from lib.resources.base import GLOBAL_REGION
 from lib.target import Target
 
@@ -105,7 +105,7 @@ def refuse_production(known: dict[str, list[str] | None]) -> None:
     if known["alias"] is None and known["name"] is None:
         raise TargetError(
             "AWS tells neither the account's alias nor its name, so nobody can say whether it is production: "
-            "give the caller lib/live-policy.json"
+            "give the caller lib/policies/live-policy.json"
         )
 
 

@@ -17,13 +17,13 @@ from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager
 from papermill.exceptions import PapermillException, PapermillExecutionError
 from traitlets import default
 
-from lib.call_ledger import PATH_VARIABLE
-from lib.checklist import LEFT_OUT
-from lib.errors import ParameterError, RunbookError
-from lib.parameter_types import did_you_mean
+from lib.base.call_ledger import PATH_VARIABLE
+from lib.base.errors import ParameterError, RunbookError
+from lib.base.paths import ROOT, home
+from lib.engine.checklist import LEFT_OUT
+from lib.engine.plan import COUNTS
 from lib.parameters import Parameters
-from lib.paths import ROOT, home
-from lib.plan import COUNTS
+from lib.parameters.types import did_you_mean
 
 NOTEBOOKS = ROOT / "notebooks"
 DESTROY = "90_destroy"
@@ -77,7 +77,7 @@ class Result:
         outcome: `ok`, `failed`, `interrupted`, or `not run` because one before it did not end well.
         seconds: How long it took.
         executed: The executed copy, if there is one.
-        made: What it told under the MIME type `lib.plan.COUNTS`: `summary`, `counts` and `table`.
+        made: What it told under the MIME type `lib.engine.plan.COUNTS`: `summary`, `counts` and `table`.
         left_out: What it said that it did not look at: `what` and `reason` of each.
         failure: Why it failed.
     """

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lib.paths import write_atomically
+from lib.base.paths import write_atomically
 
 # It never leaves this machine and goes with the state folder, so it need not be renewed.
 VALID_DAYS = 3650

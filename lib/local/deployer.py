@@ -16,9 +16,9 @@ from botocore.exceptions import ClientError
 from botocore.session import Session
 from filelock import FileLock
 
+from lib.base.paths import write_atomically
 from lib.local import deployer_policies
 from lib.local.ministack import LocalAws
-from lib.paths import write_atomically
 
 LOCK_TIMEOUT_S = 60
 # MiniStack takes this key for root's and checks no secret (its core/iam_evaluator.py, is_root_access_key).

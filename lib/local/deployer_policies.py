@@ -6,14 +6,14 @@ from string import Template
 
 from botocore.client import BaseClient
 
-from lib.paths import ROOT
+from lib.base.paths import ROOT
 
 # Each user's files, each of them {"<name>": {policy document}, …}. Placeholders: ${account_id}, ${prefix},
 # ${env}; IAM's own variables are written with two dollars, $${aws:username}.
 POLICY_FILES = {
     "deployer": (
-        ROOT / "lib" / "deployer-policy.json",
-        ROOT / "lib" / "live-policy.json",  # for a rehearsal of the live tier
+        ROOT / "lib" / "policies" / "deployer-policy.json",
+        ROOT / "lib" / "policies" / "live-policy.json",  # for a rehearsal of the live tier
         # Where MiniStack asks for a right on another resource than AWS does.
         ROOT / "lib" / "local" / "deployer-policy.json",
     ),

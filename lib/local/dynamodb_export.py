@@ -19,8 +19,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+from lib.base.times import iso8601
 from lib.local.athena_sql import not_here
-from lib.times import iso8601
 
 MakeClient = Callable[[str, str], BaseClient]
 Announce = Callable[[str], None]

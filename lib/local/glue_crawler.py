@@ -13,11 +13,11 @@ from typing import Any
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+from lib.base.shown import printable
 from lib.local.crawler_role import CrawlerRoleError, require_rights
 from lib.local.glue_classify import Schema, classify
 from lib.local.glue_grouping import ARCHIVE_CLASSES, S3Object, Table, group, is_excluded, split
 from lib.local.glue_tables import write
-from lib.shown import printable
 
 # Glue reads the beginning of an object.
 SAMPLE_BYTES = 2 * 1024 * 1024

@@ -10,8 +10,8 @@ from pathlib import Path
 from filelock import FileLock
 from rich.console import Console
 
-from lib.errors import RunbookError
-from lib.paths import ROOT
+from lib.base.errors import RunbookError
+from lib.base.paths import ROOT
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 FOLDER = ROOT / ".local-aws"

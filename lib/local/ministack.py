@@ -15,8 +15,9 @@ from ssl import create_default_context
 
 from filelock import FileLock
 
-from lib.errors import RunbookError
-from lib.ledger import move_addresses
+from lib.base.errors import RunbookError
+from lib.base.paths import home, write_atomically
+from lib.base.run_data import move_addresses
 from lib.local.install import INSTALL_TIMEOUT_S
 from lib.local.server_process import (
     POLL_INTERVAL_S,
@@ -30,7 +31,6 @@ from lib.local.server_process import (
     launch,
     server_code,
 )
-from lib.paths import home, write_atomically
 
 ACCOUNT_ID = "000000000000"  # of whoever has an access key that is no account's number
 START_TIMEOUT_S = 60  # it answers after 0.5 s on an idle machine

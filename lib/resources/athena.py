@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lib.findings import Finding, fits
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.checks import Finding, fits
 from lib.resources.s3 import Bucket
 
 MEGABYTE = 1024 * 1024

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from lib.findings import Finding
-from lib.policies import canonical
+from lib.resources.checks import Finding
+from lib.resources.policies import canonical
 
 # Where is asked for what has no region; it is enabled in every account.
 # https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from time import sleep
 from typing import ClassVar
 
-from lib.findings import Finding, fits, written_as
-from lib.policies import SID_PREFIX, Statement, allow_services
+from lib.base.retry import PROPAGATION_S, retry_on
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.checks import Finding, fits, written_as
+from lib.resources.policies import SID_PREFIX, Statement, allow_services
 from lib.resources.s3 import Bucket
-from lib.retry import PROPAGATION_S, retry_on
 
 SERVICE = "cloudtrail.amazonaws.com"
 # CloudTrail tries the bucket before it takes a trail, and the bucket's policy may be too new:

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from lib.findings import Finding, fits
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.checks import Finding, fits
 from lib.resources.lambda_ import Function
 from lib.resources.sns import Topic
 from lib.resources.sqs import Queue

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from botocore.exceptions import ClientError
 
-from lib.errors import RunbookError
-from lib.findings import Finding, written_as
+from lib.base.errors import RunbookError
+from lib.base.retry import retry_on
 from lib.resources.base import Found, Resource, Scope, Settings, our_tags, tag_dict, tag_list
-from lib.retry import retry_on
+from lib.resources.checks import Finding, written_as
 
 # A table that is being made, changed or deleted; an empty one takes seconds, and botocore's waiter 500 s.
 IN_USE, IN_USE_S = "^ResourceInUseException", 300

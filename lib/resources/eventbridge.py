@@ -5,9 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lib.errors import RunbookError
-from lib.findings import Finding, fits
+from lib.base.errors import RunbookError
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.checks import Finding, fits
 from lib.resources.lambda_ import Function
 from lib.resources.schedules import rule_schedule
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from time import sleep
 from typing import ClassVar
 
-from lib.findings import Finding, fits, written_as
-from lib.policies import Document, from_template
+from lib.base.retry import PROPAGATION_S, retry_on
 from lib.resources.base import TAG_ENV, Found, Link, Resource, Scope, Settings, our_tags
+from lib.resources.checks import Finding, fits, written_as
 from lib.resources.iam import Role
+from lib.resources.policies import Document, from_template
 from lib.resources.s3 import Bucket
 from lib.resources.schedules import crawler_schedule
-from lib.retry import PROPAGATION_S, retry_on
 
 # Glue neither changes nor deletes a crawler while it runs.
 RUNS = "^CrawlerRunningException"
@@ -460,7 +460,7 @@ def _known_to(client, shape: str, found: dict) -> dict:
 def crawler_policy(bucket: Bucket, database: Database) -> Document:
     """Return all that a crawler's role may do: read a bucket, write the tables of a database, and its log."""
     return from_template(
-        "lib/crawler-policy.json",
+        "lib/policies/crawler-policy.json",
         bucket=bucket,
         region=database.region,
         account_id=database.scope.account_id,

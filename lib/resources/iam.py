@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lib.findings import Finding, fits
-from lib.policies import Document, canonical, document
 from lib.resources.base import Found, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.checks import Finding, fits
+from lib.resources.policies import Document, canonical, document
 
 POLICY_NAME = "runbook"
 # Of a role's inline policies, and of its trust policy, white space not counted:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import ClassVar
 
-from lib.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES
-from lib.findings import Finding, fits, within, written_as
-from lib.policies import principal as service_principal
+from lib.base.retry import PROPAGATION_S, retry_on, wait_until
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
+from lib.resources.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES
+from lib.resources.checks import Finding, fits, within, written_as
 from lib.resources.iam import Role
+from lib.resources.policies import principal as service_principal
 from lib.resources.sqs import Queue
-from lib.retry import PROPAGATION_S, retry_on, wait_until
 
 RUNTIME = f"python{LAMBDA.python_version}"
 # Quotas of functions: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -141,7 +141,9 @@ class Function(Resource):
         try:
             files = zipfile.ZipFile(io.BytesIO(self.code)).infolist()
         except zipfile.BadZipFile as error:
-            yield Finding("function-code", f"code is no zip: {error}", "bundle it with lib.bundle.bundle")
+            yield Finding(
+                "function-code", f"code is no zip: {error}", "bundle it with lib.resources.bundle.bundle"
+            )
             return
         if "handler.py" not in {file.filename for file in files}:
             yield Finding("function-handler", "code has no handler.py", "put handler.py at the zip's top")

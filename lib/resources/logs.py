@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-from lib.findings import Finding, fits
 from lib.resources.base import Found, Resource, Scope, Settings, our_tags
+from lib.resources.checks import Finding, fits
 
 LAMBDA = "/aws/lambda/"
 

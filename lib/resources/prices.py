@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from lib.paths import ROOT
+from lib.base.paths import ROOT
 
-FILE = ROOT / "lib" / "prices.yaml"
+FILE = ROOT / "lib" / "resources" / "prices.yaml"
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 from tqdm import tqdm
 
-from lib.errors import RunbookError
-from lib.findings import Finding, enumeration, within, written_as
-from lib.policies import Statement, deny_insecure_transport, document, merge, ours
+from lib.base.errors import RunbookError
+from lib.base.retry import PROPAGATION_S, WAIT_S, retry_on, wait_until
+from lib.base.s3_client import fits_xml
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.checks import Finding, enumeration, within, written_as
 from lib.resources.lambda_ import Function
+from lib.resources.policies import Statement, deny_insecure_transport, document, merge, ours
 from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
-from lib.retry import PROPAGATION_S, WAIT_S, retry_on, wait_until
-from lib.s3_client import fits_xml
 
 # A bucket of the same name that was deleted a moment ago.
 BEING_DELETED = "^OperationAborted"

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from botocore.exceptions import ClientError
 
-from lib.findings import Finding, fits
 from lib.resources.base import Found, Link, Resource, Scope, Settings
+from lib.resources.checks import Finding, fits
 from lib.resources.s3 import Bucket
 
 GONE = ("NoSuchConfiguration", "NoSuchBucket")

@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from lib.findings import Finding, written_as
-from lib.policies import allow_services, deny_insecure_transport, document, merge, ours
 from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.checks import Finding, written_as
+from lib.resources.policies import allow_services, deny_insecure_transport, document, merge, ours
 
 # https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html
 MOST_POLICY_BYTES, MOST_STATEMENTS = 30 * 1024, 100

@@ -8,10 +8,10 @@ from operator import not_
 from time import sleep
 from typing import ClassVar, Optional
 
-from lib.findings import Finding, within, written_as
-from lib.policies import Statement, allow_services, deny_insecure_transport, document, merge, ours
+from lib.base.retry import PROPAGATION_S, WAIT_S, retry_on, wait_until
 from lib.resources.base import Found, Link, Resource, Scope, Settings, differences, our_tags
-from lib.retry import PROPAGATION_S, WAIT_S, retry_on, wait_until
+from lib.resources.checks import Finding, within, written_as
+from lib.resources.policies import Statement, allow_services, deny_insecure_transport, document, merge, ours
 
 DAY_S = 24 * 60 * 60
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html

@@ -10,14 +10,14 @@ from audited import audited, clear, make, states
 from boto3.s3.transfer import TransferConfig
 from cleanup import remove
 
-from lib.audits import audit as audits
-from lib.audits import repairing, tables
-from lib.audits.findings import MISSING, SAME, UNJUDGED, Finding
-from lib.checklist import Checklist
-from lib.comparison import same_bytes
-from lib.errors import NotDeployedError, ParameterError, RunbookError
+from lib.base.errors import NotDeployedError, ParameterError, RunbookError
+from lib.engine.checklist import Checklist
+from lib.operate.audits import audit as audits
+from lib.operate.audits import repairing, tables
+from lib.operate.audits.findings import MISSING, SAME, UNJUDGED, Finding
+from lib.operate.pipelines import pipelines, those_deployed
 from lib.parameters import Parameters
-from lib.pipelines import pipelines, those_deployed
+from lib.s3.comparison import same_bytes
 from lib.target import connect
 
 FIVE_MB = 5 * 1024 * 1024

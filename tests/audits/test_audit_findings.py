@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from tqdm import tqdm
 
-from lib.audits.findings import EXTRA, MISSING, SAME, UNJUDGED, Finding, Findings, not_due, walk
+from lib.operate.audits.findings import EXTRA, MISSING, SAME, UNJUDGED, Finding, Findings, not_due, walk
 
 MEGABYTE = 1024 * 1024
 

@@ -6,9 +6,9 @@ import pytest
 from audited import audited, clear, make, states
 from cleanup import remove
 
-from lib.audits.findings import UNJUDGED
+from lib.operate.audits.findings import UNJUDGED
+from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
-from lib.pipelines import pipelines
 from lib.target import connect
 
 DAY_S = 86_400

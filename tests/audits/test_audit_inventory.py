@@ -12,11 +12,11 @@ from calls import Recorder, watched
 from cleanup import remove
 from described import describe
 
-from lib.audits import inventory_configurations, inventory_reports
-from lib.audits.findings import Findings
-from lib.errors import NotDeployedError, RunbookError, WaitError
+from lib.base.errors import NotDeployedError, RunbookError, WaitError
+from lib.operate.audits import inventory_configurations, inventory_reports
+from lib.operate.audits.findings import Findings
+from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
-from lib.pipelines import pipelines
 from lib.resources import s3
 from lib.target import connect
 

@@ -7,10 +7,10 @@ import pytest
 from audited import audited, clear, make
 from cleanup import remove
 
-from lib.audits.findings import UNJUDGED
-from lib.audits.stock_rows import NotStocksError, rejected_lines, rows_of
+from lib.operate.audits.findings import UNJUDGED
+from lib.operate.audits.stock_rows import NotStocksError, rejected_lines, rows_of
+from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
-from lib.pipelines import pipelines
 from lib.target import connect
 
 HEADER = b"ticker,timestamp,price,volume\n"

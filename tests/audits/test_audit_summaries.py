@@ -6,12 +6,12 @@ import pytest
 from audited import audited, clear, make, states
 from cleanup import remove
 
-from lib.audits.findings import UNJUDGED
-from lib.audits.history import Grace
-from lib.audits.summaries import Summaries
-from lib.objects import Place
+from lib.operate.audits.findings import UNJUDGED
+from lib.operate.audits.history import Grace
+from lib.operate.audits.summaries import Summaries
+from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
-from lib.pipelines import pipelines
+from lib.s3.objects import Place
 from lib.target import connect
 
 

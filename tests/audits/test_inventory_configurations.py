@@ -8,15 +8,15 @@ from audited import make
 from cleanup import remove
 from described import describe
 
-from lib.audits.inventory_configurations import PIPELINES, described
-from lib.inventory import Inventory
+from lib.engine.inventory import Inventory
+from lib.engine.stack import Stack
 from lib.local.missing import NO_REPORTS
-from lib.parameter_sections import Audit
+from lib.operate.audits.inventory_configurations import PIPELINES, described
+from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
-from lib.pipelines import pipelines
+from lib.parameters.sections import Audit
 from lib.resources.s3 import Bucket
 from lib.resources.s3_inventory import InventoryConfiguration
-from lib.stack import Stack
 from lib.target import Target, connect
 
 REPORTS = "runbook-treports-audit-inventory-000000000000-{}".format

@@ -12,14 +12,14 @@ from backfill_pipeline import Queued
 from cleanup import remove
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from lib.backfills.backfill import backfill, selection
-from lib.backfills.progress import Progress, Stretch, alone, path_of
-from lib.errors import ParameterError, RunbookError
-from lib.paths import ROOT
+from lib.base.errors import ParameterError, RunbookError
+from lib.base.paths import ROOT
+from lib.operate.backfills.backfill import backfill, selection
+from lib.operate.backfills.progress import Progress, Stretch, alone, path_of
 
 KEYS = sorted(f"folder {number % 7}/{number:03} +ü%.csv" for number in range(300))
 RUN = """
-from lib.backfills.backfill import backfill
+from lib.operate.backfills.backfill import backfill
 from lib.parameters import Parameters
 from lib.target import connect
 parameters = Parameters.check({values})

@@ -13,13 +13,13 @@ from cleanup import remove
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.backfills import batch_job, manifest
-from lib.backfills.backfill import selection
-from lib.backfills.estimate import estimate
-from lib.errors import RunbookError
-from lib.listing import Entry
-from lib.pipelines import pipelines
-from lib.stack import Stack
+from lib.base.errors import RunbookError
+from lib.engine.stack import Stack
+from lib.operate.backfills import batch_job, manifest
+from lib.operate.backfills.backfill import selection
+from lib.operate.backfills.estimate import estimate
+from lib.operate.pipelines import pipelines
+from lib.s3.listing import Entry
 
 KEYS = [f"folder {number % 3}/{number:02} +ü%,\"'.csv" for number in range(30)]
 

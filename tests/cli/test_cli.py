@@ -14,13 +14,13 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from lib import lock
+from lib.base.errors import TargetError
 from lib.cli.exports import require_endpoint
 from lib.cli.main import app
-from lib.errors import TargetError
+from lib.engine import lock
+from lib.engine.inventory import Inventory
+from lib.engine.ledger import Ledger
 from lib.execution import run
-from lib.inventory import Inventory
-from lib.ledger import Ledger
 from lib.local.ministack import LocalAws
 from lib.parameters import Parameters
 from lib.target import connect
@@ -185,19 +185,19 @@ def test_a_failing_notebook_is_exit_code_1_with_its_cell_and_no_traceback(
 def test_a_parameter_error_in_a_notebook_is_one_line_and_exit_code_2(
     home: Path, notebooks: Path, aws: str
 ) -> None:
-    source = "from lib.errors import ParameterError; raise ParameterError('account_id: not yours')"
+    source = "from lib.base.errors import ParameterError; raise ParameterError('account_id: not yours')"
     notebook_files.write(notebooks / "10_migrate.ipynb", source)
     result = runbook("run", "--params", aws)
     assert (result.exit_code, result.stderr) == (2, "error: account_id: not yours\n")
 
 
 def test_what_a_run_leaves_out_is_said_and_is_exit_code_5(home: Path, notebooks: Path, aws: str) -> None:
-    source = "from lib.checklist import Checklist; Checklist().leave_out('a.csv', 'encrypted by a customer')"
+    source = "from lib.engine.checklist import Checklist\nChecklist().leave_out('a.csv', 'customer key')"
     notebook_files.write(notebooks / "70_audit.ipynb", source)
     result = runbook("run", "--params", aws)
     assert result.exit_code == 5
-    assert "70_audit: left out: a.csv: encrypted by a customer\n" in result.stdout
-    assert "encrypted by a customer" in (home / "runs" / "latest" / "index.html").read_text("utf-8")
+    assert "70_audit: left out: a.csv: customer key\n" in result.stdout
+    assert "customer key" in (home / "runs" / "latest" / "index.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(("to_create", "code"), [(1, 3), (0, 0)])
@@ -349,7 +349,7 @@ def test_status_tells_what_exists_on_the_local_aws(local_aws: LocalAws) -> None:
 STEP = """
 from lib.parameters import Parameters
 from lib.resources.sqs import Queue
-from lib.stack import Stack
+from lib.engine.stack import Stack
 from lib.target import connect
 
 parameters = Parameters.check({"env": env})

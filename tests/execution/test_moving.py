@@ -8,14 +8,14 @@ import pytest
 from calls import KillAt, Killed, Recorder, watched
 from described import NOTEBOOKS, PIPELINES, describe
 
-from lib.errors import LeftBehindError, RunbookError, UnfinishedError
-from lib.execution import moving
-from lib.holder import VARIABLE
-from lib.inventory import Inventory
-from lib.parameter_sections import Section
+from lib.base.errors import LeftBehindError, RunbookError, UnfinishedError
+from lib.engine import moving
+from lib.engine.holder import VARIABLE
+from lib.engine.inventory import Inventory
+from lib.engine.stack import Stack
 from lib.parameters import Parameters
+from lib.parameters.sections import Section
 from lib.resources import s3, sns, sqs
-from lib.stack import Stack
 from lib.target import Target, connect
 
 ELSEWHERE = "eu-west-1"

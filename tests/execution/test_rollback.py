@@ -8,14 +8,15 @@ from botocore.exceptions import ClientError
 from calls import KillAt, Killed, watched
 from drift import DRIFT
 
-from lib import holder, samples
-from lib.errors import UnfinishedError
-from lib.execution.rollback import rollback
-from lib.inventory import Inventory
+from lib.base.errors import UnfinishedError
+from lib.engine import holder
+from lib.engine.inventory import Inventory
+from lib.engine.rollback import rollback
+from lib.engine.stack import Stack
+from lib.operate import samples
+from lib.operate.samples import Sample
 from lib.parameters import Parameters
 from lib.resources import s3, sqs
-from lib.samples import Sample
-from lib.stack import Stack
 from lib.target import Target, connect
 
 

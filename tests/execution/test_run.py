@@ -9,11 +9,12 @@ import nbformat
 import notebook_files
 import pytest
 
-from lib.errors import ParameterError
+from lib.base.errors import ParameterError
 from lib.execution import run
 from lib.execution.report import write_report
 from lib.execution.run import Job, Result
-from lib.parameters import Migrate, Parameters
+from lib.parameters import Parameters
+from lib.parameters.sections import Migrate
 
 NOW = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
 PARAMETERS = Parameters(target="aws", env="test", account_id="111122223333", migrate=Migrate(batch_size=7))
@@ -110,7 +111,7 @@ def test_the_kernel_is_this_interpreter_whatever_kernels_the_user_has(
 
 
 def test_the_kernel_knows_where_its_calls_to_aws_are_written(tmp_path: Path) -> None:
-    source = "from lib.call_ledger import ledger\nledger().path.write_text('{}')"
+    source = "from lib.base.call_ledger import ledger\nledger().path.write_text('{}')"
     assert execute(tmp_path, source).outcome == "ok"
     assert (tmp_path / "out" / "calls.jsonl").read_text() == "{}"
 

@@ -9,12 +9,12 @@ from calls import Killed, watched
 from cleanup import remove
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
-from lib.bundle import bundle
-from lib.errors import ParameterError
-from lib.failures.brake import brake_of
-from lib.policies import from_template
+from lib.base.errors import ParameterError
+from lib.engine.stack import Stack
+from lib.operate.failures.brake import brake_of
 from lib.resources import dynamodb, iam, lambda_, logs, s3, sqs
-from lib.stack import Stack
+from lib.resources.bundle import bundle
+from lib.resources.policies import from_template
 
 LIMIT = 2
 KEYS = ["a b+ü/1.csv", "a b+ü/2.csv", "a b+ü/3.csv", "a b+ü/4.csv", "a b+ü/5.csv"]
@@ -110,7 +110,7 @@ def deployed(target, parameters):
 
 @pytest.fixture
 def backup(deployed, monkeypatch):
-    monkeypatch.setattr("lib.failures.brake.WAIT_S", 0)  # the local AWS has one server only
+    monkeypatch.setattr("lib.operate.failures.brake.WAIT_S", 0)  # the local AWS has one server only
     yield deployed
     deployed.clear()
 
@@ -203,7 +203,7 @@ def test_a_release_stops_when_the_brake_is_pulled_again(backup: Backup):
 
 @pytest.mark.parametrize("operation", ["Invoke", "DeleteMessage"])
 def test_a_release_that_is_cut_off_loses_nothing(backup: Backup, operation: str, monkeypatch):
-    monkeypatch.setattr("lib.failures.brake.HIDDEN_S", 0)
+    monkeypatch.setattr("lib.operate.failures.brake.HIDDEN_S", 0)
     backup.delete(*KEYS)
 
     def kill(model, **_):
@@ -229,7 +229,7 @@ def hold(backup: Backup, *bodies: str) -> None:
 
 
 def test_what_is_no_event_holds_up_no_release(backup: Backup, monkeypatch, capsys):
-    monkeypatch.setattr("lib.failures.brake.HIDDEN_S", 0)  # what is left comes again and again
+    monkeypatch.setattr("lib.operate.failures.brake.HIDDEN_S", 0)  # what is left comes again and again
     backup.delete(*KEYS)
     hold(backup, *ODD)
     released = backup.brake.release()

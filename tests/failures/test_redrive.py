@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.errors import ParameterError, RunbookError
-from lib.failures import letters, quarantine, reasons, redrive
-from lib.failures.explain import Explained
-from lib.failures.letters import Letter, taken
+from lib.base import reasons
+from lib.base.errors import ParameterError, RunbookError
+from lib.engine.stack import Stack
+from lib.engine.waiting import Waiting
+from lib.operate.failures import letters, quarantine, redrive
+from lib.operate.failures.explain import Explained
+from lib.operate.failures.letters import Letter, taken
+from lib.operate.pipelines import DeadLetters, Pipeline
 from lib.parameters import Parameters
-from lib.pipelines import DeadLetters, Pipeline
 from lib.resources import sqs
 from lib.resources.s3 import Bucket
-from lib.stack import Stack
-from lib.waiting import Waiting
 
 HERE = "us-west-1"
 

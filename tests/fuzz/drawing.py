@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from lib.audits.audit import audit
+from lib.operate.audits.audit import audit
 
 # What S3, URLs, shells, XML, CSV, SQL or terminals give a meaning to, and what none of them expects.
 ODD = (

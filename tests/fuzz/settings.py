@@ -11,9 +11,9 @@ from drawing import Case, Draw, Fault
 from running import Running
 from typer.testing import CliRunner
 
+from lib.base.errors import ParameterError
 from lib.cli.main import app
 from lib.cli.options import EXIT_PARAMETERS, load
-from lib.errors import ParameterError
 from lib.parameters import Parameters
 
 # What YAML takes for something else than what a person has written.

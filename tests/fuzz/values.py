@@ -10,8 +10,8 @@ import pandas as pd
 from drawing import Case, Fault
 from running import Running
 
-from lib.errors import RunbookError
-from lib.query import Athena
+from lib.base.errors import RunbookError
+from lib.lake.query import Athena
 
 
 @dataclass(frozen=True)

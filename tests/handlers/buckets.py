@@ -5,8 +5,8 @@ import uuid
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from lib.policies import from_template
-from lib.s3_client import faithful
+from lib.base.s3_client import faithful
+from lib.resources.policies import from_template
 
 CONTENT_HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType")
 OTHERS = ("ExpiresString", "StorageClass", "WebsiteRedirectLocation")

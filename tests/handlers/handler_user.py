@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import boto3
 
-from lib.policies import from_template
+from lib.resources.policies import from_template
 
 
 def lambda_context(name):

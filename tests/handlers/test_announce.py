@@ -6,8 +6,8 @@ from urllib.parse import quote, unquote_plus
 import pytest
 from handler_user import lambda_context
 
-from lib.backfills.manifest import line
-from lib.listing import Entry
+from lib.operate.backfills.manifest import line
+from lib.s3.listing import Entry
 
 KEYS = [
     "plain.csv",

@@ -11,7 +11,7 @@ from handler_support import load_handler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.audits import stock_rows
+from lib.operate.audits import stock_rows
 
 load_handler("consume")
 from common.times import iso8601  # noqa: E402

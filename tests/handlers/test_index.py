@@ -17,8 +17,8 @@ from index_table import BUCKET_REGION, TIME, Index
 from s3_messages import TEST_EVENT, in_sns_envelope, s3_event, s3_record, sns_event, sqs_event
 from zips import imports_alone
 
-from lib.failures.reasons import CUSTOMER_KEY, of_error
-from lib.policies import allow_services, document
+from lib.base.reasons import CUSTOMER_KEY, of_error
+from lib.resources.policies import allow_services, document
 
 LATER = "2026-01-02T15:04:05.124Z"
 # S3 keys: up to 1,024 bytes of UTF-8, any character

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from meddling import nothing_found, once
 from s3_messages import TEST_EVENT, in_sns_envelope, raw, s3_event, s3_record, sqs_event
 
-from lib.failures.reasons import ARCHIVED, of_error, of_log_line
-from lib.failures.reasons import CUSTOMER_KEY as CUSTOMER_KEY_REASON
-from lib.retry import wait_until
+from lib.base.reasons import ARCHIVED, of_error, of_log_line
+from lib.base.reasons import CUSTOMER_KEY as CUSTOMER_KEY_REASON
+from lib.base.retry import wait_until
 
 MIB = 2**20
 CONTEXT = SimpleNamespace(

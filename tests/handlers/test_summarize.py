@@ -12,7 +12,7 @@ from meddling import once
 from s3_messages import TEST_EVENT, in_sns_envelope, s3_event, s3_record, sqs_event
 from summaries import INPUT, OUTPUT, REGION, REJECTED, Summaries, context, log_lines
 
-from lib.summaries import COLUMNS
+from lib.operate.summaries import COLUMNS
 
 BODY = b"a,b\n1,x\n2,\n"
 RAGGED = b"a,b\n1\n"

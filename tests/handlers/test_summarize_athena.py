@@ -4,7 +4,7 @@ import pytest
 from s3_messages import s3_event, s3_record
 from summaries import INPUT, ONLY_ATHENA, OUTPUT, REGION, Summaries, context, log_lines
 
-from lib.paths import ROOT
+from lib.base.paths import ROOT
 
 SAMPLES = ["airlines", "airports", "planes", "stocks"]
 DIFFERENT = {"engine", "summarized_at", "version_id", "last_modified"}

@@ -14,7 +14,7 @@ from handler_support import load_handler
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lib.paths import ROOT
+from lib.base.paths import ROOT
 
 SAMPLES = ["airlines", "airports", "planes", "stocks"]
 # pandas' own tokens are more; these are ours

@@ -8,7 +8,7 @@ from handler_user import lambda_context
 from index_table import Index
 from s3_messages import raw, s3_event, s3_record, sqs_event
 
-from lib.observe import usage
+from lib.operate.observe import usage
 from lib.parameters import Parameters
 
 READS = {"HeadObject", "GetObject", "GetObjectTagging"}

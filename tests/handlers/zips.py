@@ -7,7 +7,7 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
-from lib.bundle import THIS, bundle
+from lib.resources.bundle import THIS, bundle
 
 RUNTIME = ["boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six.py", "jmespath"]
 

@@ -12,16 +12,16 @@ import notebook_files
 import pytest
 from typer.testing import CliRunner
 
+from lib.base.errors import ParameterError, RunbookError, TargetError
+from lib.base.paths import ROOT
 from lib.cli.main import app
-from lib.errors import ParameterError, RunbookError, TargetError
+from lib.engine.inventory import Inventory
+from lib.engine.ledger import Ledger
+from lib.engine.stack import Stack
 from lib.execution import live, live_account
 from lib.execution.run import NOTEBOOKS
-from lib.inventory import Inventory
-from lib.ledger import Ledger
 from lib.parameters import Parameters
-from lib.paths import ROOT
 from lib.resources import s3
-from lib.stack import Stack
 from lib.target import connect
 
 ACCOUNT = "123456789012"
@@ -246,7 +246,7 @@ def test_a_rehearsal_of_index_under_the_boundary_leaves_nothing_though_a_noteboo
     local_aws, somebody, parameters: Parameters, tmp_path: Path
 ) -> None:
     """*index* with its roles under the boundary, then a notebook that fails, then nothing is left."""
-    text = (ROOT / "lib" / "permissions-boundary.json").read_text()
+    text = (ROOT / "lib" / "policies" / "permissions-boundary.json").read_text()
     document = json.loads(Template(text).substitute(account_id=LOCAL, prefix=parameters.prefix, env="live*"))
     iam = somebody("iam")
     arn = iam.create_policy(PolicyName=f"{parameters.prefix}-boundary", PolicyDocument=json.dumps(document))[

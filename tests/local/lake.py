@@ -15,7 +15,7 @@ PREFIX, ENV = "runbook", "test"
 CSV = {"Delimiter": ",", "QuoteSymbol": '"', "ContainsHeader": "PRESENT"}
 
 
-# What the stand-ins need of the session: more is asked of lib/deployer-policy.json than of them.
+# What the stand-ins need of the session: more is asked of lib/policies/deployer-policy.json than of them.
 OWNER = [
     "s3:*",
     "athena:*",

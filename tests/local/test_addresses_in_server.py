@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from servers import create_function, eventually, root
 
-from lib.ledger import Ledger
+from lib.engine.ledger import Ledger
 from lib.local import ministack
 
 ARN = "arn:aws:sqs:us-east-1:000000000000:"

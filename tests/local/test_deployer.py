@@ -7,10 +7,10 @@ import examples
 import pytest
 from botocore.exceptions import ClientError
 
-from lib.inventory import TYPES
+from lib.base.paths import ROOT
+from lib.engine.inventory import TYPES
 from lib.local import deployer_policies, ministack
 from lib.local.deployer import ROOT_KEY, client, credentials
-from lib.paths import ROOT
 
 CREDENTIALS = """
 from lib.local import deployer, ministack

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from servers import create_function, eventually, is_saved, root
 
-from lib.audits.audit import audit, repair
 from lib.local import ministack
 from lib.local.deployer import credentials
+from lib.operate.audits.audit import audit, repair
+from lib.operate.pipelines import deployed
 from lib.parameters import Parameters
-from lib.pipelines import deployed
 from lib.resources.base import tag_dict
 from lib.target import connect
 

@@ -10,10 +10,10 @@ import psutil
 import pytest
 from servers import create_function
 
+from lib.base.paths import ROOT
 from lib.local import ministack
 from lib.local.deployer import ROOT_KEY
 from lib.local.deployer import client as make_client
-from lib.paths import ROOT
 
 START = "from lib.local import ministack; print(ministack.start().pid)"
 BUCKET = "runbook-test-lifecycle"

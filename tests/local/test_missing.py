@@ -5,9 +5,9 @@ import pytest
 from botocore.exceptions import ClientError
 from cleanup import remove
 
+from lib.engine.stack import Stack
 from lib.local.missing import NO_LOG_FILES
 from lib.parameters import Parameters
-from lib.stack import Stack
 from lib.target import connect
 
 

@@ -6,9 +6,9 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
-from lib.comparison import same_bytes
+from lib.base.retry import wait_until
 from lib.local import deployer, ministack
-from lib.retry import wait_until
+from lib.s3.comparison import same_bytes
 
 PART_BYTES = 5 * 1024 * 1024
 

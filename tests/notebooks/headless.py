@@ -7,11 +7,11 @@ from pathlib import Path
 import papermill
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from lib.inventory import Inventory
-from lib.ledger import Ledger
+from lib.base.paths import ROOT
+from lib.engine.inventory import Inventory
+from lib.engine.ledger import Ledger
+from lib.engine.plan import COUNTS
 from lib.parameters import Parameters
-from lib.paths import ROOT
-from lib.plan import COUNTS
 from lib.target import Target, connect
 
 NOTEBOOKS = ROOT / "notebooks"

@@ -4,10 +4,10 @@ import papermill
 import pytest
 from headless import Deployed, eventually, execute
 
-from lib.audits import audit as audits
+from lib.lake.query import Athena
+from lib.operate.audits import audit as audits
+from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
-from lib.pipelines import pipelines
-from lib.query import Athena
 
 pytestmark = pytest.mark.long
 

@@ -7,9 +7,9 @@ import papermill
 import pytest
 from headless import Deployed
 
-from lib.inventory import Inventory
-from lib.pipelines import pipelines
-from lib.stack import Stack
+from lib.engine.inventory import Inventory
+from lib.engine.stack import Stack
+from lib.operate.pipelines import pipelines
 
 pytestmark = pytest.mark.long
 

@@ -6,10 +6,10 @@ import pytest
 from botocore.exceptions import ClientError
 from headless import eventually, execute
 
-from lib.failures.brake import Brake, brake_of
-from lib.objects import Place, is_same, side_by_side
+from lib.engine.stack import Stack
+from lib.operate.failures.brake import Brake, brake_of
 from lib.resources import sqs
-from lib.stack import Stack
+from lib.s3.objects import Place, is_same, side_by_side
 
 KEYS = ["plain.txt", "folder/Project Idea+ü 100%.csv", "a%2Fb", "with space/🚀", "x" * 900]
 BRAKE_DELETES = 8

@@ -4,13 +4,14 @@ import pandas as pd
 import pytest
 from headless import eventually
 
-from lib import query, samples, table_export, watch
-from lib.errors import RunbookError
-from lib.history import history
-from lib.objects import Place
+from lib.base.errors import RunbookError
+from lib.engine.stack import Stack
+from lib.engine.waiting import Waiting
+from lib.lake import query, table_export
+from lib.operate import samples, watch
+from lib.operate.object_history import history
 from lib.resources import dynamodb, s3
-from lib.stack import Stack
-from lib.waiting import Waiting
+from lib.s3.objects import Place
 
 FILES = [
     samples.Sample("test.txt", b"Hello, index"),

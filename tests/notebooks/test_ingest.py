@@ -8,9 +8,9 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer
 from headless import eventually
 
-from lib import stocks
-from lib.invocation import invoke
-from lib.objects import Place
+from lib.operate import stocks
+from lib.operate.invocation import invoke
+from lib.s3.objects import Place
 
 ARRIVAL_S = 600
 TIME = "2026-03-01T12:00:00Z"

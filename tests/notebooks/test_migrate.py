@@ -8,12 +8,13 @@ import pytest
 from botocore.exceptions import ClientError
 from headless import counts, execute
 
-from lib import objects, samples, watch
-from lib.inventory import Inventory
-from lib.ledger import Ledger
+from lib.engine.inventory import Inventory
+from lib.engine.ledger import Ledger
+from lib.engine.waiting import Waiting
+from lib.operate import samples, watch
 from lib.parameters import Parameters
+from lib.s3 import objects
 from lib.target import connect
-from lib.waiting import Waiting
 
 ARRIVAL_S = 600
 # Enough for five receives of a message that is hidden for a second each time.

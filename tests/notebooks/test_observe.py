@@ -9,8 +9,8 @@ import papermill
 import pytest
 from headless import Deployed, counts, eventually
 
-from lib.observe import activity
-from lib.pipelines import buckets, deployed
+from lib.operate.observe import activity
+from lib.operate.pipelines import buckets, deployed
 
 NAME = "runbook-tindex-observe-pipelines"
 TRAIL = "runbook-tindex-observe-objects"

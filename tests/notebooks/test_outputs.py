@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.paths import ROOT
+from lib.base.paths import ROOT
 
 CELL_TIMEOUT_S = 1800
 NBVAL = ["-m", "pytest", "--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}"]

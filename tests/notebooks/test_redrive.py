@@ -9,19 +9,20 @@ from calls import Killed, watched
 from headless import Deployed, eventually, execute
 from papermill import PapermillExecutionError
 
-from lib.errors import ParameterError, RunbookError
-from lib.failures import letters, reasons
-from lib.failures.quarantine import quarantine, unquarantine
-from lib.failures.redrive import Choice, redrive
-from lib.failures.stuck import by_reason, chosen, queues, stuck
-from lib.lock import locked
-from lib.objects import Place
+from lib.base import reasons
+from lib.base.errors import ParameterError, RunbookError
+from lib.engine.lock import locked
+from lib.engine.stack import Stack
+from lib.engine.waiting import Waiting
+from lib.operate.failures import letters
+from lib.operate.failures.quarantine import quarantine, unquarantine
+from lib.operate.failures.redrive import Choice, redrive
+from lib.operate.failures.stuck import by_reason, chosen, queues, stuck
+from lib.operate.pipelines import Pipeline, pipelines
 from lib.parameters import Parameters
-from lib.pipelines import Pipeline, pipelines
 from lib.resources.s3 import Bucket
-from lib.stack import Stack
+from lib.s3.objects import Place
 from lib.target import connect
-from lib.waiting import Waiting
 
 pytestmark = pytest.mark.long
 

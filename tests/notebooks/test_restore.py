@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import pytest
 from headless import Deployed, eventually, execute
 
-from lib.errors import ParameterError, RunbookError
-from lib.objects import Place, side_by_side
+from lib.base.errors import ParameterError, RunbookError
+from lib.base.paths import home
+from lib.operate.recovery import drill
 from lib.parameters import Parameters
-from lib.paths import home
-from lib.recovery import drill
 from lib.resources.s3 import empty_bucket
-from lib.versions import histories
+from lib.s3.objects import Place, side_by_side
+from lib.s3.versions import histories
 
 pytestmark = pytest.mark.long
 

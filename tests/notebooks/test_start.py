@@ -2,7 +2,7 @@
 
 from headless import execute
 
-from lib.observe import cost
+from lib.operate.observe import cost
 from lib.parameters import Parameters
 
 

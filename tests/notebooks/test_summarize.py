@@ -5,9 +5,10 @@ import json
 import pandas as pd
 import pytest
 
-from lib import logs, query, samples, summaries
-from lib.objects import Place
-from lib.waiting import Waiting
+from lib.engine.waiting import Waiting
+from lib.lake import query
+from lib.operate import logs, samples, summaries
+from lib.s3.objects import Place
 
 RAGGED = samples.Sample("synthetic-data/a/same.csv", b"n,text\n1,one\n2,two\n3,\n")
 SAME_NAME = samples.Sample("synthetic-data/b/same.csv", "n;text\n1;\u00fc\n".encode("latin-1"))

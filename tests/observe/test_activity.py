@@ -6,13 +6,13 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from lib.errors import NotDeployedError
-from lib.observe import activity, charts, cost, operation
-from lib.observe.activity import Activity
+from lib.base.errors import NotDeployedError
+from lib.engine.stack import Stack
+from lib.operate.observe import activity, charts, cost, operation
+from lib.operate.observe.activity import Activity
+from lib.operate.pipelines import FunctionName, pipelines, those_deployed
 from lib.parameters import Parameters
-from lib.pipelines import FunctionName, pipelines, those_deployed
 from lib.resources.logs import LogGroup
-from lib.stack import Stack
 
 NOW = pd.Timestamp("2026-01-02T15:04:05Z")
 SINCE = NOW - pd.Timedelta(minutes=4)

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from lib.observe import cost, dashboard
+from lib.base.paths import ROOT
+from lib.operate.observe import cost, dashboard
+from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
-from lib.paths import ROOT
-from lib.pipelines import pipelines
 from lib.resources.sqs import Queue
 
 PARAMETERS = Parameters.check({"env": "test"})

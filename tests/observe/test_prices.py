@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.observe import cost, usage
+from lib.operate.observe import cost, usage
 from lib.parameters import Parameters
 from lib.resources import prices
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from call_shapes import statements
 from service_uses import DOCS, Use
 
-BOUNDARY = "lib/permissions-boundary.json"
-DEPLOYER_BOUNDARY = "lib/deployer-boundary-policy.json"
-LIVE = "lib/live-policy.json"
+BOUNDARY = "lib/policies/permissions-boundary.json"
+DEPLOYER_BOUNDARY = "lib/policies/deployer-boundary-policy.json"
+LIVE = "lib/policies/live-policy.json"
 BOUNDARIES = f"{DOCS}/IAM/latest/UserGuide/access_policies_boundaries.html"
 
 _DEPLOYER_USES = (

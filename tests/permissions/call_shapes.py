@@ -10,8 +10,8 @@ from string import Template
 
 from call_needs import NOT_FOUND, OF_A_VERSION, RENAMED, TELLING, Shape, named
 
-from lib.call_ledger import Call
-from lib.paths import ROOT
+from lib.base.call_ledger import Call
+from lib.base.paths import ROOT
 
 DENIED = {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError"}
 ARNS = {

@@ -10,7 +10,7 @@ from botocore import xform_name
 from botocore.session import Session
 from call_needs import OF_A_VERSION, RENAMED, named
 
-from lib.paths import ROOT
+from lib.base.paths import ROOT
 
 SERVICES = ("s3", "sqs", "sns", "iam", "lambda", "logs", "cloudwatch", "glue", "athena", "events", "dynamodb")
 SERVICES += ("cloudtrail", "s3control")

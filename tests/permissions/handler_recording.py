@@ -7,12 +7,12 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import NoCredentialsError
 
-import lib.policies
-from lib.call_ledger import CallLedger
+import lib.resources.policies
+from lib.base.call_ledger import CallLedger
 
 FOLDER = Path(os.environ["RECORDED"])
 fillings: dict[str, list[dict[str, str]]] = {}
-_from_template = lib.policies.from_template
+_from_template = lib.resources.policies.from_template
 _set_up = boto3.setup_default_session
 
 
@@ -34,7 +34,7 @@ def setup_default_session(**arguments):
 
 
 # Before tests/handlers/*.py import them by name: a plugin given by `-p` is loaded first.
-lib.policies.from_template = from_template
+lib.resources.policies.from_template = from_template
 boto3.setup_default_session = setup_default_session
 
 

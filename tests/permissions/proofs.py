@@ -9,12 +9,12 @@ from call_needs import Shape, needs
 from call_shapes import Statement, load
 from service_uses import USES as OF_AWS
 
-from lib.paths import ROOT
+from lib.base.paths import ROOT
 
 RECORDED = Path(__file__).with_name("recorded-calls.json")
 HANDLERS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("handlers/*/policy.json"))
-DEPLOYER = "lib/deployer-policy.json"
-OF_SERVICES = ["lib/crawler-policy.json", "lib/batch-operations-policy.json"]
+DEPLOYER = "lib/policies/deployer-policy.json"
+OF_SERVICES = ["lib/policies/crawler-policy.json", "lib/policies/batch-operations-policy.json"]
 OF_BOUNDARIES = [boundary_uses.DEPLOYER_BOUNDARY, boundary_uses.LIVE, boundary_uses.BOUNDARY]
 POLICIES = [*HANDLERS, *OF_SERVICES, DEPLOYER, *OF_BOUNDARIES]
 USES = (*boundary_uses.uses([*HANDLERS, *OF_SERVICES]), *OF_AWS)

@@ -16,8 +16,8 @@ from call_needs import Shape
 from call_shapes import shapes, write
 from proofs import DEPLOYER, RECORDED
 
-from lib.call_ledger import PATH_VARIABLE, read
-from lib.paths import ROOT
+from lib.base.call_ledger import PATH_VARIABLE, read
+from lib.base.paths import ROOT
 
 HERE = Path(__file__).parent
 PYTEST = [sys.executable, "-m", "pytest", "-q", "--timeout=7200"]

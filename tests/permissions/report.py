@@ -6,7 +6,7 @@ from call_shapes import Statement, statements
 from code_uses import code_uses
 from proofs import DEPLOYER, POLICIES, Proof, proofs, recorded
 
-from lib.paths import ROOT
+from lib.base.paths import ROOT
 
 REPORT = ROOT / "docs" / "permissions.md"
 HEAD = Path(__file__).with_name("report-head.md")

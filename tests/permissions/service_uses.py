@@ -35,9 +35,9 @@ class Use:
 
 DOCS = "https://docs.aws.amazon.com"
 HANDLERS = "handlers/*/policy.json"
-CRAWLER = "lib/crawler-policy.json"
-BATCH = "lib/batch-operations-policy.json"
-DEPLOYER = "lib/deployer-policy.json"
+CRAWLER = "lib/policies/crawler-policy.json"
+BATCH = "lib/policies/batch-operations-policy.json"
+DEPLOYER = "lib/policies/deployer-policy.json"
 GLUE = (
     "glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable",
     "glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition", "glue:BatchCreatePartition",

@@ -11,8 +11,8 @@ from proofs import DEPLOYER, HANDLERS, POLICIES, RECORDED, USES, denied, proofs,
 from record import DEPLOYER_TESTS
 from report import REPORT, report
 
-from lib.paths import ROOT
-from lib.preflight import iam_data
+from lib.base.paths import ROOT
+from lib.engine.preflight import iam_data
 
 
 def proven(path: str):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
-from lib.policies import Statement, let_inventory_in
+from lib.engine.stack import Stack
 from lib.resources import (
     athena,
     cloudtrail,
@@ -23,7 +23,7 @@ from lib.resources import (
     sqs,
 )
 from lib.resources.base import Resource, Settings
-from lib.stack import Stack
+from lib.resources.policies import Statement, let_inventory_in
 
 
 def the(stack: Stack, kind: type, what: str) -> Resource:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.preflight.iam_data import ANY_NAME, actions, arn_patterns, has_condition, overlap
+from lib.engine.preflight.iam_data import ANY_NAME, actions, arn_patterns, has_condition, overlap
 
 
 @pytest.mark.parametrize(
@@ -65,5 +65,5 @@ def test_a_text_overlaps_with_the_patterns_that_match_it(pattern: str, text: str
 
 
 def test_whoever_describes_a_stack_does_not_wait_for_iams_data():
-    code = "import sys, lib.stack; assert 'policy_sentry' not in str(list(sys.modules))"
+    code = "import sys, lib.engine.stack; assert 'policy_sentry' not in str(list(sys.modules))"
     subprocess.run([sys.executable, "-c", code], check=True)

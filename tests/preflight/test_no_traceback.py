@@ -6,12 +6,12 @@ from dataclasses import fields
 import pytest
 from described import PIPELINES, describe
 
-from lib.findings import Finding
+from lib.engine.preflight.grants import allows, allows_some
+from lib.engine.preflight.iam_data import overlap
+from lib.engine.preflight.violations import described
 from lib.parameters import Parameters
-from lib.preflight.grants import allows, allows_some
-from lib.preflight.iam_data import overlap
-from lib.preflight.violations import described
 from lib.resources.base import Resource
+from lib.resources.checks import Finding
 from lib.resources.iam import Role
 from lib.resources.sqs import Queue
 from lib.target import Target

@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from lib.paths import ROOT
-from lib.preflight.statements import terms
+from lib.base.paths import ROOT
+from lib.engine.preflight.statements import terms
 
 ACCOUNT = "000000000000"
-FILES = sorted([*ROOT.glob("handlers/*/policy.json"), *ROOT.glob("lib/*-policy.json")])
+FILES = sorted([*ROOT.glob("handlers/*/policy.json"), *ROOT.glob("lib/policies/*-policy.json")])
 
 
 def documents(path) -> list[dict]:

@@ -7,9 +7,9 @@ import pytest
 from breaking import BREAKS, IN_ACCOUNT, Break, with_trail
 from described import PIPELINES, describe
 
+from lib.engine.preflight.violations import described, rules
+from lib.engine.stack import Stack
 from lib.parameters import Parameters
-from lib.preflight.violations import described, rules
-from lib.stack import Stack
 from lib.target import Target
 
 

@@ -8,12 +8,12 @@ from calls import Recorder, watched
 from described import describe
 from examples import EXAMPLES, HERE
 
-from lib import preflight
-from lib.errors import PreflightError
+from lib.base.errors import PreflightError
+from lib.engine import preflight
+from lib.engine.preflight.violations import rules
+from lib.engine.stack import Stack
 from lib.parameters import Parameters
-from lib.preflight.violations import rules
 from lib.resources import iam, s3, sqs
-from lib.stack import Stack
 from lib.target import Target, connect
 
 # What the issue names, and how each is broken.

@@ -6,7 +6,7 @@ By hand, after a new version of MiniStack:
     .venv/bin/python tests/preflight/what_ministack_does.py
     .venv/bin/runbook local reset --yes
 
-It prints the rules whose `local` in lib/preflight/rules.yaml is not so.
+It prints the rules whose `local` in lib/engine/preflight/rules.yaml is not so.
 """
 
 from unittest.mock import patch
@@ -15,10 +15,10 @@ from breaking import BREAKS, Break
 from described import describe
 from tqdm import tqdm
 
-from lib import preflight
-from lib.errors import RunbookError
+from lib.base.errors import RunbookError
+from lib.engine import preflight
+from lib.engine.preflight.violations import rules
 from lib.parameters import Parameters
-from lib.preflight.violations import rules
 from lib.target import connect
 
 

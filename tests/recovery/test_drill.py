@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 from pytest import MonkeyPatch
 
-from lib.checklist import Checklist
-from lib.pipelines import pipelines
-from lib.recovery.drill import Drill, compare
-from lib.recovery.drill_report import DrillReport
+from lib.engine.checklist import Checklist
+from lib.execution.drill_report import DrillReport
+from lib.operate.pipelines import pipelines
+from lib.operate.recovery.drill import Drill, compare
 
 COLUMNS = ["key", "bytes", "sha256", "headers", "tags"]
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

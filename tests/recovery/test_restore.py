@@ -9,14 +9,14 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.awsrequest import AWSResponse
 
-from lib.errors import NotDeployedError, NotOursError, ParameterError, RunbookError
-from lib.objects import Place
+from lib.base.errors import NotDeployedError, NotOursError, ParameterError, RunbookError
+from lib.operate.recovery.drill import SAME, brake, compare
+from lib.operate.recovery.restore import Restore, from_parameters, our_bucket
+from lib.operate.recovery.restore_tally import PROBLEMS_KEPT, Outcome, Tally
 from lib.parameters import Parameters
-from lib.recovery.drill import SAME, brake, compare
-from lib.recovery.restore import Restore, from_parameters, our_bucket
-from lib.recovery.restore_tally import PROBLEMS_KEPT, Outcome, Tally
 from lib.resources.s3 import Bucket
-from lib.versions import Version, histories
+from lib.s3.objects import Place
+from lib.s3.versions import Version, histories
 
 HARD = "folder/Project Idea+ü 100%.csv"
 DESCRIBED = {

@@ -12,8 +12,8 @@ from decimal import Decimal
 import pytest
 from running import Running, eventually
 
-from lib.audits.audit import audit
-from lib.query import Athena
+from lib.lake.query import Athena
+from lib.operate.audits.audit import audit
 
 WITHIN_S = 60
 

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 import pytest
 from running import Running, eventually
 
-from lib import table_export
-from lib.audits.audit import audit
-from lib.failures.redrive import Choice, redrive
-from lib.query import Athena
+from lib.engine.waiting import Waiting
+from lib.lake import table_export
+from lib.lake.query import Athena
+from lib.operate.audits.audit import audit
+from lib.operate.failures.redrive import Choice, redrive
 from lib.resources.athena import WorkGroup
 from lib.resources.dynamodb import Table
 from lib.resources.glue import Database
 from lib.resources.s3 import Bucket
-from lib.waiting import Waiting
 
 WITHIN_S = 60
 # Keys that were skipped, mixed up or renamed elsewhere.

@@ -4,10 +4,10 @@ import examples
 import pytest
 from drift import KEYS
 
-from lib.errors import NotOursError
+from lib.base.errors import NotOursError
+from lib.engine.stack import Stack
 from lib.resources import cloudtrail, s3
 from lib.resources.base import differences
-from lib.stack import Stack
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 from botocore.exceptions import ClientError
 from calls import Recorder, watched
 
-from lib.errors import RunbookError
+from lib.base.errors import RunbookError
+from lib.base.retry import WAIT_S
+from lib.engine.stack import Stack
 from lib.resources.dynamodb import Table
-from lib.retry import WAIT_S
-from lib.stack import Stack
 
 
 def refusing(stack: Stack, operation: str, *errors: tuple[str, str]):

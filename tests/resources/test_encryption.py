@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 from examples import ELSEWHERE, EXAMPLES, HERE
 
-from lib.backfills import manifest
+from lib.engine.stack import Stack
+from lib.lake.table_export import export
+from lib.operate.backfills import manifest
 from lib.parameters import Parameters
 from lib.resources.base import Resource, Scope
-from lib.selection import Selection
-from lib.stack import Stack
-from lib.table_export import export
+from lib.s3.selection import Selection
 
 
 def key_of_bucket(s3, ours: Resource) -> str | None:

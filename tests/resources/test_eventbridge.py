@@ -3,11 +3,11 @@
 import examples
 import pytest
 
-from lib.errors import RunbookError
+from lib.base.errors import RunbookError
+from lib.engine.stack import Stack
 from lib.resources import eventbridge
 from lib.resources.base import Link
 from lib.resources.eventbridge import Rule
-from lib.stack import Stack
 
 
 def test_a_rule_is_deleted_with_the_targets_of_others(stack: Stack, somebody):

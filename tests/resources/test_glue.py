@@ -5,10 +5,10 @@ from dataclasses import replace
 import examples
 import pytest
 
-from lib import crawl
-from lib.errors import WaitError
+from lib.base.errors import WaitError
+from lib.engine.stack import Stack
+from lib.lake import crawl
 from lib.resources.glue import Crawler, Database
-from lib.stack import Stack
 
 
 def test_a_crawl_has_an_end(stack: Stack, somebody):

@@ -6,10 +6,10 @@ import json
 import examples
 import pytest
 
-from lib.errors import RunbookError
-from lib.query import Athena
+from lib.base.errors import RunbookError
+from lib.engine.stack import Stack
+from lib.lake.query import Athena
 from lib.resources import athena, glue, s3
-from lib.stack import Stack
 
 COLUMNS = {
     "name": "string",

@@ -7,11 +7,11 @@ import pytest
 from botocore.exceptions import ClientError
 from calls import Recorder, watched
 
-from lib.errors import WaitError
+from lib.base.errors import WaitError
+from lib.engine.stack import Stack
 from lib.resources import lambda_
 from lib.resources.base import Link, Scope
 from lib.resources.lambda_ import EventSourceMapping, Permission, function_arn
-from lib.stack import Stack
 
 
 def test_a_mapping_is_found_by_its_function_whatever_the_queue(stack: Stack):

@@ -7,9 +7,9 @@ from drift import DRIFT
 from examples import CHANGES, EXAMPLES
 from others import OTHERS
 
-from lib.inventory import TYPES
+from lib.engine.inventory import TYPES
+from lib.engine.stack import Stack
 from lib.resources.base import Resource, differences
-from lib.stack import Stack
 
 EVERY = pytest.mark.parametrize("name", EXAMPLES)
 

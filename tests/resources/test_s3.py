@@ -12,13 +12,13 @@ from calls import Recorder, watched
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.errors import RunbookError, WaitError
-from lib.policies import document, only_these_may
+from lib.base.errors import RunbookError, WaitError
+from lib.base.retry import WAIT_S
+from lib.engine.stack import Stack
 from lib.resources.iam import Role
 from lib.resources.lambda_ import Function
+from lib.resources.policies import document, only_these_may
 from lib.resources.s3 import Bucket, BucketNotification, empty_bucket, with_filter, without_entry
-from lib.retry import WAIT_S
-from lib.stack import Stack
 
 
 def test_versions_delete_markers_and_unfinished_uploads_are_deleted_with_their_bucket(stack: Stack, somebody):

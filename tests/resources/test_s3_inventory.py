@@ -5,10 +5,10 @@ from dataclasses import replace
 import examples
 import pytest
 
-from lib import preflight
+from lib.engine import preflight
+from lib.engine.stack import Stack
 from lib.resources.base import Link
 from lib.resources.s3_inventory import InventoryConfiguration
-from lib.stack import Stack
 
 
 def put_others(s3, ours: InventoryConfiguration, number: int) -> None:

@@ -9,11 +9,11 @@ import pytest
 from examples import EXAMPLES
 from others import OTHERS
 
-from lib import preflight
+from lib.engine import preflight
+from lib.engine.stack import Stack
 from lib.parameters import Parameters
 from lib.resources.base import Resource, differences
 from lib.resources.glue import CsvClassifier
-from lib.stack import Stack
 from lib.target import Target, connect
 
 NO_UPDATE = {"Crawler", "WorkGroup", "LogGroup"}  # moto's answer is 500

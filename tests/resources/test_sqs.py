@@ -3,8 +3,8 @@
 import examples
 from calls import watched
 
-from lib.retry import WAIT_S
-from lib.stack import Stack
+from lib.base.retry import WAIT_S
+from lib.engine.stack import Stack
 
 
 def test_a_change_that_sqs_does_not_tell_of_yet_is_waited_for(stack: Stack):

@@ -7,12 +7,13 @@ import boto3
 import nbformat
 import pytest
 
-from lib import bundle, target
-from lib.audits import inventory_configurations
+from lib import target
+from lib.base.paths import ROOT
+from lib.engine.stack import Stack
+from lib.operate.audits import inventory_configurations
 from lib.parameters import Parameters
-from lib.paths import ROOT
+from lib.resources import bundle
 from lib.resources.base import Resource
-from lib.stack import Stack
 
 PIPELINES = ["10_migrate", "20_backup", "30_index", "40_summarize", "50_ingest", "60_analyze"]
 ACCOUNT = "000000000000"

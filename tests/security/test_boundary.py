@@ -12,16 +12,16 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from cleanup import remove
 
+from lib.base.paths import ROOT
+from lib.engine.stack import Stack
 from lib.local.deployer_policies import MAX_CHARACTERS, MAX_POLICIES
 from lib.parameters import Parameters
-from lib.paths import ROOT
-from lib.policies import document, from_template
 from lib.resources.iam import Role
-from lib.stack import Stack
+from lib.resources.policies import document, from_template
 
 VALUES = {"account_id": "000000000000", "prefix": "runbook", "env": "test"}
 BOUNDARY_ARN = "arn:aws:iam::000000000000:policy/runbook-test-boundary"
-TEMPLATES = ["lib/crawler-policy.json", "lib/batch-operations-policy.json"]
+TEMPLATES = ["lib/policies/crawler-policy.json", "lib/policies/batch-operations-policy.json"]
 TEMPLATES += [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("handlers/*/policy.json"))]
 DEPLOYER_FILES = ["deployer-policy.json", "deployer-boundary-policy.json", "live-policy.json"]
 KEY_ARN = "arn:aws:kms:us-east-1:000000000000:key/1"
@@ -42,7 +42,7 @@ ARNS = {
 
 
 def filled_in(file: str, **values: str) -> dict:
-    return json.loads(Template((ROOT / "lib" / file).read_text()).substitute(VALUES | values))
+    return json.loads(Template((ROOT / "lib" / "policies" / file).read_text()).substitute(VALUES | values))
 
 
 def value_of(name: str) -> str:
@@ -198,7 +198,7 @@ def test_a_role_without_it_gets_it_and_one_that_shall_have_none_keeps_it(
     copy = bounded.add(role())
     (step,) = bounded.plan()
     assert (step.action, list(step.changes)) == ("change", ["permissions_boundary"])
-    copy.make(somebody("iam"))  # the deployer needs lib/deployer-boundary-policy.json for it
+    copy.make(somebody("iam"))  # the deployer needs lib/policies/deployer-boundary-policy.json for it
     assert [s.action for s in bounded.plan()] == ["unchanged"]
     assert [s.action for s in stack.plan()] == ["unchanged"]
 

@@ -7,9 +7,9 @@ from string import Template
 import pytest
 from notebook_stacks import ACCOUNT, PIPELINES, described, stack_of
 
-from lib.paths import ROOT
-from lib.preflight import wiring
-from lib.preflight.statements import listed, terms
+from lib.base.paths import ROOT
+from lib.engine.preflight import wiring
+from lib.engine.preflight.statements import listed, terms
 from lib.resources.athena import WorkGroup
 from lib.resources.dynamodb import Table
 from lib.resources.iam import Role
@@ -113,7 +113,7 @@ def test_roles_name_what_they_may_touch(role: Role) -> None:
 
 
 def test_what_the_deployer_may_do_to_all_is_listing_or_has_no_resources() -> None:
-    policies = json.loads((ROOT / "lib" / "deployer-policy.json").read_text())
+    policies = json.loads((ROOT / "lib" / "policies" / "deployer-policy.json").read_text())
     anything = {s["Sid"] for p in policies.values() for s in p["Statement"] if s["Resource"] == "*"}
     assert anything == {
         "ListBucketsToFindOurs",

@@ -8,8 +8,8 @@ import pytest
 from detect_secrets import SecretsCollection
 from detect_secrets.settings import transient_settings
 
+from lib.base.paths import ROOT, home
 from lib.local import deployer
-from lib.paths import ROOT, home
 
 # Those that know a secret by its form or its name. Not those by entropy: a notebook is full of digests.
 PLUGINS = [

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lib.paths import ROOT
+from lib.base.paths import ROOT
 
 SQL = re.compile(
     r"\b(SELECT|INSERT INTO|DELETE FROM|UPDATE|CREATE (EXTERNAL )?TABLE|COPY|FROM|WHERE|DROP TABLE)\b"
@@ -16,9 +16,9 @@ SOURCES = sorted([*(ROOT / "lib").rglob("*.py"), *(ROOT / "handlers").rglob("*.p
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # What stands in braces in the f-strings that are SQL, and why it is no value that somebody else chose.
 KNOWN = {
-    "lib/samples.py": {"s.table"},  # our samples' names: literals
+    "lib/operate/samples.py": {"s.table"},  # our samples' names: literals
     # Our own clauses; the names of the two inventories' tables. Keys and prefixes are parameters.
-    "lib/audits/inventory_reports.py": {
+    "lib/operate/audits/inventory_reports.py": {
         "self._joined()",
         "side",
         "self.keys",

@@ -16,12 +16,12 @@ from tqdm import tqdm
 from verdict import is_right
 from workload import UNREADABLE, UNWRITABLE, Work
 
-from lib.entrances import ObjectEvent, sending
 from lib.local import ministack
-from lib.objects import Place
-from lib.pipelines import Pipeline
+from lib.operate.entrances import ObjectEvent, sending
+from lib.operate.pipelines import Pipeline
 from lib.resources.s3 import Bucket
 from lib.resources.sqs import Queue
+from lib.s3.objects import Place
 from lib.target import Target
 
 THREADS = 8

@@ -22,12 +22,12 @@ from tqdm import tqdm
 from verdict import Verdict, is_right, judge
 from workload import Work, workload
 
+from lib.engine.waiting import Waiting
 from lib.local import deployer, ministack, server_process
+from lib.operate.pipelines import Pipeline, deployed
 from lib.parameters import Parameters
-from lib.pipelines import Pipeline, deployed
 from lib.resources.sqs import Queue
 from lib.target import Target, connect
-from lib.waiting import Waiting
 
 RUNBOOK = Path(sys.executable).with_name("runbook")
 PIPELINES = ("migrate", "backup")

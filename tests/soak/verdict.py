@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from workload import Work
 
-from lib.failures.explain import explain
-from lib.failures.letters import taken
-from lib.failures.reasons import ACCESS_DENIED, NOT_AN_EVENT
-from lib.objects import Place
-from lib.pipelines import Pipeline
+from lib.base.reasons import ACCESS_DENIED, NOT_AN_EVENT
+from lib.engine.waiting import Waiting
+from lib.operate.failures.explain import explain
+from lib.operate.failures.letters import taken
+from lib.operate.pipelines import Pipeline
+from lib.s3.objects import Place
 from lib.target import Target
-from lib.waiting import Waiting
 
 THREADS = 8
 MOST_LETTERS = 10_000

@@ -1,1 +1,0 @@
-"""What the audit of each pipeline compares; `lib/audits/audit.py` is the way in."""

@@ -1,0 +1,1 @@
+"""What everything stands on: errors, paths, times, threads, retries. Knows no service of AWS."""

@@ -1,0 +1,51 @@
+"""The runbook's errors: each says what was found and what to do next."""
+
+from lib.base.shown import printable
+
+
+class RunbookError(Exception):
+    """Something the person running the runbook can act on; shown as one message, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show the message alone in a notebook (IPython's hook for exceptions that render themselves)."""
+        return [printable(f"{type(self).__name__}: {self}")]
+
+
+class ParameterError(RunbookError):
+    """A parameter is unknown, of the wrong type or out of range; raised before anything is written."""
+
+
+class TargetError(RunbookError):
+    """The AWS that answers is not the one the parameters name, or it does not answer."""
+
+
+class PreflightError(RunbookError):
+    """AWS would refuse the stack as it is described; lists every rule that is broken. Nothing was written."""
+
+
+class NotOursError(RunbookError):
+    """A thing of our name exists but was not made by this runbook; it is neither changed nor deleted."""
+
+
+class LeftBehindError(RunbookError):
+    """What the parameters describe no more would be left behind; says how to go on. Nothing was written."""
+
+
+class NotDeployedError(RunbookError):
+    """What is asked for needs a pipeline, or a part of it, that does not exist yet."""
+
+
+class LockError(RunbookError):
+    """Somebody else works on the same environment; says who."""
+
+
+class UnfinishedError(RunbookError):
+    """A run stopped in the middle; says where it stands, and how to go on or go back."""
+
+
+class WaitError(RunbookError):
+    """Something did not happen within its bounded wait."""
+
+
+class ItemError(RunbookError):
+    """One key, row or message cannot be dealt with; the others can. The text is without its content."""

@@ -1,0 +1,108 @@
+"""The checklist: points that are computed, each with its evidence, and what could not be looked at."""
+
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+from IPython.display import display
+
+from lib.base.errors import RunbookError
+from lib.engine.plan import Plan
+
+LEFT_OUT = "application/x-runbook-left-out+json"  # the MIME type under which a notebook tells of it
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point.
+
+    Attributes:
+        claim: What shall be true.
+        holds: Whether it is.
+        evidence: What was seen.
+    """
+
+    claim: str
+    holds: bool
+    evidence: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something that was to be looked at, and was not.
+
+    Attributes:
+        what: What it is, such as a pipeline or a key.
+        reason: Why, and what can be done.
+    """
+
+    what: str
+    reason: str
+
+    def __repr__(self) -> str:
+        return f"left out: {self.what}: {self.reason}"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        return {"text/plain": repr(self), LEFT_OUT: asdict(self)}
+
+
+class Checklist(list[Point]):
+    """Points in the order in which they were checked, and what was left out, shown as a table."""
+
+    def __init__(self) -> None:
+        """Begin an empty one."""
+        super().__init__()
+        self.left_out: list[LeftOut] = []
+
+    def leave_out(self, what: str, reason: str) -> None:
+        """Say that something was not looked at: here, in the table, and in what `runbook run` prints.
+
+        It is no failure, but no success either: `runbook run` then ends with exit code 5.
+
+        Args:
+            what: What it is, such as a pipeline or a key.
+            reason: Why, and what can be done.
+        """
+        self.left_out.append(LeftOut(what, reason))
+        display(self.left_out[-1])
+
+    def check(self, claim: str, holds: bool, evidence: object) -> None:
+        """Add a point.
+
+        Args:
+            claim: What shall be true.
+            holds: Whether it is.
+            evidence: What was seen; shown as text.
+        """
+        self.append(Point(claim, bool(holds), str(evidence)))
+
+    def check_plan(self, plan: Plan) -> None:
+        """Add a point for each type of resource: all that were described exist, and are as described.
+
+        Args:
+            plan: Of a stack, made just now.
+        """
+        for noun in dict.fromkeys(step.resource.noun for step in plan):
+            steps = [step for step in plan if step.resource.noun == noun]
+            well = [step.resource.name for step in steps if step.action == "unchanged"]
+            wrong = [f"{step.resource.name}: {step.why}" for step in steps if step.action != "unchanged"]
+            claim = f"{noun}: as described"
+            self.check(claim, not wrong, "; ".join(wrong) or f"{len(well)} of {len(steps)}")
+        if plan.left_behind:
+            self.check("nothing is left behind", False, "; ".join(map(str, plan.left_behind)))
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a point: ✓ or ✗, the claim, the evidence; and `left out` with what and why."""
+        rows = [("✓" if point.holds else "✗", point.claim, point.evidence) for point in self]
+        rows += [("left out", each.what, each.reason) for each in self.left_out]
+        return pd.DataFrame(rows, columns=["", "claim", "evidence"])
+
+    def require(self) -> pd.DataFrame:
+        """Return the table if every point holds.
+
+        Raises:
+            RunbookError: With the points that do not, or if there are none at all.
+        """
+        failed = [f"{point.claim} ({point.evidence})" for point in self if not point.holds]
+        if failed or not self:
+            raise RunbookError(f"{len(failed)} of {len(self)} points do not hold: {'; '.join(failed)}")
+        return self.table()

@@ -1,0 +1,326 @@
+"""One operator at a time: a lock object in S3, taken by a conditional put (docs/decisions/0010-…)."""
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from time import monotonic, sleep
+
+from botocore.exceptions import ClientError
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+
+from lib.base.errors import LockError, NotOursError
+from lib.base.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
+from lib.engine.holder import VARIABLE, Holder, new_run_id, run_id, this_holder
+from lib.engine.ledger import Ledger
+from lib.parameters import Parameters
+from lib.resources.s3 import Bucket
+from lib.target import Target, connect
+
+REGION = "us-east-1"  # the same for all operators, whatever regions their parameters name
+KEY = "lock.json"
+PIPELINE = "run"  # in the lock's name, and in the ledger
+RENEWAL_S = 30
+STALE_S = 300  # ten renewals that did not come
+ATTEMPTS, ATTEMPT_WAIT_S = 5, 2  # others take the lock and give it back meanwhile; waits at most so long
+TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
+GONE = ("NoSuchBucket", "NoSuchKey", "404")
+# A conflict is with somebody who writes at the same moment; whose the lock is then, the next renewal shows:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-error-response
+BROKEN = ("PreconditionFailed", *GONE)
+
+_held: set[str] = set()  # the homes of the locks that this process holds
+
+
+class _AgainError(Exception):
+    """The lock changed hands, or its home went, between two calls."""
+
+
+class Lock:
+    """The lock of an environment, in a bucket of its own, which is made before all others and goes last.
+
+    Attributes:
+        home: The bucket. It is not versioned: a lock that is released leaves nothing behind.
+        is_lost: Whether somebody broke the lock while we held it.
+        is_parents: Whether the command that runs us holds it.
+    """
+
+    def __init__(self, target: Target, parameters: Parameters):
+        """Look at nothing yet.
+
+        Args:
+            target: The AWS to work on.
+            parameters: Of the environment.
+        """
+        self.target = target
+        self.env = parameters.env
+        self.scope = parameters.scope()
+        self.home = Bucket("lock", REGION, versioned=False)
+        # Under S3's own key: whoever has lost a key must be able to restore and destroy.
+        self.home.scope = replace(parameters.scope(PIPELINE), kms_key_arns=())
+        self.ledger = Ledger.of(parameters)
+        self.client = target.client("s3", REGION)
+        self.is_lost = self.is_parents = False
+        self._etag = ""
+        self._me: Holder | None = None
+        self._renewed_at = monotonic()
+        self._failure: Exception | None = None  # why the last renewal did not come
+
+    def holder(self) -> Holder | None:
+        """Return who holds the lock; None if nobody does."""
+        found = self._read()
+        return found and found[0]
+
+    def acquire(self, sleep: Callable[[float], None] = sleep) -> bool:
+        """Take the lock.
+
+        Args:
+            sleep: Waits between two attempts, if others take it and give it back meanwhile.
+
+        Returns:
+            Whether it is now ours to release; false if the run that we are a part of holds it.
+
+        Raises:
+            LockError: If somebody else holds it; says who, and since when.
+            NotOursError: If the lock's bucket exists, but this runbook did not make it.
+        """
+        retrying = Retrying(
+            retry=retry_if_exception_type(_AgainError),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_random(0, ATTEMPT_WAIT_S),
+            sleep=sleep,
+        )
+        try:
+            return retrying(self._try)
+        except RetryError as error:
+            raise LockError(
+                f"the lock of env {self.env!r} changed hands {ATTEMPTS} times while this tried to take it; "
+                "nothing was done. Run again when the others have ended"
+            ) from error
+
+    def _try(self) -> bool:
+        self._make_home()
+        try:
+            self._put(IfNoneMatch="*")
+        except ClientError as error:
+            if _code(error) in GONE:
+                self.ledger.forget(PIPELINE)
+                raise _AgainError from error
+            if _code(error) not in TAKEN:
+                raise
+            return self._take_over()
+        return True
+
+    def release(self) -> None:
+        """Give the lock back, and remove its home if nothing else of the environment is left."""
+        try:
+            self.client.delete_object(Bucket=self.home.name, Key=KEY, IfMatch=self._etag)
+        except ClientError as error:
+            if _code(error) not in (*GONE, *TAKEN):
+                raise
+        self.remove_home()
+
+    def leave(self) -> None:
+        """After a destruction: if nothing is left, let go of our run's lock now, so that it too is gone."""
+        if self.is_parents and self._is_last():
+            Bucket.delete(self.client, self.home.name)
+            self.ledger.forget(PIPELINE)
+
+    def remove_home(self) -> None:
+        """Delete the lock's bucket if the environment has no other, and nobody took the lock meanwhile."""
+        if self._is_last():
+            retry_on(IS_BEING_CHANGED, PROPAGATION_S, sleep)(self._delete_home)
+
+    def _delete_home(self) -> None:
+        try:
+            self.client.delete_bucket(Bucket=self.home.name)
+        except ClientError as error:
+            if _code(error) == "BucketNotEmpty" and self.holder():  # the next operator has come
+                return
+            if _code(error) not in GONE:
+                raise
+        self.ledger.forget(PIPELINE)
+
+    def break_it(self, holder: Holder) -> None:
+        """Take the lock away from its holder.
+
+        Args:
+            holder: Who is believed to hold it.
+
+        Raises:
+            LockError: If somebody else holds it by now.
+        """
+        found = self._read()
+        if found is None:
+            return
+        if found[0].run != holder.run:
+            raise LockError(f"meanwhile the lock went on to {found[0]}; nothing was done")
+        self._etag = found[1]
+        self.release()
+
+    def renew(self) -> None:
+        """Show that we still work, and find out whether the lock is still ours.
+
+        Any other failure is kept: the next renewal may succeed before the lock looks as if we were dead.
+        """
+        try:
+            self._put(IfMatch=self._etag)
+            self._failure = None
+        except Exception as error:  # none may end the thread that renews; `require` tells of it
+            self.is_lost = isinstance(error, ClientError) and _code(error) in BROKEN
+            self._failure = error
+
+    def require(self) -> None:
+        """Go on only while the lock is ours.
+
+        Raises:
+            LockError: If somebody broke it, or may be about to, since it was not renewed for too long.
+        """
+        if self.is_lost:
+            raise LockError(f"somebody broke the lock of env {self.env!r} while this ran; it stops here")
+        if self._etag and monotonic() - self._renewed_at >= STALE_S:
+            raise LockError(
+                f"the lock of env {self.env!r} was not renewed for {STALE_S} s, so that others take this run "
+                f"for dead; it stops here. The last renewal: {self._failure or 'no answer yet'}"
+            ) from self._failure
+
+    def _is_last(self) -> bool:
+        return {name for name, _ in Bucket.names(self.client, self.scope)} <= {self.home.name}
+
+    def _make_home(self) -> None:
+        """Make the bucket, unless the ledger says that it is whole."""
+        if self.ledger.entries().get(self.home.arn, {}).get("state") == "made":
+            return
+        found = self.home.read(self.client)
+        if found and found["tags"] != self.home.scope.tags and self.home.arn not in self.ledger.entries():
+            raise NotOursError(f"{self.home} exists, but this runbook did not make it: choose another prefix")
+        facts = {"noun": self.home.noun, "name": self.home.name, "region": REGION, "run": run_id()}
+        self.ledger.intend(self.home.arn, pipeline=PIPELINE, **facts)
+        retry_on(PASSES, PROPAGATION_S, sleep)(self.home.make, self.client)
+        self.ledger.made(self.home.arn)
+
+    def _take_over(self) -> bool:
+        found = self._read()
+        if found is None:
+            raise _AgainError
+        holder, etag, idle_s = found
+        if holder.is_parent:
+            self.is_parents = True
+            return False
+        # Our own lock: the answer to the put was lost, or a run in this process was stopped.
+        if not holder.is_this_process and not holder.is_dead:
+            raise LockError(_refusal(self.env, holder, idle_s))
+        if not holder.is_this_process:
+            print(f"the lock of {holder} is taken over: that process has ended")
+        try:
+            self._put(IfMatch=etag)
+        except ClientError as error:
+            if _code(error) in (*GONE, *TAKEN):
+                raise _AgainError from error
+            raise
+        return True
+
+    def _put(self, **condition: str) -> None:
+        self._me = self._me or this_holder(self.target.caller)
+        body = json.dumps(asdict(self._me), indent=1)
+        began = monotonic()  # not the end: to others the lock is as old as S3's copy of it
+        answer = self.client.put_object(Bucket=self.home.name, Key=KEY, Body=body.encode(), **condition)
+        self._etag, self._renewed_at = answer["ETag"], began
+
+    def _read(self) -> tuple[Holder, str, float] | None:
+        """Return who holds the lock, its ETag, and for how many seconds it was not renewed, by S3's clock."""
+        try:
+            answer = self.client.get_object(Bucket=self.home.name, Key=KEY)
+        except ClientError as error:
+            if _code(error) in GONE:
+                return None
+            raise
+        return Holder(**json.load(answer["Body"])), answer["ETag"], _idle_s(answer)
+
+
+@contextmanager
+def locked(target: Target, parameters: Parameters, is_run: bool = True) -> Iterator[Lock]:
+    """Hold the lock of an environment; within a run that holds it, just go on.
+
+    Args:
+        target: The AWS to work on.
+        parameters: Of the environment.
+        is_run: Whether the ledger shall know it as a run, which a rollback takes back; a rollback is none.
+
+    Yields:
+        The lock.
+
+    Raises:
+        LockError: If somebody else holds it, or broke it meanwhile.
+    """
+    lock = Lock(target, parameters)
+    is_within = lock.home.name in _held or not lock.acquire()
+    run = run_id() if is_run else ""
+    if is_within:
+        lock.ledger.begin(run, parameters.mode)
+        yield lock
+        return
+    _held.add(lock.home.name)
+    ended = threading.Event()
+    renewing = threading.Thread(target=_renew, args=(lock, ended), daemon=True)
+    renewing.start()
+    try:
+        lock.ledger.begin(run, parameters.mode)
+        yield lock
+        lock.require()
+    finally:
+        _held.discard(lock.home.name)
+        ended.set()
+        renewing.join()
+        lock.release()
+
+
+@contextmanager
+def run_alone(parameters: Parameters) -> Iterator[str]:
+    """Hold the environment's lock, for all kernels that are started meanwhile; a plan needs none.
+
+    Args:
+        parameters: Of the environment.
+
+    Yields:
+        The run's id.
+    """
+    before, run = os.environ.get(VARIABLE), new_run_id()
+    os.environ[VARIABLE] = run
+    try:
+        if parameters.mode == "plan":
+            Ledger.of(parameters).begin(run, parameters.mode)
+            yield run
+        else:
+            with locked(connect(parameters), parameters):
+                yield run
+    finally:
+        del os.environ[VARIABLE]
+        if before is not None:
+            os.environ[VARIABLE] = before
+
+
+def _renew(lock: Lock, ended: threading.Event) -> None:
+    while not lock.is_lost and not ended.wait(RENEWAL_S):
+        lock.renew()
+
+
+def _refusal(env: str, holder: Holder, idle_s: float) -> str:
+    text = f"env {env!r} is locked by {holder} since {holder.since}"
+    if idle_s < STALE_S:
+        return f"{text}. Wait until that run has ended; nothing was done"
+    idle = timedelta(seconds=round(idle_s))
+    return f"{text}, and was not renewed for {idle}: that run was probably killed. `runbook unlock` breaks it"
+
+
+def _idle_s(answer: dict) -> float:
+    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return (now - answer["LastModified"]).total_seconds()
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"]["Code"]

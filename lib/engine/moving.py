@@ -1,0 +1,202 @@
+"""What the parameters describe no more: named in the plan, refused by default, left in order by a move.
+
+See docs/decisions/0014-a-move-keeps-what-holds-data.md.
+"""
+
+from collections.abc import Callable, Container, Iterable
+
+from lib.base.errors import UnfinishedError
+from lib.base.retry import wait_until
+from lib.engine.inventory import Existing, Inventory
+from lib.engine.lock import Lock
+from lib.engine.plan import Left
+from lib.engine.waiting import Waiting
+from lib.parameters import Parameters
+from lib.resources.base import GLOBAL_REGION, Resource, Scope, Settings
+from lib.resources.cloudtrail import Trail
+from lib.resources.cloudwatch import Alarm
+from lib.resources.dynamodb import Table
+from lib.resources.eventbridge import Rule
+from lib.resources.glue import Crawler, CsvClassifier
+from lib.resources.lambda_ import EventInvokeConfig, EventSourceMapping, Function, Permission
+from lib.resources.s3 import Bucket, BucketNotification, first_of
+from lib.resources.s3_inventory import InventoryConfiguration
+from lib.resources.sns import Subscription, Topic
+from lib.resources.sqs import Queue
+from lib.target import Target
+
+# By these, events come in. They are closed first, so that queues run empty.
+ENTRANCES: tuple[type[Resource], ...] = (BucketNotification, Rule, Subscription)
+# These act, or are told by what acts, and hold no data. All else is kept.
+ACTS: tuple[type[Resource], ...] = (
+    *ENTRANCES,
+    InventoryConfiguration,
+    Permission,
+    EventInvokeConfig,
+    EventSourceMapping,
+    Alarm,
+    Trail,
+    Crawler,
+    CsvClassifier,
+    Function,
+    Queue,
+    Topic,
+)
+# These take in what comes until their pipeline works; they are made before the old entrances are closed.
+RECEIVERS: tuple[type[Resource], ...] = (Bucket, Table, Queue, Topic, Subscription)
+DRAIN_S, POLL_S = 600, 2
+# What S3 has sent to a function is done by then, if it does not fail; Lambda does not tell how much there is.
+ASYNCHRONOUS_S = 20
+LOOKS_IN_A_ROW = 3  # SQS counts about: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+WILL_BE_KEPT = "is described no more; a move keeps it, with what is in it, until destroy"
+WILL_BE_REMOVED = "is described no more; a move removes it"
+WAS_KEPT = "is described no more; a move has left it here, until destroy"
+
+
+def left_of(
+    target: Target, parameters: Parameters, scope: Scope, described: Container[str]
+) -> list[Existing]:
+    """Return what exists of a pipeline and is described no more, in the order of deletion.
+
+    Only if the ledger, or one of the pipeline's buckets, gives reason to is all listed: that takes seconds.
+
+    Args:
+        target: The AWS to look at.
+        parameters: Of the environment.
+        scope: The pipeline's.
+        described: The ARNs of what is described, wanted or not.
+    """
+    inventory = Inventory(target, parameters)
+    inventory.scope = scope
+    entries = inventory.ledger.entries().items()
+    remembered = {arn for arn, facts in entries if facts["pipeline"] == scope.pipeline}
+    names = Bucket.names(target.client("s3", GLOBAL_REGION), scope)
+    buckets = {f"arn:aws:s3:::{name}" for name, _ in names}
+    if all(arn in described for arn in remembered | buckets):
+        return []
+    return inventory.left_behind(described)
+
+
+def rows(items: Iterable[Existing], entries: dict[str, dict]) -> list[Left]:
+    """Return what a plan says of what is left.
+
+    Args:
+        items: As `left_of` returns them.
+        entries: Of the ledger, which knows what a move has left on purpose.
+    """
+    found = []
+    for item in items:
+        is_accepted = "left" in entries.get(item.found.arn, {})
+        why = WILL_BE_REMOVED if item.type in ACTS else WILL_BE_KEPT
+        why = WAS_KEPT if is_accepted else why
+        found.append(Left(item.type.noun, item.found.name, item.region, why, is_accepted))
+    return found
+
+
+def left_key(target: Target, resource: Resource, found: Settings | None) -> list[Left]:
+    """Return the KMS key that a bucket's objects are encrypted with, if it is to be another from now on.
+
+    Args:
+        target: The AWS to look at.
+        resource: As described.
+        found: Its settings as they are.
+    """
+    if not isinstance(resource, Bucket) or found is None:
+        return []
+    key = (found["encryption"] or {}).get("KMSMasterKeyID")
+    if (
+        not key
+        or key == resource.kms_key_arn
+        or not first_of(target.client("s3", resource.region), resource.name)
+    ):
+        return []
+    why = f"objects in {resource.name} stay encrypted with it, and the roles lose the right to use it"
+    return [Left("KMS key", key, resource.region, why)]
+
+
+def refusal(parameters: Parameters, pipeline: str, left: list[Left]) -> str:
+    """Say what would be left behind, by which parameters, and how to go on.
+
+    Args:
+        parameters: Of the environment.
+        pipeline: The pipeline's name.
+        left: What would be.
+    """
+    section = parameters.model_dump().get(pipeline, {})
+    regions = [f"{pipeline}.{name}={value}" for name, value in section.items() if name.endswith("region")]
+    where = ", ".join(sorted({one.region for one in left}))
+    return (
+        f"{pipeline}: {len(left)} that exist are not described any more, in {where}; the parameters say "
+        f"{', '.join([*regions, f'kms_key_arns={parameters.kms_key_arns}'])}. They would be left behind, and "
+        f"what acts there would fail: {'; '.join(map(str, left))}. Nothing was written. To stay: put the "
+        "parameters back as they were. To move: first `runbook run audit` with the parameters as they were, "
+        f"to see that all is done there, then `runbook run {pipeline} --mode move` with the new ones: it "
+        "makes what is new, lets the old queues run empty, removes what acts in the old place, and keeps "
+        "what holds data until `runbook destroy` (docs/parameters.md, Moving)"
+    )
+
+
+def close(inventory: Inventory, items: list[Existing], lock: Lock, sleep: Callable[[float], None]) -> None:
+    """Close the old entrances, wait until the old queues are empty, and remove what acts and holds nothing.
+
+    Args:
+        inventory: Of the environment.
+        items: As `left_of` returns them.
+        lock: Held meanwhile.
+        sleep: Waits between two looks.
+
+    Raises:
+        UnfinishedError: If a queue does not run empty; what works on it is still there.
+    """
+    for item in [item for item in items if item.type in ENTRANCES]:
+        _remove(inventory, item, lock)
+    if any(item.type is EventInvokeConfig for item in items):
+        sleep(ASYNCHRONOUS_S)
+    mapped = {item.found.arn.rpartition("#")[2] for item in items if item.type is EventSourceMapping}
+    for item in [item for item in items if item.found.arn in mapped]:
+        _drain(inventory.target, item, sleep)
+    for item in [item for item in items if item.type in ACTS and item.type not in ENTRANCES]:
+        if item.type is Queue and Waiting(_sqs(inventory.target, item), item.found.identifier).depth():
+            continue  # dead letters are kept with what is in them
+        _remove(inventory, item, lock)
+
+
+def accept(inventory: Inventory, items: Iterable[Existing], pipeline: str) -> None:
+    """Write down that things are left on purpose, so that the next plan does not refuse to go on.
+
+    Args:
+        inventory: Of the environment.
+        items: What is left.
+        pipeline: Whose.
+    """
+    for item in items:
+        facts = {"pipeline": pipeline, "noun": item.type.noun, "name": item.found.name, "region": item.region}
+        inventory.ledger.leave(item.found.arn, **facts)
+
+
+def _remove(inventory: Inventory, item: Existing, lock: Lock) -> None:
+    lock.require()
+    inventory.delete(item)
+    inventory.ledger.gone(item.found.arn)
+
+
+def _drain(target: Target, item: Existing, sleep: Callable[[float], None]) -> None:
+    waiting = Waiting(_sqs(target, item), item.found.identifier)
+
+    def is_empty() -> bool:
+        for _ in range(LOOKS_IN_A_ROW):
+            if waiting.depth():
+                return False
+            sleep(POLL_S)
+        return True
+
+    if not wait_until(is_empty, bool, DRAIN_S, POLL_S, sleep):
+        raise UnfinishedError(
+            f"{item.found.name} in {item.region} still holds about {waiting.depth()} messages after "
+            f"{DRAIN_S} s. What works on it is there and goes on; nothing was lost. Look at why (`runbook "
+            "run redrive` with the parameters as they were), then run the move again"
+        )
+
+
+def _sqs(target: Target, item: Existing):
+    return target.client("sqs", item.region)

@@ -1,0 +1,165 @@
+"""Plans: what has to happen to each resource, what is left behind, and what was done, shown as tables."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import pandas as pd
+
+from lib.base.folded import Folded
+from lib.resources.base import Resource, Settings
+from lib.resources.policies import canonical
+
+VALUE_CHARACTERS = 60  # how much of a value a plan shows
+ACTIONS = {"create": "to create", "change": "to change", "delete": "to delete", "unchanged": "unchanged"}
+PAST = {"create": "created", "change": "changed", "delete": "deleted"}
+PAST_WHY = {"does not exist": "did not exist", "is not wanted any more": "was not wanted any more"}
+# Under this MIME type an executed notebook tells `runbook run` what it did: summary, counts, table.
+COUNTS = "application/vnd.runbook.counts+json"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What has to happen to one resource.
+
+    Attributes:
+        resource: Which.
+        found: Its settings as they are; None if it does not exist.
+        changes: Those of its desired settings that differ.
+        wanted: Whether it shall exist.
+    """
+
+    resource: Resource
+    found: Settings | None
+    changes: Settings
+    wanted: bool = True
+
+    @property
+    def action(self) -> Literal["create", "change", "delete", "unchanged"]:
+        """What will happen."""
+        if not self.wanted:
+            return "delete"
+        if self.found is None:
+            return "create"
+        return "change" if self.changes else "unchanged"
+
+    @property
+    def why(self) -> str:
+        """What is there now, and what shall be."""
+        if not self.wanted:
+            return "is not wanted any more"
+        if self.found is None:
+            return "does not exist"
+        return "; ".join(
+            difference
+            for name, value in self.changes.items()
+            for difference in _differences(name, self.found.get(name), value)
+        )
+
+
+@dataclass(frozen=True)
+class Left:
+    """Something that exists and is ours, but that the parameters do not describe any more.
+
+    Attributes:
+        noun, name, region: What it is, and where.
+        why: What becomes of it.
+        is_accepted: Whether a move has left it there on purpose.
+    """
+
+    noun: str
+    name: str
+    region: str
+    why: str
+    is_accepted: bool = False
+
+    @property
+    def action(self) -> Literal["left behind", "kept"]:
+        """What is the matter with it."""
+        return "kept" if self.is_accepted else "left behind"
+
+    def __str__(self) -> str:
+        return f"{self.noun} {self.name} in {self.region}"
+
+
+class Plan(list[Step]):
+    """The steps of all resources, shown as a table, and what is left behind.
+
+    Attributes:
+        left: What exists and is described no more.
+    """
+
+    words: ClassVar[dict[str, str]] = ACTIONS
+
+    def __init__(self, steps: Iterable[Step] = (), left: Iterable[Left] = ()):
+        super().__init__(steps)
+        self.left = list(left)
+
+    @property
+    def left_behind(self) -> list[Left]:
+        """What is left, and nobody has said that it shall stay."""
+        return [one for one in self.left if not one.is_accepted]
+
+    def count(self, action: str) -> int:
+        """Return how many steps have this action."""
+        return sum(step.action == action for step in self)
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a resource: action, type, name, region, why."""
+        rows = [(s.action, s.resource.noun, s.resource.name, s.resource.region, s.why) for s in self]
+        rows += [(one.action, one.noun, one.name, one.region, one.why) for one in self.left]
+        return pd.DataFrame(rows, columns=["action", "type", "name", "region", "why"])
+
+    def __str__(self) -> str:
+        left = Counter(one.action for one in self.left)
+        counts = {**{word: self.count(action) for action, word in self.words.items()}, **left}
+        return ", ".join(f"{count} {word}" for word, count in counts.items())
+
+    def __repr__(self) -> str:
+        return f"{self.table().to_string(index=False)}\n{self}"
+
+    def _html(self) -> str:
+        return f"{self.table().to_html(index=False)}<p>{self}</p>"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        counts = {word: self.count(action) for action, word in ACTIONS.items()}
+        counts |= {"left behind": len(self.left_behind)} if self.left_behind else {}
+        return {
+            "text/plain": repr(self),
+            "text/html": self._html(),
+            COUNTS: {
+                "summary": str(self),
+                "counts": counts,
+                "table": self.table().to_dict("split", index=False),
+            },
+        }
+
+
+class Done(Plan):
+    """The steps of a plan, after they were taken."""
+
+    words = {**ACTIONS, **PAST}
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a resource: what was done, type, name, region, why."""
+        return super().table().replace({"action": PAST, "why": PAST_WHY})
+
+    def _html(self) -> str:
+        # The plan has just shown the same rows.
+        return Folded(self.table(), str(self))._repr_html_()
+
+
+def _differences(name: str, found: object, wanted: object) -> Iterator[str]:
+    """Yield what differs, inside of dicts too: of a policy only what was changed in a statement."""
+    if not isinstance(found, dict) or not isinstance(wanted, dict):
+        yield f"{name}: {_short(found)} → {_short(wanted)}"
+        return
+    for key in sorted(found.keys() | wanted.keys()):
+        if canonical(found.get(key)) != canonical(wanted.get(key)):
+            yield from _differences(f"{name}.{key}", found.get(key), wanted.get(key))
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= VALUE_CHARACTERS else f"{text[: VALUE_CHARACTERS - 1]}…"

@@ -1,0 +1,151 @@
+"""Rules for policy documents: roles' policies, and those of buckets, topics, queues and functions."""
+
+from collections.abc import Iterator
+
+from lib.engine.preflight.form import listed, statement_form
+from lib.engine.preflight.iam_data import GLOBAL_KEYS, actions, arn_patterns, covers, has_condition, overlap
+from lib.resources.base import Resource
+from lib.resources.checks import Finding
+from lib.resources.iam import Role
+from lib.resources.lambda_ import Permission
+from lib.resources.policies import Statement
+
+
+def check(resource: Resource) -> Iterator[Finding]:
+    """Find what is wrong with the policy that a resource has, or is.
+
+    Args:
+        resource: Any; one without a policy has no findings.
+    """
+    settings = resource.desired()
+    if isinstance(resource, Role):
+        for statement in listed(resource.policy["Statement"]):
+            yield from terms(statement)
+            if statement["Effect"] == "Allow":
+                yield from _wildcards(statement)
+    elif isinstance(resource, Permission):
+        yield from _granted({"Sid": resource.name, "Effect": "Allow", **settings})
+    elif isinstance(policy := settings.get("policy"), dict):
+        for statement in policy.values():
+            if malformed := list(statement_form(statement, has_principal=True)):
+                yield from malformed
+                continue
+            yield from terms(statement)
+            yield from _own(statement, resource)
+            yield from _granted(statement)
+
+
+def terms(statement: Statement) -> Iterator[Finding]:
+    """Find actions, resources and condition keys that IAM does not know, or that do not belong together.
+
+    Args:
+        statement: Of any policy.
+    """
+    known: list[str] = []
+    for pattern in listed(statement.get("Action", statement.get("NotAction"))):
+        known += (found := actions(pattern))
+        if not found:
+            yield _finding("action-unknown", statement, f"{pattern} is no action", "write the action's name")
+    keys = {key for test in statement.get("Condition", {}).values() for key in test}
+    for key in sorted(keys):
+        is_known = key.split("/")[0].lower() in GLOBAL_KEYS or any(has_condition(one, key) for one in known)
+        if known and not is_known:
+            what = f"none of its actions knows the condition key {key}"
+            yield _finding("condition-unknown", statement, what, "write a key that the action knows")
+    yield from _pairs(statement, known)
+
+
+def _pairs(statement: Statement, known: list[str]) -> Iterator[Finding]:
+    """Find resources that no action works on, and actions that work on none of the resources.
+
+    Of a statement that is about all actions but some, or all resources but some, neither can be said.
+    """
+    if "NotAction" in statement or "NotResource" in statement:
+        return
+    patterns = {action: arn_patterns(action) or ("*",) for action in known}
+    resources = [str(arn) for arn in listed(statement["Resource"])]
+    if no_arns := [arn for arn in resources if arn != "*" and arn.count(":") < 5]:
+        yield _finding("arn-grammar", statement, f"{', '.join(no_arns)} is no ARN", "write the ARN")
+        return
+    for arn in resources:
+        if known and not any(_works(patterns[action], arn) for action in known):
+            what = f"{arn} is nothing that {', '.join(listed(statement['Action']))} works on"
+            yield _finding("action-resource", statement, what, "name the resource that the action works on")
+    for action in known:
+        one_each = not any("*" in name for name in listed(statement["Action"]))
+        if one_each and not any(_works(patterns[action], arn) for arn in resources):
+            what = f"{action} works on none of its resources"
+            yield _finding("action-resource", statement, what, "name the resource that the action works on")
+
+
+def _works(patterns: tuple[str, ...], arn: str) -> bool:
+    """Tell whether an ARN is written as one of the patterns: each of its six parts for itself."""
+    return arn == "*" or any(
+        pattern != "*" and all(map(overlap, pattern.split(":", 5), arn.split(":", 5))) for pattern in patterns
+    )
+
+
+def _wildcards(statement: Statement) -> Iterator[Finding]:
+    """Find wildcards of a role's policy where the name is known."""
+    if "NotAction" in statement:
+        what = f"it allows all but {', '.join(listed(statement['NotAction']))}"
+        yield _finding("action-wildcard", statement, what, "name each action")
+        return
+    for pattern in listed(statement["Action"]):
+        if "*" in pattern:
+            yield _finding("action-wildcard", statement, f"it allows {pattern}", "name each action")
+    if "NotResource" in statement:
+        what = f"it is about everything but {', '.join(listed(statement['NotResource']))}"
+        yield _finding("resource-wildcard", statement, what, "name the resource by its ARN")
+    elif "*" in listed(statement["Resource"]):
+        named = [
+            one for pattern in listed(statement["Action"]) for one in actions(pattern) if arn_patterns(one)
+        ]
+        for action in named:
+            what = f"it allows {action} on everything"
+            yield _finding("resource-wildcard", statement, what, "name the resource by its ARN")
+
+
+def _own(statement: Statement, resource: Resource) -> Iterator[Finding]:
+    """Find statements about something else than the resource that has the policy."""
+    if "NotResource" in statement:
+        what = f"it is about everything but {', '.join(listed(statement['NotResource']))}"
+        yield _finding("policy-of-another", statement, what, f"name {resource.arn}")
+    for arn in listed(statement.get("Resource", [])):
+        if not covers([resource.arn, f"{resource.arn}/*"], arn):
+            what = f"it is about {arn}"
+            yield _finding("policy-of-another", statement, what, f"name {resource.arn}")
+
+
+def _granted(statement: Statement) -> Iterator[Finding]:
+    """Find grants to everybody, and to services whoever they act for."""
+    if statement["Effect"] != "Allow":
+        return
+    if "NotPrincipal" in statement:
+        what = "it allows everybody but some"
+        yield _finding("principal-wildcard", statement, what, "name a service or a role as Principal")
+        return
+    principal, condition = statement["Principal"], statement.get("Condition", {})
+    if principal == "*" or "*" in listed(principal.get("AWS", [])):
+        yield _finding("principal-wildcard", statement, "it allows everybody", "name a service or a role")
+    if isinstance(principal, dict) and "Service" in principal:
+        for service in listed(principal["Service"]):
+            yield from _on_behalf(statement, condition, service)
+
+
+def _on_behalf(statement: Statement, condition: dict, service: str) -> Iterator[Finding]:
+    required = {key.lower(): listed(value) for test in condition.values() for key, value in test.items()}
+    sources = required.get("aws:sourcearn", [])
+    if not sources:
+        what = f"it allows {service} whoever it acts for"
+        yield _finding("source-arn", statement, what, "add the condition aws:SourceArn")
+    # EventBridge sends no account, and a rule's ARN carries it (see lib/resources/lambda_.py).
+    carries_account = all(arn.split(":")[4] for arn in sources if arn.count(":") >= 5)
+    if "aws:sourceaccount" not in required and not (sources and carries_account):
+        what = f"it allows {service} for a source of any account"
+        yield _finding("source-account", statement, what, "add the condition aws:SourceAccount")
+
+
+def _finding(rule: str, statement: Statement, what: str, fix: str) -> Finding:
+    name = statement.get("Sid", "without a Sid")
+    return Finding(rule, f"statement {name}: {what}", f"{fix}, in statement {name}")

@@ -1,0 +1,236 @@
+"""A pipeline as a whole: its resources described, planned, applied and drawn."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
+
+import pandas as pd
+from botocore.exceptions import BotoCoreError, ClientError
+from tqdm import tqdm
+
+from lib.base.errors import LeftBehindError, NotOursError, RunbookError, UnfinishedError
+from lib.base.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
+from lib.engine import moving, preflight
+from lib.engine.holder import run_id
+from lib.engine.inventory import Existing, Inventory
+from lib.engine.ledger import Ledger
+from lib.engine.lock import Lock, locked
+from lib.engine.plan import PAST, Done, Plan, Step
+from lib.engine.rollback import BACK_FROM_A_MOVE, Rollback, rollback, touched
+from lib.parameters import Parameters
+from lib.resources.base import Link, Resource, differences
+from lib.target import Target
+
+AnyResource = TypeVar("AnyResource", bound=Resource)
+
+
+class Stack:
+    """The resources of one pipeline in one environment, in the order in which they depend on each other."""
+
+    def __init__(self, target: Target, parameters: Parameters, pipeline: str):
+        """Begin an empty one.
+
+        Args:
+            target: The AWS to work on.
+            parameters: Of the environment.
+            pipeline: The pipeline's name, such as `migrate`.
+        """
+        self.target = target
+        self.parameters = parameters
+        self.scope = parameters.scope(pipeline)
+        self.ledger = Ledger.of(parameters)
+        self.resources: dict[str, Resource] = {}
+        self.unwanted: dict[str, Resource] = {}
+        self.staying: dict[str, Resource] = {}
+        self.is_whole = True
+
+    @property
+    def applies(self) -> bool:
+        """Whether this run may write: `mode` is not `plan`."""
+        return self.parameters.mode != "plan"
+
+    @property
+    def exercises(self) -> bool:
+        """Whether this run uploads samples and checks what becomes of them."""
+        return self.applies and self.parameters.exercise
+
+    def add(self, resource: AnyResource, wanted: bool = True) -> AnyResource:
+        """Describe a resource; nothing is made yet. Describing it again replaces the description.
+
+        Args:
+            resource: Only refers to resources that were added before.
+            wanted: Whether it shall exist; if not, it is deleted if it is there.
+
+        Returns:
+            The same resource, which now knows its full name and ARN.
+        """
+        resource.scope = self.scope
+        here, elsewhere = (self.resources, self.unwanted) if wanted else (self.unwanted, self.resources)
+        here[resource.arn] = resource
+        elsewhere.pop(resource.arn, None)
+        return resource
+
+    def keep(self, resource: AnyResource) -> AnyResource:
+        """Describe a resource that is not made, but stays if it is there, with what is in it.
+
+        Args:
+            resource: As for `add`.
+        """
+        resource.scope = self.scope
+        self.staying[resource.arn] = resource
+        return resource
+
+    def plan(self) -> Plan:
+        """Compare every resource with what exists, after the preflight, and find what is left. Reads only.
+
+        Raises:
+            PreflightError: If AWS would refuse the stack as it is described; lists all reasons.
+            NotOursError: If something exists under our name that this runbook did not make.
+        """
+        self.ledger.begin(run_id(), self.parameters.mode)
+        preflight.require(self)
+        ledger = self.ledger.entries()
+        # What is not wanted goes backwards, as in destroy: first what needs the others.
+        unwanted = [self._step(one, ledger, wanted=False) for one in reversed(self.unwanted.values())]
+        steps = [self._step(resource, ledger) for resource in self.resources.values()]
+        left = [*moving.rows(self._left(), ledger)]
+        left += [key for step in steps for key in moving.left_key(self.target, step.resource, step.found)]
+        return Plan([*(step for step in unwanted if step.found is not None), *steps], left)
+
+    def _left(self) -> list[Existing]:
+        """Return what is there of the pipeline and described no more; of a part of it, nobody can say."""
+        described = self.resources.keys() | self.unwanted.keys() | self.staying.keys()
+        return moving.left_of(self.target, self.parameters, self.scope, described) if self.is_whole else []
+
+    def apply(self, sleep: Callable[[float], None] = time.sleep) -> Plan:
+        """Create what is missing, change what differs, delete what is not wanted. Mode `plan` writes nothing.
+
+        Whoever applies holds the environment's lock meanwhile. Mode `move` also leaves in order what is
+        described no more: docs/decisions/0014-a-move-keeps-what-holds-data.md.
+
+        Args:
+            sleep: Waits between two looks, in a move.
+
+        Returns:
+            What was done; for mode `plan` what would be.
+
+        Raises:
+            PreflightError: As for `plan`.
+            LeftBehindError: If something is described no more, and the mode is not `move`.
+            LockError: If somebody else works on the environment.
+            UnfinishedError: If AWS refused something; says where it stands, and how to go on or go back.
+        """
+        plan = self.plan()
+        if not self.applies:
+            print("mode is 'plan': nothing was written")
+            return plan
+        moves = self.parameters.mode == "move" and plan.left_behind
+        if plan.left_behind and not moves:
+            raise LeftBehindError(moving.refusal(self.parameters, self.scope.pipeline, plan.left_behind))
+        self.ledger.confirm(step.resource.arn for step in plan if step.action == "unchanged")
+        todo = [step for step in plan if step.action != "unchanged"]
+        if todo or moves:
+            with locked(self.target, self.parameters) as lock:
+                self._take_all(self._move(todo, lock, sleep) if moves else todo, lock)
+        left = moving.rows(self._left(), self.ledger.entries()) if moves else plan.left
+        if moves:
+            print(f"moved: {len(plan.left) - len(left)} removed where they were, {len(left)} kept there")
+        return Done(plan, left)
+
+    def _move(self, todo: list[Step], lock: Lock, sleep: Callable[[float], None]) -> list[Step]:
+        """Leave the old place, so that events always have somewhere to go; returns the steps that remain."""
+        first = [
+            step for step in todo if step.action == "create" and isinstance(step.resource, moving.RECEIVERS)
+        ]
+        self._take_all(first, lock)
+        inventory = Inventory(self.target, self.parameters)
+        moving.close(inventory, self._left(), lock, sleep)
+        moving.accept(inventory, self._left(), self.scope.pipeline)
+        return [step for step in todo if step not in first]
+
+    def rollback(self) -> Rollback:
+        """Delete what this run created of this pipeline, and only that; what is kept or changed is named."""
+        return rollback(self.target, self.parameters, run_id(), self.scope.pipeline)
+
+    def record_outputs(self, **resources: Resource) -> pd.DataFrame:
+        """Write down what others want to know of the pipeline, for `runbook output`.
+
+        Args:
+            resources: Names to resources, such as `source_bucket=source`.
+
+        Returns:
+            Names and values as a table.
+        """
+        outputs = {name: resource.output(self.client(resource)) for name, resource in resources.items()}
+        self.ledger.record_outputs(self.scope.pipeline, outputs)
+        return pd.DataFrame(outputs.items(), columns=["output", "value"])
+
+    def client(self, resource: Resource):
+        """Return the boto3 client that a resource is read and written with."""
+        return self.target.client(resource.service, resource.region)
+
+    def links(self) -> list[Link]:
+        """Return the arrows between those resources that really exist, read from the account."""
+        found = [(resource, resource.read(self.client(resource))) for resource in self.resources.values()]
+        return [
+            link for resource, settings in found if settings is not None for link in resource.links(settings)
+        ]
+
+    def _step(self, resource: Resource, ledger: dict, wanted: bool = True) -> Step:
+        found = resource.read(self.client(resource))
+        is_ours = not resource.taggable or resource.arn in ledger
+        if found is not None and not is_ours and found["tags"] != self.scope.tags:
+            raise NotOursError(
+                f"{resource.noun} {resource.name} in {resource.region} exists, but with the tags "
+                f"{found['tags']} instead of {self.scope.tags}: this runbook did not make it. Choose another "
+                "prefix or env, or remove it"
+            )
+        return Step(resource, found, differences(found, resource.desired()), wanted)
+
+    def _take_all(self, steps: list[Step], lock: Lock) -> None:
+        """Take steps in order; if one cannot be taken, say where it stands."""
+        bar = tqdm(steps, desc="Apply", unit="resource", leave=False, delay=1)
+        for number, step in enumerate(bar):
+            lock.require()
+            try:
+                self._take(step)
+            except KeyboardInterrupt:
+                print(self._standing(steps, number))
+                raise
+            except (ClientError, BotoCoreError, RunbookError) as error:
+                raise UnfinishedError(f"{error}\n{self._standing(steps, number)}") from error
+
+    def _standing(self, steps: list[Step], number: int) -> str:
+        """Say what was done, what was not, and what can be done now."""
+        step, pipeline = steps[number], self.scope.pipeline
+        created = len(touched(self.ledger, "run", run_id(), pipeline))
+        back = "there is nothing to take back, since this run created nothing"
+        if created and self.parameters.mode == "move":
+            back = BACK_FROM_A_MOVE
+        elif created:
+            back = (
+                f"`runbook rollback --run {run_id()}`, or stack.rollback(), removes the {created} that this "
+                "run created or was about to, and no store that holds anything of others"
+            )
+        done = Counter(PAST[step.action] for step in steps[:number])
+        counts = ", ".join(f"{count} {word}" for word, count in done.items()) or "nothing done"
+        return (
+            f"{pipeline} stopped at step {number + 1} of {len(steps)}, to {step.action} {step.resource}: "
+            f"{counts} before it, {len(steps) - number - 1} not begun. `runbook status` lists what exists. "
+            f"To go on: run it again. To go back: {back}"
+        )
+
+    def _take(self, step: Step) -> None:
+        resource, client = step.resource, self.client(step.resource)
+        if step.action == "delete":
+            for found in [f for f in resource.find(client, self.scope) if f.arn == resource.arn]:
+                delete = retry_on(IS_BEING_CHANGED, PROPAGATION_S, time.sleep)
+                delete(resource.delete, client, found.identifier)
+            self.ledger.gone(resource.arn)
+            return
+        facts = {"noun": resource.noun, "name": resource.name, "region": resource.region}
+        facts["run" if step.action == "create" else "changed_by"] = run_id()
+        self.ledger.intend(resource.arn, pipeline=self.scope.pipeline, needs=resource.needs, **facts)
+        retry_on(PASSES, PROPAGATION_S, time.sleep)(resource.make, client)
+        self.ledger.made(resource.arn)

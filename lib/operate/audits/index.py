@@ -1,0 +1,117 @@
+"""Bucket against table: the objects of *index* and their rows.
+
+Two walks. Each object of the bucket: its latest row is asked for, one small query each, many at a time. Then
+each key of the table: a scan that hands on one key after the other, to find those whose object is gone
+without a row that says so. Why not one merged with the other? A table gives its keys in the order of their
+hashes; to bring them into S3's order all of them would have to be held, on disk if not in memory.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from lib.operate.audits.findings import EXTRA, METADATA, MISSING, SAME, STALE, Finding, not_due
+from lib.operate.audits.history import Extras, Grace
+from lib.s3.listing import Entry
+from lib.s3.objects import Place
+
+SEGMENTS = 4  # of the scan, each read by a thread of its own
+NAMES = {"#timestamp": "timestamp", "#expires": "expires"}
+NEEDED = "file_key, event_name, version_id, file_size, etag, content_type, #timestamp, #expires"
+
+
+@dataclass(frozen=True)
+class IndexedBucket:
+    """Judges objects by their rows, and rows by their objects.
+
+    Attributes:
+        files: The bucket.
+        client: A DynamoDB client of the table's region.
+        table: The table's name.
+        grace: How old a change must be.
+        time_to_live_days: After how many days rows may be gone; 0 for never.
+        looks_closer: Whether version and content type are compared too, which takes a HEAD an object.
+    """
+
+    files: Place
+    client: object
+    table: str
+    grace: Grace
+    time_to_live_days: int = 0
+    looks_closer: bool = True
+
+    def judge(self, entry: Entry) -> Finding:
+        """Judge an object of the bucket by its latest row."""
+        head = {"ContentLength": entry.size, "ETag": entry.etag, "LastModified": entry.modified}
+        if self.looks_closer:
+            head = self.files.head(entry.key)
+        return self._compare(entry.key, head)
+
+    def look(self, key: str) -> Finding:
+        """Judge a key, whether there is an object now or only a row."""
+        head = self.files.head(key)
+        return self._compare(key, head) if head else self.judge_row(key) or Finding(key, SAME)
+
+    def judge_row(self, key: str) -> Finding | None:
+        """Judge a key of the table; None if its object is there, or a row says that it was removed."""
+        row = self.latest(key)
+        if row is None or row["event_name"].startswith("ObjectRemoved:") or self.files.head(key):
+            return None
+        finding = Extras(self.files, self.grace, follows_deletes=True).judge(key)
+        if finding.state == EXTRA:
+            return Finding(key, EXTRA, f"no row says that it is gone; {finding.detail}")
+        return finding
+
+    def keys(self, segment: int) -> Iterator[str]:
+        """Yield the keys of a segment of the table; rows of one key come one after the other."""
+        pages = self.client.get_paginator("scan").paginate(
+            TableName=self.table, ProjectionExpression="file_key", Segment=segment, TotalSegments=SEGMENTS
+        )
+        last = None
+        for item in (item for page in pages for item in page["Items"]):
+            if item["file_key"]["S"] != last:
+                last = item["file_key"]["S"]
+                yield last
+
+    def latest(self, key: str) -> dict[str, str] | None:
+        """Return the latest row of a key that has not expired, all values as text."""
+        answer = self.client.query(
+            TableName=self.table,
+            KeyConditionExpression="file_key = :key",
+            ExpressionAttributeValues={":key": {"S": key}},
+            ExpressionAttributeNames=NAMES,
+            ProjectionExpression=NEEDED,
+            ScanIndexForward=False,
+            ConsistentRead=True,
+            Limit=1,
+        )
+        row = next(({name: next(iter(v.values())) for name, v in i.items()} for i in answer["Items"]), None)
+        # DynamoDB deletes expired items within days: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
+        has_expired = row and float(row.get("expires", "inf")) < datetime.now(UTC).timestamp()
+        return None if has_expired else row
+
+    def _compare(self, key: str, head: dict | None) -> Finding:
+        if head is None:
+            return not_due(key, "deleted meanwhile")
+        row = self.latest(key)
+        if row is None and self._may_have_expired(head["LastModified"]):
+            return not_due(key, "so old that its row has expired")
+        finding = Finding(key, MISSING) if row is None else _compared(key, row, head)
+        return finding if finding.state == SAME else self.grace.or_in_flight(finding, head["LastModified"])
+
+    def _may_have_expired(self, modified: datetime) -> bool:
+        days = self.time_to_live_days
+        return bool(days) and datetime.now(UTC) - modified > timedelta(days=days)
+
+
+def _compared(key: str, row: dict[str, str], head: dict) -> Finding:
+    """Compare an object with its latest row; what the caller did not ask S3 for is not compared."""
+    if row["event_name"].startswith("ObjectRemoved:"):
+        return Finding(key, STALE, "its latest row says that it was removed")
+    if (int(row.get("file_size", -1)), row.get("etag")) != (head["ContentLength"], head["ETag"].strip('"')):
+        return Finding(key, STALE, "its latest row has another size or ETag")
+    if "version_id" in row and row["version_id"] != head.get("VersionId", row["version_id"]):
+        return Finding(key, STALE, "its latest row is of another version")
+    if "ContentType" in head and row.get("content_type") != head["ContentType"]:
+        return Finding(key, METADATA, "content_type")
+    return Finding(key, SAME)

@@ -1,0 +1,94 @@
+"""The S3 Inventory that the audit needs: which buckets' reports, of what, and where they go.
+
+In one place for 70_audit, which has S3 write the reports, and for `inventory_reports`, which reads them.
+"""
+
+from collections.abc import Iterator
+
+from lib.engine.stack import Stack
+from lib.operate.pipelines import Pipeline, pipelines
+from lib.parameters import Parameters
+from lib.resources.base import Resource, Scope
+from lib.resources.policies import let_inventory_in
+from lib.resources.s3 import Bucket
+from lib.resources.s3_inventory import InventoryConfiguration
+
+PIPELINES = ("migrate", "backup")  # whose two sides are buckets
+# Each optional field that is compared, and its column in a report: name and type.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html#storage-inventory-location-manifest
+FIELDS = {"Size": ("size", "bigint"), "ETag": ("e_tag", "string")}
+REPORTS_EXPIRE_DAYS = 30  # four reports at least, as one comes on each Sunday
+
+
+def report_bucket(scope: Scope, region: str) -> Bucket:
+    """Return the bucket that takes the reports of a region's buckets.
+
+    Args:
+        scope: The audit's.
+        region: Of the buckets, and hence of the reports: S3 writes them nowhere else.
+            https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketInventoryConfiguration.html
+    """
+    bucket = Bucket("inventory", region, expire_days=REPORTS_EXPIRE_DAYS)
+    bucket.scope = scope
+    return bucket
+
+
+def configurations(
+    pipeline: Pipeline, scope: Scope, frequency: str = "Daily"
+) -> tuple[InventoryConfiguration, InventoryConfiguration]:
+    """Return the configurations of a pipeline's source and destination.
+
+    Args:
+        pipeline: One of PIPELINES.
+        scope: The audit's.
+        frequency: `Daily` or `Weekly`.
+    """
+    return (
+        _configuration("source", pipeline.source, pipeline, scope, frequency),
+        _configuration("destination", pipeline.destination, pipeline, scope, frequency),
+    )
+
+
+def describe(stack: Stack) -> None:
+    """Describe in the audit's stack what its parameters want of S3 Inventory; as a rule, nothing.
+
+    Args:
+        stack: The audit's.
+    """
+    for resource, wanted in described(stack.parameters, stack.scope):
+        stack.add(resource, wanted)
+        if not wanted:  # the reports that are there stay until they expire
+            stack.keep(report_bucket(stack.scope, resource.region))
+
+
+def described(parameters: Parameters, scope: Scope) -> Iterator[tuple[Resource, bool]]:
+    """Yield report buckets and configurations, each with whether the parameters want it. Asks AWS nothing.
+
+    Args:
+        parameters: Of the environment: `audit.inventory` says how often, `audit.inventory_of` of what.
+        scope: The audit's.
+    """
+    frequency, wanted = parameters.audit.inventory, parameters.audit.inventory_of
+    every = [
+        (configuration, bool(frequency) and name in wanted)
+        for name in PIPELINES
+        for configuration in configurations(pipelines(parameters)[name], scope, frequency or "Daily")
+    ]
+    for region in sorted({configuration.region for configuration, _ in every}):
+        sources = [one.source.arn for one, is_wanted in every if is_wanted and one.region == region]
+        if sources:
+            reports = report_bucket(scope, region)
+            reports.statements = [let_inventory_in(reports.arn, sources, scope.account_id)]
+            yield reports, True
+    yield from every
+
+
+def _configuration(
+    side: str, bucket: Bucket, pipeline: Pipeline, scope: Scope, frequency: str
+) -> InventoryConfiguration:
+    reports = report_bucket(scope, bucket.region)
+    configuration = InventoryConfiguration(
+        f"{pipeline.name}-{side}", bucket.region, bucket, reports, frequency, tuple(FIELDS)
+    )
+    configuration.scope = scope
+    return configuration

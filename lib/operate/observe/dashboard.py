@@ -1,0 +1,153 @@
+"""The dashboard: CloudWatch's page of graphs over all pipelines that are deployed. No calls."""
+
+from collections.abc import Iterable, Iterator
+
+from lib.operate.observe import cost, usage
+from lib.operate.pipelines import FunctionName, Pipeline
+from lib.parameters import Parameters
+from lib.resources import prices
+from lib.resources.base import GLOBAL_REGION
+from lib.resources.sqs import Queue
+
+REGION = GLOBAL_REGION  # dashboards have none
+NAMESPACE, DIMENSION = "runbook", "service"  # of the handlers' own metrics
+# What each function counts: first the work it has done, then the rest.
+COUNTS = {
+    "replicate": ("ObjectsCopied", "ObjectsAlreadyInPlace"),
+    "delete": ("ObjectsDeleted", "DeletesHeld", "VersionsErased"),
+    "index": ("EventsIndexed",),
+    "summarize": ("CsvsSummarized", "CsvsRejected"),
+    "generate": ("FilesGenerated", "RowsGenerated"),
+    "consume": ("RowsStored", "RowsRejected"),
+}
+TELL_LAG = {"replicate", "delete", "index", "summarize", "consume"}
+# What counts the objects of a pipeline, for its cost: the function, and its metric.
+OBJECTS = {
+    "migrate": ("replicate", "ObjectsCopied"),
+    "backup": ("replicate", "ObjectsCopied"),
+    "index": ("index", "EventsIndexed"),
+    "summarize": ("summarize", "CsvsSummarized"),
+    "ingest": ("generate", "FilesGenerated"),
+}
+COLUMNS, WIDTH, HEIGHT = 3, 8, 6  # a row of the dashboard has 24 units
+PERIOD_S = 60
+Widget = dict
+
+
+def body(parameters: Parameters, pipelines: Iterable[Pipeline]) -> dict:
+    """Return a dashboard.
+
+    Args:
+        parameters: Of the environment.
+        pipelines: Those to show.
+
+    Returns:
+        Its body: six graphs for each pipeline, below a line of text. See
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+    """
+    widgets, top = [], 0
+    for pipeline in pipelines:
+        text = f"## {pipeline.name}: {pipeline.source.name} → {pipeline.destination.name}"
+        widgets.append(_placed(0, top, 24, 1, {"type": "text", "properties": {"markdown": text}}))
+        for number, graph in enumerate(_graphs(parameters, pipeline)):
+            row, column = divmod(number, COLUMNS)
+            widgets.append(_placed(column * WIDTH, top + 1 + row * HEIGHT, WIDTH, HEIGHT, graph))
+        top += 1 + 2 * HEIGHT
+    return {"start": f"-PT{parameters.observe.hours}H", "widgets": widgets}
+
+
+def what(function: FunctionName) -> str:
+    """Return the last part of a function's name, such as `replicate`."""
+    return function.name.rpartition("-")[2]
+
+
+def _placed(x: int, y: int, width: int, height: int, widget: Widget) -> Widget:
+    return {"x": x, "y": y, "width": width, "height": height, **widget}
+
+
+def _graphs(parameters: Parameters, pipeline: Pipeline) -> Iterator[Widget]:
+    functions = pipeline.functions
+    if lag := list(_lag(functions)):
+        yield _graph(functions[0].region, "lag of half, and of 99 of 100 objects, ms", lag)
+    yield _graph(functions[0].region, "throughput, a minute", list(_throughput(functions)), "Sum")
+    yield _graph(functions[0].region, "errors and throttles", list(_errors(functions)), "Sum")
+    yield _waiting(pipeline)
+    dead = [_queue("ApproximateNumberOfMessagesVisible", each.queue) for each in pipeline.dead_letters]
+    brake = any(each.kind == "holding" for each in pipeline.dead_letters)
+    title = "not done: dead letters, failures" + (", held by the brake" if brake else "")
+    yield _graph(pipeline.dead_letters[0].queue.region, title, dead)
+    yield _cost(parameters, pipeline)
+
+
+def _graph(region: str, title: str, metrics: list, stat: str = "Maximum") -> Widget:
+    properties = {"view": "timeSeries", "region": region, "title": title, "period": PERIOD_S, "stat": stat}
+    return {"type": "metric", "properties": {**properties, "metrics": metrics}}
+
+
+def _ours(metric: str, function: FunctionName, **how: object) -> list:
+    return [NAMESPACE, metric, DIMENSION, function.name, {"label": f"{what(function)}: {metric}", **how}]
+
+
+def _lag(functions: Iterable[FunctionName]) -> Iterator[list]:
+    for function in functions:
+        if what(function) in TELL_LAG:
+            for stat in ("p50", "p99"):
+                yield _ours("Lag", function, stat=stat, label=f"{what(function)}: {stat}")
+
+
+def _throughput(functions: Iterable[FunctionName]) -> Iterator[list]:
+    for function in functions:
+        for metric in COUNTS[what(function)]:
+            yield _ours(metric, function)
+
+
+def _errors(functions: Iterable[FunctionName]) -> Iterator[list]:
+    for function in functions:
+        for metric in ("Errors", "Throttles"):
+            label = {"label": f"{what(function)}: {metric}"}
+            yield ["AWS/Lambda", metric, "FunctionName", function.name, label]
+
+
+def _waiting(pipeline: Pipeline) -> Widget:
+    """How much waits and how long: in the pipeline's queue, or in the one that Lambda itself keeps.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    """
+    if isinstance(pipeline.created, Queue):
+        names = ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")
+        depth, age = (_queue(name, pipeline.created) for name in names)
+        depth[-1]["label"], age[-1] = "messages", {"label": "age of the oldest, s", "yAxis": "right"}
+        return _graph(pipeline.created.region, "queue: depth and age", [depth, age])
+    metrics = [
+        ["AWS/Lambda", "AsyncEventAge", "FunctionName", each.name, {"label": f"{what(each)}: age, ms"}]
+        for each in pipeline.functions
+    ]
+    return _graph(pipeline.functions[0].region, "Lambda's own queue: age", metrics)
+
+
+def _queue(metric: str, queue: Queue) -> list:
+    return ["AWS/SQS", metric, "QueueName", queue.name, {"label": queue.what}]
+
+
+def _cost(parameters: Parameters, pipeline: Pipeline) -> Widget:
+    """What the objects since the left edge have cost: counted objects and bytes, times prices."""
+    doer, metric = OBJECTS[pipeline.name]
+    function = next(each for each in pipeline.functions if what(each) == doer)
+    hidden = {"visible": False, "stat": "Sum"}
+    metrics = [_ours(metric, function, id="objects", **hidden)]
+    usd_per_object, usd_per_byte = _rates(parameters, pipeline.name)
+    expression = f"FILL(objects, 0) * {usd_per_object:.12f}"
+    if usd_per_byte:
+        metrics.append(_ours("BytesCopied", function, id="bytes", **hidden))
+        expression += f" + FILL(bytes, 0) * {usd_per_byte:.18f}"
+    total = {"expression": f"RUNNING_SUM({expression})", "label": "US dollars", "id": "usd"}
+    title = f"cost so far, an estimate (prices of {prices.looked_up()})"
+    return _graph(function.region, title, [[total], *metrics])
+
+
+def _rates(parameters: Parameters, pipeline: str) -> tuple[float, float]:
+    """Return the cost of an object without its bytes, and of each byte that goes to another region."""
+    one = usage.per_object(parameters, pipeline, 0)
+    byte = usage.per_object(parameters, pipeline, 1)
+    sent = {name: amount for name, amount in byte.items() if name.startswith("transfer")}
+    return sum(cost.of(one).values()), sum(cost.of(sent).values())

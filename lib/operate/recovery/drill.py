@@ -1,0 +1,252 @@
+"""The disaster-recovery drill: objects of its own in *backup*'s primary bucket, which are really lost.
+
+All that a drill writes and erases is below a folder of its own, `runbook-drill/<time>/`; nothing else in the
+bucket is touched.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from lib.base.errors import ParameterError, RunbookError
+from lib.base.retry import wait_until
+from lib.base.threads import in_threads
+from lib.operate import logs
+from lib.operate.failures.brake import Brake, brake_of
+from lib.operate.pipelines import Pipeline, deployed
+from lib.operate.recovery.restore import Restore
+from lib.operate.recovery.version_copy import headers
+from lib.parameters import Parameters
+from lib.resources.logs import log_group_name
+from lib.resources.s3 import delete_batch
+from lib.s3.objects import Place
+from lib.s3.versions import histories
+from lib.target import Target
+
+FOLDER = "runbook-drill/"
+LOG_TIMEOUT_S = 60  # CloudWatch Logs shows a line within seconds of its being written
+SAME = ["content", "headers", "tags"]
+SHOWN_CHARACTERS = 12  # of a SHA-256 of 64: two that differ differ there too
+
+
+@dataclass(frozen=True)
+class Drill:
+    """A drill below a folder of its own.
+
+    Attributes:
+        target: The AWS it takes place on.
+        pipeline: *backup*.
+        prefix: Its folder, which begins with `runbook-drill/`.
+    """
+
+    target: Target
+    pipeline: Pipeline
+    prefix: str
+
+    def __post_init__(self) -> None:
+        if not self.prefix.startswith(FOLDER) or not self.prefix.endswith("/") or self.prefix == FOLDER:
+            raise ParameterError(f"a drill takes place in a folder below {FOLDER}, not in {self.prefix!r}")
+
+    @property
+    def primary(self) -> Place:
+        """The bucket that is used."""
+        return Place.of(self.target, self.pipeline.source)
+
+    @property
+    def dr(self) -> Place:
+        """Its backup."""
+        return Place.of(self.target, self.pipeline.destination)
+
+    def manifest(self, place: Place) -> pd.DataFrame:
+        """Read every object of the drill whole.
+
+        Args:
+            place: In which bucket.
+
+        Returns:
+            One row an object, sorted: key (without the drill's folder), bytes, sha256, headers (metadata and
+            storage class included) and tags, both as JSON.
+        """
+        pages = place.client.get_paginator("list_objects_v2").paginate(
+            Bucket=place.bucket, Prefix=self.prefix
+        )
+        keys = (entry["Key"] for page in pages for entry in page.get("Contents", []))
+        rows = in_threads(lambda key: (key.removeprefix(self.prefix), *_facts(place, key)), keys)
+        frame = pd.DataFrame(rows, columns=["key", "bytes", "sha256", "headers", "tags"])
+        return frame.sort_values("key", ignore_index=True)
+
+    def objects(self) -> pd.DataFrame:
+        """List the drill's objects in the primary bucket, for those who watch what becomes of them.
+
+        Returns:
+            One row an object: key, version_id, and when it was written, as `time`.
+        """
+        newest = (history[0] for _, history in histories(self.primary, self.prefix))
+        rows = [(version.key, version.id, version.time) for version in newest if not version.is_marker]
+        return pd.DataFrame(rows, columns=["key", "version_id", "time"])
+
+    def point_in_time(self, sleep: Callable[[float], None] = time.sleep) -> datetime:
+        """Return when the DR bucket last changed, and let the second pass.
+
+        S3's clock has whole seconds. What is done after this call has a later time.
+
+        Args:
+            sleep: Waits, in seconds.
+
+        Returns:
+            The time of the drill's newest version or marker in the DR bucket.
+        """
+        newest = max(version.time for _, history in histories(self.dr, self.prefix) for version in history)
+        sleep(1.1)
+        return newest
+
+    def lags(
+        self, timeout_s: float = LOG_TIMEOUT_S, sleep: Callable[[float], None] = time.sleep
+    ) -> pd.DataFrame:
+        """Return how long each version of the drill's objects took into the DR bucket.
+
+        As *replicate* has logged it: from S3's event to the end of the copy. The times of the versions
+        would not do, since an upload in parts is dated by its beginning.
+
+        Args:
+            timeout_s: How long to wait for the log, in seconds.
+            sleep: Waits between two looks.
+
+        Returns:
+            One row a version in the primary bucket: key, version, bytes, written, `lag` in seconds; missing
+            if the log does not say.
+        """
+        versions = [v for _, h in histories(self.primary, self.prefix) for v in h if not v.is_marker]
+        since = pd.Timestamp(min(v.time for v in versions))
+        ids = {v.id for v in versions}
+        lag = wait_until(
+            lambda: self._logged_lags(since), lambda logged: logged.keys() >= ids, timeout_s, logs.SOON, sleep
+        )
+        rows = [(v.key, v.id, v.bytes, v.time, lag.get(v.id)) for v in versions]
+        columns = ["key", "version", "bytes", "written", "lag"]
+        return pd.DataFrame(rows, columns=columns).astype({"lag": float})
+
+    def short(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return a table of the drill's objects with what a page has room for.
+
+        Args:
+            table: As `manifest`, `lags` or `compare` return it.
+
+        Returns:
+            The same, keys without the drill's folder, of each SHA-256 the beginning, and no ids of versions.
+        """
+        beginnings = {name: table[name].str[:SHOWN_CHARACTERS] for name in table if name.startswith("sha256")}
+        keys = table["key"].str.removeprefix(self.prefix)
+        return table.assign(key=keys, **beginnings).drop(columns="version", errors="ignore")
+
+    def _logged_lags(self, since: pd.Timestamp) -> dict[str, float]:
+        """Return the first copy's lag of each version that the log of *replicate* names."""
+        function = self.pipeline.created
+        client = self.target.client("logs", function.region)
+        lines = logs.lines(client, log_group_name(function.name), since)
+        copied = [line for line in lines if line.get("outcome") == "copied" and "lag_seconds" in line]
+        return {line.get("version"): line["lag_seconds"] for line in reversed(copied)}
+
+    def erase(self) -> int:
+        """Erase every version and delete marker of the drill in the primary bucket, for good.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            RunbookError: If S3 refuses to erase some, for instance under object lock.
+        """
+        place, erased = self.primary, 0
+        pages = place.client.get_paginator("list_object_versions").paginate(
+            Bucket=place.bucket, Prefix=self.prefix
+        )
+        for page in pages:
+            # Markers last: without its marker, an object would come back for a moment.
+            for found in filter(None, (page.get("Versions"), page.get("DeleteMarkers"))):
+                batch = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in found]
+                delete_batch(place.client, place.bucket, batch)
+                erased += len(batch)
+        return erased
+
+    def restore(self, at: datetime) -> Restore:
+        """Return the restore of the drill's objects, as they were at a point in time."""
+        return Restore(self.dr, self.primary, at, self.prefix)
+
+
+def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | None = None) -> Drill:
+    """Return a new drill, if it can take place.
+
+    Args:
+        target: The AWS to work on.
+        parameters: Of the environment.
+        deletes: How many objects it is going to delete at most, in all.
+        now: The time that its folder is named after.
+
+    Returns:
+        The drill; nothing is written yet.
+
+    Raises:
+        RunbookError: If *backup* is not deployed, or not as the parameters say; if the drill's deletes would
+            pull the brake; or if deletes are not followed, or erased versions are.
+    """
+    pipeline, settings = deployed(target, parameters, "backup"), parameters.backup
+    if settings.erase_versions:
+        raise RunbookError(
+            "backup.erase_versions is on: what is erased in the primary bucket is erased in the DR bucket "
+            "too, so that nothing would be left to restore from; nothing was done"
+        )
+    if not settings.delete_sync:
+        raise RunbookError(
+            "backup.delete_sync is off: the DR bucket would keep the drill's objects, where nobody may delete"
+            " them; nothing was done"
+        )
+    pipeline.require_agreement()
+    state = brake(target, parameters).state().iloc[0]
+    if state["pulled"] == "yes" or state["deletes"] + deletes > settings.brake_deletes:
+        raise RunbookError(
+            f"the brake is pulled, or the drill would pull it: {state['deletes']} deletes in the last "
+            f"{settings.brake_minutes} minutes and {deletes} more, of {settings.brake_deletes} that are let "
+            "pass. Wait, or release it (20_backup); nothing was done"
+        )
+    began = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    return Drill(target, pipeline, f"{FOLDER}{began}/")
+
+
+def brake(target: Target, parameters: Parameters) -> Brake:
+    """Return *backup*'s brake, to look at, though its function may be lost."""
+    (holding,) = (
+        letters.queue
+        for letters in deployed(target, parameters, "backup").dead_letters
+        if letters.kind == "holding"
+    )
+    return brake_of(target, holding, parameters.backup.brake_minutes)
+
+
+def compare(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Compare two manifests.
+
+    Args:
+        before: As `Drill.manifest` returns it.
+        after: The same, later or of another bucket.
+
+    Returns:
+        One row a key of either: key, bytes, `sha256 before`, `sha256 after`, and whether content, headers and
+        tags are the same; an object that is missing on one side is the same in nothing.
+    """
+    both = before.merge(after, on="key", how="outer", suffixes=(" before", " after"))
+    for name, column in zip(SAME, ("sha256", "headers", "tags"), strict=True):
+        both[name] = both[f"{column} before"].eq(both[f"{column} after"])
+    both = both.rename(columns={"bytes before": "bytes"}).astype({"bytes": "Int64"})
+    return both[["key", "bytes", "sha256 before", "sha256 after", *SAME]]
+
+
+def _facts(place: Place, key: str) -> tuple:
+    """Read an object: size, SHA-256 of its bytes, headers, tags."""
+    head = place.head(key)
+    described = json.dumps(headers(head), sort_keys=True, default=str)
+    tags = json.dumps(place.tags(key), sort_keys=True)
+    return head["ContentLength"], place.digest(key), described, tags

@@ -1,0 +1,172 @@
+"""The sample files: real data under notebooks/samples, and how it is uploaded."""
+
+from base64 import b64decode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pandas as pd
+from tqdm import tqdm
+
+from lib.base.paths import ROOT
+from lib.engine.ledger import note_put
+from lib.lake.query import Athena
+
+FOLDER = ROOT / "notebooks" / "samples"
+# A picture of one transparent pixel: a file that is no CSV, whatever it is called.
+PIXEL_PNG = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+# boto3 uploads in parts from 8 MiB on:
+# https://boto3.amazonaws.com/v1/documentation/api/latest/reference/customizations/s3.html
+MULTIPART_THRESHOLD_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A CSV file to upload.
+
+    Attributes:
+        key: Its key in the bucket; the folder becomes the table's name.
+        body: Its bytes.
+        metadata: User metadata that must arrive with it.
+        tags: Tags that must arrive with it.
+    """
+
+    key: str
+    body: bytes = field(repr=False)
+    metadata: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def table(self) -> str:
+        """The table that a crawler makes of its folder."""
+        return self.key.split("/")[-2]
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has below its header."""
+        return len(pd.read_csv(BytesIO(self.body)))
+
+
+class Samples(list[Sample]):
+    """Samples, shown as a table."""
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a sample."""
+        rows = [(s.key, len(s.body), s.rows, s.metadata, s.tags) for s in self]
+        return pd.DataFrame(rows, columns=["key", "bytes", "rows", "metadata", "tags"])
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html(index=False)
+
+    def __repr__(self) -> str:
+        return self.table().to_string(index=False)
+
+
+def load(key_prefix: str = "", folder: Path = FOLDER, hard: bool = True) -> Samples:
+    """Return every CSV file of a folder, and two made of them that are hard to copy.
+
+    Of these, one has a key that must be decoded (a space, a plus, an umlaut, a percent sign); one is so large
+    that it is uploaded, and must be copied, in parts. Both carry metadata and tags.
+
+    Args:
+        key_prefix: What all keys begin with.
+        folder: Where the CSV files are.
+        hard: Whether the two hard ones are wanted.
+
+    Returns:
+        The samples, `<name>/<name>.csv` first, the two hard ones last.
+    """
+    files = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
+    plain = [Sample(f"{key_prefix}{name}/{name}.csv", body) for name, body in files.items()]
+    if not hard:
+        return Samples(plain)
+    marks = {"metadata": {"origin": "runbook"}, "tags": {"project": "runbook", "kind": "sample"}}
+    return Samples(
+        [
+            *plain,
+            Sample(f"{key_prefix}folder/Project Idea+ü 100%.csv", files["airlines"], **marks),
+            Sample(
+                f"{key_prefix}large/planes repeated.csv",
+                repeat(files["planes"], MULTIPART_THRESHOLD_BYTES),
+                **marks,
+            ),
+        ]
+    )
+
+
+def repeat(csv: bytes, at_least_bytes: int) -> bytes:
+    """Return a CSV file with its rows repeated until it is larger than a given size.
+
+    Args:
+        csv: A file with a header line.
+        at_least_bytes: The size to exceed.
+
+    Returns:
+        The header once, then the rows as often as it takes.
+    """
+    header, rows = csv.split(b"\n", 1)
+    rows = rows.rstrip(b"\n") + b"\n"
+    return header + b"\n" + rows * (at_least_bytes // len(rows) + 1)
+
+
+def upload(client, bucket: str, samples: Iterable[Sample]) -> pd.DataFrame:
+    """Upload samples, large ones in parts.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        bucket: The bucket's name.
+        samples: What to upload.
+
+    Returns:
+        One row a sample: key, bytes, version_id, and when it was there, as `time` (UTC).
+    """
+    rows = []
+    for sample in tqdm(list(samples), desc="Upload", unit="object", leave=False, delay=1):
+        extra = {"ContentType": "text/csv", "Metadata": sample.metadata, "Tagging": urlencode(sample.tags)}
+        client.upload_fileobj(BytesIO(sample.body), bucket, sample.key, ExtraArgs=extra)
+        found = client.head_object(Bucket=bucket, Key=sample.key)
+        version_id = found["VersionId"]
+        if found["ContentLength"] == len(sample.body):  # otherwise somebody has just overwritten it
+            note_put(bucket, sample.key, version_id)
+        rows.append((sample.key, len(sample.body), version_id, pd.Timestamp.now("UTC")))
+    return pd.DataFrame(rows, columns=["key", "bytes", "version_id", "time"])
+
+
+def delete(client, bucket: str, keys: Iterable[str]) -> pd.DataFrame:
+    """Delete objects, as a person does: in a versioned bucket each gets a delete marker.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        bucket: The bucket's name.
+        keys: What to delete.
+
+    Returns:
+        One row a key: key, version_id of its delete marker, and when it was deleted, as `time` (UTC).
+    """
+    rows = []
+    for key in tqdm(list(keys), desc="Delete", unit="object", leave=False, delay=1):
+        marker = client.delete_object(Bucket=bucket, Key=key)
+        note_put(bucket, key, marker["VersionId"])
+        rows.append((key, marker["VersionId"], pd.Timestamp.now("UTC")))
+    return pd.DataFrame(rows, columns=["key", "version_id", "time"])
+
+
+def count_rows(samples: Sequence[Sample], analyst: Athena) -> pd.DataFrame:
+    """Count the rows of samples in their files and in the tables that were made of them.
+
+    Args:
+        samples: As they were uploaded.
+        analyst: The database with the tables.
+
+    Returns:
+        One row a sample: table, rows `in the file`, rows `in Athena`.
+    """
+    # Table names come from a crawler, which leaves nothing but letters, digits and underscores in them.
+    counts = [f"SELECT '{s.table}' AS name, count(*) AS n FROM \"{s.table}\"" for s in samples]
+    found = analyst.query(" UNION ALL ".join(counts)).set_index("name")["n"]
+    rows = [(sample.table, sample.rows, int(found[sample.table])) for sample in samples]
+    return pd.DataFrame(rows, columns=["table", "in the file", "in Athena"])

@@ -1,0 +1,103 @@
+"""The stock ticks of *ingest*: which runs there were, and what of them is stored."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+from tqdm import tqdm
+
+from lib.base.errors import WaitError
+from lib.base.retry import wait_until
+from lib.base.times import iso8601
+from lib.operate import logs
+from lib.operate.watch import POLL_S
+
+
+def stored(
+    client,
+    table: str,
+    run: dict,
+    tickers: Sequence[str],
+    timeout_s: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> pd.DataFrame:
+    """Watch until as many items are stored as a run has produced rows, or the time is up.
+
+    Args:
+        client: A DynamoDB client of the table's region.
+        table: The table's name.
+        run: What *generate* says of it: `time`, `rows`.
+        tickers: Whose rows it produced.
+        timeout_s: How long to watch, in seconds.
+        sleep: Waits between two looks.
+
+    Returns:
+        One row a ticker: ticker, items of the run's minute.
+    """
+    with tqdm(total=run["rows"], desc="Stored", unit="row", leave=False) as progress:
+
+        def count() -> Counter[str]:
+            counts = Counter({ticker: _count(client, table, ticker, run["time"]) for ticker in tickers})
+            progress.update(counts.total() - progress.n)
+            return counts
+
+        counts = wait_until(count, lambda seen: seen.total() >= run["rows"], timeout_s, POLL_S, sleep)
+    return pd.DataFrame(counts.items(), columns=["ticker", "items"])
+
+
+def scheduled_run(
+    client,
+    log_group: str,
+    since: pd.Timestamp,
+    timeout_s: float,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict:
+    """Wait for a run of *generate* that the schedule has fired.
+
+    Args:
+        client: A CloudWatch Logs client of the function's region.
+        log_group: The function's log group.
+        since: From when on; runs that were due earlier, such as those invoked by hand for a time long past,
+            do not count.
+        timeout_s: How long to wait, in seconds.
+        sleep: Waits between two looks.
+        clock: Tells the seconds.
+
+    Returns:
+        Its `time`, and how many `files` and `rows` it wrote.
+
+    Raises:
+        WaitError: If there was none in time.
+    """
+    deadline = clock() + timeout_s
+    with tqdm(
+        desc="Waiting for the schedule", unit="s", leave=False, bar_format="{desc}: {elapsed}"
+    ) as progress:
+        while clock() < deadline:
+            for line in logs.lines(client, log_group, since):
+                is_run = line.get("message") == "generated" and "scheduled_time" in line
+                if is_run and pd.Timestamp(line["scheduled_time"]) >= since.floor("min"):
+                    return {"time": line["scheduled_time"], "files": line["files"], "rows": line["rows"]}
+            progress.update()
+            sleep(logs.POLL_S)
+    raise WaitError(
+        f"{log_group} tells of no scheduled run within {timeout_s} s: is the rule enabled, and may it invoke "
+        "the function? A new rule may take some minutes to fire for the first time"
+    )
+
+
+def _count(client, table: str, ticker: str, minute: str) -> int:
+    """Return how many items a ticker has in a minute."""
+    begin = pd.Timestamp(minute).floor("min")
+    first, last = begin, begin + pd.Timedelta("59.999s")
+    values = {":ticker": ticker, ":first": iso8601(first), ":last": iso8601(last)}
+    pages = client.get_paginator("query").paginate(
+        TableName=table,
+        KeyConditionExpression="PK = :ticker AND SK BETWEEN :first AND :last",
+        ExpressionAttributeValues={name: {"S": value} for name, value in values.items()},
+        Select="COUNT",
+        ConsistentRead=True,
+    )
+    return sum(page["Count"] for page in pages)

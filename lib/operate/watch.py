@@ -1,0 +1,152 @@
+"""Watching what follows an upload: bounded, and honest about what does not happen."""
+
+import time
+from collections.abc import Callable, Iterable
+
+import pandas as pd
+from tqdm import tqdm
+
+from lib.base.retry import wait_until
+from lib.engine.waiting import POLL_S, Waiting
+from lib.operate import logs
+from lib.s3.objects import Place, is_same
+
+# What a function logs reaches CloudWatch Logs some seconds later, and its clock is not this machine's.
+LOG_S, CLOCKS_DIFFER = 60, pd.Timedelta("5s")
+# What the handlers log of a key last.
+OUTCOMES = (
+    *("copied", "in place", "gone", "deleted", "source exists", "held", "ignored"),
+    *("indexed", "already indexed", "JSON uploaded", "CSV rejected", "stored"),
+)
+
+
+def until(
+    uploads: pd.DataFrame,
+    is_done: Callable[[str], bool],
+    dead_letters: Waiting,
+    timeout_s: float,
+    queue: Waiting | None = None,
+    done: str = "in place",
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> pd.DataFrame:
+    """Watch until what was to follow each upload has happened or its event is dead, or the time is up.
+
+    Args:
+        uploads: As `samples.upload` or `samples.delete` returns it.
+        is_done: Tells of a key whether it has happened.
+        dead_letters: Where events end that failed too often.
+        timeout_s: How long to watch, in seconds.
+        queue: Through which the events go, if there is one; the progress bar shows how many wait in it.
+        done: What the state is called when it has happened.
+        sleep: Waits between two looks.
+        clock: Tells the seconds.
+
+    Returns:
+        One row an upload: key, `state` (`done`'s word, `dead letter` or `not yet`) and `seconds` from the
+        upload until it was seen to have happened.
+    """
+    began = uploads.set_index("key")["time"]
+    version = dict(zip(uploads["key"], uploads["version_id"], strict=True))
+    seen = {key: ("not yet", float("nan")) for key in uploads["key"]}
+    deadline = clock() + timeout_s
+    with tqdm(total=len(seen), desc=done.capitalize(), unit="object", leave=False) as progress:
+        while _not_yet(seen) and clock() < deadline:
+            for key in filter(is_done, _not_yet(seen)):
+                seen[key] = (done, (pd.Timestamp.now("UTC") - began[key]).total_seconds())
+                progress.update()
+            if _not_yet(seen) and dead_letters.depth():
+                dead = {key for key, of in dead_letters.versions() if of in (None, version.get(key))}
+                seen |= dict.fromkeys(dead & _not_yet(seen), ("dead letter", float("nan")))
+            if queue:
+                progress.set_postfix(queued=queue.depth(), refresh=False)
+            if _not_yet(seen):
+                sleep(POLL_S)
+    if _not_yet(seen):
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-enable-disable-notification-intro.html
+        print(
+            f"{len(_not_yet(seen))} of {len(seen)} not yet after {timeout_s} s. S3 may need five minutes "
+            "until it follows a new notification, and never tells what it missed: if the pipeline is new, "
+            "upload again"
+        )
+    states = pd.DataFrame.from_dict(seen, orient="index", columns=["state", "seconds"])
+    return uploads[["key"]].join(states.round(2), on="key")
+
+
+def _not_yet(seen: dict[str, tuple[str, float]]) -> set[str]:
+    return {key for key, (state, _) in seen.items() if state == "not yet"}
+
+
+def arrivals(uploads: pd.DataFrame, source: Place, target: Place, *waiting, **how) -> pd.DataFrame:
+    """Watch until every upload is in place in another bucket; further arguments are those of `until`."""
+    return until(uploads, lambda key: is_same(source.head(key), target.head(key)), *waiting, **how)
+
+
+def departures(deletes: pd.DataFrame, target: Place, *waiting, **how) -> pd.DataFrame:
+    """Watch until every deleted object is gone elsewhere too; further arguments are those of `until`."""
+    return until(deletes, lambda key: target.head(key) is None, *waiting, done="gone", **how)
+
+
+def rows(uploads: pd.DataFrame, client, table: str, *waiting, **how) -> pd.DataFrame:
+    """Watch until the index has a row of every upload's or delete's version.
+
+    Args:
+        uploads: As `samples.upload` or `samples.delete` returns it.
+        client: A DynamoDB client of the table's region.
+        table: The table's name.
+        waiting: As for `until`.
+        how: As for `until`.
+
+    Returns:
+        As `until`; the state is `indexed`.
+    """
+    version = dict(zip(uploads["key"], uploads["version_id"], strict=True))
+
+    def is_indexed(key: str) -> bool:
+        answer = client.query(
+            TableName=table,
+            KeyConditionExpression="file_key = :key",
+            FilterExpression="version_id = :version",
+            ExpressionAttributeValues={":key": {"S": key}, ":version": {"S": version[key]}},
+            ConsistentRead=True,
+        )
+        return bool(answer["Count"])
+
+    return until(uploads, is_indexed, *waiting, done="indexed", **how)
+
+
+def function_log(
+    client,
+    log_group: str,
+    since: pd.Timestamp,
+    keys: Iterable[str] = (),
+    timeout_s: float = LOG_S,
+    sleep: Callable[[float], None] = time.sleep,
+) -> pd.DataFrame:
+    """Return what a function has logged about objects, once the log tells of all that are asked for.
+
+    Args:
+        client: A CloudWatch Logs client of the function's region.
+        log_group: The function's log group.
+        since: From when on.
+        keys: Objects whose outcome must be in the log; without any, one line of any object must be.
+        timeout_s: How long to wait for that, in seconds; then what is there is returned.
+        sleep: Waits between two looks.
+
+    Returns:
+        One row a log line that names a key, in the order of time: timestamp, level, message, key, bytes,
+        seconds.
+    """
+    awaited = set(keys)
+
+    def is_whole(lines: list[dict]) -> bool:
+        told = {line["key"] for line in lines if line.get("message") in OUTCOMES}
+        return awaited <= told and bool(lines)
+
+    def read() -> list[dict]:
+        return list(logs.lines(client, log_group, since - CLOCKS_DIFFER))
+
+    log = pd.DataFrame(wait_until(read, is_whole, timeout_s, logs.SOON, sleep))
+    columns = ["timestamp", "level", "message", "key", "bytes", "seconds"]
+    log = log.reindex(columns=columns).astype({"bytes": "Int64"})
+    return log.sort_values("timestamp", ignore_index=True, kind="stable")

@@ -1,0 +1,284 @@
+"""The parameters: what may differ between environments, checked before any call to AWS."""
+
+import ast
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import ValidationError, model_validator
+
+from lib.base.errors import ParameterError
+from lib.parameters.sections import (
+    Analyze,
+    Audit,
+    Backfill,
+    Backup,
+    Index,
+    Ingest,
+    Migrate,
+    Observe,
+    Redrive,
+    Restore,
+    Section,
+    Start,
+    Summarize,
+)
+from lib.parameters.text import read_assignment, read_file
+from lib.parameters.types import AccountId, KmsKeyArn, Name, PolicyArn, explain, secrets
+from lib.resources.base import Scope
+
+# S3 bucket names have at most 63 characters, the tightest of all names we make:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BUCKET_NAME_CHARACTERS = 63
+RESERVED_PREFIX = "sthree"
+# {prefix}-{env}-{pipeline}-{what}-{account_id}-{region}: five hyphens, "summarize", "results", the account.
+BUCKET_NAME_FIXED_CHARACTERS = 5 + len("summarize") + len("results") + 12
+
+
+class Parameters(Section):
+    """All parameters of one environment: what every pipeline has, and a section for each."""
+
+    target: Literal["local", "aws"] = "local"
+    env: Name = "local"
+    prefix: Name = "runbook"
+    account_id: AccountId = "000000000000"
+    permissions_boundary_arn: PolicyArn = ""
+    kms_key_arns: list[KmsKeyArn] = []
+    mode: Literal["apply", "plan", "move"] = "apply"
+    exercise: bool = True
+    migrate: Migrate = Migrate()
+    backup: Backup = Backup()
+    index: Index = Index()
+    summarize: Summarize = Summarize()
+    ingest: Ingest = Ingest()
+    analyze: Analyze = Analyze()
+    audit: Audit = Audit()
+    backfill: Backfill = Backfill()
+    redrive: Redrive = Redrive()
+    restore: Restore = Restore()
+    start: Start = Start()
+    observe: Observe = Observe()
+
+    @property
+    def regions(self) -> list[str]:
+        """The regions that the pipelines use, sorted."""
+        sections = (getattr(self, section) for section in self.sections())
+        return sorted({v for section in sections for name, v in section if name.endswith("region")})
+
+    def scope(self, pipeline: str = "") -> Scope:
+        """Return whose the resources of a pipeline are, or without one those of the whole environment."""
+        boundary, keys = self.permissions_boundary_arn, tuple(self.kms_key_arns)
+        return Scope(self.prefix, self.env, pipeline, self.account_id, boundary, keys)
+
+    @model_validator(mode="after")
+    def _keys_are_ours_one_a_region(self) -> "Parameters":
+        regions = [arn.split(":")[3] for arn in self.kms_key_arns]
+        if twice := sorted({region for region in regions if regions.count(region) > 1}):
+            raise ValueError(f"kms_key_arns: there are two keys in {', '.join(twice)}; name one a region")
+        if others := [arn for arn in self.kms_key_arns if arn.split(":")[4] != self.account_id]:
+            # lib/policies/deployer-policy.json and lib/policies/permissions-boundary.json end there.
+            raise ValueError(f"kms_key_arns: {', '.join(others)} is not in the account {self.account_id}")
+        return self
+
+    @model_validator(mode="after")
+    def _samples_pass_the_filter(self) -> "Parameters":
+        if self.exercise and not ".csv".endswith(self.migrate.key_suffix):
+            raise ValueError(
+                f"migrate.key_suffix {self.migrate.key_suffix!r} keeps out the samples, which end in '.csv'; "
+                "set exercise to false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _bucket_names_fit(self) -> "Parameters":
+        room = BUCKET_NAME_CHARACTERS - BUCKET_NAME_FIXED_CHARACTERS - max(map(len, self.regions))
+        if len(self.prefix) + len(self.env) > room:
+            raise ValueError(
+                f"prefix {self.prefix!r} and env {self.env!r} have more than {room} characters together: "
+                f"bucket names would exceed {BUCKET_NAME_CHARACTERS}"
+            )
+        if self.prefix == RESERVED_PREFIX:
+            raise ValueError(
+                f"prefix: S3 reserves bucket names that begin with '{RESERVED_PREFIX}-' for itself"
+            )
+        return self
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the names of all parameters, those of a section as `section.name`."""
+        return [
+            name
+            for section, field in cls.model_fields.items()
+            for name in (section, *(f"{section}.{inner}" for inner in _inner_names(field.annotation)))
+        ]
+
+    @classmethod
+    def sections(cls) -> list[str]:
+        """Return the names of the sections, one a notebook: the pipelines, and what operates them."""
+        return [name for name, field in cls.model_fields.items() if _inner_names(field.annotation)]
+
+    @classmethod
+    def check(cls, values: Mapping[str, Any]) -> "Parameters":
+        """Check values and return them as parameters.
+
+        Args:
+            values: Parameter names to values; a section is a mapping of its own.
+
+        Returns:
+            The parameters, defaults filled in.
+
+        Raises:
+            ParameterError: With every mistake in one line.
+        """
+        if found := sorted(secrets(values)):
+            raise ParameterError(f"{', '.join(found)}: looks like a credential; secrets are no parameters")
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise ParameterError("; ".join(explain(e, cls.names()) for e in error.errors())) from None
+
+    @classmethod
+    def load(cls, path: str | Path, /, **overrides: Any) -> "Parameters":
+        """Read a file of parameters.
+
+        Args:
+            path: A YAML file as in params/.
+            overrides: Values that replace those of the file.
+
+        Returns:
+            The parameters, checked.
+
+        Raises:
+            ParameterError: If the file cannot be read or a value is wrong.
+        """
+        values = read_file(path, _schema())
+        sections = {name: values[name] for name in cls.sections() if name in values}
+        if not all(isinstance(section, dict) for section in sections.values()):
+            cls.check(sections)  # says so, before an override takes the place of one
+        return cls.check(_merge(values, overrides))
+
+    @classmethod
+    def assigned(cls, assignments: Iterable[str]) -> dict[str, Any]:
+        """Read what is given after `--set`.
+
+        Args:
+            assignments: `NAME=VALUE`, where NAME may be `section.name`; the later ones win.
+
+        Returns:
+            Names to values, as `load` takes them; not checked yet.
+
+        Raises:
+            ParameterError: If one cannot be read.
+        """
+        schema, values = _schema(), {}
+        for assignment in assignments:
+            (*sections, name), value = read_assignment(assignment, schema)
+            inner = values
+            for section in sections:
+                inner = inner.setdefault(section, {})
+                if not isinstance(inner, dict):
+                    raise ParameterError(f"--set {assignment}: {section} is given as a whole before it")
+            inner[name] = value
+        return values
+
+    @classmethod
+    def from_notebook(cls, namespace: Mapping[str, Any], *own: str) -> "Parameters":
+        """Take the parameters from a notebook's variables, and refuse names that would be in vain.
+
+        papermill only warns of a parameter that it does not know, so a typo would deploy the defaults
+        (https://github.com/nteract/papermill/blob/main/papermill/parameterize.py).
+
+        Args:
+            namespace: The notebook's `globals()`.
+            own: Names of further parameters that this notebook has and checks itself.
+
+        Returns:
+            The parameters, checked.
+
+        Raises:
+            ParameterError: If a name is unknown or a value is wrong.
+        """
+        assigned = assigned_names(namespace.get("In", []))
+        names = (set(cls.model_fields) | assigned) & set(namespace) - set(own)
+        return cls.check({name: namespace[name] for name in sorted(names)})
+
+    def differing(self) -> pd.DataFrame:
+        """Return those that differ from their defaults; as `table`."""
+        mine, defaults = self.table(), Parameters().table()
+        return mine[mine["value"] != defaults["value"]].reset_index(drop=True)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        lines = [f"{name} = {value}" for name, value in self.differing().itertuples(index=False)]
+        printer.text("\n".join([*lines, self._summary()]))
+
+    def _repr_html_(self) -> str:
+        differing = self.differing()
+        rows = differing.to_html(index=False) if len(differing) else ""
+        return f"{rows}<p>{self._summary()}</p>"
+
+    def _summary(self) -> str:
+        return (
+            f"{len(self.differing())} of {len(self.table())} parameters differ from their defaults; "
+            "parameters.table() shows all"
+        )
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    """Return the JSON schema of the parameters, which says what type each is of."""
+    return Parameters.model_json_schema()
+
+
+def assigned_names(history: list[str]) -> set[str]:
+    """Return the names that the newest parameters cells assign: papermill's, and the notebook's own.
+
+    Args:
+        history: The sources of the cells run so far, oldest first (IPython's `In`).
+
+    Returns:
+        The names. papermill begins the cell that it injects with `# Parameters`; the notebook's own one is
+        known by its assigning `target`, `env` and `account_id`.
+    """
+    newest_first = [(source, _names_assigned(source)) for source in reversed(history)]
+    injected = (names for source, names in newest_first if source.startswith("# Parameters"))
+    own = (names for _, names in newest_first if {"target", "env", "account_id"} <= names)
+    return next(injected, set()) | next(own, set())
+
+
+def names_in(source: str) -> set[str]:
+    """Return the names that a cell assigns at its top level, with a type or without.
+
+    Args:
+        source: The cell's.
+
+    Raises:
+        SyntaxError: If it is no plain Python.
+    """
+    nodes = ast.parse(source).body
+    targets = [target for node in nodes if isinstance(node, ast.Assign) for target in node.targets]
+    targets += [node.target for node in nodes if isinstance(node, ast.AnnAssign)]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def _names_assigned(source: str) -> set[str]:
+    """Return the names that a cell assigns; none for what is no plain Python, such as a magic."""
+    try:
+        return names_in(source)
+    except SyntaxError:
+        return set()
+
+
+def _merge(values: dict, overrides: Mapping[str, Any]) -> dict:
+    merged = dict(values)
+    for name, value in overrides.items():
+        inner = merged.get(name)
+        merged[name] = _merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _inner_names(annotation: Any) -> list[str]:
+    """Return the names in a section; none for what is no section."""
+    is_section = isinstance(annotation, type) and issubclass(annotation, Section)
+    return list(annotation.model_fields) if is_section else []

@@ -1,0 +1,174 @@
+"""The types of parameters, and what a mistake in one is called."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from botocore.loaders import create_loader
+from botocore.regions import EndpointResolver
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
+
+from lib.base.reasons import REASONS
+from lib.resources.schedules import crawler_schedule, rule_schedule
+
+# What to write, by the type of pydantic's error: https://docs.pydantic.dev/latest/errors/validation_errors/
+WRITE = {
+    "int_type": "; write a whole number in digits and without quotes, such as 10",
+    "bool_type": "; write true or false, without quotes",
+    "string_type": "; put it in quotes",
+}
+PipelineName = Literal["migrate", "backup", "index", "summarize", "ingest"]
+# What S3 and people write; fromisoformat alone would take any letter for the T, and forget nanoseconds.
+MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+# Access key ids by their beginning:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+# Secret keys have 40 characters, and hardly ever lack upper case, lower case or digits as a key prefix may.
+SECRET = re.compile(
+    r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"
+    r"|(?<![A-Za-z0-9/+=])(?=\S*[A-Z])(?=\S*[a-z])(?=\S*[0-9])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
+)
+
+
+@cache
+def regions() -> tuple[str, ...]:
+    """Return the names of all AWS regions that have S3, from botocore's own data (no call to AWS)."""
+    # A session would also read the caller's profile, and fail if that is a wrong one.
+    endpoints = create_loader().load_data("endpoints")
+    return tuple(EndpointResolver(endpoints).get_available_endpoints("s3"))
+
+
+def _region(name: str) -> str:
+    if name not in regions():
+        raise ValueError(f"{name!r} is not an AWS region{did_you_mean(name, regions())}")
+    return name
+
+
+def _arn_in_a_region(arn: str) -> str:
+    _region(arn.split(":")[3])
+    return arn
+
+
+def _folder(prefix: str) -> str:
+    if not re.fullmatch(r"[^/].*/", prefix) or "//" in prefix:
+        raise ValueError(f"{prefix!r} is no folder: write for instance 'summaries/'")
+    return _key_part(prefix)
+
+
+def _key_part(text: str) -> str:
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # from bytes on the command line that are no UTF-8
+        raise ValueError(f"{text!r} is no text in UTF-8") from None
+    if size > 1024:
+        raise ValueError("a key has at most 1,024 bytes")
+    return text
+
+
+def _as_text(value: Any) -> Any:
+    """Return a time of Python's as its text, which loses nothing; anything else as it is."""
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _moment(text: str) -> str:
+    if text:
+        try:
+            if not MOMENT.fullmatch(text):
+                raise ValueError
+            datetime.fromisoformat(text).astimezone(UTC)  # fails too if that would be before the year 1
+        except (ValueError, OverflowError):
+            raise ValueError(f"{text!r} is no time with a zone: write it as 2026-01-02T15:04:05Z") from None
+    return text
+
+
+def _reason(text: str) -> str:
+    if text and text not in REASONS:
+        raise ValueError(f"there is no {text!r}; there are: {', '.join(REASONS)}")
+    return text
+
+
+def _email(address: str) -> str:
+    if address:
+        try:
+            validate_email(address, check_deliverability=False)
+        except EmailNotValidError as error:
+            raise ValueError(f"{address!r} is not an e-mail address: {error}") from None
+    return address
+
+
+Region = Annotated[str, AfterValidator(_region)]
+Schedule = Annotated[str, AfterValidator(crawler_schedule)]
+RuleSchedule = Annotated[str, AfterValidator(rule_schedule)]
+KeyPart = Annotated[str, AfterValidator(_key_part)]
+Folder = Annotated[str, AfterValidator(_folder)]
+Ticker = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9.-]{0,11}$")]
+AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
+Moment = Annotated[str, BeforeValidator(_as_text), AfterValidator(_moment)]
+Reason = Annotated[str, AfterValidator(_reason)]
+Email = Annotated[str, AfterValidator(_email)]
+KmsKeyArn = Annotated[
+    str,
+    StringConstraints(pattern=r"^arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"),
+    AfterValidator(_arn_in_a_region),
+]
+PolicyArn = Annotated[
+    str, StringConstraints(pattern=r"^(arn:aws:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+)?$")
+]
+
+
+def secrets(values: Mapping[str, Any], path: str = "") -> set[str]:
+    """Return the names of the values that look like a credential.
+
+    Args:
+        values: Parameter names to values; a section is a mapping of its own.
+        path: What goes before each name.
+
+    Returns:
+        Names, those of a section as `section.name`.
+    """
+    found = set()
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= secrets(value, f"{path}{name}.")
+        elif any(isinstance(each, str) and SECRET.search(each) for each in _each(value)):
+            found.add(f"{path}{name}")
+    return found
+
+
+def _each(value: Any) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return " – did you mean X?" if a known name is close, or the same in a section; else nothing."""
+    known = list(known)
+    in_sections = [one for one in known if one.endswith(f".{name}")]
+    close = in_sections or difflib.get_close_matches(name, known, n=1)
+    return f" – did you mean {' or '.join(close)}?" if close else ""
+
+
+def explain(error: dict, known: Iterable[str]) -> str:
+    """Say in one line what one of pydantic's errors means for the person who wrote the value.
+
+    Args:
+        error: One of `ValidationError.errors()`.
+        known: The names of all parameters, those of a section as `section.name`.
+
+    Returns:
+        Where, what was found, and what is allowed.
+    """
+    where, found = ".".join(map(str, error["loc"])), error["input"]
+    if error["type"] == "extra_forbidden":
+        return f"unknown parameter {where}{did_you_mean(where, known)}"
+    if where == "account_id":
+        return f"account_id: must be 12 digits in quotes; found {found!r} ({type(found).__name__})"
+    if error["type"] == "value_error":
+        return f"{where}: {error['ctx']['error']}".removeprefix(": ")
+    return f"{where}: {error['msg']}; found {found!r}{WRITE.get(error['type'], '')}"

@@ -1,0 +1,270 @@
+"""Policy documents: pure functions, documents in, documents out."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from string import Template
+from typing import Protocol
+
+from lib.base.errors import ParameterError
+from lib.base.paths import ROOT
+
+Statement = dict
+Document = dict
+
+# These regions are enabled in every account; SNS of any other one sends under a name of its own:
+# https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html
+REGIONS_ENABLED_BY_DEFAULT = frozenset(
+    """
+    us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1 eu-central-1 eu-north-1 eu-west-1 eu-west-2
+    eu-west-3 ap-south-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-southeast-1 ap-southeast-2
+    """.split()  # noqa: SIM905 – as a list of strings it would be 17 lines
+)
+
+# Statements whose Sid begins with this are ours; others are somebody else's and stay as they are.
+SID_PREFIX = "Runbook"
+
+
+def document(statements: Iterable[Statement]) -> Document:
+    """Return a policy document of these statements."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+class Named(Protocol):
+    """Something in AWS: its ARN, and the ARN of the KMS key that encrypts it, empty if none of ours does."""
+
+    arn: str
+    kms_key_arn: str
+
+
+def from_template(path: str | Path, **values: Named | str | None) -> Document:
+    """Read a policy template.
+
+    Args:
+        path: A JSON file, relative to the project, whose strings hold `${name}` for what differs between
+            deployments.
+        values: What goes in the place of each name. A thing `queue` gives two, `${queue_arn}` and
+            `${queue_key_arn}`, and None empties them; a text gives one, and an ARN by itself has no key. What
+            is empty is left out, with its statement if that is about nothing else.
+
+    Returns:
+        The policy document.
+
+    Raises:
+        ParameterError: If the template asks for a name that is not among the values.
+    """
+    try:
+        policy = json.loads(Template((ROOT / path).read_text("utf-8")).substitute(_texts(values)))
+    except KeyError as error:
+        raise ParameterError(f"{path} asks for {error}, which is not among {sorted(values)}") from error
+    statements = [{**s, "Resource": _given(s["Resource"])} for s in policy["Statement"]]
+    return {**policy, "Statement": [s for s in statements if s["Resource"]]}
+
+
+def _texts(values: dict[str, Named | str | None]) -> dict[str, str]:
+    """Return what goes in the place of each name of a template."""
+    texts: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, str):
+            texts[name] = value
+            texts.setdefault(f"{name.removesuffix('_arn')}_key_arn", "")
+        else:
+            texts[f"{name}_arn"] = value.arn if value else ""
+            texts[f"{name}_key_arn"] = value.kms_key_arn if value else ""
+    return texts
+
+
+def _given(resource: str | list[str]) -> str | list[str]:
+    """Return a statement's resources without empty ones and repetitions."""
+    return resource if isinstance(resource, str) else list(dict.fromkeys(filter(None, resource)))
+
+
+def ours(policy: Document | str | None) -> dict[str, Statement]:
+    """Return our statements of a policy, by Sid, in one canonical form so that equal means equal."""
+    statements = _load(policy)["Statement"]
+    return {s["Sid"]: canonical(s) for s in statements if s.get("Sid", "").startswith(SID_PREFIX)}
+
+
+def merge(policy: Document | str | None, statements: Iterable[Statement]) -> Document:
+    """Put our statements into a policy and leave everybody else's as they are.
+
+    Args:
+        policy: The policy that is there: a document, its JSON, or None.
+        statements: Ours, each with a Sid that begins with "Runbook".
+
+    Returns:
+        A new document.
+    """
+    existing = _load(policy)
+    others = [s for s in existing["Statement"] if not s.get("Sid", "").startswith(SID_PREFIX)]
+    return {**existing, "Statement": others + list(statements)}
+
+
+def canonical(value):
+    """Return a part of a policy in one form: one-element lists as scalars, the others sorted.
+
+    "Everybody" has two spellings: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-anonymous.
+    """
+    if isinstance(value, dict):
+        members = {key: canonical(inner) for key, inner in sorted(value.items())}
+        return "*" if members == {"AWS": "*"} else members
+    if isinstance(value, list):
+        inner = sorted((canonical(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
+        return inner[0] if len(inner) == 1 else inner
+    return value
+
+
+def deny_insecure_transport(action: str, *resources: str) -> Statement:
+    """Refuse whatever does not come through TLS.
+
+    Args:
+        action: For instance `s3:*`.
+        resources: ARNs.
+
+    Returns:
+        A statement, see https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html.
+    """
+    return {
+        "Sid": "RunbookDenyInsecureTransport",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": list(resources),
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def allow_services(sources: dict[str, str], action: str, resource: str, account_id: str) -> list[Statement]:
+    """Let AWS services act on a resource, each on behalf of one source in one account only.
+
+    Args:
+        sources: Services to the ARN they act for, such as `{"s3.amazonaws.com": bucket_arn}`; wildcards
+            are `*` and `?`.
+        action: For instance `sns:Publish`.
+        resource: ARN of what is acted on.
+        account_id: The account of the sources. A bucket's ARN carries none, and the name of a deleted bucket
+            can be taken by somebody else: https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html.
+            Where the ARN does carry it, the condition binds only if the service sends the account at all.
+
+    Returns:
+        A statement for each.
+    """
+    statements = []
+    for service, source_arn in sources.items():
+        account_in_arn = source_arn.split(":")[4] == account_id
+        equals = "StringEqualsIfExists" if account_in_arn else "StringEquals"
+        statements.append(
+            {
+                "Sid": f"{SID_PREFIX}Allow{service.split('.')[0].capitalize()}",
+                "Effect": "Allow",
+                "Principal": {"Service": principal(service, source_arn)},
+                "Action": action,
+                "Resource": resource,
+                "Condition": {
+                    "ArnLike": {"aws:SourceArn": source_arn},
+                    equals: {"aws:SourceAccount": account_id},
+                },
+            }
+        )
+    return statements
+
+
+def only_these_may(
+    actions: list[str], bucket_arn: str, role_arns: list[str], account_id: str, name: str
+) -> list[Statement]:
+    """Let some roles act on a bucket's objects and nobody else, whatever else their own policies allow.
+
+    The roles are named in conditions, as text: so they need not exist yet, and one that is made anew under
+    its name counts as the same, which it would not as a principal:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-roles
+
+    Args:
+        actions: On objects, such as `s3:DeleteObject`.
+        bucket_arn: ARN of the bucket.
+        role_arns: ARNs of the roles, which are in the bucket's account.
+        account_id: The account.
+        name: The end of the statements' Sids, in letters and digits.
+
+    Returns:
+        Two statements; the roles' own policies must allow the actions, too.
+    """
+    # Whoever takes on a role is known here by the role's ARN, never by that of a session:
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+    roles = {"aws:PrincipalArn": role_arns}
+    common = {"Action": actions, "Resource": f"{bucket_arn}/*"}
+    return [
+        {
+            "Sid": f"{SID_PREFIX}Allow{name}",
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
+            **common,
+            "Condition": {"ArnEquals": roles},
+        },
+        {
+            "Sid": f"{SID_PREFIX}Deny{name}",
+            "Effect": "Deny",
+            "Principal": "*",
+            **common,
+            "Condition": {"ArnNotEquals": roles},
+        },
+    ]
+
+
+def nobody_may(actions: list[str], bucket_arn: str, name: str) -> Statement:
+    """Refuse actions on a bucket's objects to everybody.
+
+    Args:
+        actions: On objects, such as `s3:PutObjectAcl`.
+        bucket_arn: ARN of the bucket.
+        name: The end of the statement's Sid, in letters and digits.
+    """
+    return {
+        "Sid": f"{SID_PREFIX}Deny{name}",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": actions,
+        "Resource": f"{bucket_arn}/*",
+    }
+
+
+def let_inventory_in(bucket_arn: str, source_arns: list[str], account_id: str) -> Statement:
+    """Let S3 Inventory write the reports of some buckets into another one.
+
+    Args:
+        bucket_arn: Where the reports go.
+        source_arns: The buckets that are reported on.
+        account_id: Their account.
+
+    Returns:
+        A statement, see https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html#example-bucket-policies-s3-inventory-1.
+    """
+    return {
+        "Sid": f"{SID_PREFIX}AllowInventory",
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"{bucket_arn}/*",
+        "Condition": {
+            "ArnLike": {"aws:SourceArn": source_arns},
+            "StringEquals": {
+                "aws:SourceAccount": account_id,
+                "s3:x-amz-acl": "bucket-owner-full-control",
+            },
+        },
+    }
+
+
+def principal(service: str, source_arn: str) -> str:
+    """Return the name under which a service acts for a source: SNS of an opt-in region has one of its own."""
+    region = source_arn.split(":")[3]
+    if service == "sns.amazonaws.com" and region not in REGIONS_ENABLED_BY_DEFAULT:
+        return f"sns.{region}.amazonaws.com"
+    return service
+
+
+def _load(policy: Document | str | None) -> Document:
+    if policy and isinstance(policy, str):
+        policy = json.loads(policy)
+    policy = policy or document([])
+    statements = policy["Statement"]
+    return {**policy, "Statement": statements if isinstance(statements, list) else [statements]}

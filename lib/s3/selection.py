@@ -1,0 +1,88 @@
+"""Which of a bucket's objects: by prefix, suffix and the time at which they were written."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+from tqdm import tqdm
+
+from lib.base.threads import in_threads
+from lib.resources.s3 import Bucket
+from lib.s3.listing import Entry, Range, listing, ranges
+from lib.s3.objects import Place
+from lib.s3.versions import ARCHIVE_CLASSES
+from lib.target import Target
+
+PARALLEL = 8  # ranges of keys side by side; botocore keeps 10 connections
+RANGES = 64  # more than threads, so that none is out of work while a large one lasts
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Objects of a bucket.
+
+    Attributes:
+        bucket: The bucket.
+        key_prefix, key_suffix: What their keys begin and end with; empty for any.
+        modified_after: The earliest time at which they were written; None for any.
+        modified_before: The time before which they were written; None for any.
+    """
+
+    bucket: Bucket
+    key_prefix: str = ""
+    key_suffix: str = ""
+    modified_after: datetime | None = None
+    modified_before: datetime | None = None
+
+    def __str__(self) -> str:
+        ends = f" that end in {self.key_suffix!r}" if self.key_suffix else ""
+        since = f" since {self.modified_after}" if self.modified_after else ""
+        before = f" before {self.modified_before}" if self.modified_before else ""
+        return f"objects s3://{self.bucket.name}/{self.key_prefix}*{ends}{since}{before}"
+
+    def ranges(self, target: Target) -> list[Range]:
+        """Cut the bucket's keys into ranges that can be listed side by side."""
+        return ranges([Place.of(target, self.bucket)], self.key_prefix, RANGES)
+
+    def objects(self, target: Target, within: Range) -> Iterator[Entry]:
+        """List those of a range of keys, in the order of their keys; no more than a page is in memory."""
+        for entry in listing(Place.of(target, self.bucket), self.key_prefix, within):
+            if self._takes(entry):
+                yield entry
+
+    def count(self, target: Target) -> pd.DataFrame:
+        """Count them, by listing them all.
+
+        Args:
+            target: Where the bucket is.
+
+        Returns:
+            One row a range of keys, in any order: `objects` and `bytes`, and how many are in an `archive`.
+        """
+
+        def one(within: Range) -> tuple[int, int, int]:
+            objects = size = archived = 0
+            for entry in self.objects(target, within):
+                objects, size = objects + 1, size + entry.size
+                archived += entry.storage_class in ARCHIVE_CLASSES
+            return objects, size, archived
+
+        cut = self.ranges(target)
+        counted = in_threads(one, cut, PARALLEL)
+        progress = tqdm(counted, desc="Count", total=len(cut), unit="range", leave=False, delay=1)
+        return pd.DataFrame(progress, columns=["objects", "bytes", "archive"])
+
+    def bucket_created(self, target: Target) -> str:
+        """Return when the bucket was made; another one may be made under its name."""
+        client = target.client(self.bucket.service, self.bucket.region)
+        pages = client.get_paginator("list_buckets").paginate(Prefix=self.bucket.name)
+        made = {each["Name"]: each["CreationDate"] for page in pages for each in page["Buckets"]}
+        return made[self.bucket.name].isoformat()
+
+    def _takes(self, entry: Entry) -> bool:
+        return (
+            entry.key.endswith(self.key_suffix)
+            and (self.modified_after is None or self.modified_after <= entry.modified)
+            and (self.modified_before is None or entry.modified < self.modified_before)
+        )
