@@ -65,7 +65,7 @@ def files(draw):
     return as_csv(columns, draw(st.integers(0, 12)))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=files())
 @example(body=b"a,b\n")
 @example(body=b"a,b\n1,2\n3\n")

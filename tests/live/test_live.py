@@ -142,7 +142,7 @@ def test_names_of_others(name: str) -> None:
 
 
 def test_an_account_that_nobody_can_judge_is_refused() -> None:
-    with pytest.raises(TargetError, match=r"lib/live-policy\.json"):
+    with pytest.raises(TargetError, match=r"lib/policies/live-policy\.json"):
         live_account.refuse_production(dict.fromkeys(SILENT))
 
 
