@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 from tenacity import (
@@ -97,7 +97,7 @@ def wait_until(
     def give_up(state: RetryCallState) -> Seen:
         if too_long:
             raise WaitError(too_long)
-        return state.outcome.result()
+        return seen_last(state)
 
     retrying = Retrying(
         retry=retry_if_result(lambda seen: not is_done(seen)),
@@ -107,6 +107,12 @@ def wait_until(
         retry_error_callback=give_up,
     )
     return retrying(look)
+
+
+def seen_last(state: RetryCallState) -> Any:
+    """Return what was seen last, as tenacity's `retry_error_callback`; raise what was raised last."""
+    assert state.outcome, "tenacity gives up after a look"
+    return state.outcome.result()
 
 
 def _matches(pattern: str, raised: BaseException) -> bool:

@@ -11,7 +11,7 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
 from tqdm import tqdm
 
 from lib.base.errors import ParameterError, RunbookError
-from lib.base.retry import IS_BEING_CHANGED, PROPAGATION_S, retry_on
+from lib.base.retry import IS_BEING_CHANGED, PROPAGATION_S, retry_on, seen_last
 from lib.engine.ledger import Ledger
 from lib.engine.lock import locked
 from lib.engine.plan import COUNTS
@@ -150,7 +150,9 @@ class Inventory:
 
     def _pipeline_of(self, item: Existing) -> str:
         """The third part of its full name; Glue's names have underscores, log groups' begin with a path."""
-        return re.search(f"{self.scope.prefix}[-_]{self.scope.env}[-_]([^-_]+)", item.found.name)[1]
+        found = re.search(f"{self.scope.prefix}[-_]{self.scope.env}[-_]([^-_]+)", item.found.name)
+        assert found, f"{item.found.name} is listed as of {self.scope.env}"
+        return found[1]
 
     def left_behind(self, described: Container[str]) -> list[Existing]:
         """Return what is ours but not described any more, for instance since a region or an address changed.
@@ -225,7 +227,7 @@ class Inventory:
             stop=stop_after_attempt(1 + DELETION_S // DELETION_POLL_S),
             wait=wait_fixed(DELETION_POLL_S),
             sleep=sleep,
-            retry_error_callback=lambda state: state.outcome.result(),
+            retry_error_callback=seen_last,
         )
         rows, left = retrying(self._count)
         if left:

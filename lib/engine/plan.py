@@ -101,19 +101,19 @@ class Plan(list[Step]):
         """What is left, and nobody has said that it shall stay."""
         return [one for one in self.left if not one.is_accepted]
 
-    def count(self, action: str) -> int:
+    def count(self, action: object, /) -> int:
         """Return how many steps have this action."""
         return sum(step.action == action for step in self)
 
     def table(self) -> pd.DataFrame:
         """Return one row a resource: action, type, name, region, why."""
-        rows = [(s.action, s.resource.noun, s.resource.name, s.resource.region, s.why) for s in self]
-        rows += [(one.action, one.noun, one.name, one.region, one.why) for one in self.left]
-        return pd.DataFrame(rows, columns=["action", "type", "name", "region", "why"])
+        steps = [(s.action, s.resource.noun, s.resource.name, s.resource.region, s.why) for s in self]
+        left = [(one.action, one.noun, one.name, one.region, one.why) for one in self.left]
+        return pd.DataFrame([*steps, *left], columns=["action", "type", "name", "region", "why"])
 
     def __str__(self) -> str:
-        left = Counter(one.action for one in self.left)
-        counts = {**{word: self.count(action) for action, word in self.words.items()}, **left}
+        counts = Counter({word: self.count(action) for action, word in self.words.items()})
+        counts.update(one.action for one in self.left)
         return ", ".join(f"{count} {word}" for word, count in counts.items())
 
     def __repr__(self) -> str:

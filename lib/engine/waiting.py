@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from operator import not_
 from urllib.parse import unquote_plus
 
+from botocore.client import BaseClient
+
 from lib.base.json_text import json_object
 from lib.base.retry import wait_until
 from lib.resources.sqs import Queue
@@ -27,7 +29,7 @@ class Waiting:
         url: The queue's URL.
     """
 
-    client: object
+    client: BaseClient
     url: str
 
     @classmethod
@@ -71,4 +73,5 @@ def _versions(body: str) -> Iterator[tuple[str, str | None]]:
             for record in records:
                 match record:
                     case {"s3": {"object": {"key": str(key), **other}}}:
-                        yield unquote_plus(key), other.get("versionId")
+                        version = other.get("versionId")
+                        yield unquote_plus(key), version if isinstance(version, str) else None

@@ -135,7 +135,7 @@ def run(parameters: Parameters, notebooks: list[Path]) -> tuple[list[Result], Pa
     Raises:
         RunbookError: If it could not be cleaned up; names what is left.
     """
-    began, results = datetime.now(UTC), []
+    began, results = datetime.now(UTC), list[Result]()
     folder = new_folder(began)
     try:
         with terminated_as_interrupted(), run_alone(parameters):

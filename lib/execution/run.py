@@ -30,6 +30,7 @@ DESTROY = "90_destroy"
 PROGRESS_BAR = "{desc} {bar:30} {n_fmt}/{total_fmt} cells  {elapsed}"
 # papermill warns of each parameter that is not in a notebook's cell; every notebook is given all there are.
 logging.getLogger("papermill").setLevel(logging.CRITICAL)
+Outcome = Literal["ok", "failed", "interrupted", "not run"]
 NAME_CHARACTERS = 16  # of the progress bars' names, so that the bars stand below each other
 
 
@@ -83,7 +84,7 @@ class Result:
     """
 
     name: str
-    outcome: Literal["ok", "failed", "interrupted", "not run"]
+    outcome: Outcome
     seconds: float = 0.0
     executed: Path | None = None
     made: Mapping[str, Any] = field(default_factory=dict)
@@ -124,9 +125,9 @@ class OurKernels(AsyncKernelManager):
     def _ours_only(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[], parent=self)
 
-    async def start_kernel(self, **arguments: Any) -> None:
+    def start_kernel(self, **arguments: Any) -> Any:
         """Start a kernel whose progress bars are off: nobody watches, and they would stay in the output."""
-        await super().start_kernel(env={**os.environ, **self.variables, "TQDM_DISABLE": "1"}, **arguments)
+        return super().start_kernel(env={**os.environ, **self.variables, "TQDM_DISABLE": "1"}, **arguments)
 
 
 def kernels_of(folder: Path) -> type[OurKernels]:
@@ -214,7 +215,8 @@ def execute_all(jobs: list[Job], parameters: Parameters, folder: Path) -> Iterat
 def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
     executed = folder / f"{job.name}.ipynb"
     values = {**parameters.model_dump(), **job.own}
-    outcome, failure, began = "ok", None, time.monotonic()
+    outcome: Outcome = "ok"
+    failure, began = None, time.monotonic()
     try:
         papermill.execute_notebook(
             job.notebook,

@@ -59,9 +59,10 @@ class AthenaConnection(SQLAlchemyConnection):
         # SQLAlchemy would look for names in quotes, too: '10:30' is text, and no variable.
         query = QUOTED.sub(lambda quoted: quoted[0].replace(":", r"\:"), query)
         compiled = text(query).compile(dialect=self._connection.dialect)
-        if missing := compiled.params.keys() - (parameters or {}).keys():
+        given = parameters or {}
+        if missing := compiled.params.keys() - given.keys():
             raise RunbookError(f"the query has :{min(missing)}, but the notebook has no such variable")
-        values = {name: parameters[name] for name in compiled.params}
+        values = {name: given[name] for name in compiled.params}
         # SQLAlchemy has doubled the percent signs; `query` undoes that if there are values.
         sql = str(compiled) if values else str(compiled).replace("%%", "%")
         return _Answer(self._analyst.query(sql, **values))

@@ -146,7 +146,7 @@ def _wait(client, arn: str, timeout_s: float, sleep: Callable[[float], None], pr
 
 def _convert(s3, bucket: str, folder: str, scratch: Path, items: int) -> tuple[list[Path], int, int]:
     """Write the rows of each of DynamoDB's files into one of ours; return these, how many, and left out."""
-    files, rows, left_out = [], 0, list[tuple[str, str]]()
+    files, rows, left_out = list[Path](), 0, list[tuple[str, str]]()
     with tqdm(desc="Convert", total=items, unit=" rows", leave=False, delay=1) as progress:
         for name in _data_files(s3, bucket, folder):
             file = scratch / f"{len(files)}.json.gz"

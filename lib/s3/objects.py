@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import pandas as pd
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from tqdm import tqdm
 
@@ -26,7 +27,7 @@ class Place:
         bucket: The bucket's name.
     """
 
-    client: object
+    client: BaseClient
     bucket: str
 
     @classmethod
@@ -113,10 +114,11 @@ def compare(keys: list[str], source: Place, target: Place) -> pd.DataFrame:
     rows = []
     for key in tqdm(keys, desc="Compare", unit="object", leave=False, delay=1):
         original, copy = source.head(key), target.head(key)
-        there = original is not None and copy is not None
-        content = there and source.digest(key) == target.digest(key)
-        attributes = there and not differing_attributes(original, copy)
-        rows.append((key, content, attributes, there and source.tags(key) == target.tags(key)))
+        if original is None or copy is None:
+            rows.append((key, False, False, False))
+            continue
+        content, tags = source.digest(key) == target.digest(key), source.tags(key) == target.tags(key)
+        rows.append((key, content, not differing_attributes(original, copy), tags))
     return pd.DataFrame(rows, columns=["key", "content", "attributes", "tags"])
 
 
@@ -141,7 +143,7 @@ def side_by_side(one: Place, other: Place) -> pd.DataFrame:
         both_gone = here.bytes is None and there.bytes is None
         both_there = here.bytes is not None and there.bytes is not None
         same = both_gone or (both_there and _holds_same(key, one, other))
-        lag_s = (there.written - here.written).total_seconds() if both_there else -1
+        lag_s = (there.written - here.written).total_seconds() if there.written and here.written else -1
         rows.append((key, *here.facts, *there.facts, same, lag_s if lag_s >= 0 else None))
     names = [f"{name} {fact}" for name in found for fact in ("bytes", "versions", "markers")]
     frame = pd.DataFrame(rows, columns=["key", *names, "same", "lag"])

@@ -16,19 +16,23 @@ SERVICES = ("s3", "sqs", "sns", "iam", "lambda", "logs", "cloudwatch", "glue", "
 SERVICES += ("cloudtrail", "s3control")
 
 
+# As a method, which may be handed to `retry_on`; or by name: paginators and waiters are asked so.
+CALLED = re.compile(r"""\.(\w+)[(,]|["'](\w+)(?=["'])""")
+
+
 @cache
 def code_uses() -> dict[str, str]:
     """Return for each action a file of lib/ that has the call which needs it."""
-    found = {}
-    files = [p for p in sorted(ROOT.glob("lib/**/*.py")) if "local" not in p.parts]
-    texts = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in files}
+    found: dict[str, str] = {}
+    called: dict[str, str] = {}
+    for path in sorted(ROOT.glob("lib/**/*.py")):
+        if "local" not in path.parts:
+            for name in {one or other for one, other in CALLED.findall(path.read_text("utf-8"))}:
+                called.setdefault(name, str(path.relative_to(ROOT)))
     for service in SERVICES:
         for operation in Session().get_service_model(service).operation_names:
             action = RENAMED.get(named(service, operation), named(service, operation))
-            # As a method, which may be handed to `retry_on`; or by name: paginators and waiters are asked so.
-            calls = re.compile(rf"""\.{xform_name(operation)}[(,]|["']{xform_name(operation)}["']""")
-            where = next((path for path, text in texts.items() if calls.search(text)), None)
-            if where:
+            if where := called.get(xform_name(operation)):
                 found.setdefault(action, where)
                 if action in OF_A_VERSION:
                     found.setdefault(OF_A_VERSION[action], where)

@@ -91,7 +91,7 @@ def _is_plain(hint: Any) -> bool:
 def _arns(resource: Resource) -> Iterator[tuple[str, str]]:
     """Yield the attributes that are ARNs, with their names."""
     for each in fields(resource):
-        value = getattr(resource, each.name, None)
+        value: Any = getattr(resource, each.name, None)
         if each.name.endswith("_arn"):
             yield each.name, value
         if each.name in ("publishers", "senders"):

@@ -145,7 +145,8 @@ def loops(resources: Resources) -> Found:
 
 
 def _reached(start: str, follow: dict[str, list[str]]) -> set[str]:
-    reached, todo = set(), [start]
+    reached: set[str] = set()
+    todo = [start]
     while todo:
         new = set(follow[todo.pop()]) - reached
         reached |= new

@@ -101,8 +101,10 @@ def described(resources: Resources) -> Found:
 def trust(resources: Resources) -> Found:
     """Find functions and crawlers with a role that their service may not take on."""
     for one in resources:
-        wanted = {Function: "lambda.amazonaws.com", Crawler: "glue.amazonaws.com"}.get(type(one))
-        if wanted and one.role.trusts != wanted:
+        if not isinstance(one, Function | Crawler):
+            continue
+        wanted = "lambda.amazonaws.com" if isinstance(one, Function) else "glue.amazonaws.com"
+        if one.role.trusts != wanted:
             what = f"role {one.role.name} trusts {one.role.trusts}, not {wanted}"
             yield one, Finding("role-trust", what, f"describe the role with trusts={wanted!r}")
 
