@@ -14,6 +14,7 @@ from lib.base.s3_client import faithful
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION
 from lib.resources.bundle import LAMBDA, THIS, Runtime
+from lib.resources.registry import call_names
 
 # What AWS tools must be told to reach the local AWS.
 LOCAL_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -113,7 +114,7 @@ def _local(parameters: Parameters) -> Target:
     server = ministack.start()
     plain = _identify(_as_user(server, parameters, "deployer"))
     target = _as_user(server, parameters, "deployer")
-    ledger().watch(target.session, plain.caller)
+    ledger().watch(target.session, call_names(), plain.caller)
     services = _as_user(server, parameters, "stand-in")
     stand_ins.install(target.session, plain.client, services.client, announce=print)
     return replace(target, account_id=plain.account_id, caller=plain.caller)
@@ -141,7 +142,7 @@ def _aws() -> Target:
     except BotoCoreError as error:
         raise TargetError(f"target 'aws': {error}; see AWS_PROFILE and ~/.aws/config") from error
     target = _identify(Target("aws", session=session))
-    ledger().watch(session, target.caller)
+    ledger().watch(session, call_names(), target.caller)
     return target
 
 

@@ -41,7 +41,12 @@ PIPELINES = [name for name in NOTEBOOKS if is_described(name) and name not in NE
 
 
 def describe(
-    pipeline: str, target: Target, parameters: Parameters, bundle=lambda *_: CODE, **section: object
+    pipeline: str,
+    target: Target,
+    parameters: Parameters,
+    bundle=lambda *_: CODE,
+    again: bool = False,
+    **section: object,
 ) -> Stack:
     """Run the cells of a notebook that describe its stack, for a target of the test's own.
 
@@ -50,6 +55,7 @@ def describe(
         target: What the notebook's `connect` returns.
         parameters: What its parameters cell is given.
         bundle: What makes the functions' code; by default nothing that does anything.
+        again: Whether to run all that describe a second time, for the same stack.
         section: What its own section is given; the rest of it stays at the defaults.
 
     Returns:
@@ -61,4 +67,7 @@ def describe(
         if is_parameters_cell:
             names |= {"env": parameters.env, "exercise": False, "connect": lambda _: target}
             names |= {"bundle": bundle, pipeline: section}
+    makes_stack = ["stack = Stack(" in source for source, _ in _cells(pipeline)].index(True)
+    for source, _ in _cells(pipeline)[makes_stack + 1 :] if again else ():
+        exec(compile(source, NOTEBOOKS[pipeline].name, "exec"), names)
     return names["stack"]

@@ -12,6 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from lib.base import call_ledger
 from lib.base.call_ledger import CallLedger, CallLedgerError, read, table
+from lib.resources.registry import call_names
 
 SECRET = "not to be seen anywhere"
 
@@ -24,7 +25,7 @@ def session():
 @pytest.fixture
 def ledger(session, tmp_path: Path) -> CallLedger:
     ledger = CallLedger(tmp_path / "calls.jsonl")
-    ledger.watch(session, "arn:aws:iam::123456789012:user/a")
+    ledger.watch(session, call_names(), "arn:aws:iam::123456789012:user/a")
     return ledger
 
 

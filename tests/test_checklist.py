@@ -44,7 +44,7 @@ def test_a_plan_gives_a_point_for_each_type(stack: Stack):
     well.check_plan(stack.plan())
     table = well.require().set_index("claim")["evidence"]
     assert table["SQS queue: as described"] == "2 of 2"
-    stack.add(replace(queue, visibility_timeout_s=1))
+    stack.replace(replace(queue, visibility_timeout_s=1))
     drifted = Checklist()
     drifted.check_plan(stack.plan())
     with pytest.raises(RunbookError, match=r"-files: VisibilityTimeout: '360' → '1'"):

@@ -170,9 +170,15 @@ class TestNotebook:
         taken = Counter([*stored, *named]) - Counter(names_in(own.source))
         assert not taken.keys() & Parameters.model_fields.keys()
 
-    def test_every_literal_is_explained(self, path):
+    def test_every_literal_is_explained_by_the_parameter_s_description(self, path):
         (cell,) = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
-        assert all("# " in line for line in cell.source.splitlines())
+        comments = dict(line.split("  # ", 1) for line in cell.source.splitlines())
+        names = {assignment.split(" = ")[0]: comment for assignment, comment in comments.items()}
+        assert all(names.values())
+        told = {name: said for name, said in names.items() if name in Parameters.model_fields}
+        assert told == {name: Parameters.model_fields[name].description for name in told}, (
+            "run: python -m lib.parameters.document"
+        )
 
     def test_cells_are_short_and_only_call(self, path):
         cells = [python_of(cell) for cell in code_cells(path)]

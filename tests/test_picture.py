@@ -54,7 +54,7 @@ def test_only_what_exists_is_drawn(stack: Stack):
 def test_what_somebody_changed_is_drawn_as_it_is_now(stack: Stack, somebody):
     notification = examples.notification(stack)
     stack.apply()
-    stack.add(replace(notification, events=("s3:ObjectRemoved:*",)))
+    stack.replace(replace(notification, events=("s3:ObjectRemoved:*",)))
     assert "ObjectCreated" in picture.draw(stack).mermaid
     stack.apply()
     assert "ObjectRemoved" in picture.draw(stack).mermaid

@@ -10,13 +10,13 @@ from calls import KillAt, Killed, Recorder, watched
 from cleanup import remove
 from drift import DRIFT
 
-from lib.base.errors import NotOursError
+from lib.base.errors import DescribedTwiceError, NotOursError
 from lib.engine.inventory import Inventory
 from lib.engine.ledger import Ledger
 from lib.engine.plan import COUNTS, Done
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
-from lib.resources import s3
+from lib.resources import glue, iam, s3, sns, sqs
 from lib.resources.base import differences
 from lib.target import Target, connect
 
@@ -40,6 +40,12 @@ def inventory(target: Target, parameters: Parameters):
         item.type.delete(target.client(item.type.service, item.region), item.found.identifier)
     for pipeline in inventory.ledger.pipelines():
         inventory.ledger.forget(pipeline)
+
+
+@pytest.fixture
+def undeployed(parameters: Parameters) -> Stack:
+    """An empty stack that is described only; nobody is asked."""
+    return Stack(None, parameters, "migrate")
 
 
 def few(target: Target, parameters: Parameters, pipeline: str = "migrate") -> Stack:
@@ -112,7 +118,7 @@ def test_what_a_plan_shows(inventory, target, parameters):
     assert bundle[COUNTS]["summary"] == summary
     assert bundle["text/html"].startswith(f"<details><summary>{summary}</summary>")
     assert done.table()["why"].tolist() == ["did not exist"] * 6
-    stack.add(replace(examples.bucket(stack), expire_days=3))
+    stack.replace(replace(examples.bucket(stack), expire_days=3))
     table = stack.plan().table()
     changed = table[table["action"] == "change"]
     assert changed["why"].tolist()[0].startswith("lifecycle.runbook.Expiration: None → {'Days': 3}; ")
@@ -210,11 +216,84 @@ def test_what_somebody_else_made_is_refused_before_anything_is_written(
     assert recorder.writes == []
 
 
-def test_a_description_may_be_replaced(target, parameters):
-    stack = Stack(target, parameters, "migrate")
-    examples.bucket(stack)
-    examples.bucket(stack)
-    assert len(stack.resources) == 1
+@pytest.mark.parametrize("name", examples.EXAMPLES)
+def test_the_same_description_again_changes_nothing(undeployed, name):
+    """As when a cell is run again."""
+    examples.EXAMPLES[name](undeployed)
+    described = list(undeployed.resources.values())
+    examples.EXAMPLES[name](undeployed)
+    assert [id(one) for one in undeployed.resources.values()] == list(map(id, described))
+
+
+def test_what_was_set_on_it_since_stays_when_its_cell_is_run_again(undeployed):
+    bucket = undeployed.add(s3.Bucket("files", examples.HERE))
+    notified = undeployed.add(sns.Topic("files", examples.HERE, {"s3.amazonaws.com": bucket.arn}))
+    notification = s3.BucketNotification("files", examples.HERE, bucket, notified)
+    undeployed.add(notification)
+    bucket.statements = [{"Sid": "set later"}]
+    again = undeployed.add(s3.Bucket("files", examples.HERE))
+    assert again.statements == [{"Sid": "set later"}]
+    assert undeployed.add(replace(notification, bucket=again)) is notification
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (
+            lambda: sqs.Queue("files", examples.HERE, 30),
+            lambda: sqs.Queue("files", examples.HERE, 360),
+            "SQS queue runbook-stack-migrate-files in us-west-1 is described twice in migrate, but "
+            "not alike: visibility_timeout_s was 30 and is 360. For a second one give it another name",
+        ),
+        (
+            lambda: iam.Role("copy", "us-east-1", "lambda.amazonaws.com", {}),
+            lambda: iam.Role("copy", "us-west-2", "lambda.amazonaws.com", {}),
+            "region was 'us-east-1' and is 'us-west-2'",
+        ),
+        (
+            lambda: glue.Database("a-b", examples.HERE),
+            lambda: glue.Database("a_b", examples.HERE),
+            "what was 'a-b' and is 'a_b'",
+        ),
+        (
+            lambda: s3.Bucket("files", examples.HERE),
+            lambda: s3.Bucket("files", examples.HERE, statements=[{"Sid": "x" * 200}]),
+            "statements was",
+        ),
+    ],
+    ids=["a setting", "a name that is everywhere", "two names that are one", "a policy"],
+)
+def test_two_descriptions_of_one_resource_are_refused(undeployed, first, second, said):
+    one = undeployed.add(first())
+    with pytest.raises(DescribedTwiceError) as error:
+        undeployed.add(second())
+    assert said in str(error.value)
+    assert "run the notebook again from the cell that makes the stack" in str(error.value)
+    assert max(map(len, str(error.value).split())) < 100
+    assert list(undeployed.resources.values()) == [one]
+
+
+def test_it_is_wanted_or_not(undeployed):
+    undeployed.add(sqs.Queue("files", examples.HERE))
+    with pytest.raises(DescribedTwiceError, match="wanted was True and is False"):
+        undeployed.add(sqs.Queue("files", examples.HERE), wanted=False)
+    assert (len(undeployed.resources), undeployed.unwanted) == (1, {})
+
+
+def test_one_of_another_region_or_type_is_a_second_resource(undeployed):
+    undeployed.add(sns.Topic("files", examples.HERE))
+    undeployed.add(sns.Topic("files", examples.ELSEWHERE))
+    undeployed.add(sqs.Queue("files", examples.HERE))
+    assert len(undeployed.resources) == 3
+
+
+def test_a_description_may_be_replaced_where_it_stands(undeployed):
+    first, second = (undeployed.add(sqs.Queue(what, examples.HERE)) for what in ("first", "second"))
+    other = undeployed.replace(sqs.Queue("first", examples.HERE, 77))
+    assert list(undeployed.resources.values()) == [other, second]
+    assert undeployed.add(sqs.Queue("first", examples.HERE, 77)) is other
+    undeployed.replace(first, wanted=False)
+    assert (list(undeployed.resources.values()), list(undeployed.unwanted.values())) == ([second], [first])
 
 
 def test_outputs_are_written_down(inventory, target, parameters):
@@ -234,7 +313,7 @@ def test_what_is_not_wanted_any_more_is_deleted_and_only_that(stack: Stack):
         s3.BucketNotification("other", examples.HERE, wanted.bucket, wanted.destination, key_prefix="x/")
     )
     stack.apply()
-    stack.add(wanted, wanted=False)
+    stack.replace(wanted, wanted=False)
     plan = stack.plan()
     assert [(step.action, step.why) for step in plan if step.resource is wanted] == [
         ("delete", "is not wanted any more")
@@ -242,5 +321,5 @@ def test_what_is_not_wanted_any_more_is_deleted_and_only_that(stack: Stack):
     assert str(stack.apply()) == f"0 created, 0 changed, 1 deleted, {len(stack.resources)} unchanged"
     assert wanted.read(stack.client(wanted)) is None
     assert plan.count("unchanged") == len(stack.plan()) == len(stack.resources)
-    stack.add(wanted)
+    stack.replace(wanted)
     assert stack.apply().count("create") == 1

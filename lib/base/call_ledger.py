@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -75,14 +75,15 @@ class CallLedger:
     _failure: OSError | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def watch(self, session: boto3.Session, caller: str = "") -> None:
+    def watch(self, session: boto3.Session, named_by: Sequence[str], caller: str = "") -> None:
         """Write down the calls of all clients that a session makes from now on.
 
         Args:
             session: Whose clients.
+            named_by: The parameters that say what a call is about, as for `call_resource.resource`.
             caller: ARN of whom it acts as.
         """
-        session.events.register_first("before-parameter-build", partial(self._begin, caller))
+        session.events.register_first("before-parameter-build", partial(self._begin, named_by, caller))
         session.events.register("after-call", self._end)
         session.events.register("after-call-error", self._break)
 
@@ -98,7 +99,15 @@ class CallLedger:
             remembered = range(max(numbers.start, forgotten), numbers.stop)
             return [self._calls[number - forgotten] for number in remembered]
 
-    def _begin(self, caller: str, params: Mapping, model: OperationModel, context: dict, **_: Any) -> None:
+    def _begin(
+        self,
+        named_by: Sequence[str],
+        caller: str,
+        params: Mapping,
+        model: OperationModel,
+        context: dict,
+        **_: Any,
+    ) -> None:
         # Refused before it is sent: a call that AWS carried out must not look as if it had failed.
         if self._failure is not None:
             raise CallLedgerError(f"{self.path}: the calls to AWS cannot be written down: {self._failure}")
@@ -107,7 +116,7 @@ class CallLedger:
             "service": model.service_model.service_name,
             "operation": model.name,
             "region": context["client_region"] or "",
-            "resource": resource(model.name, params),
+            "resource": resource(model.name, params, named_by),
             "source": copied(params),
             "parameters": names(params),
             "caller": caller,

@@ -1,25 +1,24 @@
 """What a call to AWS is about, read from its parameters' names of things, never from contents."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-# Tried in this order, after buckets' and Glue tables' two names.
-NAMES = """
-    QueueUrl QueueName TopicArn SubscriptionArn TableName TableArn ExportArn FunctionName UUID SourceArn
-    EventSourceArn RoleName logGroupName logGroupNamePrefix AlarmName AlarmNames AlarmNamePrefix DashboardName
-    DashboardNames DashboardNamePrefix Rule CrawlerName WorkGroup RequestItems JobId ResourceArn ResourceARN
-    resourceArn ResourceName Resource ResourceId ResourceIdList TrailName Name NamePrefix DatabaseInput
-    CsvClassifier
-""".split()  # noqa: SIM905 – as a list of strings it would be 37 lines
+# What names a thing of no certain type. Tried in this order, after what names one of a type of resource.
+NAMES = (
+    *("JobId", "ResourceArn", "ResourceARN", "resourceArn", "ResourceName", "Resource", "ResourceId"),
+    *("ResourceIdList", "Name", "NamePrefix"),
+)
 
 
-def resource(operation: str, params: Mapping[str, Any]) -> str:
+def resource(operation: str, params: Mapping[str, Any], named_by: Iterable[str]) -> str:
     """Return what a call is about.
 
     Args:
         operation: Its name, such as `GetTable`.
         params: As they were given to boto3.
+        named_by: The parameters that name a thing of a certain type, such as `QueueUrl`; the first that is
+            there counts. Buckets' and Glue tables' two names go before them.
 
     Returns:
         `bucket/key`, `bucket/prefix` or `database/table`; a queue's name; or what else a parameter names.
@@ -29,7 +28,7 @@ def resource(operation: str, params: Mapping[str, Any]) -> str:
     if "DatabaseName" in params and "Crawler" not in operation:  # a crawler's description names both
         table = params.get("Name") or params.get("TableName") or params.get("TableInput", {}).get("Name")
         return _joined(params["DatabaseName"], table)
-    return next((_text(params[name]) for name in NAMES if name in params), "")
+    return next((_text(params[name]) for name in (*named_by, *NAMES) if name in params), "")
 
 
 def copied(params: Mapping[str, Any]) -> str:

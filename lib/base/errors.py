@@ -23,6 +23,10 @@ class PreflightError(RunbookError):
     """AWS would refuse the stack as it is described; lists every rule that is broken. Nothing was written."""
 
 
+class DescribedTwiceError(RunbookError):
+    """Two descriptions of one resource differ; says in what. Nothing was written."""
+
+
 class NotOursError(RunbookError):
     """A thing of our name exists but was not made by this runbook; it is neither changed nor deleted."""
 

@@ -13,7 +13,7 @@ import typer
 
 from lib.base.errors import NotDeployedError, ParameterError
 from lib.base.paths import home
-from lib.cli import live, local, recovery, terminal
+from lib.cli import live, local, recovery, settings, terminal
 from lib.cli.options import (
     DEFAULT_PARAMS,
     EXIT_FAILED,
@@ -42,6 +42,9 @@ app = typer.Typer(cls=Commands, no_args_is_help=True)
 app.command()(recovery.unlock)
 app.command()(recovery.rollback)
 app.command()(live.live)
+app.command(epilog="Examples: runbook params > params/mine.yaml | runbook params migrate backup")(
+    settings.params
+)
 app.add_typer(local.app, name="local", help="The AWS on this laptop: start, stop, status, reset.")
 
 
@@ -67,10 +70,10 @@ def run(
     names: Names = (),
     params: Params = DEFAULT_PARAMS,
     assignments: Assignments = (),
-    mode: Annotated[
-        str | None, typer.Option(help="apply; plan: write nothing; move: see docs/parameters.md.")
+    mode: Annotated[str | None, typer.Option(help=Parameters.model_fields["mode"].description)] = None,
+    exercise: Annotated[
+        bool | None, typer.Option(help=Parameters.model_fields["exercise"].description)
     ] = None,
-    exercise: Annotated[bool | None, typer.Option(help="Whether to upload samples and check them.")] = None,
     rollback: Annotated[
         bool, typer.Option("--rollback", help="If it does not end well, delete what this run created.")
     ] = False,

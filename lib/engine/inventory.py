@@ -16,50 +16,12 @@ from lib.engine.ledger import Ledger
 from lib.engine.lock import locked
 from lib.engine.plan import COUNTS
 from lib.parameters import Parameters
-from lib.resources.athena import WorkGroup
 from lib.resources.base import GLOBAL_REGION, TAG_ENV, Found, Resource
-from lib.resources.cloudtrail import Trail
-from lib.resources.cloudwatch import Alarm, Dashboard
-from lib.resources.dynamodb import Table
-from lib.resources.eventbridge import Rule
-from lib.resources.glue import Crawler, CsvClassifier, Database
-from lib.resources.glue import Table as GlueTable
-from lib.resources.iam import Role
-from lib.resources.lambda_ import EventInvokeConfig, EventSourceMapping, Function, Permission
-from lib.resources.logs import LogGroup
-from lib.resources.s3 import Bucket, BucketNotification
-from lib.resources.s3_inventory import InventoryConfiguration
-from lib.resources.sns import Subscription, Topic
-from lib.resources.sqs import Queue
+from lib.resources.registry import types
+from lib.resources.s3 import Bucket
 from lib.target import Target
 
-# In the order of deletion: first what makes others act, last what they write to. Log groups come after the
-# functions, which would make them anew with their last words.
-TYPES: tuple[type[Resource], ...] = (
-    BucketNotification,
-    InventoryConfiguration,
-    Rule,
-    Permission,
-    EventInvokeConfig,
-    EventSourceMapping,
-    Subscription,
-    Alarm,
-    Dashboard,
-    Trail,
-    WorkGroup,
-    Crawler,
-    CsvClassifier,
-    GlueTable,
-    Database,
-    Function,
-    LogGroup,
-    Role,
-    Queue,
-    Topic,
-    Table,
-    Bucket,
-)
-GLOBAL: tuple[type[Resource], ...] = (Dashboard, Role)
+TYPES = types()  # in the order of deletion
 # A deleted queue may be told of for 60 s: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html
 DELETION_S, DELETION_POLL_S = 90, 5
 INVOKE_CONFIG = "event-invoke-config"  # how the ARN of such a thing ends, which has no name
@@ -262,4 +224,4 @@ class Inventory:
 
 def _regions_of(kind: type[Resource], regions: list[str]) -> list[str]:
     """Return those of the regions in which a type of resource is to be looked for."""
-    return [GLOBAL_REGION] if kind in GLOBAL else regions
+    return [GLOBAL_REGION] if kind.is_global else regions

@@ -13,37 +13,11 @@ from lib.engine.plan import Left
 from lib.engine.waiting import Waiting
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, Resource, Scope, Settings
-from lib.resources.cloudtrail import Trail
-from lib.resources.cloudwatch import Alarm
-from lib.resources.dynamodb import Table
-from lib.resources.eventbridge import Rule
-from lib.resources.glue import Crawler, CsvClassifier
-from lib.resources.lambda_ import EventInvokeConfig, EventSourceMapping, Function, Permission
-from lib.resources.s3 import Bucket, BucketNotification, first_of
-from lib.resources.s3_inventory import InventoryConfiguration
-from lib.resources.sns import Subscription, Topic
+from lib.resources.lambda_ import EventInvokeConfig, EventSourceMapping
+from lib.resources.s3 import Bucket, first_of
 from lib.resources.sqs import Queue
 from lib.target import Target
 
-# By these, events come in. They are closed first, so that queues run empty.
-ENTRANCES: tuple[type[Resource], ...] = (BucketNotification, Rule, Subscription)
-# These act, or are told by what acts, and hold no data. All else is kept.
-ACTS: tuple[type[Resource], ...] = (
-    *ENTRANCES,
-    InventoryConfiguration,
-    Permission,
-    EventInvokeConfig,
-    EventSourceMapping,
-    Alarm,
-    Trail,
-    Crawler,
-    CsvClassifier,
-    Function,
-    Queue,
-    Topic,
-)
-# These take in what comes until their pipeline works; they are made before the old entrances are closed.
-RECEIVERS: tuple[type[Resource], ...] = (Bucket, Table, Queue, Topic, Subscription)
 DRAIN_S, POLL_S = 600, 2
 # What S3 has sent to a function is done by then, if it does not fail; Lambda does not tell how much there is.
 ASYNCHRONOUS_S = 20
@@ -87,7 +61,7 @@ def rows(items: Iterable[Existing], entries: dict[str, dict]) -> list[Left]:
     found = []
     for item in items:
         is_accepted = "left" in entries.get(item.found.arn, {})
-        why = WILL_BE_REMOVED if item.type in ACTS else WILL_BE_KEPT
+        why = WILL_BE_REMOVED if item.type.acts else WILL_BE_KEPT
         why = WAS_KEPT if is_accepted else why
         found.append(Left(item.type.noun, item.found.name, item.region, why, is_accepted))
     return found
@@ -148,14 +122,14 @@ def close(inventory: Inventory, items: list[Existing], lock: Lock, sleep: Callab
     Raises:
         UnfinishedError: If a queue does not run empty; what works on it is still there.
     """
-    for item in [item for item in items if item.type in ENTRANCES]:
+    for item in [item for item in items if item.type.is_entrance]:
         _remove(inventory, item, lock)
     if any(item.type is EventInvokeConfig for item in items):
         sleep(ASYNCHRONOUS_S)
     mapped = {item.found.arn.rpartition("#")[2] for item in items if item.type is EventSourceMapping}
     for item in [item for item in items if item.found.arn in mapped]:
         _drain(inventory.target, item, sleep)
-    for item in [item for item in items if item.type in ACTS and item.type not in ENTRANCES]:
+    for item in [item for item in items if item.type.acts and not item.type.is_entrance]:
         if item.type is Queue and Waiting(_sqs(inventory.target, item), item.found.identifier).depth():
             continue  # dead letters are kept with what is in them
         _remove(inventory, item, lock)

@@ -9,9 +9,16 @@ import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
 from tqdm import tqdm
 
-from lib.base.errors import LeftBehindError, NotOursError, RunbookError, UnfinishedError
+from lib.base.errors import (
+    DescribedTwiceError,
+    LeftBehindError,
+    NotOursError,
+    RunbookError,
+    UnfinishedError,
+)
 from lib.base.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
 from lib.engine import moving, preflight
+from lib.engine.description import Description
 from lib.engine.holder import run_id
 from lib.engine.inventory import Existing, Inventory
 from lib.engine.ledger import Ledger
@@ -43,6 +50,7 @@ class Stack:
         self.resources: dict[str, Resource] = {}
         self.unwanted: dict[str, Resource] = {}
         self.staying: dict[str, Resource] = {}
+        self._described: dict[str, Description] = {}
         self.is_whole = True
 
     @property
@@ -56,19 +64,46 @@ class Stack:
         return self.applies and self.parameters.exercise
 
     def add(self, resource: AnyResource, wanted: bool = True) -> AnyResource:
-        """Describe a resource; nothing is made yet. Describing it again replaces the description.
+        """Describe a resource; nothing is made yet.
 
         Args:
             resource: Only refers to resources that were added before.
             wanted: Whether it shall exist; if not, it is deleted if it is there.
 
         Returns:
-            The same resource, which now knows its full name and ARN.
+            The same resource, which now knows its full name and ARN. If it was described just so before, as
+            when a cell is run again, the one that was added then, with what was set on it since.
+
+        Raises:
+            DescribedTwiceError: If it was described before, and otherwise.
+        """
+        resource.scope = self.scope
+        new = Description.of(resource, wanted)
+        before = self._described.setdefault(resource.arn, new)
+        if differing := before.differing(new):
+            raise DescribedTwiceError(
+                f"{resource} is described twice in {self.scope.pipeline}, but not alike: "
+                f"{'; '.join(differing)}. For a second one give it another name than {resource.what!r}. To "
+                "describe this one otherwise, run the notebook again from the cell that makes the stack, or "
+                "use stack.replace"
+            )
+        return (self.resources if wanted else self.unwanted).setdefault(resource.arn, resource)
+
+    def replace(self, resource: AnyResource, wanted: bool = True) -> AnyResource:
+        """Describe a resource otherwise than before.
+
+        Args:
+            resource: As for `add`; those that were added stay as they are, and may refer to the old one.
+            wanted: As for `add`.
+
+        Returns:
+            The same resource.
         """
         resource.scope = self.scope
         here, elsewhere = (self.resources, self.unwanted) if wanted else (self.unwanted, self.resources)
         here[resource.arn] = resource
         elsewhere.pop(resource.arn, None)
+        self._described[resource.arn] = Description.of(resource, wanted)
         return resource
 
     def keep(self, resource: AnyResource) -> AnyResource:
@@ -140,9 +175,7 @@ class Stack:
 
     def _move(self, todo: list[Step], lock: Lock, sleep: Callable[[float], None]) -> list[Step]:
         """Leave the old place, so that events always have somewhere to go; returns the steps that remain."""
-        first = [
-            step for step in todo if step.action == "create" and isinstance(step.resource, moving.RECEIVERS)
-        ]
+        first = [step for step in todo if step.action == "create" and step.resource.receives]
         self._take_all(first, lock)
         inventory = Inventory(self.target, self.parameters)
         moving.close(inventory, self._left(), lock, sleep)

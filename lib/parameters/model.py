@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from lib.base.errors import ParameterError
 from lib.parameters.sections import (
@@ -40,26 +40,56 @@ BUCKET_NAME_FIXED_CHARACTERS = 5 + len("summarize") + len("results") + 12
 class Parameters(Section):
     """All parameters of one environment: what every pipeline has, and a section for each."""
 
-    target: Literal["local", "aws"] = "local"
-    env: Name = "local"
-    prefix: Name = "runbook"
-    account_id: AccountId = "000000000000"
-    permissions_boundary_arn: PolicyArn = ""
-    kms_key_arns: list[KmsKeyArn] = []
-    mode: Literal["apply", "plan", "move"] = "apply"
-    exercise: bool = True
-    migrate: Migrate = Migrate()
-    backup: Backup = Backup()
-    index: Index = Index()
-    summarize: Summarize = Summarize()
-    ingest: Ingest = Ingest()
-    analyze: Analyze = Analyze()
-    audit: Audit = Audit()
-    backfill: Backfill = Backfill()
-    redrive: Redrive = Redrive()
-    restore: Restore = Restore()
-    start: Start = Start()
-    observe: Observe = Observe()
+    target: Literal["local", "aws"] = Field(
+        "local", description="local: the AWS on this laptop, which costs nothing; aws: a real account"
+    )
+    env: Name = Field(
+        "local", description="name of the environment, such as dev; part of every name and of the tags"
+    )
+    prefix: Name = Field("runbook", description="what the name of everything that is made begins with")
+    account_id: AccountId = Field(
+        "000000000000", description="number of the AWS account, in quotes; any other account is refused"
+    )
+    permissions_boundary_arn: PolicyArn = Field(
+        "", description="ARN of the policy that limits what any role may do; empty for none"
+    )
+    kms_key_arns: list[KmsKeyArn] = Field(
+        [], description="ARNs of KMS keys to encrypt with, one a region; empty for AWS's own keys"
+    )
+    mode: Literal["apply", "plan", "move"] = Field(
+        "apply",
+        description="plan: show what would be done, write nothing; "
+        "move: apply, and leave behind what has moved",
+    )
+    exercise: bool = Field(
+        True, description="try it out with samples and check what becomes of them; not in production"
+    )
+    migrate: Migrate = Field(Migrate(), description="the pipeline that copies new objects to another region")
+    backup: Backup = Field(
+        Backup(), description="the pipeline that keeps a second bucket like the first, with a brake"
+    )
+    index: Index = Field(Index(), description="the pipeline that keeps a table of all objects in a bucket")
+    summarize: Summarize = Field(
+        Summarize(), description="the pipeline that writes a profile of every CSV file"
+    )
+    ingest: Ingest = Field(
+        Ingest(), description="the pipeline that generates stock prices and loads them into a table"
+    )
+    analyze: Analyze = Field(Analyze(), description="questions in SQL over what the pipelines have made")
+    audit: Audit = Field(
+        Audit(), description="whether everything is where it should be, and repairing what is not"
+    )
+    backfill: Backfill = Field(
+        Backfill(), description="sending objects through a pipeline that were there before it was"
+    )
+    redrive: Redrive = Field(Redrive(), description="what is stuck, and doing it again or setting it aside")
+    restore: Restore = Field(
+        Restore(), description="the drill of losing the primary bucket, and restoring it"
+    )
+    start: Start = Field(Start(), description="the rates for which the cost is estimated")
+    observe: Observe = Field(
+        Observe(), description="the dashboard, its alarms, and the trail of who reads and writes"
+    )
 
     @property
     def regions(self) -> list[str]:

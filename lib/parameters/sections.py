@@ -22,24 +22,103 @@ from lib.parameters.types import (
 from lib.resources.logs import RetentionDays
 
 STAGING_PREFIX = "athena-staging/"  # where *summarize* lays the files that it hands to Athena
+# What is the same wherever it stands is described here, what differs from section to section there.
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-FunctionTimeout = Annotated[int, Field(ge=1, le=900)]
-FunctionMemory = Annotated[int, Field(ge=128, le=10240)]
-FunctionDisk = Annotated[int, Field(ge=512, le=10240)]
+FunctionTimeout = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=900,
+        description="seconds that one invocation of a function may take before Lambda ends it; where a queue "
+        "feeds the function, a message that failed comes back after six times as long",
+    ),
+]
+FunctionMemory = Annotated[
+    int,
+    Field(
+        ge=128,
+        le=10240,
+        description="memory of each function in MiB; a second of it costs in proportion, and processor speed "
+        "grows with it",
+    ),
+]
+FunctionDisk = Annotated[
+    int,
+    Field(
+        ge=512,
+        le=10240,
+        description="temporary disk of the function in MiB; what is above 512 is charged by the second",
+    ),
+]
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
-BatchSize = Annotated[int, Field(ge=1, le=10)]
-MaximumConcurrency = Annotated[int, Field(ge=2, le=1000)]
+BatchSize = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=10,
+        description="messages of the queue that one invocation gets at most; more of them make fewer "
+        "invocations, each of which takes longer",
+    ),
+]
+MaximumConcurrency = Annotated[
+    int,
+    Field(
+        ge=2,
+        le=1000,
+        description="invocations that the queue starts at the same time at most; it keeps a flood of files "
+        "from taking the account's other functions their share",
+    ),
+]
 # AWS's advice for queues that feed a function: at least 5.
-MaxReceiveCount = Annotated[int, Field(ge=5, le=1000)]
+MaxReceiveCount = Annotated[
+    int,
+    Field(
+        ge=5,
+        le=1000,
+        description="failed attempts after which a message is set aside in the dead-letter queue, where "
+        "72_redrive finds it",
+    ),
+]
 # Lambda retries an asynchronous invocation twice at most:
 # https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html
-Retries = Annotated[int, Field(ge=0, le=2)]
-MessageAge = Annotated[int, Field(ge=60, le=1209600)]
+Retries = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=2,
+        description="how often Lambda tries an event again that a function failed on, before it goes to the "
+        "failure queue, where 72_redrive finds it",
+    ),
+]
+MessageAge = Annotated[
+    int,
+    Field(
+        ge=60,
+        le=1209600,
+        description="seconds that a message may wait in the queue before an alarm is raised",
+    ),
+]
 # https://docs.aws.amazon.com/athena/latest/ug/workgroups-setting-control-limits-cloudwatch.html
-ScanLimit = Annotated[int, Field(ge=10, le=7_000_000)]
-WatchTimeout = Annotated[int, Field(ge=1, le=3600)]
+ScanLimit = Annotated[
+    int,
+    Field(
+        ge=10,
+        le=7_000_000,
+        description="MiB that one query may read; Athena, which charges by what is read, cancels it beyond",
+    ),
+]
+WatchTimeout = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=3600,
+        description="seconds that the notebook waits for its samples to arrive; behind a queue it must be "
+        "longer than a failed message stays hidden, six times function_timeout_s",
+    ),
+]
 Days = Annotated[int, Field(ge=1, le=3650)]
 DaysOrNever = Annotated[int, Field(ge=0, le=3650)]  # 0 is for never
+PipelineRegion = Annotated[Region, Field(description="AWS region in which all of the pipeline is made")]
 
 
 class Section(BaseModel):
@@ -64,8 +143,14 @@ class Section(BaseModel):
 class Pipeline(Section):
     """The parameters that every pipeline has."""
 
-    log_retention_days: RetentionDays = 30
-    alert_email: Email = ""
+    log_retention_days: RetentionDays = Field(
+        30, description="days that CloudWatch keeps the functions' logs, and charges for keeping them"
+    )
+    alert_email: Email = Field(
+        "",
+        description="who is mailed by alarms, once AWS's question to that address is confirmed; empty for "
+        "nobody",
+    )
     watch_timeout_s: WatchTimeout = 120
 
 
@@ -73,38 +158,68 @@ class Queried(Section):
     """The parameters of whatever is queried with Athena."""
 
     query_scan_limit_mb: ScanLimit = 1024
-    results_expire_days: Days = 30
+    results_expire_days: Days = Field(30, description="days after which the results of queries are deleted")
 
 
 class Migrate(Pipeline, Queried):
     """The parameters of *migrate*."""
 
-    source_region: Region = "us-west-1"
-    target_region: Region = "us-east-1"
-    key_prefix: KeyPart = ""
-    key_suffix: KeyPart = ""
+    source_region: Region = Field(
+        "us-west-1", description="AWS region of the bucket that objects are put into"
+    )
+    target_region: Region = Field(
+        "us-east-1",
+        description="AWS region of the bucket that they are copied to; traffic between two regions is "
+        "charged",
+    )
+    key_prefix: KeyPart = Field("", description="only objects whose keys begin so are copied; empty for all")
+    key_suffix: KeyPart = Field(
+        "", description="only objects whose keys end so are copied, such as .csv; empty for all"
+    )
     function_timeout_s: FunctionTimeout = 60
     function_memory_mb: FunctionMemory = 512
     batch_size: BatchSize = 10
     maximum_concurrency: MaximumConcurrency = 10
     max_receive_count: MaxReceiveCount = 5
     oldest_message_alarm_s: MessageAge = 900
-    watch_timeout_s: WatchTimeout = 420  # a message that failed comes back after six function timeouts
-    crawler_schedule: Schedule = ""
+    watch_timeout_s: WatchTimeout = 420
+    crawler_schedule: Schedule = Field(
+        "",
+        description="when the crawler looks for new columns and folders, in UTC, such as cron(15 3 * * ? "
+        "*); empty for on demand only, since each crawl is charged",
+    )
 
 
 class Backup(Pipeline):
     """The parameters of *backup*."""
 
-    primary_region: Region = "us-east-1"
-    dr_region: Region = "us-east-2"
+    primary_region: Region = Field("us-east-1", description="AWS region of the bucket that is worked with")
+    dr_region: Region = Field(
+        "us-east-2",
+        description="AWS region of its backup, another one, to recover from disaster (DR); traffic between "
+        "regions is charged",
+    )
     function_timeout_s: FunctionTimeout = 300
     function_memory_mb: FunctionMemory = 512
     retries: Retries = 2
-    delete_sync: bool = True
-    erase_versions: bool = False
-    brake_deletes: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    brake_minutes: Annotated[int, Field(ge=1, le=60)] = 10
+    delete_sync: bool = Field(
+        True,
+        description="whether a delete in the primary bucket is followed in the backup, by a delete marker "
+        "that can be taken away again; false: deleted objects stay there, and are paid for",
+    )
+    erase_versions: bool = Field(
+        False,
+        description="whether erasing one version of an object erases it in the backup too, for good: then "
+        "the backup does not protect from that any more",
+    )
+    brake_deletes: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        100,
+        description="deletes within brake_minutes beyond which the brake is pulled: no more are followed "
+        "until somebody releases them with 72_redrive",
+    )
+    brake_minutes: Annotated[int, Field(ge=1, le=60)] = Field(
+        10, description="minutes over which the brake counts deletes"
+    )
 
     @model_validator(mode="after")
     def _are_two_regions(self) -> "Backup":
@@ -116,26 +231,38 @@ class Backup(Pipeline):
 class Index(Pipeline, Queried):
     """The parameters of *index*."""
 
-    region: Region = "us-east-1"
+    region: PipelineRegion = "us-east-1"
     function_timeout_s: FunctionTimeout = 60
     function_memory_mb: FunctionMemory = 256
     retries: Retries = 2
-    time_to_live_days: DaysOrNever = 0
+    time_to_live_days: DaysOrNever = Field(
+        0, description="days after which the row of an object is deleted from the table; 0 for never"
+    )
 
 
 class Summarize(Pipeline, Queried):
     """The parameters of *summarize*."""
 
-    region: Region = "us-east-1"
-    input_prefix: Folder = "synthetic-data/"
-    output_prefix: Folder = "summaries/"
-    rejected_prefix: Folder = "rejected/"
+    region: PipelineRegion = "us-east-1"
+    input_prefix: Folder = Field(
+        "synthetic-data/",
+        description="folder whose CSV files are summarized; none of the folders may lie in another, or the "
+        "pipeline would trigger itself",
+    )
+    output_prefix: Folder = Field("summaries/", description="folder into which the summaries are written")
+    rejected_prefix: Folder = Field(
+        "rejected/", description="folder into which it is written why a file has no summary"
+    )
     function_timeout_s: FunctionTimeout = 900
     function_memory_mb: FunctionMemory = 2048
     function_disk_mb: FunctionDisk = 10240
     retries: Retries = 2
     query_scan_limit_mb: ScanLimit = 20480
-    athena_above_mb: Annotated[int, Field(ge=0, le=10240)] = 4096
+    athena_above_mb: Annotated[int, Field(ge=0, le=10240)] = Field(
+        4096,
+        description="files larger than so many MiB are handed to Athena, which charges by what it reads; at "
+        "most half of function_disk_mb; 0 for all files",
+    )
 
     def summary_key(self, key: str) -> str:
         """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`."""
@@ -180,19 +307,28 @@ class Summarize(Pipeline, Queried):
 class Ingest(Pipeline, Queried):
     """The parameters of *ingest*."""
 
-    region: Region = "us-east-1"
-    schedule: RuleSchedule = "rate(1 minute)"
-    schedule_state: Literal["ENABLED", "DISABLED", ""] = ""
-    wait_for_schedule: bool = True
-    tickers: Annotated[list[Ticker], Field(min_length=1, max_length=200)] = [
-        "AAPL",
-        "AMZN",
-        "GOOG",
-        "IBM",
-        "MSFT",
-    ]
-    files: Annotated[int, Field(ge=1, le=1000)] = 50
-    rows: Annotated[int, Field(ge=1, le=10_000)] = 20
+    region: PipelineRegion = "us-east-1"
+    schedule: RuleSchedule = Field(
+        "rate(1 minute)", description="when files are generated, in UTC: rate(5 minutes) or cron(0 8 * * ? *)"
+    )
+    schedule_state: Literal["ENABLED", "DISABLED", ""] = Field(
+        "",
+        description="whether the schedule runs, and costs; empty for on with the local AWS, off on a real "
+        "account",
+    )
+    wait_for_schedule: bool = Field(
+        True,
+        description="whether the notebook waits for a run that the schedule starts, which takes up to its "
+        "interval",
+    )
+    tickers: Annotated[list[Ticker], Field(min_length=1, max_length=200)] = Field(
+        ["AAPL", "AMZN", "GOOG", "IBM", "MSFT"],
+        description="names of the shares that prices are made up for, each once",
+    )
+    files: Annotated[int, Field(ge=1, le=1000)] = Field(
+        50, description="files that each run of the schedule generates"
+    )
+    rows: Annotated[int, Field(ge=1, le=10_000)] = Field(20, description="rows in each of the files")
     function_timeout_s: FunctionTimeout = 30
     function_memory_mb: FunctionMemory = 512
     retries: Retries = 2
@@ -200,9 +336,13 @@ class Ingest(Pipeline, Queried):
     maximum_concurrency: MaximumConcurrency = 10
     max_receive_count: MaxReceiveCount = 5
     oldest_message_alarm_s: MessageAge = 900
-    files_expire_days: Days = 7
-    time_to_live_days: DaysOrNever = 30
-    watch_timeout_s: WatchTimeout = 240  # as for *migrate*
+    files_expire_days: Days = Field(7, description="days after which the raw files are deleted")
+    time_to_live_days: DaysOrNever = Field(
+        30,
+        description="days after which an item is deleted from the table, counted from when it was stored; 0 "
+        "for never",
+    )
+    watch_timeout_s: WatchTimeout = 240
 
     @model_validator(mode="after")
     def _tickers_differ(self) -> "Ingest":
@@ -214,21 +354,45 @@ class Ingest(Pipeline, Queried):
 class Analyze(Queried):
     """The parameters of *analyze*."""
 
-    region: Region = "us-east-1"
+    region: Region = Field(
+        "us-east-1", description="AWS region of the analyst's workgroup and of the results"
+    )
 
 
 class Backfill(Section):
     """The parameters of *backfill*."""
 
-    pipeline: PipelineName = "migrate"
-    send: bool = False
-    key_prefix: KeyPart = ""
-    modified_after: Moment = ""
-    modified_before: Moment = ""
-    objects_per_second: Annotated[int, Field(ge=1, le=3000)] = 100
-    batch_above: Annotated[int, Field(ge=0, le=20_000_000_000)] = 1_000_000
-    restart: bool = False
-    watch_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 120
+    pipeline: PipelineName = Field("migrate", description="pipeline whose source is gone through")
+    send: bool = Field(
+        False,
+        description="whether an event is sent for each object; false: they are counted and estimated, and "
+        "with exercise sent if there are at most 1,000",
+    )
+    key_prefix: KeyPart = Field(
+        "", description="only objects whose keys begin so, within the pipeline's own prefix; empty for all"
+    )
+    modified_after: Moment = Field(
+        "",
+        description="only objects written at this time or later, such as 2026-01-02T15:04:05Z; empty for all",
+    )
+    modified_before: Moment = Field(
+        "", description="only objects written before this time, such as 2026-01-02T15:04:05Z; empty for all"
+    )
+    objects_per_second: Annotated[int, Field(ge=1, le=3000)] = Field(
+        100,
+        description="events that are sent within a second at most, so that new files are not kept waiting",
+    )
+    batch_above: Annotated[int, Field(ge=0, le=20_000_000_000)] = Field(
+        1_000_000,
+        description="with more objects than this a job of S3 Batch Operations is made, which is charged, "
+        "and waits for your confirmation",
+    )
+    restart: bool = Field(
+        False, description="whether to begin anew instead of going on where an unfinished backfill stopped"
+    )
+    watch_timeout_s: Annotated[int, Field(ge=1, le=3600)] = Field(
+        120, description="seconds that the notebook waits until all objects are in place"
+    )
 
     @model_validator(mode="after")
     def _is_a_time_span(self) -> "Backfill":
@@ -241,21 +405,44 @@ class Backfill(Section):
 class Restore(Section):
     """The parameters of *restore*."""
 
-    at: Moment = ""
-    into: str = ""
-    key_prefix: KeyPart = ""
-    overwrite_newer: bool = False
-    watch_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 120
+    at: Moment = Field(
+        "", description="point in time to restore to, such as 2026-01-02T15:04:05Z; empty for the drill alone"
+    )
+    into: str = Field(
+        "",
+        description="full name of the bucket to restore, which is written to; empty to only plan it, for "
+        "backup's primary bucket",
+    )
+    key_prefix: KeyPart = Field(
+        "", description="only objects whose keys begin so are restored; empty for all"
+    )
+    overwrite_newer: bool = Field(
+        False, description="whether objects may be overwritten that were written after the point in time"
+    )
+    watch_timeout_s: Annotated[int, Field(ge=1, le=3600)] = Field(
+        120, description="seconds that the drill waits for the pipeline"
+    )
 
 
 class Redrive(Section):
     """The parameters of *redrive*."""
 
-    pipeline: Literal[""] | PipelineName = ""
-    action: Literal["look", "redrive", "quarantine"] = "look"
-    reason: Reason = ""
-    key_prefix: KeyPart = ""
-    region: Region = "us-east-1"
+    pipeline: Literal[""] | PipelineName = Field(
+        "", description="pipeline whose stuck messages are meant; empty for all that are deployed"
+    )
+    action: Literal["look", "redrive", "quarantine"] = Field(
+        "look",
+        description="look: only show them; redrive: send them back; quarantine: put them aside in a bucket",
+    )
+    reason: Reason = Field(
+        "",
+        description="only messages stuck for this reason, as the notebook names it; empty for all but those "
+        "that the brake holds",
+    )
+    key_prefix: KeyPart = Field(
+        "", description="only messages about objects whose keys begin so; empty for all"
+    )
+    region: Region = Field("us-east-1", description="AWS region of the quarantine bucket")
 
     @model_validator(mode="after")
     def _chooses_what_to_quarantine(self) -> "Redrive":
@@ -267,32 +454,81 @@ class Redrive(Section):
 class Start(Section):
     """The rates for which *start* estimates the cost."""
 
-    objects_per_day: Annotated[int, Field(ge=0, le=1_000_000_000)] = 100_000
-    mean_bytes: Annotated[int, Field(ge=0, le=5 * 1024**4)] = 10 * 1024
+    objects_per_day: Annotated[int, Field(ge=0, le=1_000_000_000)] = Field(
+        100_000,
+        description="for the estimate of cost: objects that each pipeline gets a day (ingest makes its own)",
+    )
+    mean_bytes: Annotated[int, Field(ge=0, le=5 * 1024**4)] = Field(
+        10 * 1024, description="for the estimate of cost: bytes that an object has on average"
+    )
 
 
 class Observe(Section):
     """The parameters of *observe*."""
 
-    region: Region = "us-east-1"
-    hours: Annotated[int, Field(ge=1, le=168)] = 3
-    lag_p99_s: Annotated[int, Field(ge=1, le=1_209_600)] = 900
-    trail: bool = False
-    trail_events: Literal["all", "writes"] = "all"
-    trail_expire_days: Days = 90
+    region: Region = Field(
+        "us-east-1",
+        description="AWS region of the trail and of the bucket of its log files; to move it, switch the "
+        "trail off before and on afterwards",
+    )
+    hours: Annotated[int, Field(ge=1, le=168)] = Field(3, description="hours that are looked back")
+    lag_p99_s: Annotated[int, Field(ge=1, le=1_209_600)] = Field(
+        900, description="seconds that 99 of 100 objects may take through a pipeline at most"
+    )
+    trail: bool = Field(
+        False,
+        description="whether CloudTrail records who reads and writes the pipelines' objects, which is "
+        "charged by the event; false again deletes the trail, and its log files stay until they expire",
+    )
+    trail_events: Literal["all", "writes"] = Field(
+        "all", description="whether all calls are recorded, or only those that write"
+    )
+    trail_expire_days: Days = Field(90, description="days after which the trail's log files are deleted")
 
 
 class Audit(Queried):
     """The parameters of *audit*."""
 
-    region: Region = "us-east-1"
-    repair: bool = False
-    repair_timeout_s: Annotated[int, Field(ge=1, le=86_400)] = 300
-    grace_s: Annotated[int, Field(ge=0, le=86_400)] = 120
-    metadata_and_tags: bool = True
-    most: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
-    threads: Annotated[int, Field(ge=1, le=256)] = 16
-    inventory_above: Annotated[int, Field(ge=0)] = 10_000_000
-    inventory: Literal["", "Daily", "Weekly"] = ""
-    inventory_of: Annotated[list[Literal["migrate", "backup"]], Field(min_length=1)] = ["migrate", "backup"]
-    objects: Annotated[int, Field(ge=0)] = 0
+    region: Region = Field(
+        "us-east-1", description="AWS region of the results and of the workgroup that queries them"
+    )
+    repair: bool = Field(
+        False, description="whether what is missing, stale or different is sent through its pipeline again"
+    )
+    repair_timeout_s: Annotated[int, Field(ge=1, le=86_400)] = Field(
+        300, description="seconds to wait until the repair is done"
+    )
+    grace_s: Annotated[int, Field(ge=0, le=86_400)] = Field(
+        120,
+        description="what changed less than so many seconds ago may still be on its way, and is not judged "
+        "if it differs",
+    )
+    metadata_and_tags: bool = Field(
+        True,
+        description="whether metadata and tags are compared too, which takes four calls an object; false: "
+        "bytes only, from the listing where it proves that they are the same",
+    )
+    most: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        1000, description="differences that are shown; all of them are in the table of results"
+    )
+    threads: Annotated[int, Field(ge=1, le=256)] = Field(
+        16, description="objects that are looked at at the same time"
+    )
+    inventory_above: Annotated[int, Field(ge=0)] = Field(
+        10_000_000,
+        description="with more objects in their source than this, migrate and backup are not listed: two S3 "
+        "Inventory reports are compared",
+    )
+    inventory: Literal["", "Daily", "Weekly"] = Field(
+        "",
+        description="how often S3 writes Inventory reports of what is in the buckets, which it charges for; "
+        "Weekly: on Sundays; empty for never, and those that are there stay until they expire",
+    )
+    inventory_of: Annotated[list[Literal["migrate", "backup"]], Field(min_length=1)] = Field(
+        ["migrate", "backup"], description="pipelines whose buckets S3 reports on; they must be deployed"
+    )
+    objects: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="objects that a source has, if you know better than CloudWatch, which counts once a "
+        "day; 0 to ask it",
+    )

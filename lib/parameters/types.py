@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic.fields import FieldInfo
 
 from lib.base.reasons import REASONS
 from lib.resources.schedules import crawler_schedule, rule_schedule
@@ -21,6 +22,7 @@ WRITE = {
     "bool_type": "; write true or false, without quotes",
     "string_type": "; put it in quotes",
 }
+ALLOWED = "allowed"  # what says in the JSON schema, in words, which texts a parameter takes
 PipelineName = Literal["migrate", "backup", "index", "summarize", "ingest"]
 # What S3 and people write; fromisoformat alone would take any letter for the T, and forget nanoseconds.
 MOMENT = re.compile(
@@ -102,24 +104,42 @@ def _email(address: str) -> str:
     return address
 
 
-Region = Annotated[str, AfterValidator(_region)]
-Schedule = Annotated[str, AfterValidator(crawler_schedule)]
-RuleSchedule = Annotated[str, AfterValidator(rule_schedule)]
-KeyPart = Annotated[str, AfterValidator(_key_part)]
-Folder = Annotated[str, AfterValidator(_folder)]
-Ticker = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9.-]{0,11}$")]
-AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
-Moment = Annotated[str, BeforeValidator(_as_text), AfterValidator(_moment)]
-Reason = Annotated[str, AfterValidator(_reason)]
-Email = Annotated[str, AfterValidator(_email)]
+def _allowed(what: str) -> FieldInfo:
+    """Return what says in words which texts a type allows, where a JSON schema has none for it."""
+    return Field(json_schema_extra={ALLOWED: what})
+
+
+Region = Annotated[str, AfterValidator(_region), _allowed("AWS region, such as us-east-1")]
+Schedule = Annotated[str, AfterValidator(crawler_schedule), _allowed("cron(…) or empty")]
+RuleSchedule = Annotated[str, AfterValidator(rule_schedule), _allowed("rate(…) or cron(…)")]
+KeyPart = Annotated[str, AfterValidator(_key_part), _allowed("text of at most 1,024 bytes, may be empty")]
+Folder = Annotated[str, AfterValidator(_folder), _allowed("text that ends in / and does not begin so")]
+Ticker = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9.-]{0,11}$"),
+    _allowed("upper-case letters, digits, . and -, at most 12"),
+]
+AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$"), _allowed("12 digits")]
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9]*$"),
+    _allowed("lower-case letters and digits, a letter first"),
+]
+Moment = Annotated[
+    str, BeforeValidator(_as_text), AfterValidator(_moment), _allowed("time with a zone, or empty")
+]
+Reason = Annotated[str, AfterValidator(_reason), _allowed(f"{', '.join(REASONS)}, or empty")]
+Email = Annotated[str, AfterValidator(_email), _allowed("e-mail address, or empty")]
 KmsKeyArn = Annotated[
     str,
     StringConstraints(pattern=r"^arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"),
     AfterValidator(_arn_in_a_region),
+    _allowed("arn:aws:kms:REGION:ACCOUNT:key/ID"),
 ]
 PolicyArn = Annotated[
-    str, StringConstraints(pattern=r"^(arn:aws:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+)?$")
+    str,
+    StringConstraints(pattern=r"^(arn:aws:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+)?$"),
+    _allowed("arn:aws:iam::ACCOUNT:policy/NAME, or empty"),
 ]
 
 

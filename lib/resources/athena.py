@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.checks import Finding, fits
 from lib.resources.s3 import Bucket
 
@@ -26,6 +26,9 @@ class WorkGroup(Resource):
 
     service: ClassVar[str] = "athena"
     noun: ClassVar[str] = "Athena workgroup"
+    deletion: ClassVar[Deletion] = Deletion.READER
+    same_region: ClassVar[tuple[str, ...]] = ("results",)
+    call_names: ClassVar[tuple[str, ...]] = ("WorkGroup",)
 
     @property
     def arn(self) -> str:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
+from enum import IntEnum, auto
 from typing import Any, ClassVar
 
 from lib.resources.checks import Finding
@@ -11,6 +12,23 @@ from lib.resources.policies import canonical
 # Where is asked for what has no region; it is enabled in every account.
 # https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html
 GLOBAL_REGION = "us-east-1"
+
+
+class Deletion(IntEnum):
+    """When a type is deleted: first what makes others act, last what they write to."""
+
+    ENTRANCE = auto()  # by which events come in
+    LINK = auto()  # by which they are handed on
+    OBSERVER = auto()  # looks on, and tells
+    READER = auto()  # reads what is stored
+    PART = auto()  # of a catalogue, or of a reader
+    CATALOGUE = auto()
+    FUNCTION = auto()
+    REMAINS = auto()  # of a function, which would make its log group anew with its last words
+    CHANNEL = auto()  # keeps or passes on what is on its way
+    STORE = auto()
+    BUCKET = auto()  # S3 lists those of all regions, so they say where to look for the rest
+
 
 # What a resource is set to: the name of a setting to its value, of plain JSON types.
 Settings = dict[str, Any]
@@ -104,6 +122,23 @@ class Resource(ABC):
     service: ClassVar[str]  # the name of its boto3 client
     noun: ClassVar[str]  # what AWS calls it
     taggable: ClassVar[bool] = True
+    deletion: ClassVar[Deletion]  # when it is deleted
+    is_global: ClassVar[bool] = False  # it has no region, and is asked for in GLOBAL_REGION
+    is_entrance: ClassVar[bool] = (
+        False  # events come in by it: a move closes it first, so that queues run empty
+    )
+    acts: ClassVar[bool] = (
+        False  # or is told by what acts, and holds no data: a move removes it, and keeps all else
+    )
+    receives: ClassVar[bool] = False  # takes in what comes until the pipeline works: a move makes it first
+    is_encrypted: ClassVar[bool] = False  # what it keeps, with the key of its region
+    assumed_by: ClassVar[str] = ""  # the service that works in its `role`, if it has one
+    # The attributes that are resources which must be in its region.
+    same_region: ClassVar[tuple[str, ...]] = ()
+    # The parameters of boto3's calls that name it; `Name` and the like need not be said.
+    call_names: ClassVar[tuple[str, ...]] = ()
+    # Actions on what it keeps, and what whoever does them must be allowed with its KMS key.
+    key_uses: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     @property
     def name(self) -> str:
@@ -114,6 +149,11 @@ class Resource(ABC):
     @abstractmethod
     def arn(self) -> str:
         """Its ARN, known before it exists."""
+
+    @property
+    def content_arn(self) -> str:
+        """The ARN that actions on what it keeps are about."""
+        return self.arn
 
     @property
     def needs(self) -> list[str]:

@@ -7,7 +7,7 @@ from time import sleep
 from typing import ClassVar
 
 from lib.base.retry import PROPAGATION_S, retry_on
-from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.checks import Finding, fits, written_as
 from lib.resources.policies import SID_PREFIX, Statement, allow_services
 from lib.resources.s3 import Bucket
@@ -42,6 +42,9 @@ class Trail(Resource):
 
     service: ClassVar[str] = "cloudtrail"
     noun: ClassVar[str] = "CloudTrail trail"
+    deletion: ClassVar[Deletion] = Deletion.OBSERVER
+    acts: ClassVar[bool] = True
+    call_names: ClassVar[tuple[str, ...]] = ("TrailName",)
 
     @property
     def arn(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.checks import Finding, fits
 from lib.resources.lambda_ import Function
 from lib.resources.sns import Topic
@@ -41,6 +41,10 @@ class Alarm(Resource):
 
     service: ClassVar[str] = "cloudwatch"
     noun: ClassVar[str] = "CloudWatch alarm"
+    deletion: ClassVar[Deletion] = Deletion.OBSERVER
+    acts: ClassVar[bool] = True
+    same_region: ClassVar[tuple[str, ...]] = ("topic",)
+    call_names: ClassVar[tuple[str, ...]] = ("AlarmName", "AlarmNames", "AlarmNamePrefix")
 
     @property
     def arn(self) -> str:
@@ -136,6 +140,9 @@ class Dashboard(Resource):
     service: ClassVar[str] = "cloudwatch"
     noun: ClassVar[str] = "CloudWatch dashboard"
     taggable: ClassVar[bool] = False
+    deletion: ClassVar[Deletion] = Deletion.OBSERVER
+    is_global: ClassVar[bool] = True
+    call_names: ClassVar[tuple[str, ...]] = ("DashboardName", "DashboardNames", "DashboardNamePrefix")
 
     @property
     def arn(self) -> str:

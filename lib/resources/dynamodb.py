@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from lib.base.errors import RunbookError
 from lib.base.retry import retry_on
-from lib.resources.base import Found, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.base import Deletion, Found, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.checks import Finding, written_as
 
 # A table that is being made, changed or deleted; an empty one takes seconds, and botocore's waiter 500 s.
@@ -45,6 +45,19 @@ class Table(Resource):
 
     service: ClassVar[str] = "dynamodb"
     noun: ClassVar[str] = "DynamoDB table"
+    deletion: ClassVar[Deletion] = Deletion.STORE
+    receives: ClassVar[bool] = True
+    is_encrypted: ClassVar[bool] = True
+    call_names: ClassVar[tuple[str, ...]] = ("TableName", "TableArn", "ExportArn", "RequestItems")
+    # That a write needs kms:Decrypt, too, is told at https://github.com/aws/aws-cdk/issues/10010.
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+    key_uses: ClassVar[dict[str, tuple[str, ...]]] = {
+        f"dynamodb:{name}": ("kms:Decrypt",)
+        for name in (
+            *("GetItem", "BatchGetItem", "Query", "Scan"),
+            *("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
+        )
+    }
 
     @property
     def arn(self) -> str:

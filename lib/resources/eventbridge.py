@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lib.base.errors import RunbookError
-from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.checks import Finding, fits
 from lib.resources.lambda_ import Function
 from lib.resources.schedules import rule_schedule
@@ -32,6 +32,11 @@ class Rule(Resource):
 
     service: ClassVar[str] = "events"
     noun: ClassVar[str] = "EventBridge rule"
+    deletion: ClassVar[Deletion] = Deletion.ENTRANCE
+    is_entrance: ClassVar[bool] = True
+    acts: ClassVar[bool] = True
+    same_region: ClassVar[tuple[str, ...]] = ("function",)
+    call_names: ClassVar[tuple[str, ...]] = ("Rule",)
 
     @property
     def arn(self) -> str:

@@ -8,7 +8,7 @@ from time import sleep
 from typing import ClassVar
 
 from lib.base.retry import PROPAGATION_S, retry_on
-from lib.resources.base import TAG_ENV, Found, Link, Resource, Scope, Settings, our_tags
+from lib.resources.base import TAG_ENV, Deletion, Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.checks import Finding, fits, written_as
 from lib.resources.iam import Role
 from lib.resources.policies import Document, from_template
@@ -45,6 +45,8 @@ class Database(Resource):
 
     service: ClassVar[str] = "glue"
     noun: ClassVar[str] = "Glue database"
+    deletion: ClassVar[Deletion] = Deletion.CATALOGUE
+    call_names: ClassVar[tuple[str, ...]] = ("DatabaseInput",)
 
     @property
     def name(self) -> str:
@@ -124,6 +126,8 @@ class Table(Resource):
 
     service: ClassVar[str] = "glue"
     noun: ClassVar[str] = "Glue table"
+    deletion: ClassVar[Deletion] = Deletion.PART
+    same_region: ClassVar[tuple[str, ...]] = ("database",)
 
     @property
     def name(self) -> str:
@@ -258,6 +262,9 @@ class CsvClassifier(Resource):
     service: ClassVar[str] = "glue"
     noun: ClassVar[str] = "Glue classifier"
     taggable: ClassVar[bool] = False
+    deletion: ClassVar[Deletion] = Deletion.PART
+    acts: ClassVar[bool] = True
+    call_names: ClassVar[tuple[str, ...]] = ("CsvClassifier",)
 
     @property
     def arn(self) -> str:
@@ -335,6 +342,11 @@ class Crawler(Resource):
 
     service: ClassVar[str] = "glue"
     noun: ClassVar[str] = "Glue crawler"
+    deletion: ClassVar[Deletion] = Deletion.READER
+    acts: ClassVar[bool] = True
+    assumed_by: ClassVar[str] = "glue.amazonaws.com"
+    same_region: ClassVar[tuple[str, ...]] = ("database", "classifier")
+    call_names: ClassVar[tuple[str, ...]] = ("CrawlerName",)
 
     @property
     def arn(self) -> str:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lib.resources.base import Found, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.base import Deletion, Found, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.checks import Finding, fits
 from lib.resources.policies import Document, canonical, document
 
@@ -32,6 +32,9 @@ class Role(Resource):
 
     service: ClassVar[str] = "iam"
     noun: ClassVar[str] = "IAM role"
+    deletion: ClassVar[Deletion] = Deletion.REMAINS
+    is_global: ClassVar[bool] = True
+    call_names: ClassVar[tuple[str, ...]] = ("RoleName",)
 
     @property
     def arn(self) -> str:

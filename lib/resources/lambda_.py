@@ -12,7 +12,7 @@ from time import sleep
 from typing import ClassVar
 
 from lib.base.retry import PROPAGATION_S, retry_on, wait_until
-from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags
+from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES
 from lib.resources.checks import Finding, fits, within, written_as
 from lib.resources.iam import Role
@@ -73,6 +73,10 @@ class Function(Resource):
 
     service: ClassVar[str] = "lambda"
     noun: ClassVar[str] = "Lambda function"
+    deletion: ClassVar[Deletion] = Deletion.FUNCTION
+    acts: ClassVar[bool] = True
+    assumed_by: ClassVar[str] = "lambda.amazonaws.com"
+    call_names: ClassVar[tuple[str, ...]] = ("FunctionName",)
 
     @property
     def arn(self) -> str:
@@ -215,6 +219,10 @@ class EventSourceMapping(Resource):
     service: ClassVar[str] = "lambda"
     noun: ClassVar[str] = "Lambda event source mapping"
     taggable: ClassVar[bool] = False
+    deletion: ClassVar[Deletion] = Deletion.LINK
+    acts: ClassVar[bool] = True
+    same_region: ClassVar[tuple[str, ...]] = ("queue", "function")
+    call_names: ClassVar[tuple[str, ...]] = ("UUID", "EventSourceArn")
 
     @property
     def arn(self) -> str:
@@ -336,6 +344,10 @@ class Permission(Resource):
     service: ClassVar[str] = "lambda"
     noun: ClassVar[str] = "Lambda permission"
     taggable: ClassVar[bool] = False
+    deletion: ClassVar[Deletion] = Deletion.LINK
+    acts: ClassVar[bool] = True
+    same_region: ClassVar[tuple[str, ...]] = ("function",)
+    call_names: ClassVar[tuple[str, ...]] = ("SourceArn",)
 
     @property
     def arn(self) -> str:
@@ -427,6 +439,9 @@ class EventInvokeConfig(Resource):
     service: ClassVar[str] = "lambda"
     noun: ClassVar[str] = "Lambda event invoke config"
     taggable: ClassVar[bool] = False
+    deletion: ClassVar[Deletion] = Deletion.LINK
+    acts: ClassVar[bool] = True
+    same_region: ClassVar[tuple[str, ...]] = ("function", "on_failure")
 
     @property
     def arn(self) -> str:

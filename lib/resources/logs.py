@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-from lib.resources.base import Found, Resource, Scope, Settings, our_tags
+from lib.resources.base import Deletion, Found, Resource, Scope, Settings, our_tags
 from lib.resources.checks import Finding, fits
 
 LAMBDA = "/aws/lambda/"
@@ -37,6 +37,9 @@ class LogGroup(Resource):
 
     service: ClassVar[str] = "logs"
     noun: ClassVar[str] = "CloudWatch log group"
+    deletion: ClassVar[Deletion] = Deletion.REMAINS
+    is_encrypted: ClassVar[bool] = True
+    call_names: ClassVar[tuple[str, ...]] = ("logGroupName", "logGroupNamePrefix")
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from lib.base.errors import RunbookError
 from lib.base.retry import PROPAGATION_S, WAIT_S, retry_on, wait_until
 from lib.base.s3_client import fits_xml
-from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.checks import Finding, enumeration, within, written_as
 from lib.resources.lambda_ import Function
 from lib.resources.policies import Statement, deny_insecure_transport, document, merge, ours
@@ -59,6 +59,14 @@ class Bucket(Resource):
 
     service: ClassVar[str] = "s3"
     noun: ClassVar[str] = "S3 bucket"
+    deletion: ClassVar[Deletion] = Deletion.BUCKET
+    receives: ClassVar[bool] = True
+    is_encrypted: ClassVar[bool] = True
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+    key_uses: ClassVar[dict[str, tuple[str, ...]]] = {
+        "s3:GetObject": ("kms:Decrypt",),
+        "s3:PutObject": ("kms:GenerateDataKey",),
+    }
 
     @property
     def name(self) -> str:
@@ -68,6 +76,10 @@ class Bucket(Resource):
     @property
     def arn(self) -> str:
         return f"arn:aws:s3:::{self.name}"
+
+    @property
+    def content_arn(self) -> str:
+        return f"{self.arn}/*"
 
     def desired(self) -> Settings:
         deny = _deny_insecure_transport(self.name)
@@ -374,6 +386,10 @@ class BucketNotification(Resource):
     service: ClassVar[str] = "s3"
     noun: ClassVar[str] = "S3 bucket notification"
     taggable: ClassVar[bool] = False
+    deletion: ClassVar[Deletion] = Deletion.ENTRANCE
+    is_entrance: ClassVar[bool] = True
+    acts: ClassVar[bool] = True
+    same_region: ClassVar[tuple[str, ...]] = ("bucket", "destination")
 
     @property
     def arn(self) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from botocore.exceptions import ClientError
 
-from lib.resources.base import Found, Link, Resource, Scope, Settings
+from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings
 from lib.resources.checks import Finding, fits
 from lib.resources.s3 import Bucket
 
@@ -36,6 +36,8 @@ class InventoryConfiguration(Resource):
     service: ClassVar[str] = "s3"
     noun: ClassVar[str] = "S3 inventory configuration"
     taggable: ClassVar[bool] = False
+    deletion: ClassVar[Deletion] = Deletion.READER
+    acts: ClassVar[bool] = True
 
     @property
     def arn(self) -> str:

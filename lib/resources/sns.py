@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.checks import Finding, written_as
 from lib.resources.policies import allow_services, deny_insecure_transport, document, merge, ours
 
@@ -30,6 +30,11 @@ class Topic(Resource):
 
     service: ClassVar[str] = "sns"
     noun: ClassVar[str] = "SNS topic"
+    deletion: ClassVar[Deletion] = Deletion.CHANNEL
+    acts: ClassVar[bool] = True
+    receives: ClassVar[bool] = True
+    is_encrypted: ClassVar[bool] = True
+    call_names: ClassVar[tuple[str, ...]] = ("TopicArn",)
 
     @property
     def arn(self) -> str:
@@ -120,6 +125,12 @@ class Subscription(Resource):
     service: ClassVar[str] = "sns"
     noun: ClassVar[str] = "SNS subscription"
     taggable: ClassVar[bool] = False
+    deletion: ClassVar[Deletion] = Deletion.LINK
+    is_entrance: ClassVar[bool] = True
+    acts: ClassVar[bool] = True
+    receives: ClassVar[bool] = True
+    same_region: ClassVar[tuple[str, ...]] = ("topic",)
+    call_names: ClassVar[tuple[str, ...]] = ("SubscriptionArn",)
 
     @property
     def arn(self) -> str:

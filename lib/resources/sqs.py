@@ -9,7 +9,7 @@ from time import sleep
 from typing import ClassVar, Optional
 
 from lib.base.retry import PROPAGATION_S, WAIT_S, retry_on, wait_until
-from lib.resources.base import Found, Link, Resource, Scope, Settings, differences, our_tags
+from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, differences, our_tags
 from lib.resources.checks import Finding, within, written_as
 from lib.resources.policies import Statement, allow_services, deny_insecure_transport, document, merge, ours
 
@@ -46,6 +46,17 @@ class Queue(Resource):
 
     service: ClassVar[str] = "sqs"
     noun: ClassVar[str] = "SQS queue"
+    deletion: ClassVar[Deletion] = Deletion.CHANNEL
+    acts: ClassVar[bool] = True
+    receives: ClassVar[bool] = True
+    is_encrypted: ClassVar[bool] = True
+    same_region: ClassVar[tuple[str, ...]] = ("dead_letter",)
+    call_names: ClassVar[tuple[str, ...]] = ("QueueUrl", "QueueName")
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    key_uses: ClassVar[dict[str, tuple[str, ...]]] = {
+        "sqs:ReceiveMessage": ("kms:Decrypt",),
+        "sqs:SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"),
+    }
 
     @property
     def arn(self) -> str:

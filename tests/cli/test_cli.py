@@ -26,7 +26,7 @@ from lib.parameters import Parameters
 from lib.target import connect
 
 COMMANDS = ["run", "plan", "destroy", "status", "output", "env", "lab", "local"]
-COMMANDS += ["unlock", "rollback"]
+COMMANDS += ["unlock", "rollback", "params"]
 LOCAL_COMMANDS = ["start", "stop", "status", "reset"]
 AWS = "target: aws\nenv: test\naccount_id: '111122223333'\n"
 RUNBOOK = Path(sys.executable).with_name("runbook")

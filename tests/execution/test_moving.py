@@ -157,7 +157,7 @@ def test_a_queue_that_does_not_run_empty_stops_a_move_with_all_that_works_on_it(
     with pytest.raises(UnfinishedError, match=r"still holds about \d+ messages"):
         there(target, parameters, "move", monkeypatch).apply(no_wait)
     there_now = {item.found.arn for item in Inventory(target, parameters, "restore").existing()}
-    working = [one.arn for one in moved.resources.values() if not isinstance(one, moving.ENTRANCES)]
+    working = [one.arn for one in moved.resources.values() if not one.is_entrance]
     assert set(working) <= there_now
     client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
     monkeypatch.undo()

@@ -10,13 +10,15 @@ from drift import DRIFT
 
 from lib.base.errors import UnfinishedError
 from lib.engine import holder
-from lib.engine.inventory import Inventory
+from lib.engine.contents import Contents
+from lib.engine.inventory import Existing, Inventory
 from lib.engine.rollback import rollback
 from lib.engine.stack import Stack
 from lib.operate import samples
 from lib.operate.samples import Sample
 from lib.parameters import Parameters
 from lib.resources import s3, sqs
+from lib.resources.base import Deletion, Found
 from lib.target import Target, connect
 
 
@@ -345,3 +347,17 @@ def test_after_a_destruction_there_is_nothing_to_take_back(target, parameters, m
     Inventory(target, parameters).prove_empty()
     done = rollback(target, parameters, one)
     assert repr(done).startswith("nothing to take back")
+
+
+@pytest.mark.parametrize("stage", [Deletion.CATALOGUE, Deletion.STORE])
+def test_a_store_of_a_type_that_nobody_can_look_into_is_kept(target, parameters, stage):
+    """Such as one that was added to the runbook a moment ago."""
+
+    class Archive(sqs.Queue):
+        deletion = stage
+        noun = "archive"
+
+    found = Found("https://archive", "archive", "arn:aws:archive", {})
+    contents = Contents(target, parameters, [], {})
+    assert "nobody can tell" in contents.foreign(Existing(Archive, examples.HERE, found, True))
+    assert contents.foreign(Existing(sqs.Queue, examples.HERE, found, True)) == ""

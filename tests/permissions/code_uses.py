@@ -11,9 +11,9 @@ from botocore.session import Session
 from call_needs import OF_A_VERSION, RENAMED, named
 
 from lib.base.paths import ROOT
+from lib.resources.registry import types
 
-SERVICES = ("s3", "sqs", "sns", "iam", "lambda", "logs", "cloudwatch", "glue", "athena", "events", "dynamodb")
-SERVICES += ("cloudtrail", "s3control")
+SERVICES = (*sorted({kind.service for kind in types()}), "s3control")
 
 
 # As a method, which may be handed to `retry_on`; or by name: paginators and waiters are asked so.

@@ -9,6 +9,7 @@ from botocore.exceptions import NoCredentialsError
 
 import lib.resources.policies
 from lib.base.call_ledger import CallLedger
+from lib.resources.registry import call_names
 
 FOLDER = Path(os.environ["RECORDED"])
 fillings: dict[str, list[dict[str, str]]] = {}
@@ -30,7 +31,7 @@ def setup_default_session(**arguments):
     except NoCredentialsError:  # a module is imported before there is anybody to be
         return
     ledger = CallLedger(FOLDER / f"{user.partition('-')[0]}-{os.getpid()}.jsonl")
-    ledger.watch(boto3.DEFAULT_SESSION)
+    ledger.watch(boto3.DEFAULT_SESSION, call_names())
 
 
 # Before tests/handlers/*.py import them by name: a plugin given by `-p` is loaded first.

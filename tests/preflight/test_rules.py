@@ -18,7 +18,7 @@ def stack_of() -> Callable[[str], Stack]:
     """Describes a pipeline as its notebook does, for an AWS that is never asked."""
     parameters = Parameters.check({"env": "test"})
     nobody = Target("local", session=None, account_id=parameters.account_id, caller="nobody")
-    return lambda pipeline: describe(pipeline, nobody, parameters)
+    return lambda pipeline, **how: describe(pipeline, nobody, parameters, **how)
 
 
 def broken(stack: Stack) -> set[str]:
@@ -28,6 +28,14 @@ def broken(stack: Stack) -> set[str]:
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_the_notebooks_keep_all_rules(stack_of, pipeline: str):
     assert [finding for _, finding in described(stack_of(pipeline).resources.values())] == []
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_running_the_cells_again_describes_the_same(stack_of, pipeline: str):
+    once, twice = stack_of(pipeline), stack_of(pipeline, again=True)
+    assert list(once.resources) == list(twice.resources)
+    for arn, resource in once.resources.items():
+        assert resource.desired() == twice.resources[arn].desired()
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_entries_of_others_overlap_too(stack: Stack, somebody):
 def test_what_is_going_to_be_deleted_does_not_overlap(stack: Stack):
     ours = a_bucket_with_a_queue(stack)
     stack.apply()
-    stack.add(ours, wanted=False)
+    stack.replace(ours, wanted=False)
     stack.add(s3.BucketNotification("other", HERE, ours.bucket, ours.destination))
     assert preflight.check(stack) == []
 

@@ -2,18 +2,19 @@
 
 import re
 
+from lib.base.marked import part
 from lib.base.paths import ROOT
-from lib.engine.preflight.truth import DOCUMENT, SEEN, TABLE, seen, table, write, written
+from lib.engine.preflight.truth import DOCUMENT, SEEN, TABLE, seen, table, write
 from lib.engine.preflight.violations import rules
 
 
 def test_the_table_is_that_of_the_rules():
     text = DOCUMENT.read_text("utf-8")
-    assert written(text, TABLE).strip() == table().strip(), "run: python -m lib.engine.preflight.truth"
+    assert part(text, TABLE).strip() == table().strip(), "run: python -m lib.engine.preflight.truth"
 
 
 def test_the_numbers_are_those_of_the_rules():
-    assert written(DOCUMENT.read_text("utf-8"), SEEN) == seen(), "run: python -m lib.engine.preflight.truth"
+    assert part(DOCUMENT.read_text("utf-8"), SEEN) == seen(), "run: python -m lib.engine.preflight.truth"
 
 
 def test_writing_changes_nothing_outside_the_marks(tmp_path):

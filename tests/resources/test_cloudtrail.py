@@ -33,7 +33,7 @@ def test_it_records_the_objects_of_its_buckets_and_nothing_else(stack: Stack, tr
 
 
 def test_calls_that_only_read_can_be_left_out(stack: Stack, trail):
-    stack.add(cloudtrail.Trail("objects", trail.region, trail.logs, trail.recorded, writes_only=True))
+    stack.replace(cloudtrail.Trail("objects", trail.region, trail.logs, trail.recorded, writes_only=True))
     stack.apply()
     (selector,) = selectors(stack, trail)
     assert {"Field": "readOnly", "Equals": ["false"]} in selector["FieldSelectors"]
@@ -70,8 +70,8 @@ def test_what_is_switched_off_goes_first_the_trail_and_then_its_bucket_with_all_
     client = stack.client(trail.logs)
     for body in (b"one", b"another version"):
         client.put_object(Bucket=trail.logs.name, Key="AWSLogs/000000000000/CloudTrail/a.gz", Body=body)
-    stack.add(trail.logs, wanted=False)
-    stack.add(trail, wanted=False)
+    stack.replace(trail.logs, wanted=False)
+    stack.replace(trail, wanted=False)
     deleted = [step.resource for step in stack.apply() if step.action == "delete"]
     assert deleted == [trail, trail.logs]
     assert trail.read(stack.client(trail)) is None

@@ -30,7 +30,7 @@ def refusing(stack: Stack, operation: str, *errors: tuple[str, str]):
 def test_other_keys_are_planned_and_refused_with_the_way_out(stack: Stack, change: dict):
     table = examples.table(stack)
     stack.apply()
-    stack.add(replace(table, **change))
+    stack.replace(replace(table, **change))
     (step,) = [step for step in stack.plan() if step.action == "change"]
     assert set(step.changes) == {"keys"}
     with pytest.raises(RunbookError, match="keys cannot be changed.*another env or prefix.*90_destroy"):

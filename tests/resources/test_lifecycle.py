@@ -43,7 +43,7 @@ def test_what_is_made_reads_as_described_and_is_left_alone(stack: Stack, name: s
 def test_changes_are_named_made_and_then_left_alone(stack: Stack, name: str):
     resource = make(stack, name)
     for change, names in CHANGES[name]:
-        resource = stack.add(replace(resource, **change))
+        resource = stack.replace(replace(resource, **change))
         assert todo(stack) == {resource.arn: names}, f"the plan of {change}"
         stack.apply()
         assert todo(stack) == {}, f"the plan after {change}"

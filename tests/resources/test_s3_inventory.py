@@ -47,7 +47,7 @@ def test_that_of_a_bucket_that_is_gone_is_gone(stack: Stack):
 
 @pytest.mark.parametrize("change", [{"frequency": "Hourly"}, {"optional_fields": ("Colour",)}])
 def test_what_s3_does_not_know_is_found_before_it_is_asked(stack: Stack, change: dict):
-    stack.add(replace(examples.inventory(stack), **change))
+    stack.replace(replace(examples.inventory(stack), **change))
     assert {violation.rule for violation in preflight.check(stack)} == {"request-model"}
 
 

@@ -8,16 +8,11 @@ from lib.engine.preflight import notifications
 from lib.resources.base import TAG_ENV, Resource
 from lib.resources.checks import Finding
 from lib.resources.cloudtrail import Trail
-from lib.resources.dynamodb import Table
-from lib.resources.logs import LogGroup
 from lib.resources.policies import merge
-from lib.resources.s3 import Bucket
 from lib.resources.s3_inventory import InventoryConfiguration
-from lib.resources.sns import Topic
 from lib.resources.sqs import Queue, policy_checks
 
 MOST_TRAILS = 5  # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html
-STORES = (Bucket, Topic, Queue, Table, LogGroup)
 USABLE = {"KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMMETRIC_DEFAULT"}
 
 
@@ -73,7 +68,7 @@ def _inventoried(resources: Collection[Resource], client: Callable) -> Iterator[
 
 def _keys(resources: Collection[Resource], kms: Callable) -> Iterator[tuple[Resource, Finding]]:
     """Find keys that cannot encrypt, each with the first store that is to have it."""
-    stores = [one for one in resources if isinstance(one, STORES) and one.kms_key_arn]
+    stores = [one for one in resources if one.is_encrypted and one.kms_key_arn]
     for store in {one.kms_key_arn: one for one in reversed(stores)}.values():
         if wrong := _wrong_with(kms(store.region), store.kms_key_arn):
             fix = "name another key in kms_key_arns, or correct this one (docs/real-account.md, 5)"

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from lib.base.marked import with_part
 from lib.base.paths import ROOT
 from lib.engine.preflight.violations import rules
 
 DOCUMENT = ROOT / "docs/truth.md"
-TABLE = "<!-- rules: begin -->\n", "<!-- rules: end -->\n"
-SEEN = "<!-- seen: begin -->\n", "<!-- seen: end -->\n"
+TABLE = "rules"  # the parts of the document
+SEEN = "seen"
 COLUMNS = ("rule", "what must hold", "AWS's answer otherwise", "MiniStack", "our check", "our test")
 TESTS = ("tests/preflight/breaking.py", "tests/preflight/test_stack.py")
 
@@ -25,28 +26,14 @@ def seen() -> str:
     return f"{count}, to {len(unseen)} it was not: {', '.join(unseen)}.\n" if unseen else f"{count}.\n"
 
 
-def written(text: str, marks: tuple[str, str]) -> str:
-    """Return what stands between two marks.
-
-    Args:
-        text: The document.
-        marks: The lines before and after.
-    """
-    begin, end = marks
-    return text.split(begin)[1].split(end)[0]
-
-
 def write(document: Path = DOCUMENT) -> None:
     """Put the numbers and the table into a document, each between its two marks.
 
     Args:
         document: The file.
     """
-    text = document.read_text("utf-8")
-    for marks, new in ((SEEN, seen()), (TABLE, f"\n{table()}\n")):
-        begin, end = marks
-        text = text.replace(f"{begin}{written(text, marks)}{end}", f"{begin}{new}{end}")
-    document.write_text(text, "utf-8")
+    text = with_part(document.read_text("utf-8"), SEEN, seen())
+    document.write_text(with_part(text, TABLE, f"\n{table()}\n"), "utf-8")
 
 
 def _row(name: str, rule: dict[str, str]) -> tuple[str, ...]:

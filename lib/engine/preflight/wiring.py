@@ -10,62 +10,27 @@ from lib.engine.preflight.grants import allows, allows_some, missing
 from lib.engine.preflight.iam_data import covers
 from lib.engine.preflight.statements import listed
 from lib.parameters.types import regions
-from lib.resources import dynamodb
 from lib.resources.athena import WorkGroup
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
 from lib.resources.cloudtrail import Trail, delivery
 from lib.resources.cloudwatch import Alarm
 from lib.resources.eventbridge import Rule
-from lib.resources.glue import Crawler, Table
+from lib.resources.glue import Crawler
 from lib.resources.iam import Role
 from lib.resources.lambda_ import EventInvokeConfig, EventSourceMapping, Function, Permission
 from lib.resources.logs import LogGroup, log_group_name
 from lib.resources.policies import Statement, let_inventory_in
-from lib.resources.s3 import Bucket, BucketNotification
+from lib.resources.s3 import Bucket
 from lib.resources.s3_inventory import InventoryConfiguration
 from lib.resources.sns import Subscription
 from lib.resources.sqs import Queue
 
 Resources = Collection[Resource]
 Found = Iterator[tuple[Resource, Finding]]
-# Whose parts must be in the region they are in themselves. A crawler may read a bucket of another region:
-# https://docs.aws.amazon.com/glue/latest/dg/crawler-data-stores.html
-OF_ONE_REGION = {
-    EventSourceMapping: ("queue", "function"),
-    EventInvokeConfig: ("function", "on_failure"),
-    Permission: ("function",),
-    BucketNotification: ("bucket", "destination"),
-    Subscription: ("topic",),
-    Rule: ("function",),
-    Alarm: ("topic",),
-    Queue: ("dead_letter",),
-    WorkGroup: ("results",),
-    Table: ("database",),
-    Crawler: ("database", "classifier"),
-}
 RECEIVE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 WRITE_LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 WRITE_TABLES = ("glue:CreateTable", "glue:UpdateTable")
-# What whoever works with an encrypted store must be allowed with its key. That a write to a table needs
-# kms:Decrypt, too, is told at https://github.com/aws/aws-cdk/issues/10010.
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
-USES_OF_KEYS: dict[type[Resource], dict[str, tuple[str, ...]]] = {
-    Bucket: {"s3:GetObject": ("kms:Decrypt",), "s3:PutObject": ("kms:GenerateDataKey",)},
-    Queue: {
-        "sqs:ReceiveMessage": ("kms:Decrypt",),
-        "sqs:SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"),
-    },
-    dynamodb.Table: {
-        f"dynamodb:{name}": ("kms:Decrypt",)
-        for name in (
-            *("GetItem", "BatchGetItem", "Query", "Scan"),
-            *("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
-        )
-    },
-}
 
 
 def of_known_regions(resources: Resources) -> Found:
@@ -79,7 +44,7 @@ def of_known_regions(resources: Resources) -> Found:
 def of_one_region(resources: Resources) -> Found:
     """Find resources whose parts are in another region, where AWS wants them in one."""
     for one in resources:
-        for name in OF_ONE_REGION.get(type(one), ()):
+        for name in one.same_region:
             part = getattr(one, name)
             if part is not None and part.region != one.region:
                 what = f"{name} {part.name} is in {part.region}, not in {one.region}"
@@ -99,14 +64,11 @@ def described(resources: Resources) -> Found:
 
 
 def trust(resources: Resources) -> Found:
-    """Find functions and crawlers with a role that their service may not take on."""
+    """Find resources with a role that their service may not take on."""
     for one in resources:
-        if not isinstance(one, Function | Crawler):
-            continue
-        wanted = "lambda.amazonaws.com" if isinstance(one, Function) else "glue.amazonaws.com"
-        if one.role.trusts != wanted:
-            what = f"role {one.role.name} trusts {one.role.trusts}, not {wanted}"
-            yield one, Finding("role-trust", what, f"describe the role with trusts={wanted!r}")
+        if one.assumed_by and one.role.trusts != one.assumed_by:
+            what = f"role {one.role.name} trusts {one.role.trusts}, not {one.assumed_by}"
+            yield one, Finding("role-trust", what, f"describe the role with trusts={one.assumed_by!r}")
 
 
 def passed_roles(resources: Resources) -> Found:
@@ -208,18 +170,13 @@ def receive_counts(resources: Resources) -> Found:
 
 
 def keys(resources: Resources) -> Found:
-    """Find functions and crawlers whose role may work with an encrypted store, but not use its KMS key."""
-    stores = [one for one in resources if type(one) in USES_OF_KEYS and one.kms_key_arn]
-    for role in {one.role.arn: one.role for one in resources if isinstance(one, Function | Crawler)}.values():
+    """Find resources whose role may work with an encrypted store, but not use its KMS key."""
+    stores = [one for one in resources if one.key_uses and one.kms_key_arn]
+    for role in {one.role.arn: one.role for one in resources if one.assumed_by}.values():
         for store in stores:
-            for action, uses in USES_OF_KEYS[type(store)].items():
-                if allows_some(role.policy, action, _content(store)):
+            for action, uses in store.key_uses.items():
+                if allows_some(role.policy, action, store.content_arn):
                     yield from _missing_uses(role, store, action, uses)
-
-
-def _content(store: Resource) -> str:
-    """Return what an action on a store's content is about: of a bucket its objects."""
-    return f"{store.arn}/*" if isinstance(store, Bucket) else store.arn
 
 
 def _missing_uses(role: Role, store: Resource, action: str, uses: tuple[str, ...]) -> Found:
