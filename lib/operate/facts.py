@@ -1,8 +1,9 @@
 """What each handler says of itself, in `handlers/<name>/facts.yaml`: what it logs, counts, calls and costs.
 
 It is data, since `lib` imports no handler. Nothing here knows any of them; `tests/handlers/test_facts.py`
-holds each to what its code does. An amount is a number, or an expression in Jinja's syntax of the parameters of
-the pipeline, `bytes` (how large the object is) and `KB`, `MB`, `GB`, `TB`: `1 if bytes > limit_mb * MB else 0`.
+holds each to what its code does. An amount is a number, or an expression in Jinja's syntax: of the parameters
+of the pipeline, `bytes` (how large the object is) and `KB`, `MB`, `GB`, `TB`, such as
+`1 if bytes > athena_above_mb * MB else 0`.
 """
 
 from collections.abc import Mapping

@@ -42,7 +42,7 @@ def expected(pipeline: str) -> dict[str, float]:
 
 def test_replicate(replicate, pair):
     pair.source.put("new")
-    with counted(replicate.s3("us-west-1"), replicate.s3("us-east-1")) as calls:
+    with counted(replicate.client("s3", "us-west-1"), replicate.client("s3", "us-east-1")) as calls:
         body = raw(s3_event(s3_record(pair.source.bucket, "new")))
         replicate.handler(sqs_event(body), lambda_context("replicate"))
     assert calls == expected("migrate") == expected("backup")
@@ -51,6 +51,6 @@ def test_replicate(replicate, pair):
 def test_index(index):
     record = index.put("new.txt", b"text", ContentType="text/plain")
     table = index.module.table(index.table.name)
-    with counted(index.module.s3("us-west-1"), table.meta.client) as calls:
+    with counted(index.module.client("s3", "us-west-1"), table.meta.client) as calls:
         index.deliver(record)
     assert calls == expected("index")
