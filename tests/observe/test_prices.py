@@ -118,17 +118,19 @@ def test_keys_and_erased_versions_cost_more():
     assert after["KMS requests"] == pytest.approx(3.00)
     assert after["Lambda invocations"] == 2 * before["Lambda invocations"]
     assert after["S3 writes"] == pytest.approx(before["S3 writes"] + 5)  # the target's versions are listed
-    assert after["logs"] == pytest.approx(2 * before["logs"])
+    assert before["logs"] < after["logs"] < 2 * before["logs"]
 
 
 def test_a_large_csv_is_scanned_by_athena_and_takes_no_time_of_ours():
     limit = DEFAULTS.summarize.athena_above_mb * 1024**2
     small, large = (column(cost.per_million(DEFAULTS, size), "summarize") for size in (limit, limit + 1))
     assert "Athena" not in small
-    assert large["Athena"] == pytest.approx(1e6 * 4096 / 1024**2 * 5, rel=1e-6)
+    assert large["Athena"] == pytest.approx(1e6 * 2 * 4096 / 1024**2 * 5, rel=1e-6)  # two queries
     assert large["Lambda time"] < small["Lambda time"] / 100
     tiny = parameters(summarize={"athena_above_mb": 0})
-    assert column(cost.per_million(tiny, 1), "summarize")["Athena"] == pytest.approx(1e6 * 10 / 1024**2 * 5)
+    assert column(cost.per_million(tiny, 1), "summarize")["Athena"] == pytest.approx(
+        1e6 * 2 * 10 / 1024**2 * 5
+    )
 
 
 def test_a_month_in_which_nothing_comes():
