@@ -2,7 +2,7 @@
 
 It is data, since `lib` imports no handler. Nothing here knows any of them; `tests/handlers/test_facts.py`
 holds each to what its code does. An amount is a number, or an expression in Jinja's syntax: of the parameters
-of the pipeline, `bytes` (how large the object is) and `KB`, `MB`, `GB`, `TB`, such as
+of the pipeline, `bytes` (how large the object is) and what is in `KNOWN`, such as
 `1 if bytes > athena_above_mb * MB else 0`.
 """
 
@@ -23,6 +23,10 @@ from lib.resources.prices import prices
 
 FILE = "facts.yaml"
 UNITS = {"KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
+DAYS_A_MONTH = 30.4
+DPU_HOURS_A_CRAWL = 2 / 6  # two units, and ten minutes at least
+# What the names in expressions stand for, besides parameters.
+KNOWN = {**UNITS, "DAYS_A_MONTH": DAYS_A_MONTH, "DPU_HOURS_A_CRAWL": DPU_HOURS_A_CRAWL}
 _LANGUAGE = SandboxedEnvironment(undefined=StrictUndefined)
 
 
@@ -293,7 +297,7 @@ def value(amount: float | str, names: Mapping[str, object]) -> object:
 
     Args:
         amount: A number, or an expression.
-        names: What the names in it stand for; `KB` to `TB` are known.
+        names: What the names in it stand for, besides those in `KNOWN`.
 
     Raises:
         RunbookError: If it has a name that stands for nothing, or cannot be computed.
@@ -301,7 +305,7 @@ def value(amount: float | str, names: Mapping[str, object]) -> object:
     if not isinstance(amount, str):
         return amount
     try:
-        found = _compiled(amount)({**UNITS, **names})
+        found = _compiled(amount)({**KNOWN, **names})
         if isinstance(found, StrictUndefined):
             str(found)  # raises, with the name
     except (TemplateError, TypeError, ArithmeticError) as error:

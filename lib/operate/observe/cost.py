@@ -55,7 +55,7 @@ def per_month(parameters: Parameters, objects_per_day: float, mean_bytes: float)
     """
     used, events = {}, 0.0
     for name in facts.pipelines():
-        objects = usage.DAYS_A_MONTH * usage.objects_per_day(parameters, name, objects_per_day)
+        objects = facts.DAYS_A_MONTH * usage.objects_per_day(parameters, name, objects_per_day)
         one = [usage.per_object(parameters, name, mean_bytes), usage.stored(parameters, name, mean_bytes)]
         used[name] = _sum(*(_times(objects, each) for each in one), usage.per_month(parameters, name))
         events += objects * usage.data_events(parameters, name, mean_bytes)

@@ -15,7 +15,6 @@ GB = facts.UNITS["GB"]
 # The name of a price to how much of it.
 Usage = dict[str, float]
 FREE_DISK_MB = 512
-DAYS_A_MONTH = 30.4
 # Lambda asks an idle queue five times at once, each for 20 s:
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 POLLS_A_DAY = 5 * 24 * 60 * 60 // 20
@@ -161,10 +160,10 @@ def _month(parameters: Parameters, said: Facts, part: Part, names: Mapping[str, 
         "cloudwatch_metric": sum(_number(metric.published, names) for metric in said.metrics.values()),
     }
     if part.queue:
-        used["sqs_request"] = POLLS_A_DAY * DAYS_A_MONTH
+        used["sqs_request"] = POLLS_A_DAY * facts.DAYS_A_MONTH
         # The queue asks its key: two calls a sender, one a receiver, every five minutes at most:
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-        periods = DAYS_A_MONTH * 24 * 60 / DATA_KEY_MINUTES
+        periods = facts.DAYS_A_MONTH * 24 * 60 / DATA_KEY_MINUTES
         used["kms_request"] = 3 * periods * _keys(parameters, str(facts.value(part.region, names)))
     return _sum([used, _amounts(part.per_month, names)])
 

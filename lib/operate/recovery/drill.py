@@ -183,7 +183,7 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
 
     Args:
         target: The AWS to work on.
-        parameters: Of the environment.
+        parameters: The section `backup`: whether deletes are followed and versions erased, and the brake.
         deletes: How many objects it is going to delete at most, in all.
         now: The time that its folder is named after.
 
