@@ -366,6 +366,16 @@ def test_messages_that_name_no_file(consume, ticker):
     assert len(consume.items(ticker)) == 1
 
 
+@pytest.mark.parametrize("key", ["\x01.csv", "\x1b[2J.csv", "\ufffe.csv"])
+def test_a_file_whose_key_no_xml_can_hold_is_stored_and_gone_as_others(consume, ticker, key):
+    """S3 repeats the key in NoSuchKey, which nobody can read then."""
+    record = consume.put(key, HEADER + row(ticker))
+    assert consume.deliver(record) == []
+    assert len(consume.items(ticker)) == 1
+    consume.files.delete(f"stocks/{key}")
+    assert consume.deliver(record) == []
+
+
 def test_a_file_that_goes_while_it_is_stored_is_done(consume, ticker, hook):
     record = consume.put("going.csv", HEADER + row(ticker))
     hook("before-call.s3.HeadObject", lambda **_: consume.files.delete("stocks/going.csv"))
