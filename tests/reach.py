@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from lib.base.paths import ROOT
+from lib.operate import facts
 from lib.parameters import Parameters
 
 Unit = tuple[str, str]  # module and name; a class's method is `Class.method`, the rest of a module is BODY
@@ -156,6 +157,8 @@ class Walk:
             read.attributes.add(node.attr)
             if full := _dotted(node, module.imports):
                 read.units |= set(self._resolve_full(full))
+            if node.attr == "of_pipeline":  # by a name that only the run knows
+                read.parameters |= set(facts.pipelines())
             if node.attr in Parameters.model_fields and _carries(node.value, carriers, in_scope):
                 read.parameters.add(node.attr)
         elif (

@@ -13,6 +13,7 @@ import yaml
 from reach import reached
 
 from lib.base.paths import ROOT
+from lib.operate import facts
 from lib.parameters import Parameters, names_in
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -24,6 +25,9 @@ LAYERS = (
     *("base", "resources", "parameters", "local", "target", "s3", "engine", "lake", "operate"),
     *("execution", "cli", "ipython_extension"),
 )
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
+# What was watched for, restored or audited is so, too.
+SHARED = {"in place"}
 MAGIC = re.compile(r"^(%%when .*|%load_ext .*|%calls)$", re.MULTILINE)
 CONDITION = re.compile(r"^%%when (.*)$", re.MULTILINE)
 
@@ -119,6 +123,7 @@ def test_only_the_command_line_imports_the_command_line(path):
 def test_a_handler_is_whole_and_imports_neither_lib_nor_another_handler(folder):
     assert (folder / "policy.json").exists()
     assert (folder / "requirements.txt").exists()
+    assert facts.load(folder).name == folder.name
     others = {other.name for other in HANDLERS if other != folder}
     for path in folder.glob("*.py"):
         assert not {m.split(".")[0] for m in imports(path.read_text())} & {
@@ -127,6 +132,24 @@ def test_a_handler_is_whole_and_imports_neither_lib_nor_another_handler(folder):
             "notebooks",
             *others,
         }
+
+
+def test_lib_names_no_handler_and_nothing_that_one_counts_or_logs():
+    """But for names that are everybody's: of sections, of actions such as `delete`, words such as `gone`."""
+    known = facts.every().values()
+    names = {said.name for said in known} - {*Parameters.model_fields, "delete"}
+    names |= {metric for said in known for metric in said.metrics}
+    names |= {message for said in known for message in (*said.outcomes, *said.steps) if " " in message}
+    found = {name(path): words(path.read_text()) & names - SHARED for path in LIB}
+    assert {path for path, named in found.items() if named} <= {"lib/operate/pipelines.py"}, found
+
+
+def words(source: str) -> set[str]:
+    """All strings of a source, and the parts of paths in them; docstrings aside."""
+    nodes = list(ast.walk(ast.parse(source)))
+    strings = {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    strings -= {ast.get_docstring(n, clean=False) for n in nodes if isinstance(n, DOCUMENTED)}
+    return strings | {word for text in strings for word in text.split("/")}
 
 
 def test_policies_grant_no_wildcard_action_and_no_full_access():

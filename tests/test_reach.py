@@ -13,7 +13,7 @@ PIPELINES = {"migrate", "backup", "index", "summarize", "ingest"}
         ("x = parameters.model_copy(update={}).restore.at", {"restore"}),
         ("other = parameters.model_copy(update={})\nother.start", {"start"}),
         ("from lib.operate.pipelines import those_deployed\nthose_deployed(aws, parameters)", PIPELINES),
-        ("from lib import pipelines as all_five\nall_five.buckets(parameters)", PIPELINES),
+        ("from lib.operate import pipelines as all_five\nall_five.buckets(parameters)", PIPELINES),
         (
             "from lib.operate.backfills import watch\nwatch.missing(aws, parameters)",
             PIPELINES | {"audit", "backfill"},
@@ -22,6 +22,7 @@ PIPELINES = {"migrate", "backup", "index", "summarize", "ingest"}
             "from lib.operate.recovery.restore import from_parameters\nfrom_parameters(aws, parameters)",
             {"restore"},
         ),
+        ("from lib.operate.observe import usage\nusage.per_object(parameters, name, 1)", PIPELINES),
         ("from lib.engine.stack import Stack\nStack(aws, parameters, 'x').applies", {"mode"}),
         ("from lib.resources import iam\niam.Role('a', 'b').desired()", {"permissions_boundary_arn"}),
         ("from lib.resources.sqs import Queue\nQueue('a', 'b').desired()", {"kms_key_arns"}),

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.base.errors import RunbookError
 from lib.engine import waiting
 from lib.engine.stack import Stack
 from lib.engine.waiting import Waiting
 from lib.operate import logs, samples, watch
 from lib.operate.samples import Sample
 from lib.resources import s3, sqs
+from lib.resources.logs import LogGroup
 from lib.s3 import comparison, objects
 from lib.s3.objects import Place
 
@@ -236,11 +238,15 @@ def test_the_function_s_log_is_read_by_key(stack: Stack, somebody):
 
 
 def test_the_function_s_log_is_waited_for(stack: Stack, somebody):
-    group = examples.log_group(stack)
+    """A step is no outcome, and what another handler logs last is none of this one's."""
+    group = stack.add(LogGroup("summarize", "us-east-1", 1))
     stack.apply()
     since, logs = pd.Timestamp.now("UTC"), somebody("logs")
     logs.create_log_stream(logGroupName=group.name, logStreamName="s")
-    lines = [("event received", "a"), ("JSON uploaded", "a"), ("copied", "b"), ("copied", "c")]
+    lines = [
+        *[("event received", "a"), ("JSON uploaded", "a"), ("copied", "b")],
+        *[("CSV rejected", "b"), ("gone", "c")],
+    ]
 
     def write_one(_) -> None:
         message, key = lines.pop(0)
@@ -249,12 +255,17 @@ def test_the_function_s_log_is_waited_for(stack: Stack, somebody):
         logs.put_log_events(logGroupName=group.name, logStreamName="s", logEvents=[event])
 
     log = watch.function_log(stack.client(group), group.name, since, ["a", "b"], sleep=write_one)
-    assert log["message"].tolist() == ["event received", "JSON uploaded", "copied"]
+    assert log["message"].tolist() == ["event received", "JSON uploaded", "copied", "CSV rejected"]
+
+
+def test_of_a_log_of_no_handler_that_is_known_it_says_what_is_missing(stack: Stack):
+    with pytest.raises(RunbookError, match=r"no handlers/unheard/facts.yaml; there are: .*replicate"):
+        watch.function_log(None, "/aws/lambda/runbook-test-x-unheard", pd.Timestamp.now("UTC"), ["a"])
 
 
 def test_a_log_is_looked_at_soon_again_but_not_often(stack: Stack):
     """An account has few such calls a second, for all that read logs in a region."""
-    group, waits = examples.log_group(stack), []
+    group, waits = stack.add(LogGroup("replicate", "us-east-1", 1)), []
     stack.apply()
 
     def wait(seconds: float) -> None:

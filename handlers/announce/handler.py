@@ -8,27 +8,19 @@ PIPELINE_FUNCTION, the name of a function in this region that takes them.
 import json
 import os
 import time
-import warnings
-from functools import cache
 
-import boto3
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import S3BatchOperationEvent, S3BatchOperationResponse
 from aws_lambda_powertools.utilities.data_classes.s3_batch_operation_event import S3BatchOperationTask
-from botocore.config import Config
 from botocore.exceptions import ClientError
+from common.clients import clients
 from common.events import ObjectEvent
 from common.hand_over import hand_over, s3_event
 from common.objects import ObjectState, Place, look
+from common.observed import log_and_metrics
 
-SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "announce")
-logger = Logger(service=SERVICE)
-metrics = Metrics(namespace="runbook", service=SERVICE)
-# An event with nothing to do has no metrics to tell; Powertools would log a warning each time.
-warnings.filterwarnings("ignore", "No application metrics to publish")
-
-CONFIG = Config(tcp_keepalive=True, retries={"mode": "standard", "max_attempts": 5})
+logger, metrics = log_and_metrics("announce")
+client = clients()
 EVENT_NAME = "ObjectCreated:Backfill"  # as lib/operate/backfills/backfill.py calls it
 
 
@@ -57,7 +49,7 @@ def handler(event: dict, context: object) -> dict:
 def announce(task: S3BatchOperationTask) -> tuple[str, str]:
     """Announce one object; return the result's code, and why."""
     started = time.perf_counter()
-    place = Place(s3(), task.s3_bucket, task.s3_key)
+    place = Place(client("s3"), task.s3_bucket, task.s3_key)
     try:
         state = look(place, with_checksums=False)
         if state is None:
@@ -82,7 +74,7 @@ def event_of(place: Place, state: ObjectState) -> ObjectEvent:
 def send(event: ObjectEvent) -> None:
     """Send an event where the pipeline takes its events."""
     if function := os.environ.get("PIPELINE_FUNCTION"):
-        hand_over(client("lambda", os.environ["AWS_REGION"]), function, event, EVENT_NAME)
+        hand_over(client("lambda"), function, event, EVENT_NAME)
         return
     queue = client("sqs", os.environ["QUEUE_REGION"])
     queue.send_message(QueueUrl=os.environ["QUEUE_URL"], MessageBody=json.dumps(s3_event(event, EVENT_NAME)))
@@ -94,14 +86,3 @@ def will_pass(error: ClientError) -> bool:
     return answer["ResponseMetadata"]["HTTPStatusCode"] in {429, 500, 502, 503, 504} or (
         "Throttl" in answer["Error"]["Code"]
     )
-
-
-def s3():
-    """Return the S3 client of this region."""
-    return client("s3", os.environ["AWS_REGION"])
-
-
-@cache
-def client(service: str, region: str):
-    """Return a client, made once per Lambda environment."""
-    return boto3.client(service, region_name=region, config=CONFIG)

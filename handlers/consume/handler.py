@@ -9,28 +9,20 @@ TIME_TO_LIVE_DAYS, after the row was stored, "0" for ever.
 
 import os
 import time
-import warnings
-from functools import cache
 
-import boto3
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from botocore.config import Config
+from common.clients import clients, table
 from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from common.objects import Place, check_gone
+from common.observed import log_and_metrics
 from consumption import Outcome, consume
 
-SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "consume")
-logger = Logger(service=SERVICE)
-metrics = Metrics(namespace="runbook", service=SERVICE)
-# An event with nothing to do has no metrics to tell; Powertools would log a warning each time.
-warnings.filterwarnings("ignore", "No application metrics to publish")
+logger, metrics = log_and_metrics("consume")
 processor = BatchProcessor(event_type=EventType.SQS)
-
-CONFIG = Config(tcp_keepalive=True, retries={"mode": "standard", "max_attempts": 5})
+client = clients()
 
 
 @logger.inject_lambda_context
@@ -74,15 +66,15 @@ def consume_one(event: ObjectEvent) -> None:
         logger.info("ignored", bucket=event.bucket, key=event.key, event_name=event.event_name)
         return
     started = time.perf_counter()
-    source = Place(s3(event.region), event.bucket, event.key)
+    source = Place(client("s3", event.region), event.bucket, event.key)
     outcome = consume(
         source=source,
         rejected=Place(
-            s3(os.environ["AWS_REGION"]),
+            client("s3"),
             os.environ["REJECTED_BUCKET"],
             os.environ["REJECTED_PREFIX"] + event.key,
         ),
-        table=table(),
+        table=table(os.environ["STOCK_TABLE"]),
         time_to_live_days=int(os.environ["TIME_TO_LIVE_DAYS"]),
     )
     if outcome.name == "gone":
@@ -105,16 +97,3 @@ def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
     metrics.add_metric("Lag", MetricUnit.Milliseconds, event.lag_seconds * 1000)
     metrics.add_metric("RowsStored", MetricUnit.Count, outcome.rows_stored)
     metrics.add_metric("RowsRejected", MetricUnit.Count, outcome.rows_rejected)
-
-
-@cache
-def s3(region: str):
-    """Return the S3 client of a region, made once per Lambda environment."""
-    return boto3.client("s3", region_name=region, config=CONFIG)
-
-
-@cache
-def table():
-    """Return the table, made once per Lambda environment; as a resource it takes and gives Decimals."""
-    resource = boto3.resource("dynamodb", region_name=os.environ["AWS_REGION"], config=CONFIG)
-    return resource.Table(os.environ["STOCK_TABLE"])

@@ -16,32 +16,24 @@ Environment:
 import json
 import os
 import time
-import warnings
 from collections.abc import Callable
 from functools import cache, partial
 
-import boto3
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from botocore.config import Config
 from brake import Brake, BrakePulledError
+from common.clients import clients
 from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from common.hand_over import hand_over, s3_event
 from common.objects import Place
-from common.s3_client import faithful
+from common.observed import log_and_metrics
 from deletion import Outcome, delete
 from erasing import erase
 
-SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "delete")
-logger = Logger(service=SERVICE)
-metrics = Metrics(namespace="runbook", service=SERVICE)
-# An event with nothing to do has no metrics to tell; Powertools would log a warning each time.
-warnings.filterwarnings("ignore", "No application metrics to publish")
-
+logger, metrics = log_and_metrics("delete")
 # What *replicate* says of a key that it has copied, where versions are erased.
 ONLY_ERASE = "ObjectRemoved:ToErase"
-CONFIG = Config(tcp_keepalive=True, retries={"mode": "standard", "max_attempts": 5})
+client = clients()
 
 
 @logger.inject_lambda_context
@@ -129,10 +121,3 @@ def brake() -> Brake:
 def queue_url() -> str:
     """Return the URL of the holding queue, asked for once per Lambda environment."""
     return client("sqs").get_queue_url(QueueName=os.environ["HOLDING_QUEUE"])["QueueUrl"]
-
-
-@cache
-def client(service: str, region: str = ""):
-    """Return a client of a region, by default the function's, made once per Lambda environment."""
-    made = boto3.client(service, region_name=region or os.environ["AWS_REGION"], config=CONFIG)
-    return faithful(made) if service == "s3" else made

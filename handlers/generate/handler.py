@@ -7,25 +7,17 @@ Environment: FILES_BUCKET; KEY_PREFIX, such as "stocks/"; TICKERS, with commas; 
 
 import os
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import cache
 
-import boto3
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from botocore.config import Config
+from common.clients import clients
+from common.observed import log_and_metrics
 from files import Settings, files_of_run, scheduled_time
 
-SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "generate")
-logger = Logger(service=SERVICE)
-metrics = Metrics(namespace="runbook", service=SERVICE)
-# A run that failed has no metrics to tell; Powertools would log a warning each time.
-warnings.filterwarnings("ignore", "No application metrics to publish")
-
 UPLOADS_AT_A_TIME = 16
-CONFIG = Config(max_pool_connections=UPLOADS_AT_A_TIME, retries={"mode": "standard", "max_attempts": 5})
+logger, metrics = log_and_metrics("generate")
+client = clients(max_pool_connections=UPLOADS_AT_A_TIME)
 
 
 @logger.inject_lambda_context
@@ -56,9 +48,10 @@ def handler(event: dict, context: object) -> dict:
 
 def upload(files: dict[str, bytes], bucket: str) -> None:
     """Write all files, the failure of one not holding up the others; then raise if any failed."""
+    put = client("s3").put_object
     with ThreadPoolExecutor(UPLOADS_AT_A_TIME) as pool:
         uploads = {
-            key: pool.submit(s3().put_object, Bucket=bucket, Key=key, Body=body, ContentType="text/csv")
+            key: pool.submit(put, Bucket=bucket, Key=key, Body=body, ContentType="text/csv")
             for key, body in files.items()
         }
     failures = {key: done.exception() for key, done in uploads.items() if done.exception()}
@@ -87,9 +80,3 @@ def report(due: datetime, files: dict[str, bytes], rows: int, seconds: float) ->
 def utc_text(time: datetime) -> str:
     """Return a time in UTC as EventBridge writes it, such as 2026-01-02T15:04:00Z."""
     return time.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-@cache
-def s3():
-    """Return the S3 client, made once per Lambda environment."""
-    return boto3.client("s3", region_name=os.environ["AWS_REGION"], config=CONFIG)

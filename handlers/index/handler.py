@@ -6,28 +6,19 @@ Invoked by S3 itself, asynchronously. Environment: INDEX_TABLE, a table in the f
 
 import os
 import time
-import warnings
 from datetime import UTC, datetime
-from functools import cache
 
-import boto3
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from boto3.dynamodb.conditions import Attr
-from botocore.config import Config
+from common.clients import clients, table
 from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
-from common.s3_client import faithful
+from common.observed import log_and_metrics
 from reading import look, read_preview
 from row import row
 
-SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "index")
-logger = Logger(service=SERVICE)
-metrics = Metrics(namespace="runbook", service=SERVICE)
-# An event with nothing to do has no metrics to tell; Powertools would log a warning each time.
-warnings.filterwarnings("ignore", "No application metrics to publish")
-
-CONFIG = Config(tcp_keepalive=True, retries={"mode": "standard", "max_attempts": 5})
+logger, metrics = log_and_metrics("index")
+client = clients()
 
 
 @logger.inject_lambda_context
@@ -56,12 +47,12 @@ def index_one(event: ObjectEvent) -> None:
 
 def describe(event: ObjectEvent) -> dict:
     """Return the row of one record, with what S3 knows of the object."""
-    client = s3(event.region)
-    head = None if event.is_removed else look(client, event)
+    s3 = client("s3", event.region)
+    head = None if event.is_removed else look(s3, event)
     return row(
         event,
         head,
-        content_preview=read_preview(client, event, head) if head else None,
+        content_preview=read_preview(s3, event, head) if head else None,
         processed_at=datetime.now(UTC),
         time_to_live_days=int(os.environ["TIME_TO_LIVE_DAYS"]),
     )
@@ -101,15 +92,3 @@ def report(event: ObjectEvent, item: dict, written: bool, seconds: float) -> Non
     )
     metrics.add_metric("Lag", MetricUnit.Milliseconds, event.lag_seconds * 1000)
     metrics.add_metric("EventsIndexed", MetricUnit.Count, int(written))
-
-
-@cache
-def s3(region: str):
-    """Return the S3 client of a region, made once per Lambda environment."""
-    return faithful(boto3.client("s3", region_name=region, config=CONFIG))
-
-
-@cache
-def table(name: str):
-    """Return a table in the function's region, made once per Lambda environment."""
-    return boto3.resource("dynamodb", config=CONFIG).Table(name)

@@ -10,31 +10,23 @@ Environment:
 
 import os
 import time
-import warnings
-from functools import cache
 
-import boto3
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from botocore.config import Config
+from common.clients import clients
 from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from common.hand_over import hand_over
 from common.objects import Place, check_gone
-from common.s3_client import faithful
+from common.observed import log_and_metrics
 from replication import Outcome, replicate
 
-SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "replicate")
-logger = Logger(service=SERVICE)
-metrics = Metrics(namespace="runbook", service=SERVICE)
-# An event with nothing to do has no metrics to tell; Powertools would log a warning each time.
-warnings.filterwarnings("ignore", "No application metrics to publish")
+logger, metrics = log_and_metrics("replicate")
 processor = BatchProcessor(event_type=EventType.SQS)
 
 # 300 s: CopyObject answers when it is done, and copies up to 5 GB across regions.
-CONFIG = Config(read_timeout=300, tcp_keepalive=True, retries={"mode": "standard", "max_attempts": 5})
+client = clients(read_timeout=300)
 
 
 @logger.inject_lambda_context
@@ -81,12 +73,9 @@ def replicate_one(event: ObjectEvent) -> None:
         logger.info("ignored", bucket=event.bucket, key=event.key, event_name=event.event_name)
         return
     started = time.perf_counter()
-    target_region = os.environ.get("TARGET_REGION") or os.environ["AWS_REGION"]
-    source = Place(s3(event.region), event.bucket, event.key)
-    outcome = replicate(
-        source=source,
-        target=Place(s3(target_region), os.environ["TARGET_BUCKET"], event.key),
-    )
+    source = Place(client("s3", event.region), event.bucket, event.key)
+    target_client = client("s3", os.environ.get("TARGET_REGION", ""))
+    outcome = replicate(source, Place(target_client, os.environ["TARGET_BUCKET"], event.key))
     if outcome.name == "gone":
         check_gone(source, event.version_id)
     report(event, outcome, seconds=time.perf_counter() - started)
@@ -105,7 +94,7 @@ def follow_up(event: ObjectEvent, outcome: Outcome) -> None:
 def hand_over_to_delete(event: ObjectEvent, event_name: str) -> None:
     """Let the function that follows deletions, if there is one, look at the key."""
     if function := os.environ.get("DELETE_FUNCTION"):
-        hand_over(lambda_client(), function, event, event_name)
+        hand_over(client("lambda"), function, event, event_name)
         logger.info("handed over to delete", bucket=event.bucket, key=event.key, version=event.version_id)
 
 
@@ -126,15 +115,3 @@ def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
     metrics.add_metric("BytesCopied", MetricUnit.Bytes, outcome.bytes_copied)
     metrics.add_metric("ObjectsCopied", MetricUnit.Count, int(outcome.name == "copied"))
     metrics.add_metric("ObjectsAlreadyInPlace", MetricUnit.Count, int(outcome.name == "in place"))
-
-
-@cache
-def s3(region: str):
-    """Return the S3 client of a region, made once per Lambda environment."""
-    return faithful(boto3.client("s3", region_name=region, config=CONFIG))
-
-
-@cache
-def lambda_client():
-    """Return the Lambda client of the function's region, made once per Lambda environment."""
-    return boto3.client("lambda", region_name=os.environ["AWS_REGION"], config=CONFIG)

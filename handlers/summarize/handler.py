@@ -9,34 +9,26 @@ MEMORY_LIMIT_MB for DuckDB, by default what Lambda gives.
 import os
 import tempfile
 import time
-import warnings
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
-import boto3
 from athena_profile import profile_by_athena
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from botocore.config import Config
 from column_types import NULL_VALUES
+from common.clients import clients
 from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from common.objects import ObjectState, Place
-from common.s3_client import faithful
+from common.observed import log_and_metrics
 from duckdb_profile import profile_file
 from object_keys import Prefixes
 from reading import download
 from rejection import RejectedError
 from summarizing import Written, summarize
 
-SERVICE = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "summarize")
-logger = Logger(service=SERVICE)
-metrics = Metrics(namespace="runbook", service=SERVICE)
-# An event with nothing to do has no metrics to tell; Powertools would log a warning each time.
-warnings.filterwarnings("ignore", "No application metrics to publish")
-
+logger, metrics = log_and_metrics("summarize")
 # 300 s: CopyObject answers when it is done, and copies up to 5 GB.
-CONFIG = Config(read_timeout=300, tcp_keepalive=True, retries={"mode": "standard", "max_attempts": 5})
+client = clients(read_timeout=300)
 
 
 @logger.inject_lambda_context
@@ -122,10 +114,3 @@ def report(event: ObjectEvent, written: Written) -> None:
     metrics.add_metric("Lag", MetricUnit.Milliseconds, lag_seconds * 1000)
     metrics.add_metric("CsvsSummarized", MetricUnit.Count, int(not written.reason))
     metrics.add_metric("CsvsRejected", MetricUnit.Count, int(bool(written.reason)))
-
-
-@cache
-def client(service: str):
-    """Return a client of the function's region, made once per Lambda environment."""
-    made = boto3.client(service, region_name=os.environ["AWS_REGION"], config=CONFIG)
-    return faithful(made) if service == "s3" else made

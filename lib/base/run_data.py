@@ -14,7 +14,7 @@ def file_of(account_id: str, prefix: str, env: str, what: str = "") -> Path:
     """Return where something of an environment is kept; no part of the name holds a hyphen but the last.
 
     Args:
-        account_id: Of the environment, 12 digits.
+        account_id: The environment's AWS account, 12 digits.
         prefix: Its prefix.
         env: Its name.
         what: What is kept, such as `backfill-migrate`; empty for the ledger.

@@ -33,7 +33,7 @@ class Contents:
 
     Attributes:
         target: The AWS to work on.
-        parameters: Of the environment.
+        parameters: `summarize` says where it writes about a file.
         items: What the run created, and exists.
         puts: As `Ledger.puts` returns it.
         passed: Key and version id of all that is the run's, by the bucket's ARN, of those looked into.

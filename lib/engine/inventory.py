@@ -63,7 +63,7 @@ class Inventory:
 
         Args:
             target: The AWS to work on.
-            parameters: Of the environment.
+            parameters: Whose resources: `account_id`, `prefix` and `env`, and in which regions.
             pipeline: A pipeline's name, or empty for all.
 
         Raises:

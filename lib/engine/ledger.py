@@ -63,7 +63,7 @@ class Ledger:
         """Return the ledger of an environment.
 
         Args:
-            parameters: Of the environment: account, prefix and env are whose it is.
+            parameters: Whose it is: `account_id`, `prefix` and `env`.
         """
         return cls(parameters.prefix, parameters.env, parameters.account_id)
 

@@ -54,7 +54,7 @@ class Lock:
 
         Args:
             target: The AWS to work on.
-            parameters: Of the environment.
+            parameters: Whose lock: `account_id`, `prefix` and `env`.
         """
         self.target = target
         self.env = parameters.env
@@ -248,7 +248,7 @@ def locked(target: Target, parameters: Parameters, is_run: bool = True) -> Itera
 
     Args:
         target: The AWS to work on.
-        parameters: Of the environment.
+        parameters: As for `Lock`.
         is_run: Whether the ledger shall know it as a run, which a rollback takes back; a rollback is none.
 
     Yields:
@@ -284,7 +284,7 @@ def run_alone(parameters: Parameters) -> Iterator[str]:
     """Hold the environment's lock, for all kernels that are started meanwhile; a plan needs none.
 
     Args:
-        parameters: Of the environment.
+        parameters: Whose lock, as for `Lock`; `mode` says whether it is a plan.
 
     Yields:
         The run's id.

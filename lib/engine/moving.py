@@ -36,7 +36,7 @@ def left_of(
 
     Args:
         target: The AWS to look at.
-        parameters: Of the environment.
+        parameters: In whose regions to look, and whose ledger to ask.
         scope: The pipeline's.
         described: The ARNs of what is described, wanted or not.
     """
@@ -92,7 +92,7 @@ def refusal(parameters: Parameters, pipeline: str, left: list[Left]) -> str:
     """Say what would be left behind, by which parameters, and how to go on.
 
     Args:
-        parameters: Of the environment.
+        parameters: The regions of the pipeline's section and the keys: what the text says of them.
         pipeline: The pipeline's name.
         left: What would be.
     """
@@ -114,7 +114,7 @@ def close(inventory: Inventory, items: list[Existing], lock: Lock, sleep: Callab
     """Close the old entrances, wait until the old queues are empty, and remove what acts and holds nothing.
 
     Args:
-        inventory: Of the environment.
+        inventory: What the environment has, and its ledger.
         items: As `left_of` returns them.
         lock: Held meanwhile.
         sleep: Waits between two looks.
@@ -139,7 +139,7 @@ def accept(inventory: Inventory, items: Iterable[Existing], pipeline: str) -> No
     """Write down that things are left on purpose, so that the next plan does not refuse to go on.
 
     Args:
-        inventory: Of the environment.
+        inventory: As for `close`.
         items: What is left.
         pipeline: Whose.
     """

@@ -60,7 +60,7 @@ def rollback(target: Target, parameters: Parameters, run: str, pipeline: str = "
 
     Args:
         target: The AWS to work on.
-        parameters: Of the environment.
+        parameters: Whose run: `account_id`, `prefix` and `env`; those of pipelines say what is the run's own.
         run: The run's id, as the ledger has it.
         pipeline: Only this one's; empty for all.
 
@@ -94,8 +94,8 @@ class Going:
     """What is about to be taken back.
 
     Attributes:
-        inventory: Of the environment.
-        ledger: Of the environment.
+        inventory: What the environment has.
+        ledger: What runs have written down.
         contents: Of the stores that the run created.
         entries: What the ledger knows, ARN to facts.
         created: Those of them that the run created.
@@ -230,7 +230,7 @@ def judge(target: Target, parameters: Parameters, run: str, pipeline: str = "") 
 
     Args:
         target: The AWS to look at.
-        parameters: Of the environment.
+        parameters: As for `rollback`.
         run: The run's id, as the ledger has it.
         pipeline: Only this one's; empty for all.
     """
@@ -249,7 +249,7 @@ def require_no_move(ledger: Ledger, run: str) -> None:
     """Go on only if a run can be taken back.
 
     Args:
-        ledger: Of the environment.
+        ledger: Where the run is written down.
         run: The run's id.
 
     Raises:
@@ -263,7 +263,7 @@ def touched(ledger: Ledger, how: str, run: str, pipeline: str = "") -> dict[str,
     """Return what a run created or changed, as the ledger has it; the lock's home is not the run's.
 
     Args:
-        ledger: Of the environment.
+        ledger: As for `require_no_move`.
         how: `run` for what it created, `changed_by` for what it changed.
         run: The run's id.
         pipeline: Only this one's; empty for all.

@@ -40,7 +40,7 @@ class Stack:
 
         Args:
             target: The AWS to work on.
-            parameters: Of the environment.
+            parameters: Whose it is, and what the run is to do: `mode`, `exercise`.
             pipeline: The pipeline's name, such as `migrate`.
         """
         self.target = target

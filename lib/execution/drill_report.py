@@ -22,7 +22,7 @@ class DrillReport:
 
     Attributes:
         drill: Which.
-        parameters: Of the environment.
+        parameters: Those that it took place with: where, whose, and `restore`.
         at: The point in time that was restored to.
         declared: When the loss was declared.
         recovered: When the last checksum had been compared.

@@ -20,7 +20,8 @@ from lib.engine.inventory import Inventory
 from lib.engine.lock import run_alone
 from lib.execution.report import write_report
 from lib.execution.run import DESTROY, Job, Result, execute_all, new_folder, select
-from lib.operate.observe import cost, usage
+from lib.operate import facts
+from lib.operate.observe import cost
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, Scope
 from lib.resources.s3 import Bucket
@@ -42,13 +43,13 @@ def estimate(parameters: Parameters) -> pd.DataFrame:
     """Return what a run costs at most: as if everything ran for a whole day, which is more than it does.
 
     Args:
-        parameters: Of the environment.
+        parameters: Those of the pipelines say what an object takes, and how many some of them make.
 
     Returns:
         One row a pipeline, then the crawls and queries, last the total: US dollars.
     """
-    day = cost.per_month(parameters, OBJECTS, MEAN_BYTES).loc[cost.TOTAL] / usage.DAYS_A_MONTH
-    asked = {"glue_dpu_hour": CRAWLS * usage.DPU_HOURS_A_CRAWL, "athena_scan": QUERIES * QUERY_TB}
+    day = cost.per_month(parameters, OBJECTS, MEAN_BYTES).loc[cost.TOTAL] / facts.DAYS_A_MONTH
+    asked = {"glue_dpu_hour": CRAWLS * facts.DPU_HOURS_A_CRAWL, "athena_scan": QUERIES * QUERY_TB}
     rows = {**day.to_dict(), "crawls and queries": sum(cost.of(asked).values())}
     rows["total"] = sum(rows.values())
     return pd.DataFrame(rows.items(), columns=["for a day", "usd"])
@@ -126,7 +127,7 @@ def run(parameters: Parameters, notebooks: list[Path]) -> tuple[list[Result], Pa
     """Execute notebooks and then 90_destroy; whatever becomes of them, nothing is left afterwards.
 
     Args:
-        parameters: Of the environment, which is a new one.
+        parameters: They say where: a new environment, on a real account.
         notebooks: In this order.
 
     Returns:

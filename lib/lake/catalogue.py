@@ -51,7 +51,7 @@ def databases(target: Target, parameters: Parameters, region: str, *pipelines: s
 
     Args:
         target: The AWS to work on.
-        parameters: Of the environment.
+        parameters: Whose databases: `prefix`, `env` and account are in their names.
         region: Where to look.
         pipelines: Their names; each has one database there.
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from lib.base.errors import WaitError
 from lib.base.retry import wait_until
 from lib.base.times import iso8601
-from lib.operate import logs
+from lib.operate import facts, logs
 from lib.operate.watch import POLL_S
 
 
@@ -27,7 +27,7 @@ def stored(
     Args:
         client: A DynamoDB client of the table's region.
         table: The table's name.
-        run: What *generate* says of it: `time`, `rows`.
+        run: What the function that wrote the files says of it: `time`, `rows`.
         tickers: Whose rows it produced.
         timeout_s: How long to watch, in seconds.
         sleep: Waits between two looks.
@@ -54,11 +54,11 @@ def scheduled_run(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict:
-    """Wait for a run of *generate* that the schedule has fired.
+    """Wait for a run that the schedule has fired.
 
     Args:
         client: A CloudWatch Logs client of the function's region.
-        log_group: The function's log group.
+        log_group: That of the function which writes the files.
         since: From when on; runs that were due earlier, such as those invoked by hand for a time long past,
             do not count.
         timeout_s: How long to wait, in seconds.
@@ -70,14 +70,16 @@ def scheduled_run(
 
     Raises:
         WaitError: If there was none in time.
+        RunbookError: If no handler says what it logs there.
     """
+    done = facts.of(facts.handler_of(log_group)).done
     deadline = clock() + timeout_s
     with tqdm(
         desc="Waiting for the schedule", unit="s", leave=False, bar_format="{desc}: {elapsed}"
     ) as progress:
         while clock() < deadline:
             for line in logs.lines(client, log_group, since):
-                is_run = line.get("message") == "generated" and "scheduled_time" in line
+                is_run = line.get("message") in done and "scheduled_time" in line
                 if is_run and pd.Timestamp(line["scheduled_time"]) >= since.floor("min"):
                     return {"time": line["scheduled_time"], "files": line["files"], "rows": line["rows"]}
             progress.update()

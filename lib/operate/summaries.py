@@ -6,33 +6,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from lib.engine.waiting import Waiting
+from lib.operate.facts import Facts
 from lib.operate.samples import Sample
 from lib.operate.watch import until
 from lib.parameters.sections import Summarize
 from lib.s3.objects import Place
-
-# What `handlers/summarize` logs of a file that it summarizes, and of one that it does not.
-SEQUENCE = ["event received", "CSV downloaded", "JSON uploaded"]
-REJECTED = "CSV rejected"
-# What `handlers/summarize` writes, as Athena's types.
-TOP_VALUE = "struct<value:string,count:bigint>"
-PROFILE = (
-    "struct<name:string,type:string,nulls:bigint,distinct:bigint,distinct_is_approximate:boolean,"
-    "min:string,max:string,mean:double,standard_deviation:double,quartiles:array<double>,"
-    f"quartiles_are_approximate:boolean,top_values:array<{TOP_VALUE}>,top_values_are_approximate:boolean>"
-)
-TEXTS = ["bucket", "key", "version_id", "etag", "last_modified", "summarized_at", "engine", "encoding"]
-COLUMNS = {
-    **dict.fromkeys([*TEXTS, "encoding_found_by", "delimiter"], "string"),
-    "encoding_alternatives": "array<string>",
-    "damaged_bytes": "bigint",
-    "first_damaged_line": "bigint",
-    "size_bytes": "bigint",
-    "null_values": "array<string>",
-    "rows": "bigint",
-    "columns": "int",
-    "column_profiles": f"array<{PROFILE}>",
-}
 
 
 def watch_outcomes(uploads: pd.DataFrame, place: Place, settings: Summarize, failed: Waiting) -> pd.DataFrame:
@@ -99,28 +77,33 @@ def count_rows(files: Sequence[Sample], place: Place, settings: Summarize) -> pd
     return pd.DataFrame(rows, columns=["key", "in the file", "in the summary"])
 
 
-def steps(log: pd.DataFrame) -> pd.DataFrame:
+def steps(log: pd.DataFrame, said: Facts) -> pd.DataFrame:
     """Return when the function took each step with each file, the last time that it did.
 
     Args:
         log: As `watch.function_log` returns it.
+        said: What the function's handler says of itself.
 
     Returns:
-        One row a file, one column a step: its time.
+        One row a file, one column a step, and one for each other outcome that is counted: its time.
     """
     times = log.pivot_table(index="key", columns="message", values="timestamp", aggfunc="max")
-    return times.reindex(columns=[*SEQUENCE, REJECTED]).rename_axis(columns=None)
+    counted = [outcome for outcome, metric in said.outcomes.items() if metric]
+    columns = dict.fromkeys([*said.sequence, *counted])
+    return times.reindex(columns=[*columns]).rename_axis(columns=None)
 
 
-def in_order(log: pd.DataFrame, keys: Sequence[str]) -> list[bool]:
-    """Return of each file whether it was summarized step by step: received, downloaded, its JSON uploaded.
+def in_order(log: pd.DataFrame, keys: Sequence[str], said: Facts) -> list[bool]:
+    """Return of each file whether it was dealt with step by step, the last time that it was.
 
     Args:
         log: As `watch.function_log` returns it.
         keys: The files.
+        said: What the function's handler says of itself.
     """
-    messages = log[log["message"].isin(SEQUENCE)].groupby("key")["message"].agg(list)
-    return [messages.get(key, [])[-len(SEQUENCE) :] == SEQUENCE for key in keys]
+    sequence = list(said.sequence)
+    messages = log[log["message"].isin(sequence)].groupby("key")["message"].agg(list)
+    return [messages.get(key, [])[-len(sequence) :] == sequence for key in keys]
 
 
 def _places(key: str, settings: Summarize) -> dict[str, str]:

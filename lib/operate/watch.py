@@ -8,16 +8,11 @@ from tqdm import tqdm
 
 from lib.base.retry import wait_until
 from lib.engine.waiting import POLL_S, Waiting
-from lib.operate import logs
+from lib.operate import facts, logs
 from lib.s3.objects import Place, is_same
 
 # What a function logs reaches CloudWatch Logs some seconds later, and its clock is not this machine's.
 LOG_S, CLOCKS_DIFFER = 60, pd.Timedelta("5s")
-# What the handlers log of a key last.
-OUTCOMES = (
-    *("copied", "in place", "gone", "deleted", "source exists", "held", "ignored"),
-    *("indexed", "already indexed", "JSON uploaded", "CSV rejected", "stored"),
-)
 
 
 def until(
@@ -127,7 +122,7 @@ def function_log(
 
     Args:
         client: A CloudWatch Logs client of the function's region.
-        log_group: The function's log group.
+        log_group: The function's log group; what its name ends with says whose outcomes they are.
         since: From when on.
         keys: Objects whose outcome must be in the log; without any, one line of any object must be.
         timeout_s: How long to wait for that, in seconds; then what is there is returned.
@@ -136,11 +131,15 @@ def function_log(
     Returns:
         One row a log line that names a key, in the order of time: timestamp, level, message, key, bytes,
         seconds.
+
+    Raises:
+        RunbookError: If keys are given, and no handler says what it logs there.
     """
     awaited = set(keys)
+    outcomes = facts.of(facts.handler_of(log_group)).outcomes if awaited else {}
 
     def is_whole(lines: list[dict]) -> bool:
-        told = {line["key"] for line in lines if line.get("message") in OUTCOMES}
+        told = {line["key"] for line in lines if line.get("message") in outcomes}
         return awaited <= told and bool(lines)
 
     def read() -> list[dict]:

@@ -102,6 +102,19 @@ class Parameters(Section):
         boundary, keys = self.permissions_boundary_arn, tuple(self.kms_key_arns)
         return Scope(self.prefix, self.env, pipeline, self.account_id, boundary, keys)
 
+    def of_pipeline(self, pipeline: str) -> dict[str, Any]:
+        """Return the values of a pipeline's section by their names.
+
+        Args:
+            pipeline: Its name.
+
+        Raises:
+            ParameterError: If there is no such section.
+        """
+        if pipeline not in self.sections():
+            raise ParameterError(f"no section {pipeline!r}; there are: {', '.join(self.sections())}")
+        return dict(getattr(self, pipeline))
+
     @model_validator(mode="after")
     def _keys_are_ours_one_a_region(self) -> "Parameters":
         regions = [arn.split(":")[3] for arn in self.kms_key_arns]

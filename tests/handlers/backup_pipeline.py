@@ -57,9 +57,9 @@ class Backup:
         )
         # Made now, with the credentials of this function.
         replicate_lambda, _, _ = (
-            replicate.lambda_client(),
-            replicate.s3(PRIMARY_REGION),
-            replicate.s3(DR_REGION),
+            replicate.client("lambda"),
+            replicate.client("s3", PRIMARY_REGION),
+            replicate.client("s3", DR_REGION),
         )
         delete = as_handler(
             "delete",

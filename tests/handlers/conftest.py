@@ -5,10 +5,18 @@ from contextlib import suppress
 import boto3
 import pytest
 from buckets import Pair
-from handler_support import TARGET_REGION, load_handler
+from handler_support import TARGET_REGION, load_handler, unnamed_calls
 from handler_user import make_user, use_key
 
 from lib.local.deployer import ROOT_KEY
+
+
+@pytest.fixture(scope="module", autouse=True)
+def every_call_is_named():
+    """Whatever a handler is made to do, it asks AWS for nothing that its facts.yaml does not name."""
+    unnamed_calls.clear()
+    yield
+    assert not unnamed_calls
 
 
 @pytest.fixture(scope="module")

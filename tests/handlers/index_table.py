@@ -89,7 +89,7 @@ class Index:
         def answer(model, parsed, **_):
             seen.append((model.name, asked.pop(), parsed.get("ContentLength")))
 
-        events = self.module.s3(BUCKET_REGION).meta.events
+        events = self.module.client("s3", BUCKET_REGION).meta.events
         events.register("before-call.s3", ask)
         events.register("after-call.s3", answer)
         yield seen

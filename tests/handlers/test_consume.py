@@ -74,7 +74,7 @@ class Consume:
 
     @property
     def clients(self):
-        return [self.module.s3(TARGET_REGION), self.module.table().meta.client]
+        return [self.module.client("s3", TARGET_REGION), self.module.table(self.table.name).meta.client]
 
 
 def all_keys(bucket):
@@ -366,6 +366,16 @@ def test_messages_that_name_no_file(consume, ticker):
     assert len(consume.items(ticker)) == 1
 
 
+@pytest.mark.parametrize("key", ["\x01.csv", "\x1b[2J.csv", "\ufffe.csv"])
+def test_a_file_whose_key_no_xml_can_hold_is_stored_and_gone_as_others(consume, ticker, key):
+    """S3 repeats the key in NoSuchKey, which nobody can read then."""
+    record = consume.put(key, HEADER + row(ticker))
+    assert consume.deliver(record) == []
+    assert len(consume.items(ticker)) == 1
+    consume.files.delete(f"stocks/{key}")
+    assert consume.deliver(record) == []
+
+
 def test_a_file_that_goes_while_it_is_stored_is_done(consume, ticker, hook):
     record = consume.put("going.csv", HEADER + row(ticker))
     hook("before-call.s3.HeadObject", lambda **_: consume.files.delete("stocks/going.csv"))
@@ -402,7 +412,7 @@ def test_a_table_throttled_for_long_is_an_error(consume, ticker, throttled):
     from item_writer import ItemWriter, UnprocessedItemsError
 
     waits_s = []
-    writer = ItemWriter(consume.module.table(), sleep=waits_s.append)
+    writer = ItemWriter(consume.module.table(consume.table.name), sleep=waits_s.append)
     writer.put({"PK": ticker, "SK": "1"})
     sent = throttled(taken=0, times=100)
     with pytest.raises(UnprocessedItemsError, match="1 items not taken"):
@@ -415,7 +425,7 @@ def test_a_table_throttled_for_long_is_an_error(consume, ticker, throttled):
 def throttled(consume, operator):
     """Return a function that has the table take `taken` items of a call, `times` times; gives all sizes."""
     direct = operator.client("dynamodb", region_name=TARGET_REGION)
-    events = consume.module.table().meta.client.meta.events
+    events = consume.module.table(consume.table.name).meta.client.meta.events
     hooks = []
 
     def throttle(taken, times):
@@ -497,7 +507,7 @@ def test_a_file_that_s3_does_not_find_yet_is_retried(consume, ticker):
     record = consume.put("new.csv", HEADER + row(ticker))
     version = consume.files.client.head_object(Bucket=consume.files.bucket, Key="stocks/new.csv")["VersionId"]
     named = s3_record(consume.files.bucket, "stocks/new.csv", region=TARGET_REGION, version=version)
-    with nothing_found(consume.module.s3(TARGET_REGION)):
+    with nothing_found(consume.module.client("s3", TARGET_REGION)):
         assert consume.deliver(record, named) == [1]
     assert consume.deliver(named) == []
     assert len(consume.items(ticker)) == 1

@@ -64,9 +64,9 @@ def stop_before_calls(backup):
         if isinstance(threading.current_thread(), Worker):
             threading.current_thread().wait()
 
-    clients = [backup.replicate.lambda_client(), backup.delete.client("lambda")]
+    clients = [backup.replicate.client("lambda"), backup.delete.client("lambda")]
     for region in (PRIMARY_REGION, DR_REGION):
-        clients += [backup.replicate.s3(region), backup.delete.client("s3", region)]
+        clients += [backup.replicate.client("s3", region), backup.delete.client("s3", region)]
     for client in clients:
         client.meta.events.register_first("before-call", wait)
 

@@ -239,7 +239,7 @@ def test_it_writes_nowhere_else_and_tries_all_before_it_fails(generate, bucket, 
 
 def test_one_failure_does_not_hold_up_the_others_and_a_retry_completes(generate, bucket):
     event = {"time": "2026-01-02T17:00:00Z"}
-    events = generate.s3().meta.events
+    events = generate.client("s3").meta.events
 
     def fail(params, **_):
         if params["Key"].endswith("-03.csv"):

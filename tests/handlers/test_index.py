@@ -188,7 +188,7 @@ def test_a_delete_marker_can_be_looked_at(index):
 
 def test_a_version_that_goes_between_the_two_calls(index):
     record = index.put("going", b"body")
-    client = index.module.s3(BUCKET_REGION)
+    client = index.module.client("s3", BUCKET_REGION)
     version = record["s3"]["object"]["versionId"]
 
     def lose(**_):
@@ -215,7 +215,7 @@ def test_no_more_calls_and_bytes_than_needed(index):
 
 def test_of_a_large_version_few_bytes_are_read(index):
     """The answer's length is tested without versioning, since MiniStack 1.5.33 ignores a version's range."""
-    bodies, client = [], index.module.s3(BUCKET_REGION)
+    bodies, client = [], index.module.client("s3", BUCKET_REGION)
 
     def keep(parsed, **_):
         bodies.append(parsed["Body"])

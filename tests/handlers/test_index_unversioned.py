@@ -40,7 +40,7 @@ def test_of_an_overwritten_object_the_event_tells(index):
 
 def test_an_object_overwritten_between_the_two_calls_lends_no_preview(index):
     record = index.put("moving", b"first")
-    client = index.module.s3("us-west-1")
+    client = index.module.client("s3", "us-west-1")
 
     def overwrite(**_):
         index.bucket.put("moving", b"second")

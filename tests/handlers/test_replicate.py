@@ -96,7 +96,7 @@ def calls(replicate):
     def note(model, **_):
         seen.append(model.name)
 
-    clients = [replicate.s3(region) for region in ("us-west-1", "us-east-1")]
+    clients = [replicate.client("s3", region) for region in ("us-west-1", "us-east-1")]
     for client in clients:
         client.meta.events.register("before-call.s3", note)
     yield seen
@@ -260,7 +260,7 @@ def test_the_kind_of_checksum_and_the_tags_are_asked_for(replicate, pair):
     def note(params, **_):
         asked.update(params["headers"])
 
-    client = replicate.s3("us-east-1")
+    client = replicate.client("s3", "us-east-1")
     client.meta.events.register("before-call.s3.CreateMultipartUpload", note)
     assert deliver(replicate, pair.source.bucket, "composite") == []
     client.meta.events.unregister("before-call.s3.CreateMultipartUpload", note)
@@ -271,7 +271,7 @@ def test_the_kind_of_checksum_and_the_tags_are_asked_for(replicate, pair):
 
 def test_a_failed_copy_in_parts_leaves_nothing(replicate, pair):
     pair.source.put_parts("cut", PARTS)
-    client = replicate.s3("us-east-1")
+    client = replicate.client("s3", "us-east-1")
     (_, version), *_ = pair.source.versions("cut")
 
     def lose():
@@ -318,7 +318,7 @@ def test_a_source_overwritten_meanwhile_arrives(replicate, make_pair, monkeypatc
     pair = make_pair(versioned)
     monkeypatch.setenv("TARGET_BUCKET", pair.target.bucket)
     pair.source.put("moving", b"first")
-    with once(replicate.s3("us-east-1"), moment, lambda: pair.source.put("moving", b"second")):
+    with once(replicate.client("s3", "us-east-1"), moment, lambda: pair.source.put("moving", b"second")):
         assert deliver(replicate, pair.source.bucket, "moving") == []
     assert pair.target.read("moving")["body"] == b"second"
 
@@ -330,7 +330,7 @@ def test_a_source_that_never_rests_is_retried(replicate, pair):
     def overwrite(**_):
         pair.source.put("restless", next(bodies))
 
-    client = replicate.s3("us-east-1")
+    client = replicate.client("s3", "us-east-1")
     client.meta.events.register("after-call.s3.CopyObject", overwrite)
     with pytest.raises(BatchProcessingError, match="SourceKeepsChanging|another at each"):
         deliver(replicate, pair.source.bucket, "restless")
@@ -431,7 +431,7 @@ def test_what_s3_does_not_find_yet_is_retried(replicate, pair):
     version = pair.source.client.put_object(Bucket=pair.source.bucket, Key="new", Body=b"x")["VersionId"]
     message = in_sns_envelope(s3_event(s3_record(pair.source.bucket, "new", version=version)))
     other = in_sns_envelope(s3_event(s3_record(pair.source.bucket, "none")))
-    with nothing_found(replicate.s3("us-west-1")):
+    with nothing_found(replicate.client("s3", "us-west-1")):
         answer = replicate.handler(sqs_event(message, other), CONTEXT)
     assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["0"]
     pair.source.client.delete_object(Bucket=pair.source.bucket, Key="new")

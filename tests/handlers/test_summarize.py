@@ -12,7 +12,7 @@ from meddling import once
 from s3_messages import TEST_EVENT, in_sns_envelope, s3_event, s3_record, sqs_event
 from summaries import INPUT, OUTPUT, REGION, REJECTED, Summaries, context, log_lines
 
-from lib.operate.summaries import COLUMNS
+from lib.operate import facts
 
 BODY = b"a,b\n1,x\n2,\n"
 RAGGED = b"a,b\n1\n"
@@ -28,7 +28,7 @@ def test_the_summary(summaries):
     version = summaries.bucket.put(f"{INPUT}a/b/x y+ü.csv", BODY)
     summaries.deliver(f"{INPUT}a/b/x y+ü.csv")
     found = summaries.read(f"{OUTPUT}a/b/summary_x y+ü.json")
-    assert found.keys() == COLUMNS.keys()
+    assert found.keys() == facts.of("summarize").columns.keys()
     now = datetime.now(UTC)
     assert 0 <= (now - datetime.fromisoformat(found.pop("summarized_at"))).total_seconds() < 60
     assert 0 <= (now - datetime.fromisoformat(found.pop("last_modified"))).total_seconds() < 60

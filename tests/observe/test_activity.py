@@ -107,6 +107,15 @@ def test_the_same_key_of_another_pipeline_or_function_is_another():
     assert found.seen_errors()["still failing"].tolist() == [0, 1]
 
 
+def test_of_a_function_whose_handler_says_nothing_all_is_counted_and_no_lag_known():
+    found = taken(metrics(Seen=[1, 1], Lag=[5, 6]), failed("a"), name="strange", function="unheard")
+    assert found.total("strange", "Seen") == 2
+    assert found.lag().empty
+    assert found.throughput()["strange"].sum() == 0
+    assert len(found.errors) == 1
+    assert operation.cost_so_far(Parameters(), found).loc["total", "strange"] == 0
+
+
 def test_an_invocation_that_was_cut_off_is_an_error():
     found = taken(report(60_000, 512, "timeout"), report(100, 512))
     assert [row[2:] for row in found.invocations] == [(60_000, 512), (100, 512)]

@@ -1,13 +1,13 @@
 """The dashboard: which graphs, of which metrics."""
 
 import json
-import re
+from dataclasses import replace
 
 import pytest
 
-from lib.base.paths import ROOT
+from lib.operate import facts
 from lib.operate.observe import cost, dashboard
-from lib.operate.pipelines import pipelines
+from lib.operate.pipelines import FunctionName, pipelines
 from lib.parameters import Parameters
 from lib.resources.sqs import Queue
 
@@ -58,7 +58,7 @@ def test_every_queue_and_function_of_a_pipeline_is_on_it(pipeline):
         assert depth in shown
     for function in pipeline.functions:
         assert ("AWS/Lambda", "Errors", "FunctionName", function.name, function.region) in shown
-        for metric in dashboard.COUNTS[dashboard.what(function)]:
+        for metric in facts.of_function(function.name).counts:
             assert ("runbook", metric, "service", function.name, function.region) in shown
 
 
@@ -72,17 +72,20 @@ def test_how_long_things_wait_is_on_it(pipeline):
 
 def test_lag_is_drawn_as_percentiles():
     lags = [m[-1]["stat"] for graph in GRAPHS for m in graph["properties"]["metrics"] if "Lag" in m]
-    assert lags.count("p50") == lags.count("p99") == len(lags) / 2 == len(dashboard.TELL_LAG) + 1
+    functions = [function for pipeline in PIPELINES.values() for function in pipeline.functions]
+    tell = [function for function in functions if facts.of_function(function.name).lag]
+    assert lags.count("p50") == lags.count("p99") == len(lags) / 2 == len(tell)
+    assert 0 < len(tell) < len(functions)
 
 
-def test_the_handlers_publish_what_is_drawn():
-    """Names of metrics are only text on both sides."""
-    for name, counts in dashboard.COUNTS.items():
-        source = (ROOT / "handlers" / name / "handler.py").read_text()
-        published = set(re.findall(r'add_metric\("(\w+)"', source))
-        assert set(counts) <= published
-        assert ("Lag" in published) == (name in dashboard.TELL_LAG)
-        assert f'namespace="{dashboard.NAMESPACE}"' in source
+def test_of_a_function_whose_handler_says_nothing_what_lambda_and_the_queues_tell_is_drawn():
+    function = FunctionName("runbook-test-migrate-unheard", "us-east-1")
+    strange = replace(PIPELINES["migrate"], name="strange", functions=(function,))
+    body = dashboard.body(PARAMETERS, [strange])
+    shown = {metric[:2] for metric in metrics(body)}
+    assert {name for name, _ in shown} == {"AWS/Lambda", "AWS/SQS"}
+    assert ("AWS/Lambda", "Errors") in shown
+    assert all(w["properties"]["metrics"] for w in body["widgets"] if w["type"] == "metric")
 
 
 def test_the_cost_of_an_object_is_that_of_the_estimate():

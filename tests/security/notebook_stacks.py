@@ -31,13 +31,18 @@ def _nowhere(parameters: Parameters) -> target.Target:
 
 
 @cache
-def stack_of(notebook: str, kms_key_arns: tuple[str, ...] = ()) -> Stack:
-    """Return the stack that a notebook describes with the default parameters, or with keys."""
+def stack_of(
+    notebook: str, kms_key_arns: tuple[str, ...] = (), section: tuple[str, tuple] | None = None
+) -> Stack:
+    """Return the stack that a notebook describes with the default parameters, or with keys or a section.
+
+    The code of a function is the name of its handler.
+    """
     cells = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
     namespace: dict = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(target, "connect", _nowhere)
-        patch.setattr(bundle, "bundle", lambda handler, runtime: b"")
+        patch.setattr(bundle, "bundle", lambda handler, runtime: handler.encode())
         for cell in (cell for cell in cells if cell.cell_type == "code"):
             if cell.source.strip().startswith("stack.plan()"):
                 return namespace["stack"]
@@ -45,6 +50,7 @@ def stack_of(notebook: str, kms_key_arns: tuple[str, ...] = ()) -> Stack:
                 exec(re.sub(r"^%.*$", "", cell.source, flags=re.MULTILINE), namespace)  # noqa: S102
             if "parameters" in cell.metadata.get("tags", []):
                 namespace["kms_key_arns"] = list(kms_key_arns)
+                namespace |= {section[0]: dict(section[1])} if section else {}
     raise AssertionError(f"{notebook} has no plan")
 
 

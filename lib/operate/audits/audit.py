@@ -104,7 +104,7 @@ def attempt(
     Args:
         do: `audit` or `repair`.
         target: The AWS to work on.
-        parameters: Of the environment.
+        parameters: As for `do`.
         name: The pipeline's.
         more: For `repair`, the audit of it.
 
@@ -149,7 +149,7 @@ def audit(target: Target, parameters: Parameters, name: str) -> Audit:
 
     Args:
         target: The AWS to work on.
-        parameters: Of the environment; `audit` says how closely to look.
+        parameters: `audit` says how closely to look, the pipeline's own section what it was to make.
         name: The pipeline's.
 
     Returns:
@@ -189,7 +189,7 @@ def repair(
 
     Args:
         target: The AWS to work on.
-        parameters: Of the environment.
+        parameters: As for `audit`; they are held against what is deployed before anything is sent.
         name: The pipeline's.
         audit_of_it: What its audit found.
         sleep: Waits between two looks.

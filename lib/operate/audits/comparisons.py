@@ -39,7 +39,7 @@ def comparison(target: Target, parameters: Parameters, pipeline: Pipeline) -> Co
 
     Args:
         target: The AWS to work on.
-        parameters: Of the environment.
+        parameters: `audit` says how closely to look, the pipeline's own section what it was to make.
         pipeline: Which; it is deployed.
 
     Raises:

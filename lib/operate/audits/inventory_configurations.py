@@ -65,7 +65,7 @@ def described(parameters: Parameters, scope: Scope) -> Iterator[tuple[Resource, 
     """Yield report buckets and configurations, each with whether the parameters want it. Asks AWS nothing.
 
     Args:
-        parameters: Of the environment: `audit.inventory` says how often, `audit.inventory_of` of what.
+        parameters: `audit.inventory` says how often, `audit.inventory_of` of what.
         scope: The audit's.
     """
     frequency, wanted = parameters.audit.inventory, parameters.audit.inventory_of

@@ -94,7 +94,7 @@ class Reports:
 
         Args:
             target: The AWS to work on.
-            parameters: Of the environment.
+            parameters: `env` and `prefix` say under which names the reports are.
             pipeline: Whose buckets.
 
         Raises:

@@ -1,8 +1,9 @@
-"""S3 Batch Operations: a job that has every object of a manifest announced to a pipeline.
+"""S3 Batch Operations: a job that tells a pipeline of every object of a manifest.
 
 A job can invoke a function, which must answer it; it can neither send to a queue nor invoke a function that
 takes S3's events: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
-So it invokes *announce*, which sends each object's event into the pipeline's own entrance.
+So it invokes the handler that says it is for that, which sends each object's event into the pipeline's own
+entrance.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.base.errors import RunbookError
 from lib.engine.stack import Stack
+from lib.operate import facts
 from lib.operate.backfills.manifest import Manifest
 from lib.operate.pipelines import Pipeline
 from lib.resources.base import GLOBAL_REGION
@@ -37,7 +39,7 @@ class Jobs:
 
     Attributes:
         bucket: Where manifests and reports are.
-        function: *announce*, for this pipeline.
+        function: What tells this pipeline of an object.
         role: What S3 Batch Operations may do: read the manifest, write the report, invoke the function.
     """
 
@@ -77,19 +79,20 @@ def describe(stack: Stack, pipeline: Pipeline, log_retention_days: int = 30) -> 
         What was described.
     """
     stack.is_whole = False  # what the jobs of other pipelines need is there, too
-    region, what = pipeline.source.region, f"announce-{pipeline.name}"
+    handler = facts.invoked_by(PRINCIPAL).name
+    region, what = pipeline.source.region, f"{handler}-{pipeline.name}"
     bucket = stack.add(Bucket("jobs", region, expire_days=JOBS_EXPIRE_DAYS))
     log_group = stack.add(LogGroup(what, region, log_retention_days))
     environment, entrance = _entrance(stack.target, pipeline)
     policy = from_template(
-        "handlers/announce/policy.json",
+        f"handlers/{handler}/policy.json",
         source_bucket=pipeline.source,
         key_prefix=pipeline.key_prefix,
         log_group=log_group,
         **entrance,
     )
     role = stack.add(Role(what, GLOBAL_REGION, "lambda.amazonaws.com", policy))
-    code = bundle("announce", stack.target.runtime)
+    code = bundle(handler, stack.target.runtime)
     function = stack.add(Function(what, region, role, code, environment, TIMEOUT_S, MEMORY_MB))
     job_policy = from_template(
         "lib/policies/batch-operations-policy.json", jobs_bucket=bucket, function=function
@@ -148,7 +151,7 @@ def state(target: Target, jobs: Jobs, job_id: str) -> pd.DataFrame:
 
 
 def _entrance(target: Target, pipeline: Pipeline) -> tuple[dict[str, str], dict[str, Queue | str | None]]:
-    """Return how *announce* is told of the entrance, and what its policy asks for."""
+    """Return how the function is told of the entrance, and what its policy asks for."""
     entrance = pipeline.created
     if isinstance(entrance, Queue):
         url = entrance.output(target.client(entrance.service, entrance.region))

@@ -6,6 +6,8 @@ from math import ceil
 
 import pandas as pd
 
+from lib.operate import facts
+from lib.operate.backfills import batch_job
 from lib.operate.backfills.backfill import selection
 from lib.operate.observe import cost, usage
 from lib.parameters import Parameters
@@ -15,8 +17,6 @@ from lib.target import Target
 
 EXERCISE_OBJECTS = 1000  # more are sent only if `backfill.send` says so
 KEYS_PER_LIST = 1000
-# The function *announce*: one HEAD and one call to send, in seconds and GB of memory.
-ANNOUNCE_S, ANNOUNCE_GB = 0.1, 0.25
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _used(parameters: Parameters, objects: int, size: int, by_job: bool) -> usag
     used = {name: amount * objects for name, amount in one.items() if name != "sns_publish"}
     more = {"s3_write": 2 * ceil(objects / KEYS_PER_LIST)}
     if by_job:
-        work = {"s3_batch_object": 1, "s3_read": 1, "lambda_request": 1}
-        more |= {name: amount * objects for name, amount in work.items()}
-        more |= {"s3_batch_job": 1, "lambda_gb_second": objects * ANNOUNCE_S * ANNOUNCE_GB}
+        work = usage.of_handler(facts.invoked_by(batch_job.PRINCIPAL), batch_job.MEMORY_MB)
+        more |= {name: amount * objects for name, amount in {"s3_batch_object": 1, **work}.items()}
+        more |= {"s3_batch_job": 1}
     return {name: used.get(name, 0) + more.get(name, 0) for name in {**used, **more}}

@@ -94,7 +94,7 @@ def path_of(parameters: Parameters, pipeline: str) -> Path:
     """Return where the progress of a pipeline's backfill is kept; one of before is taken over if it is ours.
 
     Args:
-        parameters: Of the environment.
+        parameters: Whose it is: `account_id`, `prefix` and `env`.
         pipeline: The pipeline's name.
     """
     env, account_id = parameters.env, parameters.account_id

@@ -25,7 +25,7 @@ def chosen(target: Target, parameters: Parameters, name: str = "") -> Deployed:
 
     Args:
         target: The AWS to look at.
-        parameters: Of the environment.
+        parameters: They say which pipelines there may be, and where.
         name: Of one of them; empty for all of which a queue exists, with those of their queues that exist.
 
     Returns:

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from lib.base.json_text import json_object
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
 from lib.base.reasons import in_short
-from lib.operate import logs
-from lib.operate.observe.dashboard import COUNTS, OBJECTS, what
+from lib.operate import facts, logs
+from lib.operate.observe.dashboard import what
 from lib.operate.pipelines import Pipeline
 from lib.resources.logs import log_group_name
 from lib.target import Target
@@ -80,9 +80,9 @@ class Activity:
 
     def throughput(self) -> pd.DataFrame:
         """Return how many objects were done: one row a minute, one column a pipeline."""
-        of = {name: OBJECTS[name][1] for name in self.pipelines}
+        of = {name: said.work for name in self.pipelines if (said := facts.counting(name))}
         return self._per_minute(
-            (name, time, value) for name, time, metric, value in self.counts if metric == of[name]
+            (name, time, value) for name, time, metric, value in self.counts if metric == of.get(name)
         )
 
     def errors_per_minute(self) -> pd.DataFrame:
@@ -129,6 +129,9 @@ def read(target: Target, pipelines: Iterable[Pipeline], since: pd.Timestamp) -> 
     for pipeline in chosen:
         for function in pipeline.functions:
             client, log = target.client("logs", function.region), log_group_name(function.name)
+            if facts.of_function(function.name) is None:
+                why = f"no handler says in its {facts.FILE} that it counts these"
+                activity.left_out.append((f"the lag and work of {function.name}", why))
             for pattern, take in ((LINES, _take_line), (REPORTS, _take_report)):
                 try:
                     lines = logs.events(client, log, since, pattern)
@@ -174,9 +177,11 @@ def _take_metrics(activity: Activity, pipeline: str, function: str, time: pd.Tim
     """
     names = [metric["Name"] for group in line["_aws"]["CloudWatchMetrics"] for metric in group["Metrics"]]
     values = {name: line[name] if isinstance(line[name], list) else [line[name]] for name in names}
-    activity.counts += [(pipeline, time, name, sum(each)) for name, each in values.items() if name != "Lag"]
-    work = values.get(COUNTS[function][0], [])
-    for milliseconds, done in zip(values.get("Lag", []), work, strict=False):
+    said = facts.every().get(function)
+    lag = said.lag if said else ""
+    activity.counts += [(pipeline, time, name, sum(each)) for name, each in values.items() if name != lag]
+    work = values.get(said.work, []) if said else []
+    for milliseconds, done in zip(values.get(lag, []), work, strict=False):
         if done:
             activity.lags.append((pipeline, time, milliseconds / 1000))
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from lib.operate import facts
 from lib.operate.observe import usage
 from lib.operate.observe.usage import Usage
 from lib.parameters import Parameters
@@ -31,13 +32,13 @@ def per_million(parameters: Parameters, mean_bytes: float) -> pd.DataFrame:
     """Return what a million new objects cost in each pipeline, without what it costs to keep them.
 
     Args:
-        parameters: Of the environment.
-        mean_bytes: How large an object is; the files of *ingest* are as it makes them.
+        parameters: Those of the pipelines say what an object takes, and which regions have keys.
+        mean_bytes: How large an object is; those that a pipeline makes by itself are as it makes them.
 
     Returns:
         One row an item and last the total, one column a pipeline: US dollars.
     """
-    used = {name: usage.per_object(parameters, name, mean_bytes) for name in usage.PIPELINES}
+    used = {name: usage.per_object(parameters, name, mean_bytes) for name in facts.pipelines()}
     return bill({name: _times(MILLION, one) for name, one in used.items()})
 
 
@@ -45,21 +46,21 @@ def per_month(parameters: Parameters, objects_per_day: float, mean_bytes: float)
     """Return what a month costs: the objects that come, keeping these for a month, and what is always there.
 
     Args:
-        parameters: Of the environment.
-        objects_per_day: How many come a day, in each pipeline but *ingest*, which makes its own.
+        parameters: As for `per_million`; `observe` says whether there is a trail.
+        objects_per_day: How many come a day, in each pipeline that does not make its own.
         mean_bytes: As for `per_million`.
 
     Returns:
         As `per_million`; a further column is for the dashboard and the trail, which all pipelines share.
     """
     used, events = {}, 0.0
-    for name in usage.PIPELINES:
-        objects = usage.DAYS_A_MONTH * usage.objects_per_day(parameters, name, objects_per_day)
+    for name in facts.pipelines():
+        objects = facts.DAYS_A_MONTH * usage.objects_per_day(parameters, name, objects_per_day)
         one = [usage.per_object(parameters, name, mean_bytes), usage.stored(parameters, name, mean_bytes)]
         used[name] = _sum(*(_times(objects, each) for each in one), usage.per_month(parameters, name))
         events += objects * usage.data_events(parameters, name, mean_bytes)
     used["observe"] = {"cloudwatch_dashboard": 1, "cloudtrail_data_event": events}
-    return bill(used)[[*usage.PIPELINES, "observe"]]
+    return bill(used)[[*facts.pipelines(), "observe"]]
 
 
 def bill(used: Mapping[str, Usage]) -> pd.DataFrame:

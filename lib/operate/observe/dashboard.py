@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from lib.operate import facts
 from lib.operate.observe import cost, usage
 from lib.operate.pipelines import FunctionName, Pipeline
 from lib.parameters import Parameters
@@ -11,24 +12,6 @@ from lib.resources.sqs import Queue
 
 REGION = GLOBAL_REGION  # dashboards have none
 NAMESPACE, DIMENSION = "runbook", "service"  # of the handlers' own metrics
-# What each function counts: first the work it has done, then the rest.
-COUNTS = {
-    "replicate": ("ObjectsCopied", "ObjectsAlreadyInPlace"),
-    "delete": ("ObjectsDeleted", "DeletesHeld", "VersionsErased"),
-    "index": ("EventsIndexed",),
-    "summarize": ("CsvsSummarized", "CsvsRejected"),
-    "generate": ("FilesGenerated", "RowsGenerated"),
-    "consume": ("RowsStored", "RowsRejected"),
-}
-TELL_LAG = {"replicate", "delete", "index", "summarize", "consume"}
-# What counts the objects of a pipeline, for its cost: the function, and its metric.
-OBJECTS = {
-    "migrate": ("replicate", "ObjectsCopied"),
-    "backup": ("replicate", "ObjectsCopied"),
-    "index": ("index", "EventsIndexed"),
-    "summarize": ("summarize", "CsvsSummarized"),
-    "ingest": ("generate", "FilesGenerated"),
-}
 COLUMNS, WIDTH, HEIGHT = 3, 8, 6  # a row of the dashboard has 24 units
 PERIOD_S = 60
 Widget = dict
@@ -38,11 +21,11 @@ def body(parameters: Parameters, pipelines: Iterable[Pipeline]) -> dict:
     """Return a dashboard.
 
     Args:
-        parameters: Of the environment.
+        parameters: `observe.hours` says how far back it shows; the pipelines' own decide on their cost.
         pipelines: Those to show.
 
     Returns:
-        Its body: six graphs for each pipeline, below a line of text. See
+        Its body: six graphs for each pipeline, below a line of text, fewer if its handlers count nothing. See
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
     """
     widgets, top = [], 0
@@ -57,8 +40,8 @@ def body(parameters: Parameters, pipelines: Iterable[Pipeline]) -> dict:
 
 
 def what(function: FunctionName) -> str:
-    """Return the last part of a function's name, such as `replicate`."""
-    return function.name.rpartition("-")[2]
+    """Return the name of a function's handler."""
+    return facts.handler_of(function.name)
 
 
 def _placed(x: int, y: int, width: int, height: int, widget: Widget) -> Widget:
@@ -69,14 +52,15 @@ def _graphs(parameters: Parameters, pipeline: Pipeline) -> Iterator[Widget]:
     functions = pipeline.functions
     if lag := list(_lag(functions)):
         yield _graph(functions[0].region, "lag of half, and of 99 of 100 objects, ms", lag)
-    yield _graph(functions[0].region, "throughput, a minute", list(_throughput(functions)), "Sum")
+    if throughput := list(_throughput(functions)):
+        yield _graph(functions[0].region, "throughput, a minute", throughput, "Sum")
     yield _graph(functions[0].region, "errors and throttles", list(_errors(functions)), "Sum")
     yield _waiting(pipeline)
     dead = [_queue("ApproximateNumberOfMessagesVisible", each.queue) for each in pipeline.dead_letters]
     brake = any(each.kind == "holding" for each in pipeline.dead_letters)
     title = "not done: dead letters, failures" + (", held by the brake" if brake else "")
     yield _graph(pipeline.dead_letters[0].queue.region, title, dead)
-    yield _cost(parameters, pipeline)
+    yield from _cost(parameters, pipeline)
 
 
 def _graph(region: str, title: str, metrics: list, stat: str = "Maximum") -> Widget:
@@ -90,15 +74,17 @@ def _ours(metric: str, function: FunctionName, **how: object) -> list:
 
 def _lag(functions: Iterable[FunctionName]) -> Iterator[list]:
     for function in functions:
-        if what(function) in TELL_LAG:
+        said = facts.of_function(function.name)
+        if said and said.lag:
             for stat in ("p50", "p99"):
-                yield _ours("Lag", function, stat=stat, label=f"{what(function)}: {stat}")
+                yield _ours(said.lag, function, stat=stat, label=f"{what(function)}: {stat}")
 
 
 def _throughput(functions: Iterable[FunctionName]) -> Iterator[list]:
     for function in functions:
-        for metric in COUNTS[what(function)]:
-            yield _ours(metric, function)
+        if said := facts.of_function(function.name):
+            for metric in said.counts:
+                yield _ours(metric, function)
 
 
 def _errors(functions: Iterable[FunctionName]) -> Iterator[list]:
@@ -129,20 +115,22 @@ def _queue(metric: str, queue: Queue) -> list:
     return ["AWS/SQS", metric, "QueueName", queue.name, {"label": queue.what}]
 
 
-def _cost(parameters: Parameters, pipeline: Pipeline) -> Widget:
+def _cost(parameters: Parameters, pipeline: Pipeline) -> Iterator[Widget]:
     """What the objects since the left edge have cost: counted objects and bytes, times prices."""
-    doer, metric = OBJECTS[pipeline.name]
-    function = next(each for each in pipeline.functions if what(each) == doer)
+    said = facts.counting(pipeline.name)
+    function = next((each for each in pipeline.functions if said and what(each) == said.name), None)
+    if function is None:
+        return
     hidden = {"visible": False, "stat": "Sum"}
-    metrics = [_ours(metric, function, id="objects", **hidden)]
+    metrics = [_ours(said.work, function, id="objects", **hidden)]
     usd_per_object, usd_per_byte = _rates(parameters, pipeline.name)
     expression = f"FILL(objects, 0) * {usd_per_object:.12f}"
-    if usd_per_byte:
-        metrics.append(_ours("BytesCopied", function, id="bytes", **hidden))
+    if usd_per_byte and said.bytes:
+        metrics.append(_ours(said.bytes, function, id="bytes", **hidden))
         expression += f" + FILL(bytes, 0) * {usd_per_byte:.18f}"
     total = {"expression": f"RUNNING_SUM({expression})", "label": "US dollars", "id": "usd"}
     title = f"cost so far, an estimate (prices of {prices.looked_up()})"
-    return _graph(function.region, title, [[total], *metrics])
+    yield _graph(function.region, title, [[total], *metrics])
 
 
 def _rates(parameters: Parameters, pipeline: str) -> tuple[float, float]:

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pandas as pd
 
 from lib.engine.waiting import Waiting
+from lib.operate import facts
 from lib.operate.observe import cost, usage
 from lib.operate.observe.activity import Activity
-from lib.operate.observe.dashboard import OBJECTS
 from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
 from lib.resources.sqs import Queue
@@ -48,7 +48,7 @@ def cost_so_far(parameters: Parameters, activity: Activity) -> pd.DataFrame:
     object takes. Not in it: what costs something even if nothing happens, and queries.
 
     Args:
-        parameters: Of the environment.
+        parameters: Those of the pipelines say what an object takes.
         activity: What was done.
 
     Returns:
@@ -58,8 +58,9 @@ def cost_so_far(parameters: Parameters, activity: Activity) -> pd.DataFrame:
 
 
 def _used(parameters: Parameters, activity: Activity, pipeline: str) -> usage.Usage:
-    objects = activity.total(pipeline, OBJECTS[pipeline][1])
-    mean_bytes = activity.total(pipeline, "BytesCopied") / objects if objects else 0
+    said = facts.counting(pipeline)
+    objects = activity.total(pipeline, said.work) if said else 0
+    mean_bytes = activity.total(pipeline, said.bytes) / objects if objects else 0
     one = usage.per_object(parameters, pipeline, mean_bytes)
     invocations = [each for each in activity.invocations if each[0] == pipeline]
     return {

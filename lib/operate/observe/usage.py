@@ -1,34 +1,24 @@
 """What one object uses of AWS's services on its way through a pipeline: quantities, no prices, no calls.
 
-Counted in the handlers' code for an object that is new, small enough for one copy, and no duplicate. What the
-code cannot tell is assumed, below; `80_observe` measures it.
+For an object that is new, small enough for one copy, and no duplicate: by what the pipeline's handlers say of
+themselves in their `facts.yaml`. What their code cannot tell is assumed there; `80_observe` measures it.
 """
 
 import re
-from collections.abc import Callable
-from math import ceil
+from collections.abc import Iterable, Mapping
 
+from lib.operate import facts
+from lib.operate.facts import Amounts, Facts, Part
 from lib.parameters import Parameters
 
-GB, KB = 1024**3, 1024
+GB = facts.UNITS["GB"]
 # The name of a price to how much of it.
 Usage = dict[str, float]
-# Assumed: how long a function works on one object, in seconds, each of its calls to S3 taking some 50 ms.
-REPLICATE_S, INDEX_S, CONSUME_S, SUMMARIZE_S, GENERATE_S = 0.3, 0.15, 0.2, 0.3, 2.0
-# Assumed: how fast a CSV is profiled, in bytes a second and GB of memory; 65 MB/s were measured on a core.
-PROFILE_BYTES_PER_S = 25_000_000
-LOG_BYTES = 1500  # START, END and REPORT, our own line and the metrics
-INDEX_ROW_BYTES, STOCK_ROW_BYTES, STOCK_ITEM_BYTES = 1024, 45, 150
 FREE_DISK_MB = 512
-DAYS_A_MONTH = 30.4
-# As the notebooks make them, and as the handlers publish them; a metric is billed only while it is published.
-ALARMS = {"migrate": 3, "backup": 3, "index": 2, "summarize": 2, "ingest": 3}
-METRICS = {"migrate": 4, "backup": 6, "index": 2, "summarize": 2, "ingest": 5}
 # Lambda asks an idle queue five times at once, each for 20 s:
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 POLLS_A_DAY = 5 * 24 * 60 * 60 // 20
 DATA_KEY_MINUTES = 5  # how long a queue uses a data key
-DPU_HOURS_A_CRAWL = 2 / 6  # two units, and ten minutes at least
 NEAR = {"us-east-1", "us-east-2"}
 
 
@@ -36,62 +26,56 @@ def per_object(parameters: Parameters, pipeline: str, mean_bytes: float) -> Usag
     """Return what one object uses.
 
     Args:
-        parameters: Of the environment.
+        parameters: Those of the pipeline say how its functions are made, and which regions have keys.
         pipeline: Its name.
-        mean_bytes: The object's size; *ingest* makes its own files, so that it does not matter there.
+        mean_bytes: The object's size; where a pipeline makes its objects by itself it does not matter.
 
     Returns:
         Names of prices to quantities.
     """
-    return {name: amount for name, amount in _USAGES[pipeline](parameters, mean_bytes).items() if amount}
+    names = _names(parameters, pipeline, mean_bytes)
+    return _sum(_object(parameters, *part, names) for part in facts.parts(pipeline))
+
+
+def of_handler(said: Facts, memory_mb: float) -> Usage:
+    """Return what a handler that is in no pipeline uses for one object, at one object an invocation.
+
+    Args:
+        said: What it says of itself; nothing that depends on parameters.
+        memory_mb: What its function has.
+    """
+    return _sum([*_calls(said, {}), _function(said, Part(region="''", memory_mb=memory_mb), {})])
 
 
 def stored(parameters: Parameters, pipeline: str, mean_bytes: float) -> Usage:
     """Return what one object leaves behind, which costs something for every month that it stays.
 
     Args:
-        parameters: Of the environment.
+        parameters: As for `per_object`.
         pipeline: Its name.
         mean_bytes: The object's size.
 
     Returns:
         Names of prices to GB. The source itself is not in it: it is there anyway.
     """
-    rows = {"index": INDEX_ROW_BYTES, "ingest": parameters.ingest.rows * STOCK_ITEM_BYTES}.get(pipeline, 0)
-    copies = {
-        "migrate": mean_bytes,
-        "backup": mean_bytes,
-        "ingest": parameters.ingest.rows * STOCK_ROW_BYTES,
-        "summarize": KB,
-    }
-    amounts = {
-        "s3_storage": copies.get(pipeline, 0) / GB,
-        "dynamodb_storage": rows / GB,
-        "dynamodb_pitr": rows / GB,
-        "cloudwatch_logs_storage": LOG_BYTES / GB,
-    }
-    return {name: amount for name, amount in amounts.items() if amount}
+    names = _names(parameters, pipeline, mean_bytes)
+    logs = per_object(parameters, pipeline, mean_bytes).get("cloudwatch_logs", 0)
+    amounts = [_amounts(part.stored, names) for _, part in facts.parts(pipeline)]
+    return _sum([*amounts, {"cloudwatch_logs_storage": logs}])
 
 
 def per_month(parameters: Parameters, pipeline: str) -> Usage:
     """Return what a pipeline uses in a month even if nothing happens.
 
     Args:
-        parameters: Of the environment.
+        parameters: As for `per_object`.
         pipeline: Its name.
 
     Returns:
-        Names of prices to quantities.
+        Names of prices to quantities. A metric is billed only while it is published.
     """
-    is_crawled = pipeline == "migrate" and parameters.migrate.crawler_schedule
-    crawls = DAYS_A_MONTH if is_crawled else 0  # assumed: once a day
-    return {
-        "cloudwatch_alarm": ALARMS[pipeline],
-        "cloudwatch_metric": METRICS[pipeline],
-        "sqs_request": POLLS_A_DAY * DAYS_A_MONTH if pipeline in ("migrate", "ingest") else 0,
-        "glue_dpu_hour": crawls * DPU_HOURS_A_CRAWL,
-        "kms_request": _keys_of_queue(parameters, pipeline),
-    }
+    names = _names(parameters, pipeline, 0)
+    return _sum(_month(parameters, *part, names) for part in facts.parts(pipeline))
 
 
 def data_events(parameters: Parameters, pipeline: str, mean_bytes: float) -> float:
@@ -105,101 +89,83 @@ def data_events(parameters: Parameters, pipeline: str, mean_bytes: float) -> flo
     if not parameters.observe.trail:
         return 0
     one = per_object(parameters, pipeline, mean_bytes)
-    upload = 0 if pipeline == "ingest" else 1  # *ingest*'s own is among its writes
+    upload = 0 if _maker(pipeline) else 1  # its own is among its writes
     reads = one.get("s3_read", 0) if parameters.observe.trail_events == "all" else 0
     return upload + one.get("s3_write", 0) + reads
 
 
-def _keys_of_queue(parameters: Parameters, pipeline: str) -> float:
-    """Return what the queue that a function polls asks of its KMS key: two calls a sender, one a receiver.
-
-    Every five minutes at most:
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-    """
-    regions = {"migrate": parameters.migrate.target_region, "ingest": parameters.ingest.region}
-    is_encrypted = pipeline in regions and parameters.scope().kms_key_arn(regions[pipeline])
-    return 3 * DAYS_A_MONTH * 24 * 60 / DATA_KEY_MINUTES if is_encrypted else 0
-
-
 def objects_per_day(parameters: Parameters, pipeline: str, given: float) -> float:
-    """Return how many objects a pipeline gets: *ingest* makes its own, if its schedule is a rate.
+    """Return how many objects a pipeline gets, or makes by itself, if its schedule is a rate.
 
     Args:
         parameters: As for `per_object`.
         pipeline: Its name.
-        given: How many the others get.
+        given: How many it gets, if it makes none.
     """
-    rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", parameters.ingest.schedule)
-    if pipeline != "ingest" or not rate:
+    maker, names = _maker(pipeline), _names(parameters, pipeline, 0)
+    schedule = str(facts.value(maker.makes.schedule, names)) if maker else ""
+    rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", schedule)
+    if not rate:
         return given
     runs = {"minute": 24 * 60, "hour": 24, "day": 1}[rate[2]] / int(rate[1])
-    return runs * parameters.ingest.files
+    return runs * _number(maker.makes.objects, names)
 
 
-def _migrate(parameters: Parameters, size: float) -> Usage:
-    settings = parameters.migrate
-    return {
-        **_copied(size, settings.source_region, settings.target_region),
-        **_function(settings.function_memory_mb, REPLICATE_S, batch_size=settings.batch_size),
-        "sns_publish": 1,
-        "sqs_request": _queue_requests(settings.batch_size),
-        "kms_request": _keys(parameters, settings.source_region, settings.target_region),
-    }
+def _maker(pipeline: str) -> Part | None:
+    return next((part for _, part in facts.parts(pipeline) if part.makes), None)
 
 
-def _backup(parameters: Parameters, size: float) -> Usage:
-    settings = parameters.backup
-    usage = {
-        **_copied(size, settings.primary_region, settings.dr_region),
-        **_function(settings.function_memory_mb, REPLICATE_S),
-        "kms_request": _keys(parameters, settings.primary_region, settings.dr_region),
-    }
-    if settings.erase_versions:  # *delete* is asked after each copy, and lists the versions of both sides
-        usage = {name: amount * (2 if name.startswith("lambda_") else 1) for name, amount in usage.items()}
-        usage["s3_write"] += 2
-    return usage
+def _names(parameters: Parameters, pipeline: str, mean_bytes: float) -> dict[str, object]:
+    """Return what the names in the expressions of a pipeline's handlers stand for."""
+    values = parameters.of_pipeline(pipeline) if facts.parts(pipeline) else {}
+    return {**values, "bytes": mean_bytes}
 
 
-def _index(parameters: Parameters, size: float) -> Usage:
-    usage = _function(parameters.index.function_memory_mb, INDEX_S)
-    keys = _keys(parameters, parameters.index.region)
-    return {**usage, "s3_read": 2, "dynamodb_write": ceil(INDEX_ROW_BYTES / KB), "kms_request": keys}
+def _object(parameters: Parameters, said: Facts, part: Part, names: Mapping[str, object]) -> Usage:
+    """Return what a handler uses for one object: its calls, its function, and the way of events and bytes."""
+    events, batch_size = _number(part.events, names), _number(part.batch_size, names)
+    reads_in, writes_in = (str(facts.value(each, names)) for each in (part.reads_in, part.writes_in))
+    way: Usage = {"sns_publish": float(part.topic)}
+    if part.queue:  # a message is sent alone, received and deleted with others
+        way["sqs_request"] = 1 + 2 / batch_size
+    if reads_in and writes_in and reads_in != writes_in:
+        near = {reads_in, writes_in} == NEAR
+        way["transfer_near" if near else "transfer"] = _number("bytes", names) / GB
+    way["kms_request"] = _keys(parameters, reads_in, writes_in)
+    one = _sum([*_calls(said, names), _function(said, part, names), way])
+    return {name: events * amount for name, amount in one.items()}
 
 
-def _summarize(parameters: Parameters, size: float) -> Usage:
-    settings = parameters.summarize
-    is_large = size > settings.athena_above_mb * KB * KB
-    seconds = (
-        SUMMARIZE_S
-        if is_large
-        else SUMMARIZE_S + size / (PROFILE_BYTES_PER_S * settings.function_memory_mb / 1024)
+def _calls(said: Facts, names: Mapping[str, object]) -> Iterable[Usage]:
+    for price, calls in said.calls.items():
+        yield {price: sum(_number(amount, names) for amount in calls.values())}
+
+
+def _function(said: Facts, part: Part, names: Mapping[str, object]) -> Usage:
+    """Return an object's share of an invocation; the seconds are those of the object."""
+    seconds, memory_mb, disk_mb = (
+        _number(amount, names) for amount in (said.seconds, part.memory_mb, part.disk_mb)
     )
-    usage = _function(settings.function_memory_mb, seconds, settings.function_disk_mb)
-    scanned_tb = max(size, 10 * KB * KB) / KB**4 if is_large else 0
-    keys = _keys(parameters, settings.region, settings.region)  # it is read, and a summary is written
     return {
-        **usage,
-        "s3_read": 3,
-        "s3_write": 2 + is_large,
-        "athena_scan": scanned_tb,
-        "kms_request": keys,
+        "lambda_request": 1 / _number(part.batch_size, names),
+        "lambda_gb_second": seconds * memory_mb / 1024,
+        "lambda_disk": seconds * (disk_mb - FREE_DISK_MB) / 1024,
+        "cloudwatch_logs": _number(said.log_bytes, names) / GB,
     }
 
 
-def _ingest(parameters: Parameters, size: float) -> Usage:
-    """One of the files that *generate* writes."""
-    settings = parameters.ingest
-    memory_mb = settings.function_memory_mb
-    generate = _function(memory_mb, GENERATE_S / settings.files, batch_size=settings.files)
-    consume = _function(memory_mb, CONSUME_S, batch_size=settings.batch_size)
-    return {
-        **{name: generate[name] + consume[name] for name in consume},
-        "s3_read": 2,
-        "s3_write": 2,
-        "sqs_request": _queue_requests(settings.batch_size),
-        "dynamodb_write": settings.rows,
-        "kms_request": _keys(parameters, settings.region, settings.region),  # written, and read
+def _month(parameters: Parameters, said: Facts, part: Part, names: Mapping[str, object]) -> Usage:
+    used: Usage = {
+        "cloudwatch_alarm": len(part.alarms),
+        "cloudwatch_metric": sum(_number(metric.published, names) for metric in said.metrics.values()),
     }
+    if part.queue:
+        used["sqs_request"] = POLLS_A_DAY * facts.DAYS_A_MONTH
+        # The queue asks its key: two calls a sender, one a receiver, every five minutes at most:
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+        periods = facts.DAYS_A_MONTH * 24 * 60 / DATA_KEY_MINUTES
+        used["kms_request"] = 3 * periods * _keys(parameters, str(facts.value(part.region, names)))
+    return _sum([used, _amounts(part.per_month, names)])
 
 
 def _keys(parameters: Parameters, *regions: str) -> int:
@@ -208,36 +174,21 @@ def _keys(parameters: Parameters, *regions: str) -> int:
     At most: a bucket key is asked for many objects once, a queue's and a table's data keys every five minutes
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html).
     """
-    return sum(bool(parameters.scope().kms_key_arn(region)) for region in regions)
+    return sum(bool(parameters.scope().kms_key_arn(region)) for region in regions if region)
 
 
-_USAGES: dict[str, Callable[[Parameters, float], Usage]] = {
-    "migrate": _migrate,
-    "backup": _backup,
-    "index": _index,
-    "summarize": _summarize,
-    "ingest": _ingest,
-}
-PIPELINES = tuple(_USAGES)
+def _amounts(amounts: Amounts, names: Mapping[str, object]) -> Usage:
+    return {name: _number(amount, names) for name, amount in amounts.items()}
 
 
-def _copied(size: float, source_region: str, target_region: str) -> Usage:
-    """Two looks at the source, one at the target, one copy."""
-    near = {source_region, target_region} == NEAR
-    sent = {} if source_region == target_region else {"transfer_near" if near else "transfer": size / GB}
-    return {"s3_read": 3, "s3_write": 1, **sent}
+def _number(amount: float | str, names: Mapping[str, object]) -> float:
+    return float(facts.value(amount, names))
 
 
-def _function(memory_mb: int, seconds: float, disk_mb: int = FREE_DISK_MB, batch_size: int = 1) -> Usage:
-    """An object's share of an invocation; the seconds are those of the object."""
-    return {
-        "lambda_request": 1 / batch_size,
-        "lambda_gb_second": seconds * memory_mb / 1024,
-        "lambda_disk": seconds * (disk_mb - FREE_DISK_MB) / 1024,
-        "cloudwatch_logs": LOG_BYTES / GB,
-    }
-
-
-def _queue_requests(batch_size: int) -> float:
-    """A message is sent alone, received and deleted with others."""
-    return 1 + 2 / batch_size
+def _sum(usages: Iterable[Usage]) -> Usage:
+    """Return the sum of each price's quantities, without those of which there is nothing."""
+    total: Usage = {}
+    for used in usages:
+        for name, amount in used.items():
+            total[name] = total.get(name, 0) + amount
+    return {name: amount for name, amount in total.items() if amount}

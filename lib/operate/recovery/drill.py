@@ -15,7 +15,7 @@ import pandas as pd
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.retry import wait_until
 from lib.base.threads import in_threads
-from lib.operate import logs
+from lib.operate import facts, logs
 from lib.operate.failures.brake import Brake, brake_of
 from lib.operate.pipelines import Pipeline, deployed
 from lib.operate.recovery.restore import Restore
@@ -109,7 +109,7 @@ class Drill:
     ) -> pd.DataFrame:
         """Return how long each version of the drill's objects took into the DR bucket.
 
-        As *replicate* has logged it: from S3's event to the end of the copy. The times of the versions
+        As the function has logged it: from S3's event to the end of the copy. The times of the versions
         would not do, since an upload in parts is dated by its beginning.
 
         Args:
@@ -144,11 +144,12 @@ class Drill:
         return table.assign(key=keys, **beginnings).drop(columns="version", errors="ignore")
 
     def _logged_lags(self, since: pd.Timestamp) -> dict[str, float]:
-        """Return the first copy's lag of each version that the log of *replicate* names."""
+        """Return the first copy's lag of each version that the function's log names."""
         function = self.pipeline.created
+        done = facts.of(facts.handler_of(function.name)).done
         client = self.target.client("logs", function.region)
         lines = logs.lines(client, log_group_name(function.name), since)
-        copied = [line for line in lines if line.get("outcome") == "copied" and "lag_seconds" in line]
+        copied = [line for line in lines if line.get("message") in done and "lag_seconds" in line]
         return {line.get("version"): line["lag_seconds"] for line in reversed(copied)}
 
     def erase(self) -> int:
@@ -182,7 +183,7 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
 
     Args:
         target: The AWS to work on.
-        parameters: Of the environment.
+        parameters: The section `backup`: whether deletes are followed and versions erased, and the brake.
         deletes: How many objects it is going to delete at most, in all.
         now: The time that its folder is named after.
 

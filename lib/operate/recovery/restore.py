@@ -194,7 +194,7 @@ def from_parameters(target: Target, parameters: Parameters) -> Restore:
 
     Args:
         target: The AWS to work on.
-        parameters: Of the environment; without `restore.into`, the restore is into *backup*'s primary bucket.
+        parameters: The section `restore`; without `restore.into`, it is into *backup*'s primary bucket.
 
     Returns:
         The restore, nothing read of it yet.
@@ -227,7 +227,7 @@ def our_bucket(target: Target, parameters: Parameters, name: str) -> Place:
 
     Args:
         target: The AWS to work on.
-        parameters: Of the environment.
+        parameters: They say whose bucket it has to be: account, `prefix` and `env`.
         name: The bucket's full name.
 
     Returns:

@@ -1,0 +1,22 @@
+"""What a handler logs to and counts with."""
+
+import os
+import warnings
+
+from aws_lambda_powertools import Logger, Metrics
+
+NAMESPACE = "runbook"
+
+
+def log_and_metrics(handler: str) -> tuple[Logger, Metrics]:
+    """Return what a handler logs to and counts with; both name the function that it runs in.
+
+    What it logs and counts is said in its `facts.yaml`.
+
+    Args:
+        handler: Its name, which stands for the function's where there is none.
+    """
+    # An event with nothing to do has no metrics to tell; Powertools would log a warning each time.
+    warnings.filterwarnings("ignore", "No application metrics to publish")
+    service = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", handler)
+    return Logger(service=service), Metrics(namespace=NAMESPACE, service=service)
