@@ -8,10 +8,10 @@ from collections.abc import Callable
 import boto3
 from botocore.client import BaseClient
 
-from lib.local.athena_query import QueryStandIn
-from lib.local.dynamodb_export import ExportStandIn
-from lib.local.glue_crawler import CrawlStandIn
-from lib.local.missing import (
+from lib.local.in_server.athena_query import QueryStandIn
+from lib.local.in_server.dynamodb_export import ExportStandIn
+from lib.local.in_server.glue_crawler import CrawlStandIn
+from lib.local.in_server.missing import (
     NO_LOG_FILES,
     NO_REPORTS,
     is_logging,

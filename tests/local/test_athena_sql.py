@@ -13,7 +13,7 @@ from pyathena.error import DatabaseError
 from pyathena.pandas.util import as_pandas
 from test_trino_expressions import PAGES, shown
 
-from lib.local.athena_sql import AthenaSqlError, NotOnLocalAwsError, parse
+from lib.local.in_server.athena_sql import AthenaSqlError, NotOnLocalAwsError, parse
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from lib.local.athena_sql import NotOnLocalAwsError
+from lib.local.in_server.athena_sql import NotOnLocalAwsError
 from lib.resources import dynamodb, s3
 
 HERE = "us-east-1"

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from lib.local import trino_types as types
-from lib.local.athena_sql import AthenaSqlError, NotOnLocalAwsError, not_here
-from lib.local.trino_types import (
+from lib.local.in_server import trino_types as types
+from lib.local.in_server.athena_sql import AthenaSqlError, NotOnLocalAwsError, not_here
+from lib.local.in_server.trino_types import (
     BIGINT,
     DATE,
     DAYS,

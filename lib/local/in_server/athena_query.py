@@ -11,10 +11,10 @@ from typing import Any
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from lib.local.athena_sql import AthenaSqlError, NotOnLocalAwsError, bind, parse, tables
-from lib.local.athena_translate import translate
-from lib.local.glue_classify import LAZY_SIMPLE
-from lib.local.glue_grouping import ARCHIVE_CLASSES, split
+from lib.local.in_server.athena_sql import AthenaSqlError, NotOnLocalAwsError, bind, parse, tables
+from lib.local.in_server.athena_translate import translate
+from lib.local.in_server.glue_classify import LAZY_SIMPLE
+from lib.local.in_server.glue_grouping import ARCHIVE_CLASSES, split
 
 
 @dataclass

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from lib.local import trino_types, trino_values
-from lib.local.athena_sql import AthenaSqlError, not_here
-from lib.local.trino_expressions import Column, Expressions, Scope, Source, direction, only, refused
-from lib.local.trino_types import BIGINT, Type, quoted
-from lib.local.trino_values import Value, cast, text
+from lib.local.in_server import trino_types, trino_values
+from lib.local.in_server.athena_sql import AthenaSqlError, not_here
+from lib.local.in_server.trino_expressions import Column, Expressions, Scope, Source, direction, only, refused
+from lib.local.in_server.trino_types import BIGINT, Type, quoted
+from lib.local.in_server.trino_values import Value, cast, text
 
 # Database → table → column → Hive type.
 Schema = dict[str, dict[str, dict[str, str]]]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
-from lib.local.glue_classify import Columns, Schema, merge_columns
+from lib.local.in_server.glue_classify import Columns, Schema, merge_columns
 
 # AWS: schemas that share 70 % of their fields are alike.
 ALIKE = 0.7

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from lib.local import trino_aggregates as aggregates
-from lib.local import trino_functions as functions
-from lib.local import trino_macros, trino_types, trino_values
-from lib.local.athena_sql import LITERAL, AthenaSqlError, NotOnLocalAwsError, not_here
-from lib.local.trino_types import BIGINT, BOOLEAN, DATE, TEXT, UNKNOWN, VARBINARY, Type
-from lib.local.trino_values import Value, cast, text
+from lib.local.in_server import trino_aggregates as aggregates
+from lib.local.in_server import trino_functions as functions
+from lib.local.in_server import trino_macros, trino_types, trino_values
+from lib.local.in_server.athena_sql import LITERAL, AthenaSqlError, NotOnLocalAwsError, not_here
+from lib.local.in_server.trino_types import BIGINT, BOOLEAN, DATE, TEXT, UNKNOWN, VARBINARY, Type
+from lib.local.in_server.trino_values import Value, cast, text
 
 Compile = Callable[[exp.Query, "Scope"], tuple[str, list[tuple[str, Type]]]]
 

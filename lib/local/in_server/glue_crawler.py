@@ -14,10 +14,10 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from lib.base.shown import printable
-from lib.local.crawler_role import CrawlerRoleError, require_rights
-from lib.local.glue_classify import Schema, classify
-from lib.local.glue_grouping import ARCHIVE_CLASSES, S3Object, Table, group, is_excluded, split
-from lib.local.glue_tables import write
+from lib.local.in_server.crawler_role import CrawlerRoleError, require_rights
+from lib.local.in_server.glue_classify import Schema, classify
+from lib.local.in_server.glue_grouping import ARCHIVE_CLASSES, S3Object, Table, group, is_excluded, split
+from lib.local.in_server.glue_tables import write
 
 # Glue reads the beginning of an object.
 SAMPLE_BYTES = 2 * 1024 * 1024

@@ -5,11 +5,11 @@ https://trino.io/docs/current/functions/aggregate.html · https://trino.io/docs/
 
 from collections.abc import Callable
 
-from lib.local import trino_types as types
-from lib.local import trino_values as values
-from lib.local.trino_functions import no_function, unfit, wrong_count
-from lib.local.trino_types import BIGINT, BOOLEAN, DOUBLE, TEXT
-from lib.local.trino_values import Value
+from lib.local.in_server import trino_types as types
+from lib.local.in_server import trino_values as values
+from lib.local.in_server.trino_functions import no_function, unfit, wrong_count
+from lib.local.in_server.trino_types import BIGINT, BOOLEAN, DOUBLE, TEXT
+from lib.local.in_server.trino_values import Value
 
 # Says a call of DuckDB's aggregate with all that surrounds it: DISTINCT, ORDER BY, FILTER, OVER.
 Call = Callable[..., str]

@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from lib.local import trino_patterns as patterns
-from lib.local import trino_types as types
-from lib.local import trino_values as values
-from lib.local.athena_sql import AthenaSqlError, NotOnLocalAwsError, not_here
-from lib.local.trino_types import (
+from lib.local.in_server import trino_patterns as patterns
+from lib.local.in_server import trino_types as types
+from lib.local.in_server import trino_values as values
+from lib.local.in_server.athena_sql import AthenaSqlError, NotOnLocalAwsError, not_here
+from lib.local.in_server.trino_types import (
     BIGINT,
     BOOLEAN,
     DATE,
@@ -25,7 +25,7 @@ from lib.local.trino_types import (
     VARCHAR,
     Type,
 )
-from lib.local.trino_values import Value, cast, text
+from lib.local.in_server.trino_values import Value, cast, text
 
 Function = Callable[[str, list[Value]], Value]
 

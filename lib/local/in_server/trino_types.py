@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from lib.local.athena_sql import AthenaSqlError, not_here
+from lib.local.in_server.athena_sql import AthenaSqlError, not_here
 
 
 @dataclass(frozen=True)

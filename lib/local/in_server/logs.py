@@ -1,4 +1,4 @@
-"""What MiniStack's log groups lack; runs in the server, inside .local-aws, so it imports nothing of ours.
+"""What MiniStack's log groups lack.
 
 MiniStack 1.5.33 takes a log group's KMS key when the group is created, but cannot give it another or take it
 away. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_AssociateKmsKey.html

@@ -1,4 +1,4 @@
-"""Corrections of MiniStack's S3; runs in the server, inside .local-aws, so it imports nothing of ours.
+"""Corrections of MiniStack's S3.
 
 MiniStack 1.5.33 ignores the tags of a multipart upload. S3 gives them to the object when it is completed,
 before it tells anybody: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html

@@ -1,4 +1,4 @@
-"""Corrections of MiniStack's Glue; runs in the server, inside .local-aws, so it imports nothing of ours.
+"""Corrections of MiniStack's Glue.
 
 MiniStack 1.5.33 passes over the tags of CreateCrawler, and tells of a table without an owner that its owner
 is "", which no call takes: on AWS a name has a character at least.

@@ -1,4 +1,4 @@
-"""Corrections of MiniStack's IAM; runs in the server, inside .local-aws, so it imports nothing of ours.
+"""Corrections of MiniStack's IAM.
 
 MiniStack 1.5.33 asks for a permission named after the call. SQS's calls with batches have none of
 their own: who may send a message may send ten.

@@ -1,4 +1,4 @@
-"""Gives stored addresses the server's port; runs in the server, so it imports nothing of ours.
+"""Gives stored addresses the server's port.
 
 MiniStack 1.5.33 stores queues by their URLs, with the port of the server that made them in it. Under another
 port it says that the queue of a mapping is there and the mapping enabled, and never looks into the queue. On

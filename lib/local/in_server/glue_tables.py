@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.client import BaseClient
 
-from lib.local.glue_classify import hive_type
-from lib.local.glue_grouping import Table
+from lib.local.in_server.glue_classify import hive_type
+from lib.local.in_server.glue_grouping import Table
 
 _FORMATS = {
     "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",

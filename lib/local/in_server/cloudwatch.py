@@ -1,4 +1,4 @@
-"""Correction of MiniStack's CloudWatch; runs in the server, inside .local-aws, so it imports nothing of ours.
+"""Correction of MiniStack's CloudWatch.
 
 MiniStack 1.5.33 has a code of its own for a dashboard that is to be deleted and is not there. AWS has the
 same one for it as for a dashboard that is asked for.

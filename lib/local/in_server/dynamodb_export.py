@@ -20,7 +20,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from lib.base.times import iso8601
-from lib.local.athena_sql import not_here
+from lib.local.in_server.athena_sql import not_here
 
 MakeClient = Callable[[str, str], BaseClient]
 Announce = Callable[[str], None]

@@ -1,4 +1,4 @@
-"""What MiniStack's SQS lacks; runs in the server, inside .local-aws, so it imports nothing of ours.
+"""What MiniStack's SQS lacks.
 
 MiniStack 1.5.33 has no tasks that move messages out of a dead-letter queue. These end before they are
 answered, and are forgotten when the server ends.

@@ -1,4 +1,4 @@
-"""Takes back what a killed MiniStack has half written; runs in the server, so it imports nothing of ours.
+"""Takes back what a killed MiniStack has half written.
 
 MiniStack 1.5.33 writes an object into two files: its bytes, then what describes them. Killed between the two,
 the next server would show the new bytes under the old ETag, or without their metadata. S3 never does: a PUT

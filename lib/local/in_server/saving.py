@@ -1,4 +1,4 @@
-"""Saves MiniStack's state while it runs and when it ends; runs in the server, so it imports nothing of ours.
+"""Saves MiniStack's state while it runs and when it ends.
 
 MiniStack 1.5.33 writes objects down when they are put, and all else only when it is stopped: a server that
 was killed has forgotten it, even its buckets' regions. Here, buckets and their settings are written down
@@ -23,11 +23,12 @@ import sys
 import time
 from pathlib import Path
 
-import deliveries_in_server as deliveries
 from ministack import app
 from ministack.core import lambda_runtime, persistence
 from ministack.core.responses import request_scope
 from ministack.services import athena, glue, lambda_svc, s3, sqs
+
+from lib.local.in_server import deliveries
 
 SAVE_EVERY_S = 2
 # Requests wait while it saves, so that no one changes what is being saved: for a 20th of the time at most.

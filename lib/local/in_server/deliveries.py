@@ -1,4 +1,4 @@
-"""Keeps what is on its way; runs in the server, inside .local-aws, so it imports nothing of ours.
+"""Keeps what is on its way.
 
 MiniStack 1.5.33 delivers an event of S3 and invokes a function asynchronously in a thread of which nothing is
 written down: what is on its way when the server ends is lost, retries and destinations of failures with it.

@@ -1,4 +1,4 @@
-"""Correction of MiniStack's CloudTrail; runs in the server, inside .local-aws, so it imports nothing of ours.
+"""Correction of MiniStack's CloudTrail.
 
 MiniStack 1.5.33 passes over the tags of CreateTrail.
 https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_CreateTrail.html (TagsList)

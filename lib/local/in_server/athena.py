@@ -1,4 +1,4 @@
-"""Corrections of MiniStack's Athena; runs in the server, inside .local-aws, so it imports nothing of ours.
+"""Corrections of MiniStack's Athena.
 
 MiniStack 1.5.33 asks IAM of a query without naming its workgroup. It reads JSON with the columns and types
 that DuckDB guesses from the objects; Athena reads it with the catalogue's: text that looks like a time stays
@@ -16,7 +16,6 @@ https://docs.aws.amazon.com/athena/latest/ug/querying-glacier.html
 
 import asyncio
 import gzip
-import importlib.util
 import json
 import math
 import re
@@ -31,6 +30,8 @@ import duckdb
 from ministack.core import iam_actions
 from ministack.services import athena, s3
 
+from lib.local.in_server import trino_macros
+
 # Handlers talk to MiniStack's Athena directly, not through our stand-in for its SQL: what Trino has and
 # DuckDB calls differently is told to each of its connections. Of the most frequent values only the values are
 # known, so their counts are null. https://trino.io/docs/current/functions/aggregate.html
@@ -41,10 +42,6 @@ CREATE MACRO approx_most_frequent(buckets, x, capacity) AS
     map_from_entries(list_transform(approx_top_k(x, buckets), lambda each: (each, NULL::BIGINT)));
 CREATE MACRO json_format(x) AS CAST(x AS VARCHAR);
 """
-
-_spec = importlib.util.spec_from_file_location("trino_macros", Path(__file__).with_name("trino_macros.py"))
-trino_macros = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(trino_macros)
 
 # As Athena names DuckDB's failures; what our macros raise is a cast that names itself.
 FAILURES = (

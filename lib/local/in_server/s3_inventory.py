@@ -1,4 +1,4 @@
-"""What MiniStack's S3 lacks; runs in the server, inside .local-aws, so it imports nothing of ours.
+"""What MiniStack's S3 lacks.
 
 MiniStack 1.5.33 knows no inventory configurations: it takes a PUT of one for a PUT of the bucket, and a
 DELETE of one for a DELETE of the bucket. Here they are kept, and that is all: no report is ever written,

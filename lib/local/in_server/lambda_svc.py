@@ -1,4 +1,4 @@
-"""Correction of MiniStack's Lambda; runs in the server, inside .local-aws, so it imports nothing of ours.
+"""Correction of MiniStack's Lambda.
 
 When the process of one execution environment ends while it starts, MiniStack 1.5.33 kills all those of the
 function, whether they start or work; those end while they start, and so on. In AWS each is on its own.

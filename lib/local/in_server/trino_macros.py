@@ -1,4 +1,4 @@
-"""What DuckDB is told before a query; runs in the server, too, so it imports nothing of ours."""
+"""What DuckDB is told before a query."""
 
 import re
 from functools import cache
