@@ -51,6 +51,7 @@ for _name in (
     "athena",
     "cloudtrail",
     "cloudwatch",
+    "dynamodb",
     "glue",
     "iam",
     "lambda_svc",

@@ -62,8 +62,9 @@ def launch(state: Path, port: int) -> tuple[int, int]:
 
 def server_code() -> str:
     """Return what tells the code of one server from that of another: a digest of what it runs of ours."""
-    here = Path(__file__).parent
-    files = [REQUIREMENTS, CONFIG, *sorted((here / "in_server").glob("*.[ps]*"))]
+    lib = Path(__file__).parents[1]
+    own = sorted([*(lib / "base").glob("*.py"), *(lib / "local" / "in_server").glob("*.[ps]*")])
+    files = [REQUIREMENTS, CONFIG, *own]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 

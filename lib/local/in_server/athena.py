@@ -12,6 +12,12 @@ It takes a location for a URL, so that a folder `a?b` is `a`, and the names of o
 that some are patterns, some lie outside of the folder that they are copied to, and some are too long. To S3
 they are names, whatever is in them. And it reads what is archived; Athena skips that.
 https://docs.aws.amazon.com/athena/latest/ug/querying-glacier.html
+
+It runs DuckDB's SQL, not Trino's, in any workgroup, whatever it would read; answers SHOW and
+information_schema with nothing; and puts the result into a folder of the name that the result should have,
+with nobody's rights. Here a query is checked and translated first (`queries.py`), with its caller's rights.
+https://docs.aws.amazon.com/athena/latest/ug/querying-finding-output-files.html
+https://docs.aws.amazon.com/athena/latest/ug/security-iam-athena.html
 """
 
 import asyncio
@@ -22,19 +28,28 @@ import re
 import shutil
 import struct
 import tempfile
+import time
+from contextvars import ContextVar
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
 
 import duckdb
-from ministack.core import iam_actions
+from botocore.exceptions import ClientError
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.concurrency import run_reentrant
+from ministack.core.responses import error_response_json
 from ministack.services import athena, s3
 
-from lib.local.in_server import trino_macros
+from lib.local.in_server import clients, trino_macros
+from lib.local.in_server.announcements import TRANSLATED
+from lib.local.in_server.announcing import announcing, refused
+from lib.local.in_server.clients import MakeClient
+from lib.local.in_server.not_here import NotOnLocalAwsError
 
-# Handlers talk to MiniStack's Athena directly, not through our stand-in for its SQL: what Trino has and
-# DuckDB calls differently is told to each of its connections. Of the most frequent values only the values are
-# known, so their counts are null. https://trino.io/docs/current/functions/aggregate.html
+# What Trino has and DuckDB calls differently, for functions, whose queries are not translated. Of the most
+# frequent values only the values are known, so their counts are null.
+# https://trino.io/docs/current/functions/aggregate.html
 TRINO_FUNCTIONS = """
 CREATE MACRO approx_distinct(x) AS approx_count_distinct(x);
 CREATE MACRO approx_percentile(x, percentages) AS approx_quantile(x, percentages);
@@ -70,9 +85,180 @@ TYPES = {"string": "VARCHAR", "char": "VARCHAR", "varchar": "VARCHAR", "binary":
 SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
 TOKENS = re.compile(r"`[^`]+`|[\w.]+(?:\([^)]*\))?|[<>:,]")
 
+# Of the query that is being started: who asked.
+caller: ContextVar[MakeClient] = ContextVar("caller")
+# Why it will fail; "" if nothing is known against it.
+failing: ContextVar[str] = ContextVar("failing")
+RUNNING_FAILURE = re.compile(r"[A-Z]+_[A-Z_]+: |Bytes scanned limit")
+
+_handle_request = athena.handle_request
+_execution_out = athena._execution_out
 _table_relation = athena._table_relation
 _extract_resource_arn = iam_actions.extract_resource_arn
 _type_precision_scale = athena._type_precision_scale
+
+
+async def handle_request(method: str, path: str, headers: dict, body: bytes, query_params: dict) -> tuple:
+    """Answer a request to Athena."""
+    if not headers.get("x-amz-target", "").endswith(".StartQueryExecution"):
+        return await _handle_request(method, path, headers, body, query_params)
+    athena._ensure_default_workgroup()
+    asked = json.loads(body or b"{}")
+    workgroup = athena._workgroups.get(asked.get("WorkGroup", "primary"))
+    if workgroup is None:
+        return invalid(f"WorkGroup {asked['WorkGroup']} is not found.")
+    return await start(asked, workgroup, clients.of_caller(headers, query_params))
+
+
+async def start(asked: dict, workgroup: dict, client: MakeClient) -> tuple:
+    """Check a query, translate it, and let it run.
+
+    Args:
+        asked: As given to StartQueryExecution.
+        workgroup: In which it runs.
+        client: Makes the caller's clients.
+    """
+    # Here, since a server starts sooner without sqlglot.
+    from lib.local.in_server.athena_sql import AthenaSqlError
+    from lib.local.in_server.queries import Query, checked, location_of
+
+    configuration = workgroup.get("Configuration", {})
+    # Functions' queries are Trino's words that DuckDB has, too, and of large files, for which translated ones
+    # take many times as long.
+    is_translated = ":assumed-role/" not in iam_evaluator.caller_arn()
+    reason = ""
+    try:
+        query = await run_reentrant(checked, asked, configuration, client, is_translated)
+    except NotOnLocalAwsError as error:
+        return refused(error)
+    except (AthenaSqlError, ClientError) as error:
+        reason = str(error)
+        # What is no SQL is refused; what the catalogue, the data or the rights do not allow fails as it runs.
+        if isinstance(error, AthenaSqlError) and not RUNNING_FAILURE.match(reason):
+            return invalid(reason)
+        query = Query(asked["QueryString"], 0, location_of(asked, configuration))
+    caller.set(client)
+    failing.set(reason)
+    location = {"ResultConfiguration": {"OutputLocation": query.location}}
+    answer = athena._start_query_execution(asked | {"QueryString": query.sql} | location)
+    if answer[0] == 200:
+        execution = athena._executions[json.loads(answer[2])["QueryExecutionId"]]
+        execution["Query"] = asked["QueryString"]
+        execution["_scanned_bytes"] = query.scanned_bytes
+        if execution["StatementType"] != "DML":  # what changes the catalogue has a text as its result
+            result = execution["ResultConfiguration"]
+            result["OutputLocation"] = result["OutputLocation"].removesuffix("csv") + "txt"
+    return announcing(answer, TRANSLATED) if is_translated else answer
+
+
+def invalid(message: str) -> tuple:
+    """Return Athena's refusal of a request."""
+    return error_response_json("InvalidRequestException", message, 400)
+
+
+async def execute(query_id: str, query: str, database: str, ddl: object, catalog: str | None = None) -> None:
+    """Run a query and keep its result; it has succeeded once the result is where it is to be.
+
+    Args:
+        query_id: Of the execution.
+        query: In DuckDB's words.
+        database: That of names without one.
+        ddl: The statement, if it is one of the catalogue's.
+        catalog: The catalogue's name.
+    """
+    execution = athena._executions[query_id]
+    status, statistics, began = execution["Status"], execution["Statistics"], time.monotonic()
+    status["State"] = "RUNNING"
+    try:
+        if reason := failing.get():
+            raise ValueError(reason)
+        if ddl is None:
+            results = await run_duckdb(query, database, catalog)
+        else:
+            results = await run_reentrant(change_catalogue, ddl, database, caller.get())
+        execution["_results"] = {name: results[name] for name in ("columns", "rows")}
+        execution["_column_types"] = results["column_types"]
+        await run_reentrant(put_result, execution, caller.get())
+        end = {"State": "SUCCEEDED"}
+    except Exception as error:  # what fails is the query, whatever it is
+        athena.logger.error("Athena query %s failed: %s", query_id, error)
+        execution["_error"] = str(error)
+        end = {"State": "FAILED", "StateChangeReason": str(error)[:2000]}
+    elapsed_ms = int((time.monotonic() - began) * 1000)
+    statistics["EngineExecutionTimeInMillis"] = statistics["TotalExecutionTimeInMillis"] = elapsed_ms
+    if status["State"] == "RUNNING":  # nobody has cancelled it
+        status |= end | {"CompletionDateTime": int(time.time())}
+
+
+def put_result(execution: dict, client: MakeClient) -> None:
+    """Write a query's result to where it says, with the rights of whoever asked.
+
+    Args:
+        execution: Of the query, with its results.
+        client: Makes the caller's clients.
+
+    Raises:
+        ValueError: The caller may not write there.
+    """
+    location = execution["ResultConfiguration"]["OutputLocation"]
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    results, kinds = execution["_results"], execution["_column_types"]
+    described = f"{','.join(results['columns'])}\n{','.join(kinds)}"
+    text = csv_text([results["columns"], *results["rows"]]) if results["columns"] else ""
+    try:
+        for name, content in ((key, text), (f"{key}.metadata", described)):
+            client("s3").put_object(Bucket=bucket, Key=name, Body=content.encode())
+    except ClientError as error:
+        raise ValueError(f"Access denied when writing output to url: {location}: {error}") from error
+
+
+def csv_text(found: list[list]) -> str:
+    """Return rows as Athena writes them: each value in quotes, and of NULL nothing."""
+    return "".join(
+        ",".join(
+            "" if value is None else '"{}"'.format(athena._datum_text(value).replace('"', '""'))
+            for value in row
+        )
+        + "\n"
+        for row in found
+    )
+
+
+def change_catalogue(ddl: object, database: str, client: MakeClient) -> dict:
+    """Create or drop a table, with the rights of whoever asked.
+
+    Args:
+        ddl: The statement, as MiniStack has parsed it.
+        database: That of names without one.
+        client: Makes the caller's clients.
+
+    Raises:
+        ValueError: It is there already, or is not, or the caller may not.
+    """
+    glue, database = client("glue"), ddl.database or database or "default"
+    try:
+        if isinstance(ddl, athena._DropTable):
+            glue.delete_table(DatabaseName=database, Name=ddl.table)
+        elif ddl.iceberg:
+            raise ValueError("NOT_SUPPORTED: Iceberg tables are not supported")
+        else:
+            glue.create_table(DatabaseName=database, TableInput=athena._create_table_input(ddl))
+    except glue.exceptions.AlreadyExistsException as error:
+        if not ddl.if_not_exists:
+            raise ValueError(f"Table '{database}.{ddl.table}' already exists") from error
+    except glue.exceptions.EntityNotFoundException as error:
+        if not getattr(ddl, "if_exists", False):
+            raise ValueError(f"{database}.{ddl.table}: {error.response['Error']['Message']}") from error
+    except ClientError as error:
+        raise ValueError(str(error)) from error
+    return {"columns": [], "rows": [], "column_types": []}
+
+
+def execution_out(execution: dict) -> dict:
+    """Return what GetQueryExecution tells; how much was scanned is Athena's own, not the result's size."""
+    told = _execution_out(execution)
+    scanned = execution.get("_scanned_bytes", 0)
+    return told | {"Statistics": told["Statistics"] | {"DataScannedInBytes": scanned}}
 
 
 class ColumnType(str):
@@ -120,6 +306,8 @@ async def run_duckdb(query: str, database: str, catalog: str | None = None) -> d
 
 def column_type(kind: str) -> ColumnType:
     """Return Athena's name of a type of DuckDB's."""
+    if kind.endswith("[]"):
+        return ColumnType("array")
     base, _, sizes = kind.upper().partition("(")
     found = ColumnType(athena._DUCKDB_TYPE_MAP.get(base.strip(), "varchar"))
     if found == "decimal" and sizes:
@@ -136,18 +324,19 @@ def rows(found: list[tuple], kinds: list[str]) -> list[list]:
         found: The rows.
         kinds: DuckDB's types of their columns.
     """
-    reals = {position for position, kind in enumerate(kinds) if kind == "FLOAT"}
-    return [
-        [
-            shortest(value)
-            if position in reals
-            else format(value, "f")
-            if isinstance(value, Decimal)
-            else value
-            for position, value in enumerate(row)
-        ]
-        for row in found
-    ]
+    return [[shown(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in found]
+
+
+def shown(value: object, kind: str) -> object:
+    """Return a value as MiniStack is to show it: as it is, or as text."""
+    if isinstance(value, list):
+        parts = (shown(each, kind.removesuffix("[]")) for each in value)
+        return "[{}]".format(
+            ", ".join("null" if each is None else athena._datum_text(each) for each in parts)
+        )
+    if kind == "FLOAT":
+        return shortest(value)
+    return format(value, "f") if isinstance(value, Decimal) else value
 
 
 def shortest(value: float | None) -> float | None:
@@ -332,6 +521,9 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+athena.handle_request = handle_request
+athena._execute_query = execute
+athena._execution_out = execution_out
 athena._run_duckdb = run_duckdb
 athena._type_precision_scale = type_precision_scale
 athena._table_relation = table_relation

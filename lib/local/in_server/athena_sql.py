@@ -13,9 +13,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.trino import TrinoParser
 from sqlglot.tokens import Token, TokenType
 
-
-class NotOnLocalAwsError(RuntimeError):
-    """AWS would run this; the local AWS would not, or would only pretend to. Says why, and what to do."""
+from lib.local.in_server.not_here import NotOnLocalAwsError, not_here
 
 
 class AthenaSqlError(ValueError):
@@ -213,8 +211,3 @@ def _check_literal(text: str) -> None:
 
 def _refusal(statement: str) -> NotOnLocalAwsError:
     return not_here(statement, *_REFUSED[statement])
-
-
-def not_here(what: str, why: str, todo: str) -> NotOnLocalAwsError:
-    """Return the error that says what the local AWS cannot do, why, and what to do instead."""
-    return NotOnLocalAwsError(f"The local AWS cannot do this: {what}, for {why}. Instead: {todo}.")

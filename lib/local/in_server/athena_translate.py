@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from lib.local.in_server import trino_types, trino_values
-from lib.local.in_server.athena_sql import AthenaSqlError, not_here
+from lib.local.in_server.athena_sql import AthenaSqlError
+from lib.local.in_server.not_here import not_here
 from lib.local.in_server.trino_expressions import Column, Expressions, Scope, Source, direction, only, refused
 from lib.local.in_server.trino_types import BIGINT, Type, quoted
 from lib.local.in_server.trino_values import Value, cast, text
@@ -66,6 +67,8 @@ def translate(
     """
     sql, columns = Translator(schema, database, texts).query(query, Scope(), named=True)
     for name, kind in columns:
+        if kind.is_a("array") and trino_types.is_number(kind.arguments[0]):
+            continue
         for kinds, what, why, todo in _UNLIKE_OUTSIDE:
             if kind.is_a(*kinds):
                 raise not_here(f"a column of {what} ({name})", why, todo)

@@ -1,6 +1,5 @@
-"""Whether a crawler's role could do on AWS what the stand-in does with the session's own rights.
+"""Whether a crawler's role may do what its crawl needs, told as a whole before anything is read.
 
-Nobody but Glue may assume the role, here as on AWS, so its policies are asked instead of used.
 https://docs.aws.amazon.com/glue/latest/dg/crawler-prereqs.html
 """
 
@@ -18,14 +17,17 @@ class CrawlerRoleError(RuntimeError):
 
 def require_rights(
     iam: BaseClient, crawler: dict[str, Any], region: str, targets: list[tuple[str, str]]
-) -> None:
+) -> str:
     """Ask IAM whether the crawler's role may list and read its targets and write its database.
 
     Args:
-        iam: An IAM client whose session may call GetRole and SimulatePrincipalPolicy.
+        iam: An IAM client that may call GetRole and SimulatePrincipalPolicy.
         crawler: As `glue.get_crawler` returns it.
         region: The crawler's.
         targets: Bucket and prefix of each S3 target.
+
+    Returns:
+        The role's ARN.
 
     Raises:
         CrawlerRoleError: With what is missing.
@@ -47,6 +49,7 @@ def require_rights(
     ]
     if missing:
         raise CrawlerRoleError(f"{role['Arn']} is not authorized to perform: {', '.join(missing)}.")
+    return role["Arn"]
 
 
 def _trusts_glue(policy: dict) -> bool:

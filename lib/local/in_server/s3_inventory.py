@@ -2,7 +2,7 @@
 
 MiniStack 1.5.33 knows no inventory configurations: it takes a PUT of one for a PUT of the bucket, and a
 DELETE of one for a DELETE of the bucket. Here they are kept, and that is all: no report is ever written,
-which `stand_ins.py` announces.
+which is said to whoever puts one.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketInventoryConfiguration.html
 """
 
@@ -11,6 +11,9 @@ from xml.sax.saxutils import escape
 
 from ministack.core.responses import AccountScopedDict
 from ministack.services import s3
+
+from lib.local.in_server.announcements import NO_REPORTS
+from lib.local.in_server.announcing import announcing
 
 _handle = s3.handle_request
 _delete_bucket = s3._delete_bucket
@@ -35,7 +38,7 @@ async def handle(method: str, path: str, headers: dict, body: bytes, query: dict
         return _listed(kept, s3._qp(query, "continuation-token"))
     if method == "PUT":
         kept[name] = re.sub(r"^\s*<\?xml[^>]*\?>\s*", "", body.decode())
-        return 200, {}, b""
+        return announcing((200, {}, b""), NO_REPORTS)
     if name not in kept:
         return s3._error("NoSuchConfiguration", "The specified configuration does not exist.", 404, path)
     if method == "DELETE":

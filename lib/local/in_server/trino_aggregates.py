@@ -45,6 +45,8 @@ AGGREGATES = frozenset(
         "array_agg",
         "set_agg",
         "approx_distinct",
+        "approx_most_frequent",
+        "approx_percentile",
         "geometric_mean",
         "histogram",
         "map_agg",
@@ -99,6 +101,17 @@ def aggregate(name: str, arguments: list[Value], say: Call) -> Value:
         case "approx_distinct", [value]:
             # Athena's is an estimate, within 2.3 % of this.
             return Value(f"{say('count', value.sql, distinct=True)}", BIGINT)
+        case "approx_most_frequent", [buckets, value, capacity]:
+            if not value.type.is_a("varchar", *(kind.name for kind in types.INTEGERS)):
+                raise unfit(name, arguments)
+            # Athena's counts may be a little too large; these are right.
+            many = values.coerce(buckets, BIGINT, name).sql
+            values.coerce(capacity, BIGINT, name)
+            kind = types.mapping(value.type, BIGINT)
+            found = f"trino_most_frequent({say('histogram', value.sql)}, {many})"
+            return Value(f"CAST({found} AS {kind.duckdb})", kind)
+        case "approx_percentile", [value, share]:
+            return _percentile(value, share, say)
         case "sum", [value]:
             return _sum(value, say)
         case "avg", [value]:
@@ -152,6 +165,18 @@ def _sum(value: Value, say: Call) -> Value:
     if kind.is_a("double", "real"):
         return Value(f"CAST({say('sum', value.sql)} AS {kind.duckdb})", kind)
     raise unfit("sum", [value])
+
+
+def _percentile(value: Value, share: Value, say: Call) -> Value:
+    """Return a percentile, or an array of them: both engines estimate, from the same kind of digest."""
+    kind = BIGINT if value.type in types.INTEGERS else value.type if value.type.is_a("real") else DOUBLE
+    shares = types.array(DOUBLE) if share.type.is_a("array") else DOUBLE
+    result = types.array(kind) if share.type.is_a("array") else kind
+    of, at = (
+        values.coerce(each, wanted, "approx_percentile") for each, wanted in ((value, kind), (share, shares))
+    )
+    places = f"CAST({at.sql} AS FLOAT{'[]' if share.type.is_a('array') else ''})"
+    return Value(f"CAST({say('approx_quantile', _no_nan(of), places)} AS {result.duckdb})", result)
 
 
 def _average(value: Value, say: Call) -> Value:

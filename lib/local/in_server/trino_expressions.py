@@ -12,7 +12,8 @@ from sqlglot import exp
 from lib.local.in_server import trino_aggregates as aggregates
 from lib.local.in_server import trino_functions as functions
 from lib.local.in_server import trino_macros, trino_types, trino_values
-from lib.local.in_server.athena_sql import LITERAL, AthenaSqlError, NotOnLocalAwsError, not_here
+from lib.local.in_server.athena_sql import LITERAL, AthenaSqlError
+from lib.local.in_server.not_here import NotOnLocalAwsError, not_here
 from lib.local.in_server.trino_types import BIGINT, BOOLEAN, DATE, TEXT, UNKNOWN, VARBINARY, Type
 from lib.local.in_server.trino_values import Value, cast, text
 

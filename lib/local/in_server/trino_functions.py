@@ -10,7 +10,8 @@ from typing import Any
 from lib.local.in_server import trino_patterns as patterns
 from lib.local.in_server import trino_types as types
 from lib.local.in_server import trino_values as values
-from lib.local.in_server.athena_sql import AthenaSqlError, NotOnLocalAwsError, not_here
+from lib.local.in_server.athena_sql import AthenaSqlError
+from lib.local.in_server.not_here import NotOnLocalAwsError, not_here
 from lib.local.in_server.trino_types import (
     BIGINT,
     BOOLEAN,

@@ -94,6 +94,7 @@ CREATE MACRO trino_element_at(a, i) AS CASE WHEN trino_sure(i <> 0, 'INVALID_FUN
 CREATE MACRO trino_value(m, k) AS CASE WHEN trino_sure(m IS NULL OR k IS NULL OR map_contains(m, k), 'INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || k) THEN m[k] END;
 CREATE MACRO trino_map(k, v) AS CASE WHEN trino_sure(len(k) = len(v), 'INVALID_FUNCTION_ARGUMENT: Key and value arrays must be the same length') AND trino_sure(NOT list_has_null(k), 'INVALID_FUNCTION_ARGUMENT: map key cannot be null')
     AND trino_sure(len(list_distinct(k)) = len(k), 'INVALID_FUNCTION_ARGUMENT: Duplicate map keys are not allowed') THEN map(k, v) END;
+CREATE MACRO trino_most_frequent(h, n) AS map_from_entries(list_transform(list_sort(list_transform(map_entries(h), lambda e: {'n': -CAST(e.value AS BIGINT), 'k': e.key}))[1:n], lambda e: {'k': e.k, 'v': -e.n}));
 CREATE MACRO list_has_null(a) AS len(list_filter(a, lambda e: e IS NULL)) > 0;
 CREATE MACRO trino_contains(a, x) AS CASE WHEN x IS NULL OR a IS NULL THEN NULL WHEN list_contains(a, x) THEN TRUE WHEN list_has_null(a) THEN NULL ELSE FALSE END;
 CREATE MACRO trino_any_match(l) AS CASE WHEN l IS NULL THEN NULL WHEN list_contains(l, TRUE) THEN TRUE WHEN list_has_null(l) THEN NULL ELSE FALSE END;

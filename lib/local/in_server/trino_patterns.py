@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
-from lib.local.in_server.athena_sql import NotOnLocalAwsError, not_here
+from lib.local.in_server.not_here import NotOnLocalAwsError, not_here
 
 
 @dataclass(frozen=True)

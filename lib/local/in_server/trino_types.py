@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlglot import exp
 
-from lib.local.in_server.athena_sql import AthenaSqlError, not_here
+from lib.local.in_server.athena_sql import AthenaSqlError
+from lib.local.in_server.not_here import not_here
 
 
 @dataclass(frozen=True)
