@@ -27,7 +27,7 @@ class Target:
 
     Attributes:
         name: `local` or `aws`.
-        session: Makes the clients; on the local AWS it also carries the stand-ins.
+        session: Makes the clients; of the local AWS it also shows what that announces.
         account_id: Its account, 12 digits.
         caller: ARN of the user or role that we act as.
         endpoint_url: Where the local AWS listens; None for AWS's own endpoints.
@@ -109,23 +109,11 @@ def connect(parameters: Parameters) -> Target:
 
 def _local(parameters: Parameters) -> Target:
     # Imported here: whoever works on a real account needs nothing of the local one.
-    from lib.local import ministack, stand_ins
+    from lib.local import deployer, ministack, stand_ins
 
     server = ministack.start()
-    plain = _identify(_as_user(server, parameters, "deployer"))
-    target = _as_user(server, parameters, "deployer")
-    ledger().watch(target.session, call_names(), plain.caller)
-    services = _as_user(server, parameters, "stand-in")
-    stand_ins.install(target.session, plain.client, services.client, announce=print)
-    return replace(target, account_id=plain.account_id, caller=plain.caller)
-
-
-def _as_user(server, parameters: Parameters, user: str) -> Target:
-    """Return the local AWS as one of its users sees it, without stand-ins."""
-    from lib.local import deployer
-
-    key = deployer.credentials(server, parameters.prefix, parameters.env, user)
-    return Target(
+    key = deployer.credentials(server, parameters.prefix, parameters.env)
+    target = Target(
         "local",
         session=deployer.new_session(key.access_key_id, key.secret_access_key),
         endpoint_url=server.endpoint_url,
@@ -134,6 +122,10 @@ def _as_user(server, parameters: Parameters, user: str) -> Target:
         runtime=THIS,  # the local AWS runs functions with the Python that it was installed with: this one
         rule_state="ENABLED",
     )
+    target = _identify(target)
+    ledger().watch(target.session, call_names(), target.caller)
+    stand_ins.install(target.session, announce=print)
+    return target
 
 
 def _aws() -> Target:

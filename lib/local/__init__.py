@@ -1,1 +1,1 @@
-"""The local AWS: its server, its users, and the stand-ins for what it lacks."""
+"""The local AWS: its server, its users, and what it lacks."""

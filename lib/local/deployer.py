@@ -1,4 +1,4 @@
-"""The users of the local AWS: the deployer, whom the runbook works as, with the policies that we publish.
+"""The user of the local AWS: the deployer, whom the runbook works as, with the policies that we publish.
 
 Root is used here and nowhere else, to make them.
 """
@@ -42,8 +42,8 @@ class Credentials:
     secret_access_key: str = field(repr=False)
 
 
-def credentials(server: LocalAws, prefix: str, env: str, user: str = "deployer") -> Credentials:
-    """Return a user's access key; makes or repairs the user if it is not as it should be.
+def credentials(server: LocalAws, prefix: str, env: str) -> Credentials:
+    """Return the deployer's access key; makes or repairs the user if it is not as it should be.
 
     Each environment has a user of its own, so that two of them can be deployed at once.
 
@@ -51,7 +51,6 @@ def credentials(server: LocalAws, prefix: str, env: str, user: str = "deployer")
         server: The local AWS, running.
         prefix: What the names of all resources begin with.
         env: The environment's name.
-        user: `deployer`, or `stand-in` for what plays AWS's own services.
 
     Returns:
         A key that the server knows, of a user that has its policies of `deployer_policies.POLICY_FILES`.
@@ -61,12 +60,12 @@ def credentials(server: LocalAws, prefix: str, env: str, user: str = "deployer")
         ValueError: The policy file breaks one of IAM's limits or names an unknown placeholder.
         filelock.Timeout: Another run has been making the user for a minute.
     """
-    user_name = f"{prefix}-{env}-{user}"
+    user_name = f"{prefix}-{env}-deployer"
     path = server.state / "users" / f"{user_name}.json"
     path.parent.mkdir(mode=0o700, exist_ok=True)
     with FileLock(path.with_suffix(".lock"), timeout=LOCK_TIMEOUT_S):
         account_id = _caller(server, ROOT_KEY, ROOT_KEY)["Account"]
-        documents = deployer_policies.render(user, account_id=account_id, prefix=prefix, env=env)
+        documents = deployer_policies.render(account_id=account_id, prefix=prefix, env=env)
         # A server that was killed starts from an older state: what was attached counts for one run of it.
         made_for = f"{server.started} {hashlib.sha256(json.dumps(documents).encode()).hexdigest()}"
         kept = json.loads(path.read_text("utf-8")) if path.exists() else {"made_for": None, "key": None}

@@ -8,50 +8,45 @@ from botocore.client import BaseClient
 
 from lib.base.paths import ROOT
 
-# Each user's files, each of them {"<name>": {policy document}, …}. Placeholders: ${account_id}, ${prefix},
-# ${env}; IAM's own variables are written with two dollars, $${aws:username}.
-POLICY_FILES = {
-    "deployer": (
-        ROOT / "lib" / "policies" / "deployer-policy.json",
-        ROOT / "lib" / "policies" / "live-policy.json",  # for a rehearsal of the live tier
-        # Where MiniStack asks for a right on another resource than AWS does.
-        ROOT / "lib" / "local" / "deployer-policy.json",
-    ),
-    # Plays AWS's own services, where MiniStack lacks them.
-    "stand-in": (ROOT / "lib" / "local" / "stand-in-policy.json",),
-}
+# Each of them {"<name>": {policy document}, …}. Placeholders: ${account_id}, ${prefix}, ${env}; IAM's own
+# variables are written with two dollars, $${aws:username}.
+POLICY_FILES = (
+    ROOT / "lib" / "policies" / "deployer-policy.json",
+    ROOT / "lib" / "policies" / "live-policy.json",  # for a rehearsal of the live tier
+    # Where MiniStack asks for a right on another resource than AWS does.
+    ROOT / "lib" / "local" / "deployer-policy.json",
+)
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 MAX_CHARACTERS = 6144
 MAX_POLICIES = 10
 MAX_VERSIONS = 5
 
 
-def render(user: str, *, account_id: str, prefix: str, env: str) -> dict[str, str]:
-    """Fill in a user's policy files.
+def render(*, account_id: str, prefix: str, env: str) -> dict[str, str]:
+    """Fill in the policy files; of equal names in two of them the later one counts.
 
     Args:
-        user: A key of POLICY_FILES; of equal names in two of its files the later one counts.
         account_id: The account, 12 digits.
         prefix: What the names of all resources begin with.
         env: The environment's name.
 
     Returns:
-        Each policy's name, `<prefix>-<env>-<user>-<name in the file>`, and its document without whitespace.
+        Each policy's name, `<prefix>-<env>-deployer-<name in the file>`, and its document without whitespace.
 
     Raises:
         ValueError: A placeholder is unknown, or there is more than IAM allows.
     """
     policies: dict[str, dict] = {}
-    for file in POLICY_FILES[user]:
+    for file in POLICY_FILES:
         policies |= _fill_in(file, account_id=account_id, prefix=prefix, env=env)
     if len(policies) > MAX_POLICIES:
-        raise ValueError(f"{len(policies)} {user} policies; IAM attaches at most {MAX_POLICIES} to a user")
+        raise ValueError(f"{len(policies)} deployer policies; IAM attaches at most {MAX_POLICIES} to a user")
     documents = {}
     for name, policy in policies.items():
         document = json.dumps(policy, separators=(",", ":"))
         if len(document) > MAX_CHARACTERS:
             raise ValueError(f"policy {name} has {len(document)} characters; IAM allows {MAX_CHARACTERS}")
-        documents[f"{prefix}-{env}-{user}-{name}"] = document
+        documents[f"{prefix}-{env}-deployer-{name}"] = document
     return documents
 
 

@@ -1,9 +1,10 @@
-"""How hypercorn serves MiniStack; runs in the server, inside .local-aws, so it imports nothing of ours.
+"""How hypercorn serves MiniStack; runs in the server, inside .local-aws.
 
 `python -m ministack` would do, but takes port 443 too and cannot be given a socket.
 """
 
 import asyncio.constants
+import importlib
 import importlib.util
 import os
 import resource
@@ -20,6 +21,9 @@ threading.Thread(
     daemon=True,
 ).start()
 
+# As S3 speaks. A client that is offered HTTP/2 takes it, and loses what it has sent when hypercorn ends the
+# connection after a thousand requests.
+alpn_protocols = ["http/1.1"]
 # In this process: the pid that was started is the server.
 workers = 0
 # As in MiniStack's own start: longer than clients keep idle connections.
@@ -34,24 +38,29 @@ asyncio.constants.SSL_SHUTDOWN_TIMEOUT = 1.0
 _, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 
-# What MiniStack gets wrong. Not from the path: it would then lead from handlers to everything beside these.
+# What MiniStack gets wrong, and lacks. Not from the path: it would then lead from handlers to all of ours.
+_lib = Path(__file__).parents[1]
+_spec = importlib.util.spec_from_file_location(
+    "lib", _lib / "__init__.py", submodule_search_locations=[str(_lib)]
+)
+sys.modules["lib"] = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(sys.modules["lib"])
 # Torn objects come first: MiniStack reads its objects when its S3 is imported. What saves comes last.
 for _name in (
-    "torn_objects_in_server",
-    "athena_in_server",
-    "cloudtrail_in_server",
-    "cloudwatch_in_server",
-    "glue_in_server",
-    "iam_in_server",
-    "lambda_in_server",
-    "logs_in_server",
-    "s3_in_server",
-    "s3_inventory_in_server",
-    "sqs_in_server",
-    "addresses_in_server",
-    "deliveries_in_server",
-    "saving_in_server",
+    "torn_objects",
+    "athena",
+    "cloudtrail",
+    "cloudwatch",
+    "dynamodb",
+    "glue",
+    "iam",
+    "lambda_svc",
+    "logs",
+    "s3",
+    "s3_inventory",
+    "sqs",
+    "addresses",
+    "deliveries",
+    "saving",
 ):
-    _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
-    sys.modules[_name] = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(sys.modules[_name])
+    importlib.import_module(f"lib.local.in_server.{_name}")

@@ -242,7 +242,7 @@ def _is_healthy(server: LocalAws) -> bool:
 
 
 def _work(server: LocalAws) -> dict | None:
-    """What its functions do just now (saving_in_server.py); None while it saves, and answers nobody."""
+    """What its functions do just now (in_server/saving.py); None while it saves, and answers nobody."""
     body = _get(server, "/_ministack/work", timeout_s=1)
     return json.loads(body) if body else None
 

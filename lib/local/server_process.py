@@ -16,7 +16,7 @@ import psutil
 from lib.local.certificate import ensure_certificate
 from lib.local.install import REQUIREMENTS, ensure_installed
 
-STOP_TIMEOUT_S = 120  # handlers get 3 s of it (saving_in_server.py), saving the rest
+STOP_TIMEOUT_S = 120  # handlers get 3 s of it (in_server/saving.py), saving the rest
 POLL_INTERVAL_S = 0.05
 COMMAND_COLUMNS = 100  # of a command line that is shown
 WORKER = "_worker.py"  # what MiniStack runs handlers with, from its temporary folder
@@ -62,9 +62,9 @@ def launch(state: Path, port: int) -> tuple[int, int]:
 
 def server_code() -> str:
     """Return what tells the code of one server from that of another: a digest of what it runs of ours."""
-    here = Path(__file__).parent
-    own = ("hypercorn_config.py", "*_in_server.py", "trino_macros.*")
-    files = [REQUIREMENTS, *(path for names in own for path in sorted(here.glob(names)))]
+    lib = Path(__file__).parents[1]
+    own = sorted([*(lib / "base").glob("*.py"), *(lib / "local" / "in_server").glob("*.[ps]*")])
+    files = [REQUIREMENTS, CONFIG, *own]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 

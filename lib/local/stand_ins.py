@@ -1,70 +1,44 @@
-"""What the local AWS lacks, supplied through botocore's events: callers use plain boto3 and PyAthena.
+"""Shows what the local AWS announces: what it does in another way than AWS, and what it does not do.
 
-https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html
+It says so in a header of its answers (`in_server/announcing.py`), to every client.
 """
 
+import json
 from collections.abc import Callable
 
 import boto3
-from botocore.client import BaseClient
+from botocore.awsrequest import AWSResponse
 
-from lib.local.athena_query import QueryStandIn
-from lib.local.dynamodb_export import ExportStandIn
-from lib.local.glue_crawler import CrawlStandIn
-from lib.local.missing import (
-    NO_LOG_FILES,
-    NO_REPORTS,
-    is_logging,
-    no_account_block,
-    saying,
-    succeeded,
-)
+from lib.local.in_server.announcements import HEADER
 
-MakeClient = Callable[[str, str], BaseClient]
+NO_BLOCK = "the local AWS has no block of public access for a whole account"
 
 
-def install(
-    session: boto3.Session,
-    client: MakeClient,
-    service_client: MakeClient,
-    announce: Callable[[str], None],
-) -> None:
-    """Register the stand-ins on a session; clients made from it afterwards have them.
+def install(session: boto3.Session, announce: Callable[[str], None]) -> None:
+    """Let a session show what is announced; clients made from it afterwards do.
 
     Args:
         session: The session of the local target.
-        client: Makes a client from a service's name and a region, with the rights of the session.
-        service_client: The same with the rights of a user that plays AWS's own services
-            (lib/local/stand-in-policy.json): Glue writes tables, which the deployer need not be allowed to.
-        announce: Called with a line the first time each stand-in is used, and only then.
+        announce: Called with a line the first time that it is announced, and only then.
     """
     said: set[str] = set()
 
-    def announce_once(line: str) -> None:
-        if line not in said:
-            said.add(line)
-            announce(line)
+    def show(http_response: AWSResponse, **_: object) -> None:
+        for line in json.loads(http_response.headers.get(HEADER, "[]")):
+            if line not in said:
+                said.add(line)
+                announce(line)
 
-    crawler = CrawlStandIn(service_client, announce_once)
-    session.events.register("provide-client-params.glue.StartCrawler", crawler.before_start)
-    session.events.register("after-call.glue.StartCrawler", crawler.after_start)
-    session.events.register("after-call.glue.GetCrawler", crawler.after_get)
-
-    query = QueryStandIn(client, announce_once)
-    session.events.register("provide-client-params.athena.StartQueryExecution", query.before_start)
-    session.events.register("after-call.athena.StartQueryExecution", query.after_start)
-    session.events.register("after-call.athena.GetQueryExecution", query.after_get)
-
-    export = ExportStandIn(client, service_client, announce_once)
-    session.events.register("provide-client-params.dynamodb.ExportTableToPointInTime", export.before_start)
-    session.events.register("before-call.dynamodb.ExportTableToPointInTime", export.before_call)
-    session.events.register("after-call.dynamodb.ExportTableToPointInTime", export.after_start)
-    session.events.register("after-call.dynamodb.DescribeExport", export.after_get)
-
-    for call, line, when in (
-        ("cloudtrail.StartLogging", NO_LOG_FILES, succeeded),
-        ("cloudtrail.GetTrailStatus", NO_LOG_FILES, is_logging),
-        ("s3.PutBucketInventoryConfiguration", NO_REPORTS, succeeded),
-    ):
-        session.events.register(f"after-call.{call}", saying(announce_once, line, when))
+    session.events.register("after-call", show)
     session.events.register("before-call.s3-control.GetPublicAccessBlock", no_account_block)
+
+
+def no_account_block(**_: object) -> tuple[AWSResponse, dict]:
+    """Answer GetPublicAccessBlock of S3 Control with an error (botocore: before-call).
+
+    The server has no such call. And boto3 would not reach it, but look for a host `<account>.127.0.0.1` ten
+    seconds long.
+    """
+    error = {"Code": "NotImplemented", "Message": NO_BLOCK}
+    answer = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": 501}}
+    return AWSResponse("local", 501, {}, None), answer

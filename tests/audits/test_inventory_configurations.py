@@ -10,7 +10,7 @@ from described import describe
 
 from lib.engine.inventory import Inventory
 from lib.engine.stack import Stack
-from lib.local.missing import NO_REPORTS
+from lib.local.in_server.announcements import NO_REPORTS
 from lib.operate.audits.inventory_configurations import PIPELINES, described
 from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from buckets import Pair
 from handler_support import TARGET_REGION, load_handler, unnamed_calls
-from handler_user import make_user, use_key
+from handler_user import use_key, use_role
 
 from lib.local.deployer import ROOT_KEY
 
@@ -45,8 +45,7 @@ def as_handler(aws_environment, operator):
     """
 
     def load(name, region, environment, policy_values):
-        user = make_user(operator, name, policy_values)
-        use_key(aws_environment, operator, user)
+        use_role(aws_environment, operator, name, policy_values)
         variables = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} | environment
         for variable, value in variables.items():
             aws_environment.setenv(variable, value)

@@ -27,11 +27,24 @@ def use_key(patch, operator, user):
     patch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
-def make_user(operator, name, policy_values):
-    """Make a user that may do what handlers/<name>/policy.json says with these ARNs; return its name."""
-    user = f"{name}-{uuid.uuid4().hex[:8]}"
+def use_role(patch, operator, name, policy_values):
+    """Set the variables that hold Lambda's credentials, to those of a role that policy.json binds.
+
+    Args:
+        patch: Sets the variables.
+        operator: Makes the role.
+        name: The handler's; the role may do what handlers/<name>/policy.json says.
+        policy_values: What goes in the place of the policy's `${names}`.
+    """
+    role = f"{name}-{uuid.uuid4().hex[:8]}"
     policy = from_template(f"handlers/{name}/policy.json", **policy_values)
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trusted = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     iam = operator.client("iam")
-    iam.create_user(UserName=user)
-    iam.put_user_policy(UserName=user, PolicyName=name, PolicyDocument=json.dumps(policy))
-    return user
+    arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument=trusted)["Role"]["Arn"]
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+    key = operator.client("sts").assume_role(RoleArn=arn, RoleSessionName=name)["Credentials"]
+    patch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    patch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    patch.setenv("AWS_SESSION_TOKEN", key["SessionToken"])
+    patch.setattr(boto3, "DEFAULT_SESSION", None)

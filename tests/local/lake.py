@@ -1,4 +1,4 @@
-"""A data lake for the tests of the stand-ins: the deployer's bucket, database, crawlers and workgroup."""
+"""A data lake for the tests of Glue and Athena: the deployer's bucket, database, crawlers and workgroup."""
 
 import json
 import uuid
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import boto3
 from pyathena import connect
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from lib.local import deployer, stand_ins
 
@@ -15,7 +16,7 @@ PREFIX, ENV = "runbook", "test"
 CSV = {"Delimiter": ",", "QuoteSymbol": '"', "ContainsHeader": "PRESENT"}
 
 
-# What the stand-ins need of the session: more is asked of lib/policies/deployer-policy.json than of them.
+# What these tests need: more is asked of lib/policies/deployer-policy.json than of them.
 OWNER = [
     "s3:*",
     "athena:*",
@@ -32,17 +33,13 @@ class Lake:
 
     def __init__(self, server):
         self.server = server
-        self.session = self._new_user({"all": _policy({"Effect": "Allow", "Action": OWNER, "Resource": "*"})})
-        plain = boto3.Session(*self.session.get_credentials().get_frozen_credentials()[:2])
-        key = deployer.credentials(server, PREFIX, ENV, "stand-in")
-        service = deployer.new_session(key.access_key_id, key.secret_access_key)
+        self.user = f"{PREFIX}-{ENV}-{uuid.uuid4().hex[:8]}"
+        self.root("iam").create_user(UserName=self.user)
+        self.allow(*OWNER)
+        key = self.root("iam").create_access_key(UserName=self.user)["AccessKey"]
+        self.session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"])
         self.said = []
-        stand_ins.install(
-            self.session,
-            lambda name, region: self._client(plain, name, region),
-            lambda name, region: self._client(service, name, region),
-            self.said.append,
-        )
+        stand_ins.install(self.session, self.said.append)
         self.name = f"{PREFIX}-{ENV}-lake-{uuid.uuid4().hex[:8]}"
         self.database = self.name.replace("-", "_")
         self.s3, self.glue, self.iam = self.client("s3"), self.client("glue"), self.client("iam")
@@ -53,14 +50,12 @@ class Lake:
         configuration = {"ResultConfiguration": {"OutputLocation": f"s3://{self.name}-results/"}}
         self.athena.create_work_group(Name=self.name, Configuration=configuration)
 
-    def _new_user(self, policies):
-        """A session of a new user that may do what the policies say, and nothing else."""
-        iam, name = self.root("iam"), f"{PREFIX}-{ENV}-{uuid.uuid4().hex[:8]}"
-        iam.create_user(UserName=name)
-        for policy_name, document in policies.items():
-            iam.put_user_policy(UserName=name, PolicyName=policy_name, PolicyDocument=document)
-        key = iam.create_access_key(UserName=name)["AccessKey"]
-        return boto3.Session(key["AccessKeyId"], key["SecretAccessKey"])
+    def allow(self, *actions):
+        """Let the lake's user do more."""
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        self.root("iam").put_user_policy(
+            UserName=self.user, PolicyName=uuid.uuid4().hex, PolicyDocument=_policy(statement)
+        )
 
     def _client(self, session, service, region):
         target = {"endpoint_url": self.server.endpoint_url, "verify": str(self.server.ca_bundle)}
@@ -104,8 +99,11 @@ class Lake:
     def crawl(self, name):
         """Start the crawler; returns how the crawl ended."""
         self.glue.start_crawler(Name=name)
-        crawler = self.glue.get_crawler(Name=name)["Crawler"]
-        assert crawler["State"] == "READY"
+        crawler = Retrying(
+            retry=retry_if_result(lambda crawler: crawler["State"] != "READY"),
+            stop=stop_after_delay(600),
+            wait=wait_fixed(0.05),
+        )(lambda: self.glue.get_crawler(Name=name)["Crawler"])
         return crawler["LastCrawl"]
 
     def tables(self):

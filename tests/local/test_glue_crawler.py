@@ -8,7 +8,7 @@ import json
 import pytest
 from lake import CSV, Lake, samples_lake
 
-from lib.local.glue_grouping import is_excluded
+from lib.local.in_server.glue_grouping import is_excluded
 
 PEOPLE = "name,age\nAnn,41\nBob,42\n"
 

@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 from cleanup import remove
 
 from lib.engine.stack import Stack
-from lib.local.missing import NO_LOG_FILES
+from lib.local.in_server.announcements import NO_LOG_FILES
 from lib.parameters import Parameters
 from lib.target import connect
 
@@ -54,7 +54,7 @@ def test_no_log_files_come_indeed(parameters: Parameters, stack: Stack):
     recorded = trail.recorded[0]
     stack.client(recorded).put_object(Bucket=recorded.name, Key="a", Body=b"b")
     found = stack.client(trail.logs).list_objects_v2(Bucket=trail.logs.name)
-    assert found["KeyCount"] == 0, "the local AWS delivers log files: lib/local/missing.py says it does not"
+    assert found["KeyCount"] == 0, "the local AWS delivers log files: announcements.py says it does not"
 
 
 def test_the_block_of_a_whole_account_is_answered_at_once_and_not_invented(target, monkeypatch):

@@ -10,10 +10,11 @@ import duckdb
 import pytest
 import yaml
 
-from lib.local import trino_macros
-from lib.local.athena_sql import AthenaSqlError, NotOnLocalAwsError, parse
-from lib.local.athena_translate import Translator, translate
-from lib.local.trino_expressions import Scope
+from lib.local.in_server import trino_macros
+from lib.local.in_server.athena_sql import AthenaSqlError, parse
+from lib.local.in_server.athena_translate import Translator, translate
+from lib.local.in_server.not_here import NotOnLocalAwsError
+from lib.local.in_server.trino_expressions import Scope
 
 PAGES = yaml.safe_load(Path(__file__).with_name("trino_expressions.yaml").read_text("utf-8"))
 

@@ -28,9 +28,9 @@ KNOWN = {
         "current",
     },
     # sqlglot's own rendering of a table's name
-    "lib/local/athena_sql.py": {"table.this.sql('athena')"},
+    "lib/local/in_server/athena_sql.py": {"table.this.sql('athena')"},
     # The local engine's SQL, made of the tree of a query: names are numbers or quoted, texts are quoted.
-    "lib/local/athena_translate.py": {
+    "lib/local/in_server/athena_translate.py": {
         "alias",
         "distinct",
         "items",
@@ -46,7 +46,7 @@ KNOWN = {
         "sources",
         "sql",
     },
-    "lib/local/trino_expressions.py": {
+    "lib/local/in_server/trino_expressions.py": {
         "'({} IS NOT DISTINCT FROM ({}))'.format(*(side.sql for side in sides))",
         "column",
         "condition",
@@ -55,7 +55,7 @@ KNOWN = {
         "value.type",
     },
     # A table's columns and files, quoted
-    "lib/local/athena_in_server.py": {
+    "lib/local/in_server/athena.py": {
         "', '.join([*said, *keys])",
         "athena._sql_list(files)",
         "named",

@@ -1,0 +1,61 @@
+"""What MiniStack's DynamoDB lacks: an export to S3 that writes.
+
+MiniStack 1.5.33 reports COMPLETED and writes nothing, of whatever was asked for and whether point-in-time
+recovery is on or not.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
+"""
+
+import json
+import time
+
+from ministack.core.concurrency import run_reentrant
+from ministack.core.responses import error_response_json
+from ministack.services import dynamodb
+
+from lib.local.in_server import clients
+from lib.local.in_server.announcements import EXPORTED
+from lib.local.in_server.announcing import announcing, refused
+from lib.local.in_server.not_here import not_here
+
+# What is exported: all, as it is now, in DynamoDB's JSON.
+USUAL = {"ExportFormat": "DYNAMODB_JSON", "ExportType": "FULL_EXPORT", "ExportTime": None}
+UNAVAILABLE = "PointInTimeRecoveryUnavailableException"
+
+_handle_request = dynamodb.handle_request
+
+
+async def handle_request(method: str, path: str, headers: dict, body: bytes, query_params: dict) -> tuple:
+    """Answer a request to DynamoDB."""
+    if not headers.get("x-amz-target", "").endswith(".ExportTableToPointInTime"):
+        return await _handle_request(method, path, headers, body, query_params)
+    asked = json.loads(body or b"{}")
+    for name, value in USUAL.items():
+        if asked.get(name, value) != value:
+            return refused(
+                not_here(f"{name}={asked[name]}", "it keeps no history and no Ion", f"leave {name} out")
+            )
+    name = dynamodb._table_name_from_arn(asked.get("TableArn"))
+    if name in dynamodb._tables and not dynamodb._pitr_settings.get(name):
+        return error_response_json(
+            UNAVAILABLE, f"Point in time recovery is not enabled for table '{name}'", 400
+        )
+    answer = await _handle_request(method, path, headers, body, query_params)
+    if answer[0] != 200:
+        return answer
+    told = json.loads(answer[2])["ExportDescription"]
+    if "ExportTime" not in told:  # else the same was asked for before, and is done
+        told["ExportTime"] = time.time()
+        client = clients.of_caller(headers, query_params)
+        done = await run_reentrant(export, asked, told, client, clients.of_aws())
+        dynamodb._exports[told["ExportArn"]] |= told | done | {"EndTime": time.time()}
+    return announcing(dynamodb.json_response({"ExportDescription": told}), EXPORTED)
+
+
+def export(*arguments) -> dict:
+    """Export; what makes a server start slower is imported when it is needed."""
+    from lib.local.in_server import exports
+
+    return exports.export(*arguments)
+
+
+dynamodb.handle_request = handle_request

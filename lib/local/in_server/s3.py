@@ -1,0 +1,216 @@
+"""Corrections of MiniStack's S3.
+
+MiniStack 1.5.33 ignores the tags of a multipart upload. S3 gives them to the object when it is completed,
+before it tells anybody: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
+And it computes no checksum of parts that are copied, so that the object has none; under a KMS key, where an
+ETag tells nothing of the bytes, a copy could then never be told to be faithful.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html (CopyPartResult)
+
+Of a version it does not tell the tags while a delete marker is the current one, and returns the whole of it
+whatever the range or the part that is asked for; of a part, HEAD tells nothing. S3 does all of these:
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html (versionId)
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html (Range, partNumber)
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html (partNumber)
+
+It copies what is archived and has not been restored; S3 refuses. It does not encode the keys in listings of
+versions and of uploads, which XML cannot hold all of, and loses their carriage returns in every answer.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html (archived objects)
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html (encoding-type)
+"""
+
+import re
+from collections.abc import Callable
+from contextvars import ContextVar
+from urllib.parse import parse_qs, parse_qsl, quote, unquote
+
+from ministack.services import s3
+
+# Of the upload that is being completed.
+tags_of_upload: ContextVar[dict[str, str]] = ContextVar("tags_of_upload")
+# Whether the keys of the listing that is being answered are to be encoded.
+encoded: ContextVar[bool] = ContextVar("encoded", default=False)
+
+HOLD_KEYS = {"Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"}
+
+_create = s3._create_multipart_upload
+_complete = s3._complete_multipart_upload
+_copy = s3._copy_object
+_copy_part = s3._upload_part_copy
+_list_versions = s3._list_object_versions
+_list_uploads = s3._list_multipart_uploads
+_xml_body = s3._xml_body
+_record = s3._record_object_version
+_get_tags = s3._get_object_tagging
+_get = s3._get_object
+_head = s3._head_object
+
+
+def create(bucket: str, key: str, headers: dict):
+    """Begin an upload, and remember its tags."""
+    answer = _create(bucket, key, headers)
+    upload_id = re.search(rb"<UploadId>(.+?)</UploadId>", answer[2])
+    if answer[0] == 200 and upload_id:
+        tags = dict(parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True))
+        s3._multipart_uploads[upload_id[1].decode()]["tags"] = tags
+    return answer
+
+
+def complete(bucket: str, key: str, body: bytes, query_params: dict, headers: dict):
+    """Complete an upload, knowing its tags."""
+    upload = s3._multipart_uploads.get(s3._qp(query_params, "uploadId")) or {}
+    token = tags_of_upload.set(upload.get("tags", {}))
+    try:
+        return _complete(bucket, key, body, query_params, headers)
+    finally:
+        tags_of_upload.reset(token)
+
+
+def copy_part(bucket: str, key: str, query_params: dict, headers: dict):
+    """Copy a part of what can be read, and compute the checksum that its upload was begun with."""
+    if refused := archived(headers):
+        return refused
+    answer = _copy_part(bucket, key, query_params, headers)
+    if answer[0] == 200:
+        upload = s3._multipart_uploads[s3._qp(query_params, "uploadId")]
+        part = upload["parts"][int(s3._qp(query_params, "partNumber", "1"))]
+        part["checksums"], _ = s3._resolve_part_checksums(part["body"], {}, upload)
+    return answer
+
+
+def copy(bucket: str, key: str, headers: dict):
+    """Copy an object that can be read."""
+    return archived(headers) or _copy(bucket, key, headers)
+
+
+def archived(headers: dict) -> tuple | None:
+    """Return S3's refusal of a copy whose source is archived; None if it can be read, or is not there."""
+    path, _, query = headers.get("x-amz-copy-source", "").lstrip("/").partition("?")
+    bucket, _, key = unquote(path).partition("/")
+    current = (s3._ensure_bucket(bucket) or {"objects": {}})["objects"].get(key)
+    version = version_asked_for(bucket, key, parse_qs(query))
+    source = version or current
+    if not source or source.get("storage_class") not in s3._ARCHIVE_STORAGE_CLASSES:
+        return None
+    # Whether it was restored is known of the current object.
+    is_current = current and (not version or version["version_id"] == current.get("version_id"))
+    if is_current and s3._sync_restore(bucket, key, current) == "restored":
+        return None
+    message = "Operation is not valid for the source object's storage class"
+    return s3._error("InvalidObjectState", message, 403, f"/{bucket}/{key}")
+
+
+def encoding(call: Callable) -> Callable:
+    """Return a listing that encodes keys if it is asked to."""
+
+    def listing(bucket: str, query_params: dict):
+        token = encoded.set(s3._qp(query_params, "encoding-type") == "url")
+        try:
+            return call(bucket, query_params)
+        finally:
+            encoded.reset(token)
+
+    return listing
+
+
+def xml_body(root) -> bytes:
+    """Write an answer; who reads it takes a carriage return for a line feed, unless it is escaped."""
+    if encoded.get():
+        for element in root.iter():
+            if element.tag.rpartition("}")[2] in HOLD_KEYS and element.text:
+                element.text = quote(element.text, safe="/")
+        s3.SubElement(root, "EncodingType").text = "url"
+    return _xml_body(root).replace(b"\r", b"&#13;")
+
+
+def record(bucket: str, key: str, *arguments) -> str | None:
+    """Record a version, with the tags of the upload that it comes of."""
+    version_id = _record(bucket, key, *arguments)
+    if tags := tags_of_upload.get({}):
+        s3._object_tags[(bucket, key, version_id)] = tags
+    return version_id
+
+
+def get_tags(bucket: str, key: str, query_params: dict | None = None):
+    """Return the tags of an object; those of a version, too, if a delete marker is the current one."""
+    version = version_asked_for(bucket, key, query_params)
+    if version is None or version.get("is_delete_marker") or key in s3._ensure_bucket(bucket)["objects"]:
+        return _get_tags(bucket, key, query_params)
+    version_id = version["version_id"]
+    root = s3.Element("Tagging", xmlns=s3.S3_NS)
+    tag_set = s3.SubElement(root, "TagSet")
+    for name, value in s3._object_tags.get(
+        (bucket, key, None if version_id == "null" else version_id), {}
+    ).items():
+        tag = s3.SubElement(tag_set, "Tag")
+        s3.SubElement(tag, "Key").text, s3.SubElement(tag, "Value").text = name, value
+    return 200, {"Content-Type": "application/xml", "x-amz-version-id": version_id}, s3._xml_body(root)
+
+
+def get(bucket: str, key: str, headers: dict, query_params: dict | None = None):
+    """Return an object; of a version, too, only the part or the range that is asked for."""
+    status, described, body = answer = _get(bucket, key, headers, query_params)
+    version = version_asked_for(bucket, key, query_params)
+    if status != 200 or version is None:
+        return answer
+    if found := part_asked_for(version, query_params):
+        first, last, described = *found[:2], described | {"x-amz-mp-parts-count": found[2]}
+    elif "range" not in headers:
+        return answer
+    elif found := s3._parse_range(headers["range"], len(body)):
+        first, last = found
+    else:
+        error = s3._xml_body(s3._range_error_xml(bucket, key))
+        return 416, {"Content-Type": "application/xml", "Content-Range": f"bytes */{len(body)}"}, error
+    return 206, partial(described, first, last, len(body)), body[first : last + 1]
+
+
+def head(bucket: str, key: str, headers: dict | None = None, query_params: dict | None = None):
+    """Describe an object, or the part of it that is asked for."""
+    status, described, body = answer = _head(bucket, key, headers, query_params)
+    if status != 200:
+        return answer
+    there = version_asked_for(bucket, key, query_params) or s3._ensure_bucket(bucket)["objects"].get(key)
+    # A server that was started anew knows the parts of versions only.
+    there = version_asked_for(bucket, key, {"versionId": [there and there.get("version_id")]}) or there
+    if not there or not (found := part_asked_for(there, query_params)):
+        return answer
+    first, last, count = found
+    return 206, partial(described, first, last, there["size"]) | {"x-amz-mp-parts-count": count}, body
+
+
+def version_asked_for(bucket: str, key: str, query_params: dict | None) -> dict | None:
+    """Return the version that a request names, if there is one."""
+    asked = s3._qp(query_params or {}, "versionId", "")
+    return next((v for v in s3._object_versions.get((bucket, key), []) if v["version_id"] == asked), None)
+
+
+def part_asked_for(there: dict, query_params: dict | None) -> tuple[int, int, str] | None:
+    """Return the first and the last byte of the part that a request names, and how many parts there are."""
+    asked, first, parts = s3._qp(query_params or {}, "partNumber", ""), 0, there.get("parts") or []
+    for part in parts:
+        if str(part["PartNumber"]) == asked:
+            return first, first + part["Size"] - 1, str(len(parts))
+        first += part["Size"]
+    return None
+
+
+def partial(described: dict, first: int, last: int, size: int) -> dict:
+    """Return the headers of some of an object's bytes, of which its checksums say nothing."""
+    kept = {name: value for name, value in described.items() if "x-amz-checksum" not in name.lower()}
+    length = last - first + 1
+    # Of nothing there is no range.
+    which = {"Content-Range": f"bytes {first}-{last}/{size}"} if length else {}
+    return kept | {"Content-Length": str(length)} | which
+
+
+s3._get_object_tagging = get_tags
+s3._get_object = get
+s3._head_object = head
+s3._create_multipart_upload = create
+s3._complete_multipart_upload = complete
+s3._copy_object = copy
+s3._upload_part_copy = copy_part
+s3._list_object_versions = encoding(_list_versions)
+s3._list_multipart_uploads = encoding(_list_uploads)
+s3._xml_body = xml_body
+s3._record_object_version = record
