@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import unquote_plus
 
+from audited import described
+from the_five import pipelines
+
 from lib.engine.stack import Stack
-from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
 from lib.target import Target, connect
 
@@ -22,8 +24,7 @@ class Queued:
     def __post_init__(self):
         self.stack = Stack(self.target, self.parameters(), "migrate")
         pipeline = pipelines(self.parameters())["migrate"]
-        for resource in (pipeline.source, pipeline.destination, *pipeline.queues):
-            self.stack.add(resource)
+        described(self.stack, pipeline)
         self.source, self.destination, self.queue = pipeline.source, pipeline.destination, pipeline.created
         self.stack.apply()
 

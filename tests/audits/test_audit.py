@@ -9,13 +9,14 @@ import pytest
 from audited import audited, clear, make, states
 from boto3.s3.transfer import TransferConfig
 from cleanup import remove
+from the_five import pipelines
 
 from lib.base.errors import NotDeployedError, ParameterError, RunbookError
 from lib.engine.checklist import Checklist
 from lib.operate.audits import audit as audits
 from lib.operate.audits import repairing, tables
 from lib.operate.audits.findings import MISSING, SAME, UNJUDGED, Finding
-from lib.operate.pipelines import pipelines, those_deployed
+from lib.operate.pipelines import those_deployed
 from lib.parameters import Parameters
 from lib.s3.comparison import same_bytes
 from lib.target import connect

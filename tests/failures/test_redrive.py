@@ -316,7 +316,7 @@ def watched(pair):
     """A pipeline whose function's failures are in the queue."""
     failures = DeadLetters(pair.queue, pair.origin, "failures")
     ends = {"source": None, "destination": None, "created": pair.origin, "removed": None}
-    return Pipeline("watched", **ends, key_prefix="", key_suffix="", functions=(), dead_letters=(failures,))
+    return Pipeline("watched", **ends, functions=(), dead_letters=(failures,))
 
 
 def test_one_that_cannot_be_sent_holds_up_no_other(target, watched, pair, send, capsys):
