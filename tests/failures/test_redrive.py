@@ -158,7 +158,7 @@ def test_a_choice_is_by_reason_and_by_key():
         ({"action": "quarantine"}, "needs a reason"),
         ({"reason": "bad luck"}, "there is no 'bad luck'"),
         ({"action": "delete"}, "redrive.action"),
-        ({"pipeline": "other"}, "redrive.pipeline"),
+        ({"pipeline": "two words"}, "redrive.pipeline"),
     ],
 )
 def test_a_mistake_in_the_parameters_is_refused(settings, says):
