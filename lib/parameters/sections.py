@@ -1,5 +1,7 @@
 """The parameters of each pipeline: a section for each, with what AWS allows."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import permutations
 from typing import Annotated, Any, Literal
@@ -19,6 +21,7 @@ from lib.parameters.types import (
     Schedule,
     Ticker,
 )
+from lib.resources.base import Scope
 from lib.resources.logs import RetentionDays
 
 STAGING_PREFIX = "athena-staging/"  # where *summarize* lays the files that it hands to Athena
@@ -140,6 +143,25 @@ class Section(BaseModel):
         return self.table().to_html(index=False)
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What a pipeline is by its parameters, to be compared with what is deployed.
+
+    Attributes:
+        source_region, destination_region: Where its ends are.
+        prefix, suffix: Of which of its source's keys it is told; empty for all.
+        follows_deletes: Whether it is told of deletes.
+        variables: Those of its functions' environment that say what is done to which data.
+    """
+
+    source_region: str
+    destination_region: str
+    prefix: str = ""
+    suffix: str = ""
+    follows_deletes: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
 class Pipeline(Section):
     """The parameters that every pipeline has."""
 
@@ -152,6 +174,14 @@ class Pipeline(Section):
         "nobody",
     )
     watch_timeout_s: WatchTimeout = 120
+
+    def expected(self, scope: Scope) -> Expected:
+        """Return what the pipeline is by these parameters.
+
+        Args:
+            scope: The pipeline's.
+        """
+        raise NotImplementedError
 
 
 class Queried(Section):
@@ -189,6 +219,10 @@ class Migrate(Pipeline, Queried):
         "*); empty for on demand only, since each crawl is charged",
     )
 
+    def expected(self, scope: Scope) -> Expected:
+        """As for every pipeline."""
+        return Expected(self.source_region, self.target_region, self.key_prefix, self.key_suffix)
+
 
 class Backup(Pipeline):
     """The parameters of *backup*."""
@@ -221,6 +255,16 @@ class Backup(Pipeline):
         10, description="minutes over which the brake counts deletes"
     )
 
+    def expected(self, scope: Scope) -> Expected:
+        """As for every pipeline."""
+        variables = {
+            "TARGET_REGION": self.dr_region,
+            "ERASE_VERSIONS": str(self.erase_versions).lower(),
+            "DELETE_FUNCTION": scope.name("delete") if self.delete_sync else "",
+        }
+        regions = (self.primary_region, self.dr_region)
+        return Expected(*regions, follows_deletes=self.delete_sync, variables=variables)
+
     @model_validator(mode="after")
     def _are_two_regions(self) -> "Backup":
         if self.primary_region == self.dr_region:
@@ -238,6 +282,11 @@ class Index(Pipeline, Queried):
     time_to_live_days: DaysOrNever = Field(
         0, description="days after which the row of an object is deleted from the table; 0 for never"
     )
+
+    def expected(self, scope: Scope) -> Expected:
+        """As for every pipeline."""
+        variables = {"TIME_TO_LIVE_DAYS": str(self.time_to_live_days)}
+        return Expected(self.region, self.region, follows_deletes=True, variables=variables)
 
 
 class Summarize(Pipeline, Queried):
@@ -263,6 +312,15 @@ class Summarize(Pipeline, Queried):
         description="files larger than so many MiB are handed to Athena, which charges by what it reads; at "
         "most half of function_disk_mb; 0 for all files",
     )
+
+    def expected(self, scope: Scope) -> Expected:
+        """As for every pipeline."""
+        variables = {
+            "INPUT_PREFIX": self.input_prefix,
+            "OUTPUT_PREFIX": self.output_prefix,
+            "REJECTED_PREFIX": self.rejected_prefix,
+        }
+        return Expected(self.region, self.region, self.input_prefix, ".csv", variables=variables)
 
     def summary_key(self, key: str) -> str:
         """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`."""
@@ -343,6 +401,11 @@ class Ingest(Pipeline, Queried):
         "for never",
     )
     watch_timeout_s: WatchTimeout = 240
+
+    def expected(self, scope: Scope) -> Expected:
+        """As for every pipeline."""
+        variables = {"TIME_TO_LIVE_DAYS": str(self.time_to_live_days)}
+        return Expected(self.region, self.region, "stocks/", variables=variables)
 
     @model_validator(mode="after")
     def _tickers_differ(self) -> "Ingest":

@@ -4,10 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from the_five import pipelines
 
 from lib.operate import facts
 from lib.operate.observe import cost, dashboard
-from lib.operate.pipelines import FunctionName, pipelines
+from lib.operate.pipelines import FunctionName
 from lib.parameters import Parameters
 from lib.resources.sqs import Queue
 

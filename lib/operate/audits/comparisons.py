@@ -53,7 +53,7 @@ def _of_buckets(target: Target, parameters: Parameters, pipeline: Pipeline) -> C
     settings = parameters.audit
     source, destination = Place.of(target, pipeline.source), Place.of(target, pipeline.destination)
     grace = Grace(settings.grace_s)
-    extras = Extras(source, grace, follows_deletes=pipeline.removed is not None)
+    extras = Extras(source, grace, follows_deletes=pipeline.follows_deletes)
     pair = BucketPair(source, destination, grace, extras, settings.metadata_and_tags)
     objects = settings.objects or inventory_reports.daily_count(target, pipeline.source)
     if objects > settings.inventory_above:
@@ -63,7 +63,7 @@ def _of_buckets(target: Target, parameters: Parameters, pipeline: Pipeline) -> C
     def pairs(within: Range) -> Iterator[Pair]:
         both = (listing(place, pipeline.key_prefix, within) for place in (source, destination))
         for one, other in merge(*both):
-            if (one or other).key.endswith(pipeline.key_suffix):
+            if pipeline.follows((one or other).key):
                 yield one, other
 
     streams = [pairs(within) for within in ranges([source, destination], pipeline.key_prefix)]
@@ -95,7 +95,16 @@ def _of_ingest(target: Target, parameters: Parameters, pipeline: Pipeline) -> Co
     table, days = pipeline.destination, parameters.ingest.time_to_live_days
     files, client = Place.of(target, pipeline.source), target.client("dynamodb", table.region)
     judge = StoredFiles(files, client, table.name, Grace(parameters.audit.grace_s), days)
-    return Comparison([(_listings(files, pipeline.key_prefix), judge.judge)], judge.look)
+    return Comparison([(_followed(files, pipeline), judge.judge)], judge.look)
+
+
+def _followed(place: Place, pipeline: Pipeline) -> list[Iterator[Entry]]:
+    """Return listings of those objects of which the pipeline is told: these, and no others, are its work."""
+
+    def only(entries: Iterator[Entry]) -> Iterator[Entry]:
+        return (entry for entry in entries if pipeline.follows(entry.key))
+
+    return [only(entries) for entries in _listings(place, pipeline.key_prefix)]
 
 
 def _listings(place: Place, key_prefix: str = "") -> list[Iterator[Entry]]:
