@@ -23,8 +23,6 @@ WRITE = {
     "string_type": "; put it in quotes",
 }
 ALLOWED = "allowed"  # what says in the JSON schema, in words, which texts a parameter takes
-# Of any that exists: which do, the account says.
-PipelineName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+$")]
 # What S3 and people write; fromisoformat alone would take any letter for the T, and forget nanoseconds.
 MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
@@ -110,6 +108,10 @@ def _allowed(what: str) -> FieldInfo:
     return Field(json_schema_extra={ALLOWED: what})
 
 
+# Of any that exists: which do, the account says.
+PipelineName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]+$"), _allowed("name of a pipeline, such as migrate")
+]
 Region = Annotated[str, AfterValidator(_region), _allowed("AWS region, such as us-east-1")]
 Schedule = Annotated[str, AfterValidator(crawler_schedule), _allowed("cron(…) or empty")]
 RuleSchedule = Annotated[str, AfterValidator(rule_schedule), _allowed("rate(…) or cron(…)")]
