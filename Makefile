@@ -16,7 +16,7 @@ COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.1
 	--generate-hashes $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab live test test-long soak fuzz sweep notebooks record-calls requirements clean
+.PHONY: help install run plan destroy lab live test test-long soak fuzz sweep notebooks record-calls tools requirements clean
 
 help: ## List what there is
 	@echo "make TARGET, where TARGET is"
@@ -47,7 +47,7 @@ live: $(INSTALLED) ## Run all notebooks on a real account and remove it all agai
 # for they share what is deployed.
 PROCESSES := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
-test: $(INSTALLED) ## Run the linter and all tests but the long ones
+test: $(INSTALLED) tools ## Run the linter and all tests but the long ones
 	@$(BIN)/ruff check --quiet $(SOURCES) && check=ok || check=FAILED; \
 	$(BIN)/ruff format --check --quiet $(SOURCES) && format=ok || format=FAILED; \
 	$(BIN)/pytest $(PROCESSES) -m "not long" $(ARGS) && tests=ok || tests=FAILED; \
@@ -79,6 +79,16 @@ notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, and keep th
 # Their permissions are proven from these: tests/permissions, docs/permissions.md. In a home of its own.
 record-calls: $(INSTALLED) ## Record anew what handlers and deployer ask of AWS, for docs/permissions.md; takes ten minutes
 	@$(BIN)/python tests/permissions/record.py $(ARGS) && $(BIN)/python tests/permissions/report.py
+
+# Others' tools, for tests/local/test_others_tools.py: each list in an environment of its own, since they do not get
+# along with ours. A test whose tool is not there is skipped.
+tools: .cache/tools/installed .cache/old-tools/installed ## Install others' tools, which make test tries on the local AWS
+
+.cache/%/installed: tests/local/%.txt
+	@echo "Installing the tools of $< into $(@D) …"
+	@rm -rf $(@D) && $(PYTHON) -m venv $(@D) && \
+		$(@D)/bin/python -m pip --disable-pip-version-check --no-input --quiet install -r $< && touch $@ || \
+		echo "They could not be installed: the tests that need them are skipped." >&2
 
 requirements: ## Compile requirements.txt and lib/local/requirements.txt anew, with the newest versions
 	@test -x .cache/uv/bin/uv || $(PYTHON) -m venv .cache/uv

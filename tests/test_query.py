@@ -251,7 +251,7 @@ def test_what_it_scanned_and_cost(place, query, capsys):
     assert found.attrs["scanned_bytes"] == len(ROWS)
     bucket, _, key = found.attrs["output_location"].removeprefix("s3://").partition("/")
     assert found.attrs["query_execution_id"] in key
-    assert place.s3.get_object(Bucket=bucket, Key=key)["Body"].read().split() == [b"n", b"3"]
+    assert place.s3.get_object(Bucket=bucket, Key=key)["Body"].read().split() == [b'"n"', b'"3"']
     place.new_analyst(quiet=True).query("SELECT 1 AS a")
     assert capsys.readouterr().out == ""
 

@@ -99,12 +99,21 @@ class Lake:
     def crawl(self, name):
         """Start the crawler; returns how the crawl ended."""
         self.glue.start_crawler(Name=name)
-        crawler = Retrying(
-            retry=retry_if_result(lambda crawler: crawler["State"] != "READY"),
-            stop=stop_after_delay(600),
-            wait=wait_fixed(0.05),
-        )(lambda: self.glue.get_crawler(Name=name)["Crawler"])
+        return self.wait(name)
+
+    def wait(self, name):
+        """Wait for a crawl; returns how it ended."""
+        crawler = _until(
+            lambda: self.glue.get_crawler(Name=name)["Crawler"], lambda crawler: crawler["State"] == "READY"
+        )
         return crawler["LastCrawl"]
+
+    def wait_for_query(self, query):
+        """Wait for a query; returns how it ended."""
+        return _until(
+            lambda: self.athena.get_query_execution(QueryExecutionId=query)["QueryExecution"],
+            lambda execution: execution["Status"]["State"] not in ("QUEUED", "RUNNING"),
+        )
 
     def tables(self):
         return {
@@ -143,3 +152,13 @@ def samples_lake(server):
 
 def _policy(statement):
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _until(look, is_done):
+    """Look again and again until it is so."""
+    retrying = Retrying(
+        retry=retry_if_result(lambda seen: not is_done(seen)),
+        stop=stop_after_delay(600),
+        wait=wait_fixed(0.05),
+    )
+    return retrying(look)

@@ -38,7 +38,7 @@ import duckdb
 from botocore.exceptions import ClientError
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.concurrency import run_reentrant
-from ministack.core.responses import error_response_json
+from ministack.core.responses import error_response_json, json_response
 from ministack.services import athena, s3
 
 from lib.local.in_server import clients, trino_macros
@@ -93,6 +93,7 @@ RUNNING_FAILURE = re.compile(r"[A-Z]+_[A-Z_]+: |Bytes scanned limit")
 
 _handle_request = athena.handle_request
 _execution_out = athena._execution_out
+_get_workgroup = athena._get_workgroup
 _table_relation = athena._table_relation
 _extract_resource_arn = iam_actions.extract_resource_arn
 _type_precision_scale = athena._type_precision_scale
@@ -252,6 +253,24 @@ def change_catalogue(ddl: object, database: str, client: MakeClient) -> dict:
     except ClientError as error:
         raise ValueError(str(error)) from error
     return {"columns": [], "rows": [], "column_types": []}
+
+
+def get_workgroup(asked: dict) -> tuple:
+    """Describe a workgroup, with what nobody has set as AWS has it.
+
+    https://docs.aws.amazon.com/athena/latest/APIReference/API_WorkGroupConfiguration.html
+    """
+    status, headers, body = answer = _get_workgroup(asked)
+    if status != 200:
+        return answer
+    told = json.loads(body)
+    usual = {
+        "EnforceWorkGroupConfiguration": asked["WorkGroup"] != "primary",
+        "PublishCloudWatchMetricsEnabled": True,
+        "RequesterPaysEnabled": False,
+    }
+    told["WorkGroup"]["Configuration"] = usual | told["WorkGroup"].get("Configuration", {})
+    return json_response(told)
 
 
 def execution_out(execution: dict) -> dict:
@@ -524,6 +543,7 @@ def _text(value: str) -> str:
 athena.handle_request = handle_request
 athena._execute_query = execute
 athena._execution_out = execution_out
+athena._get_workgroup = get_workgroup
 athena._run_duckdb = run_duckdb
 athena._type_precision_scale = type_precision_scale
 athena._table_relation = table_relation

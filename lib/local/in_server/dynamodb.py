@@ -20,8 +20,12 @@ from lib.local.in_server.not_here import not_here
 # What is exported: all, as it is now, in DynamoDB's JSON.
 USUAL = {"ExportFormat": "DYNAMODB_JSON", "ExportType": "FULL_EXPORT", "ExportTime": None}
 UNAVAILABLE = "PointInTimeRecoveryUnavailableException"
+TOLD_AT_THE_END = frozenset(
+    ("EndTime", "ItemCount", "BilledSizeBytes", "ExportManifest", "FailureCode", "FailureMessage")
+)
 
 _handle_request = dynamodb.handle_request
+_describe_export = dynamodb._describe_export
 
 
 async def handle_request(method: str, path: str, headers: dict, body: bytes, query_params: dict) -> tuple:
@@ -58,4 +62,15 @@ def export(*arguments) -> dict:
     return exports.export(*arguments)
 
 
+def describe_export(asked: dict) -> tuple:
+    """Describe an export; as with AWS, whoever does not wait sees it in progress."""
+    status, headers, body = answer = _describe_export(asked)
+    description = json.loads(body).get("ExportDescription", {})
+    if status != 200 or time.time() - description["StartTime"] >= dynamodb._EXPORT_COMPLETE_AFTER_SEC:
+        return answer
+    kept = {name: value for name, value in description.items() if name not in TOLD_AT_THE_END}
+    return dynamodb.json_response({"ExportDescription": kept | {"ExportStatus": "IN_PROGRESS"}})
+
+
 dynamodb.handle_request = handle_request
+dynamodb._describe_export = describe_export
