@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+import pandas as pd
 import pytest
 from audited import audited
 from cleanup import remove
@@ -15,10 +16,13 @@ from the_five import pipelines
 
 from lib.base.errors import NotDeployedError, ParameterError, RunbookError
 from lib.engine.stack import Stack
+from lib.operate.audits import audit as audits
+from lib.operate.audits.comparisons import NOT_KNOWN
 from lib.operate.backfills.backfill import backfill, selection
 from lib.operate.backfills.estimate import estimate
 from lib.operate.failures import stuck
 from lib.operate.failures.redrive import Choice, redrive
+from lib.operate.observe import activity, dashboard, operation
 from lib.operate.pipelines import Pipeline, buckets, deployed, survey, those_deployed
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, TAG_ROLE
@@ -292,6 +296,22 @@ def test_a_backfill_sends_to_it(there, announced):
     assert backfill(there, parameters, wanted.objects)["sent"].tolist() == [2]
     again = set()
     assert eventually(lambda: again.update(heard(announced)) or again >= {"in/a.jpg", "in/b.png"})
+
+
+def test_what_nobody_has_counted_or_audited_hides_nothing_else(there, announced):
+    """The dashboard and the tables show what there is, and an audit says that it knows nothing of it."""
+    found = those_deployed(there, sixth())
+    body = dashboard.body(sixth(), found)
+    assert "gazette-photos" in str(body) and "gazette-undone" in str(body)
+    queues = operation.queues(there, found)
+    assert set(queues["queue"]) == {"work", "undone"}
+    done = activity.read(there, found, pd.Timestamp.now("UTC") - pd.Timedelta(hours=1))
+    assert done.seen_errors()["errors"].tolist() == [0]
+    assert "gazette" in operation.cost_so_far(sixth(), done).columns
+    assert list(done.throughput().columns) == ["gazette"]
+    assert audits.not_auditable(sixth(), found) == {"gazette": NOT_KNOWN}
+    with pytest.raises(RunbookError, match=f"gazette: {NOT_KNOWN}"):
+        audits.audit(there, sixth(), "gazette")
 
 
 def test_a_name_that_nothing_has_is_refused_with_those_that_there_are(there, announced):

@@ -148,12 +148,14 @@ class Expected:
     """What a pipeline is by its parameters, to be compared with what is deployed.
 
     Attributes:
+        handler: Which one makes the outcome, so that an audit knows what to compare.
         source_region, destination_region: Where its ends are.
         prefix, suffix: Of which of its source's keys it is told; empty for all.
         follows_deletes: Whether it is told of deletes.
         variables: Those of its functions' environment that say what is done to which data.
     """
 
+    handler: str
     source_region: str
     destination_region: str
     prefix: str = ""
@@ -221,7 +223,8 @@ class Migrate(Pipeline, Queried):
 
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
-        return Expected(self.source_region, self.target_region, self.key_prefix, self.key_suffix)
+        regions = (self.source_region, self.target_region)
+        return Expected("replicate", *regions, self.key_prefix, self.key_suffix)
 
 
 class Backup(Pipeline):
@@ -263,7 +266,7 @@ class Backup(Pipeline):
             "DELETE_FUNCTION": scope.name("delete") if self.delete_sync else "",
         }
         regions = (self.primary_region, self.dr_region)
-        return Expected(*regions, follows_deletes=self.delete_sync, variables=variables)
+        return Expected("replicate", *regions, follows_deletes=self.delete_sync, variables=variables)
 
     @model_validator(mode="after")
     def _are_two_regions(self) -> "Backup":
@@ -286,7 +289,7 @@ class Index(Pipeline, Queried):
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
         variables = {"TIME_TO_LIVE_DAYS": str(self.time_to_live_days)}
-        return Expected(self.region, self.region, follows_deletes=True, variables=variables)
+        return Expected("index", self.region, self.region, follows_deletes=True, variables=variables)
 
 
 class Summarize(Pipeline, Queried):
@@ -320,7 +323,8 @@ class Summarize(Pipeline, Queried):
             "OUTPUT_PREFIX": self.output_prefix,
             "REJECTED_PREFIX": self.rejected_prefix,
         }
-        return Expected(self.region, self.region, self.input_prefix, ".csv", variables=variables)
+        regions = (self.region, self.region)
+        return Expected("summarize", *regions, self.input_prefix, ".csv", variables=variables)
 
     def summary_key(self, key: str) -> str:
         """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`."""
@@ -405,7 +409,7 @@ class Ingest(Pipeline, Queried):
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
         variables = {"TIME_TO_LIVE_DAYS": str(self.time_to_live_days)}
-        return Expected(self.region, self.region, "stocks/", variables=variables)
+        return Expected("consume", self.region, self.region, "stocks/", variables=variables)
 
     @model_validator(mode="after")
     def _tickers_differ(self) -> "Ingest":

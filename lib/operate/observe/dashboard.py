@@ -25,12 +25,14 @@ def body(parameters: Parameters, pipelines: Iterable[Pipeline]) -> dict:
         pipelines: Those to show.
 
     Returns:
-        Its body: six graphs for each pipeline, below a line of text, fewer if its handlers count nothing. See
+        Its body: up to six graphs for each pipeline, below a line of text, fewer if its handlers count
+        nothing. See
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
     """
     widgets, top = [], 0
     for pipeline in pipelines:
-        text = f"## {pipeline.name}: {pipeline.source.name} → {pipeline.destination.name}"
+        ends = [end.name for end in (pipeline.source, pipeline.destination) if end]
+        text = f"## {pipeline.name}: {' → '.join(ends)}"
         widgets.append(_placed(0, top, 24, 1, {"type": "text", "properties": {"markdown": text}}))
         for number, graph in enumerate(_graphs(parameters, pipeline)):
             row, column = divmod(number, COLUMNS)
@@ -54,12 +56,15 @@ def _graphs(parameters: Parameters, pipeline: Pipeline) -> Iterator[Widget]:
         yield _graph(functions[0].region, "lag of half, and of 99 of 100 objects, ms", lag)
     if throughput := list(_throughput(functions)):
         yield _graph(functions[0].region, "throughput, a minute", throughput, "Sum")
-    yield _graph(functions[0].region, "errors and throttles", list(_errors(functions)), "Sum")
-    yield _waiting(pipeline)
+    if functions:
+        yield _graph(functions[0].region, "errors and throttles", list(_errors(functions)), "Sum")
+    if functions or isinstance(pipeline.created, Queue):
+        yield _waiting(pipeline)
     dead = [_queue("ApproximateNumberOfMessagesVisible", each.queue) for each in pipeline.dead_letters]
     brake = any(each.kind == "holding" for each in pipeline.dead_letters)
     title = "not done: dead letters, failures" + (", held by the brake" if brake else "")
-    yield _graph(pipeline.dead_letters[0].queue.region, title, dead)
+    if dead:
+        yield _graph(pipeline.dead_letters[0].queue.region, title, dead)
     yield from _cost(parameters, pipeline)
 
 

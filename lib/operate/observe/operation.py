@@ -61,7 +61,7 @@ def _used(parameters: Parameters, activity: Activity, pipeline: str) -> usage.Us
     said = facts.counting(pipeline)
     objects = activity.total(pipeline, said.work) if said else 0
     mean_bytes = activity.total(pipeline, said.bytes) / objects if objects else 0
-    one = usage.per_object(parameters, pipeline, mean_bytes)
+    one = usage.per_object(parameters, pipeline, mean_bytes) if objects else {}
     invocations = [each for each in activity.invocations if each[0] == pipeline]
     return {
         **{name: objects * amount for name, amount in one.items()},
