@@ -24,17 +24,28 @@ def load_handler(name):
         module = importlib.import_module("handler")
     finally:
         del sys.path[:2]
-    sys.modules["common.clients"].boto3 = _noting_unnamed_calls(facts.of(name))
+    _note_unnamed_calls(module, facts.of(name))
     return module
 
 
-def _noting_unnamed_calls(said):
-    """Return boto3 as a handler sees it, whose clients note what they should not be asked."""
+def _note_unnamed_calls(module, said):
+    """Have what a handler asks while it handles an event held against what it says that it asks.
+
+    What a test itself asks by the handler's clients is not looked at.
+    """
     named = {call for calls in said.calls.values() for call in calls} | set(said.uncounted)
+    handle, handling = module.handler, []
+
+    def handler(event, context):
+        handling.append(event)
+        try:
+            return handle(event, context)
+        finally:
+            handling.pop()
 
     def note(model, **_):
         call = f"{model.service_model.service_name}:{model.name}"
-        if call not in named:
+        if handling and call not in named:
             unnamed_calls.add((said.name, call))
 
     def client(*arguments, **options):
@@ -47,7 +58,8 @@ def _noting_unnamed_calls(said):
         made.meta.client.meta.events.register_first("before-call", note)
         return made
 
-    return SimpleNamespace(client=client, resource=resource)
+    module.handler = handler
+    sys.modules["common.clients"].boto3 = SimpleNamespace(client=client, resource=resource)
 
 
 def forget_handlers():

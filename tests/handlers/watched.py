@@ -76,7 +76,9 @@ def _calls(seen: list) -> Iterator[None]:
     call = BaseClient._make_api_call
 
     def note(client: BaseClient, operation: str, parameters: dict) -> dict:
-        seen.append((f"{client.meta.service_model.service_name}:{operation}", parameters))
+        service = client.meta.service_model.service_name
+        if service != "sts":  # while calls are recorded, who it is that makes them is asked
+            seen.append((f"{service}:{operation}", parameters))
         return call(client, operation, parameters)
 
     with pytest.MonkeyPatch.context() as patch:
