@@ -24,29 +24,29 @@ def index(operator, as_handler):
 
 @pytest.fixture
 def without(operator):
-    """Return a context in which a handler's user lacks an action: `without(handler, name, sid, action)`."""
+    """Return a context in which a handler's role lacks an action: `without(handler, name, sid, action)`."""
     iam = operator.client("iam")
 
     @contextmanager
     def lacking(handler, name, sid, action):
-        user, policy = user_of(iam, handler, name)
-        put(iam, user, handler, less(policy, sid, action))
+        role, policy = role_of(iam, handler, name)
+        put(iam, role, handler, less(policy, sid, action))
         try:
             yield
         finally:
-            put(iam, user, handler, policy)
+            put(iam, role, handler, policy)
 
     return lacking
 
 
-def user_of(iam, handler, name):
-    """Return the user whose policy for this handler names this bucket, and that policy."""
-    for user in iam.list_users()["Users"]:
-        if user["UserName"].startswith(f"{handler}-"):
-            named = {"UserName": user["UserName"], "PolicyName": handler}
-            policy = iam.get_user_policy(**named)["PolicyDocument"]
+def role_of(iam, handler, name):
+    """Return the role whose policy for this handler names this bucket, and that policy."""
+    for role in iam.list_roles()["Roles"]:
+        if role["RoleName"].startswith(f"{handler}-"):
+            named = {"RoleName": role["RoleName"], "PolicyName": handler}
+            policy = iam.get_role_policy(**named)["PolicyDocument"]
             if name in json.dumps(policy):
-                return user["UserName"], policy
+                return role["RoleName"], policy
     raise LookupError(handler)
 
 
@@ -63,8 +63,8 @@ def as_list(value):
     return [value] if isinstance(value, str) else value
 
 
-def put(iam, user, handler, policy):
-    iam.put_user_policy(UserName=user, PolicyName=handler, PolicyDocument=json.dumps(policy))
+def put(iam, role, handler, policy):
+    iam.put_role_policy(RoleName=role, PolicyName=handler, PolicyDocument=json.dumps(policy))
 
 
 def refusals(error):

@@ -52,7 +52,14 @@ class Lake:
 
     def allow(self, *actions):
         """Let the lake's user do more."""
-        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        self._say("Allow", actions, "*")
+
+    def deny(self, *actions, resource="*"):
+        """Let the lake's user do less."""
+        self._say("Deny", actions, resource)
+
+    def _say(self, effect, actions, resource):
+        statement = {"Effect": effect, "Action": list(actions), "Resource": resource}
         self.root("iam").put_user_policy(
             UserName=self.user, PolicyName=uuid.uuid4().hex, PolicyDocument=_policy(statement)
         )

@@ -465,6 +465,43 @@ def test_the_result_is_where_it_says(samples):
     assert samples.s3.get_object(Bucket=bucket, Key=key)["Body"].read().split() == [b'"n"', b'"16"']
 
 
+def failure(lake, sql):
+    """Why a query failed."""
+    started = lake.athena.start_query_execution(
+        QueryString=sql, WorkGroup=lake.name, QueryExecutionContext={"Database": lake.database}
+    )
+    execution = lake.wait_for_query(started["QueryExecutionId"])
+    assert execution["Status"]["State"] == "FAILED", execution
+    return execution["Status"]["StateChangeReason"]
+
+
+def test_a_query_has_the_rights_of_who_asks(lake):
+    lake.put("people/a.csv", "name,age\nAnn,41\n")
+    lake.crawl(lake.crawler({"Delimiter": ",", "ContainsHeader": "PRESENT"}))
+    query = "SELECT count(*) FROM people"
+    assert lake.rows(query) == [(1,)]
+    assert "glue:CreateTable" in failure(lake, "CREATE EXTERNAL TABLE own (a int) LOCATION 's3://x/y/'")
+    lake.deny("s3:PutObject", resource=f"arn:aws:s3:::{lake.name}-results/*")
+    assert "Access denied when writing output to url" in failure(lake, query)
+    lake.deny("s3:ListBucket", resource=f"arn:aws:s3:::{lake.name}")
+    assert "s3:ListBucket" in failure(lake, query)
+    lake.deny("glue:GetTable")
+    assert "glue:GetTable" in failure(lake, query)
+
+
+def test_the_same_token_is_the_same_query(lake):
+    token = {"WorkGroup": lake.name, "ClientRequestToken": "t" * 32}
+    first, second = start(lake, **token), start(lake, **token)
+    assert first["QueryExecutionId"] == second["QueryExecutionId"]
+    with pytest.raises(ClientError, match="Idempotent"):
+        lake.athena.start_query_execution(QueryString="SELECT 2", **token)
+
+
+def test_what_the_catalogue_does_not_have_fails_as_it_runs(samples):
+    assert "TABLE_NOT_FOUND" in failure(samples, "SELECT * FROM nope")
+    assert "COLUMN_NOT_FOUND" in failure(samples, "SELECT nope FROM stocks")
+
+
 def test_byte_cutoff(lake):
     lake.put("t/t.csv", "a,b\n" + "xxxxxxxxx,1\n" * 1_000_000)
     lake.crawl(lake.crawler({"Delimiter": ",", "ContainsHeader": "PRESENT"}))

@@ -6,6 +6,7 @@ import io
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 from lake import CSV, Lake, samples_lake
 
 from lib.local.in_server.glue_grouping import is_excluded
@@ -73,6 +74,33 @@ def test_it_is_announced_once(lake):
     lake.crawl(name)
     lake.crawl(name)
     assert len([line for line in lake.said if line.startswith("stand-in: Glue")]) == 1
+
+
+def test_a_crawl_reads_what_its_role_may_read(lake):
+    lake.put("people/p.csv", PEOPLE)
+    role = lake.role()
+    denied = {
+        "Effect": "Deny",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{lake.name}/people/p.csv",
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+    name = role.rpartition("/")[2]
+    lake.iam.put_role_policy(RoleName=name, PolicyName="not-this", PolicyDocument=document)
+    last = lake.crawl(lake.crawler(CSV, role=role))
+    assert last["Status"] == "FAILED" and "AccessDenied" in last["ErrorMessage"]
+    assert lake.tables() == {}
+
+
+def test_what_is_no_object_of_s3_is_not_crawled(lake):
+    lake.glue.create_crawler(
+        Name=lake.name,
+        Role=lake.role(),
+        DatabaseName=lake.database,
+        Targets={"DynamoDBTargets": [{"Path": "t"}]},
+    )
+    with pytest.raises(ClientError, match="NotImplemented.*it crawls S3 only"):
+        lake.glue.start_crawler(Name=lake.name)
 
 
 def test_all_text_without_a_classifier_has_no_header(lake):

@@ -38,7 +38,7 @@ import duckdb
 from botocore.exceptions import ClientError
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.concurrency import run_reentrant
-from ministack.core.responses import error_response_json, json_response
+from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
 from ministack.services import athena, s3
 
 from lib.local.in_server import clients, trino_macros
@@ -89,6 +89,8 @@ TOKENS = re.compile(r"`[^`]+`|[\w.]+(?:\([^)]*\))?|[<>:,]")
 caller: ContextVar[MakeClient] = ContextVar("caller")
 # Why it will fail; "" if nothing is known against it.
 failing: ContextVar[str] = ContextVar("failing")
+# By account, region and ClientRequestToken: what was asked, and the query that was started.
+_by_token: dict[tuple[str, str, str | None], tuple[dict, str]] = {}
 RUNNING_FAILURE = re.compile(r"[A-Z]+_[A-Z_]+: |Bytes scanned limit")
 
 _handle_request = athena.handle_request
@@ -123,6 +125,12 @@ async def start(asked: dict, workgroup: dict, client: MakeClient) -> tuple:
     from lib.local.in_server.athena_sql import AthenaSqlError
     from lib.local.in_server.queries import Query, checked, location_of
 
+    token = (get_account_id(), get_region(), asked.get("ClientRequestToken"))
+    before, started = _by_token.get(token, ({}, ""))
+    if token[2] and started in athena._executions:
+        if asked != before:
+            return invalid("Idempotent parameters do not match")
+        return json_response({"QueryExecutionId": started})
     configuration = workgroup.get("Configuration", {})
     # Functions' queries are Trino's words that DuckDB has, too, and of large files, for which translated ones
     # take many times as long.
@@ -143,7 +151,9 @@ async def start(asked: dict, workgroup: dict, client: MakeClient) -> tuple:
     location = {"ResultConfiguration": {"OutputLocation": query.location}}
     answer = athena._start_query_execution(asked | {"QueryString": query.sql} | location)
     if answer[0] == 200:
-        execution = athena._executions[json.loads(answer[2])["QueryExecutionId"]]
+        query_id = json.loads(answer[2])["QueryExecutionId"]
+        _by_token[token] = asked, query_id
+        execution = athena._executions[query_id]
         execution["Query"] = asked["QueryString"]
         execution["_scanned_bytes"] = query.scanned_bytes
         if execution["StatementType"] != "DML":  # what changes the catalogue has a text as its result
