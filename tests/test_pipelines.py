@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 from audited import audited
+from calls import watched
 from cleanup import remove
 from described import CODE, describe
 from examples import a_zip
@@ -27,7 +28,7 @@ from lib.operate.pipelines import Pipeline, buckets, deployed, survey, those_dep
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, TAG_ROLE
 from lib.resources.iam import Role
-from lib.resources.lambda_ import EventInvokeConfig, EventSourceMapping, Function, Permission
+from lib.resources.lambda_ import EventInvokeConfig, EventSourceMapping, Function, Permission, function_arn
 from lib.resources.s3 import Bucket, BucketNotification
 from lib.resources.sns import Subscription, Topic
 from lib.resources.sqs import DAY_S, Queue
@@ -229,14 +230,19 @@ def announced(there) -> Iterator[Stack]:
     remove(stack)
 
 
+def taken(client, url: str) -> list[str]:
+    """The messages of a queue, which are deleted."""
+    found = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    for message in found:
+        client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return [message["Body"] for message in found]
+
+
 def heard(stack: Stack) -> set[str]:
     """The keys that the pipeline's topic has told of since this was asked last."""
     (queue,) = (each for each in stack.resources.values() if isinstance(each, Queue) and each.what == "heard")
     client = stack.client(queue)
-    found = client.receive_message(QueueUrl=queue.output(client), MaxNumberOfMessages=10).get("Messages", [])
-    for message in found:
-        client.delete_message(QueueUrl=queue.output(client), ReceiptHandle=message["ReceiptHandle"])
-    return {message["Body"] for message in found}
+    return set(taken(client, queue.output(client)))
 
 
 def test_a_pipeline_that_nobody_knows_by_name_is_found(there, announced):
@@ -338,6 +344,25 @@ def test_of_one_that_only_invokes_the_failures_are_seen(there):
         (letters,) = pipeline.dead_letters
         both = {letters.origin.name, *(each.name for each in letters.others)}
         assert both == {each.name for each in functions}
+
+        invoked: list[str] = []
+        client, body = stack.client(failures), {"requestPayload": {"Records": []}}
+        for arn in (
+            functions[1].arn,
+            functions[0].arn,
+            function_arn(stack.scope, REGION, "gone"),
+        ):
+            context = {"condition": "RetriesExhausted", "functionArn": f"{arn}:$LATEST"}
+            said = json.dumps({**body, "requestContext": context})
+            client.send_message(QueueUrl=failures.output(client), MessageBody=said)
+
+        def look(model, params, **_) -> None:
+            if model.name == "Invoke":
+                invoked.append(params["url_path"].split("/")[-2])
+
+        done = redrive(watched(there, "before-call", look), [pipeline], Choice())
+        assert sorted(invoked) == sorted(each.name for each in functions)
+        assert done[["messages", "left"]].to_dict("records") == [{"messages": 2, "left": 1}]
     finally:
         remove(stack)
 
@@ -346,14 +371,28 @@ def test_events_that_go_to_several_are_sent_to_none_of_them(there):
     stack = Stack(there, sixth(), "fan")
     source = stack.add(Bucket("letters", REGION, role="source"))
     topic = stack.add(Topic("told", REGION, {"s3.amazonaws.com": source.arn}))
+    dead, queues = stack.add(Queue("undone", REGION, retention_s=14 * DAY_S)), []
     for what in ("one", "other"):
-        queue = stack.add(Queue(what, REGION, senders={"sns.amazonaws.com": topic.arn}))
+        how = {"dead_letter": dead, "max_receive_count": 1, "senders": {"sns.amazonaws.com": topic.arn}}
+        queue = stack.add(Queue(what, REGION, **how))
+        queues.append(queue)
         stack.add(Subscription(what, REGION, topic, queue.arn))
     stack.add(BucketNotification("told", REGION, source, topic))
     try:
         stack.apply()
-        assert deployed(there, sixth(), "fan").at_odds == ()
+        pipeline = deployed(there, sixth(), "fan")
+        assert pipeline.at_odds == ()
         with pytest.raises(RunbookError, match="goes to several queues or functions"):
             selection(there, sixth(backfill={"pipeline": "fan"}))
+        client, urls = stack.client(dead), [queue.output(stack.client(queue)) for queue in queues]
+        for how in (Choice(), Choice("not an event")):
+            for url in urls:
+                taken(client, url)  # S3's test event
+                client.send_message(QueueUrl=url, MessageBody=f"for {url}")
+                for _ in range(2):
+                    client.receive_message(QueueUrl=url, VisibilityTimeout=0)
+            assert redrive(there, [pipeline], how)["messages"].tolist() == [2]
+            for url in urls:
+                assert taken(client, url) == [f"for {url}"]
     finally:
         remove(stack)

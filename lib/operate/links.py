@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
-from lib.resources.base import GLOBAL_REGION, SOURCE, Scope, roles
+from lib.resources.base import GLOBAL_REGION, SOURCE, TAG_ENV, Scope, roles
 from lib.resources.dynamodb import Table
 from lib.resources.lambda_ import event_source_mappings, functions, on_failure
 from lib.resources.s3 import Bucket, notifications_of, tags_of
@@ -204,7 +204,9 @@ def without_version(arn: str) -> str:
 
 
 def _store(resource, scope: Scope, tags: dict[str, str], dead_letters: str = "") -> Store:
-    return Store(_scoped(resource, scope), frozenset(roles(tags)), dead_letters)
+    """Return a store; what has our name, but not our tags, has no role, whatever its tags say."""
+    is_ours = tags.get(TAG_ENV) == scope.env
+    return Store(_scoped(resource, scope), frozenset(roles(tags) if is_ours else ()), dead_letters)
 
 
 def _scoped(resource, scope: Scope):

@@ -453,7 +453,9 @@ class _Found:
                 continue
             deletes = origin in holders or (origin == removed and origin != created)
             if arn in found:
-                found[arn] = replace(found[arn], others=(*found[arn].others, origin))
+                first = found[arn]
+                others = (*first.others, origin)
+                found[arn] = replace(first, others=others, deletes=first.deletes or deletes)
             else:
                 found[arn] = DeadLetters(store.resource, origin, kind, deletes)
         return (*found.values(), *held)
