@@ -102,7 +102,7 @@ clean: ## Stop the AWS on this laptop and remove all that is not in git: environ
 		$(MAKE) --no-print-directory install && RUNBOOK_HOME= $(BIN)/runbook local reset --yes; fi
 	@grep -sL '"account_id": "000000000000"' run_data/*.json | grep . && \
 		echo "run_data is kept: these say what exists in real accounts" || rm -rf run_data
-	@rm -rf .venv .local-aws runs .cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	@rm -rf .venv .local-aws runs .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 # A killed installation leaves no stamp, so the next one takes it up; a .venv without a working pip is made anew.

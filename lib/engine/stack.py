@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
@@ -87,7 +87,8 @@ class Stack:
                 "describe this one otherwise, run the notebook again from the cell that makes the stack, or "
                 "use stack.replace"
             )
-        return (self.resources if wanted else self.unwanted).setdefault(resource.arn, resource)
+        described = (self.resources if wanted else self.unwanted).setdefault(resource.arn, resource)
+        return cast(AnyResource, described)
 
     def replace(self, resource: AnyResource, wanted: bool = True) -> AnyResource:
         """Describe a resource otherwise than before.

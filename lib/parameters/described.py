@@ -125,7 +125,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
         return f"whole number, {least} to {most}" if most is not None else f"whole number, {least} or more"
     if kind == "array":
         return f"list in [ ] of: {_allowed(schema['items'])}"
-    return {"boolean": "true or false", "string": "text"}[kind]
+    return {"boolean": "true or false", "string": "text"}[str(kind)]
 
 
 def _comment(text: str) -> str:

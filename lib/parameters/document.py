@@ -41,10 +41,11 @@ def commented(source: str) -> str:
         (target,) = node.targets if isinstance(node, ast.Assign) else [None]
         if not isinstance(target, ast.Name) or target.id not in Parameters.model_fields:
             continue
-        line = lines[node.end_lineno - 1].encode()
+        last = (node.end_lineno or node.lineno) - 1
+        line = lines[last].encode()
         assignment, rest = line[: node.end_col_offset].decode(), line[node.end_col_offset :].decode().strip()
         if not rest or rest.startswith("#"):
-            lines[node.end_lineno - 1] = f"{assignment}  # {description(target.id)}"
+            lines[last] = f"{assignment}  # {description(target.id)}"
     return "\n".join(lines)
 
 

@@ -168,7 +168,7 @@ class Parameters(Section):
     def pipelines(cls) -> list[str]:
         """Return the names of those sections that are a pipeline's."""
         kinds = {name: field.annotation for name, field in cls.model_fields.items()}
-        return [name for name in cls.sections() if issubclass(kinds[name], Pipeline)]
+        return [name for name in cls.sections() if _is_pipeline(kinds[name])]
 
     def expected(self, pipeline: str) -> Expected | None:
         """Return what a pipeline is by its parameters; None for one that has none.
@@ -232,7 +232,8 @@ class Parameters(Section):
         Raises:
             ParameterError: If one cannot be read.
         """
-        schema, values = _schema(), {}
+        schema = _schema()
+        values: dict[str, Any] = {}
         for assignment in assignments:
             (*sections, name), value = read_assignment(assignment, schema)
             inner = values
@@ -342,3 +343,7 @@ def _inner_names(annotation: Any) -> list[str]:
     """Return the names in a section; none for what is no section."""
     is_section = isinstance(annotation, type) and issubclass(annotation, Section)
     return list(annotation.model_fields) if is_section else []
+
+
+def _is_pipeline(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Pipeline)

@@ -177,7 +177,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" – did you mean {' or '.join(close)}?" if close else ""
 
 
-def explain(error: dict, known: Iterable[str]) -> str:
+def explain(error: Mapping[str, Any], known: Iterable[str]) -> str:
     """Say in one line what one of pydantic's errors means for the person who wrote the value.
 
     Args:

@@ -295,7 +295,7 @@ def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
 
 def tag_dict(tags: list[dict[str, str]]) -> dict[str, str]:
     """Return tags as a dict, whatever the service's spelling of key and value."""
-    return {tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in tags}
+    return {tag.get("Key", tag.get("key", "")): tag.get("Value", tag.get("value", "")) for tag in tags}
 
 
 def our_tags(tags: dict[str, str]) -> dict[str, str]:

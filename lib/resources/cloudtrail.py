@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from time import sleep
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lib.base.retry import PROPAGATION_S, retry_on
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
@@ -82,7 +82,7 @@ class Trail(Resource):
     def checks(self) -> Iterable[Finding]:
         grammar = "3 to 128 letters and digits, with single dots, underscores and hyphens between them"
         yield from written_as("trail-name", "its name", self.name, TRAIL_NAME, grammar)
-        ours = {"Name": SELECTOR, "FieldSelectors": self._field_selectors()}
+        ours: dict[str, Any] = {"Name": SELECTOR, "FieldSelectors": self._field_selectors()}
         yield from fits("cloudtrail", "PutEventSelectors", TrailName=self.name, AdvancedEventSelectors=[ours])
         values = sum(len(v) for one in ours["FieldSelectors"] for v in one.values() if isinstance(v, list))
         if values > MOST_VALUES:
@@ -119,7 +119,7 @@ class Trail(Resource):
             client.update_trail(Name=self.name, **self._arguments())
         if "FieldSelectors" in settings:
             others = [one for one in _selectors(client, self.name) if one.get("Name") != SELECTOR]
-            ours = {"Name": SELECTOR, "FieldSelectors": settings["FieldSelectors"]}
+            ours: dict[str, Any] = {"Name": SELECTOR, "FieldSelectors": settings["FieldSelectors"]}
             client.put_event_selectors(TrailName=self.name, AdvancedEventSelectors=[*others, ours])
         if "IsLogging" in settings:
             client.start_logging(Name=self.name)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from time import sleep
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lib.base.retry import PROPAGATION_S, retry_on
 from lib.resources.base import TAG_ENV, Deletion, Found, Link, Resource, Scope, Settings, our_tags
@@ -23,7 +23,7 @@ TOO_EARLY = "^InvalidInputException: .*(unable to assume|cannot be assumed)"
 CRAWL_S = 900
 # How Athena reads one JSON object a line: https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html.
 # A line that is no JSON is an error, not a row without values.
-JSON_SERDE = {
+JSON_SERDE: dict[str, Any] = {
     "SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe",
     "Parameters": {"ignore.malformed.json": "false"},
 }

@@ -253,7 +253,8 @@ class EventSourceMapping(Resource):
 
     def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
         retrying = retry_on("^ResourceInUseException", MAPPING_CHANGE_S, sleep)
-        retrying(client.update_event_source_mapping, UUID=self._mapping(client)["UUID"], **settings)
+        mapping = self._mapping(client) or {}
+        retrying(client.update_event_source_mapping, UUID=mapping["UUID"], **settings)
 
     def checks(self) -> Iterable[Finding]:
         names = {"EventSourceArn": self.queue.arn, "FunctionName": self.function.name}

@@ -33,8 +33,13 @@ def document(statements: Iterable[Statement]) -> Document:
 class Named(Protocol):
     """Something in AWS: its ARN, and the ARN of the KMS key that encrypts it, empty if none of ours does."""
 
-    arn: str
-    kms_key_arn: str
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+
+    @property
+    def kms_key_arn(self) -> str:
+        """The key's, or empty."""
 
 
 def from_template(path: str | Path, **values: Named | str | None) -> Document:
@@ -263,8 +268,6 @@ def principal(service: str, source_arn: str) -> str:
 
 
 def _load(policy: Document | str | None) -> Document:
-    if policy and isinstance(policy, str):
-        policy = json.loads(policy)
-    policy = policy or document([])
-    statements = policy["Statement"]
-    return {**policy, "Statement": statements if isinstance(statements, list) else [statements]}
+    found: Document = (json.loads(policy) if policy and isinstance(policy, str) else policy) or document([])
+    statements = found["Statement"]
+    return {**found, "Statement": statements if isinstance(statements, list) else [statements]}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 from lib import resources
 from lib.resources.base import Resource
@@ -29,7 +30,7 @@ def call_names() -> tuple[str, ...]:
     return tuple(name for kind in reversed(types()) for name in kind.call_names)
 
 
-def _below(kind: type) -> Iterator[type]:
+def _below(kind: type[Any]) -> Iterator[type[Any]]:
     for each in kind.__subclasses__():
         yield each
         yield from _below(each)

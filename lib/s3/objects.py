@@ -35,6 +35,11 @@ class Place:
         """Return the place of a bucket that was added to a stack."""
         return cls(target.client(bucket.service, bucket.region), bucket.name)
 
+    @property
+    def region(self) -> str:
+        """The bucket's region, by its client."""
+        return self.client.meta.region_name
+
     def head(self, key: str) -> dict | None:
         """Return what HEAD tells of an object, or None if there is none."""
         try:

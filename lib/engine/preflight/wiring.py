@@ -63,11 +63,17 @@ def described(resources: Resources) -> Found:
                 yield one, Finding("not-described", what, f"stack.add(…) {part.name} before {one.name}")
 
 
+def _role(one: Resource) -> Role | None:
+    """Return in which role a resource's service works; None if in none."""
+    return getattr(one, "role", None) if one.assumed_by else None
+
+
 def trust(resources: Resources) -> Found:
     """Find resources with a role that their service may not take on."""
     for one in resources:
-        if one.assumed_by and one.role.trusts != one.assumed_by:
-            what = f"role {one.role.name} trusts {one.role.trusts}, not {one.assumed_by}"
+        role = _role(one)
+        if role and role.trusts != one.assumed_by:
+            what = f"role {role.name} trusts {role.trusts}, not {one.assumed_by}"
             yield one, Finding("role-trust", what, f"describe the role with trusts={one.assumed_by!r}")
 
 
@@ -172,7 +178,7 @@ def receive_counts(resources: Resources) -> Found:
 def keys(resources: Resources) -> Found:
     """Find resources whose role may work with an encrypted store, but not use its KMS key."""
     stores = [one for one in resources if one.key_uses and one.kms_key_arn]
-    for role in {one.role.arn: one.role for one in resources if one.assumed_by}.values():
+    for role in {role.arn: role for role in map(_role, resources) if role}.values():
         for store in stores:
             for action, uses in store.key_uses.items():
                 if allows_some(role.policy, action, store.content_arn):
