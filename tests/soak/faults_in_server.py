@@ -14,7 +14,7 @@ from ministack.services import s3
 
 SHARE = 0.03
 STUBBORN_KEYS = 100  # one in so many
-STUBBORN_COPIES = 7  # the SDK tries five times (handlers/replicate/handler.py)
+STUBBORN_COPIES = 7  # the SDK tries five times (handlers/common/clients.py)
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 LOG = Path(os.environ["S3_DATA_DIR"]).with_name("faults.log")
 
