@@ -320,6 +320,32 @@ def test_what_nobody_has_counted_or_audited_hides_nothing_else(there, announced)
         audits.audit(there, sixth(), "gazette")
 
 
+def test_of_several_ends_of_a_role_it_is_the_one_that_work_passes(there, announced):
+    news = deployed(there, sixth(), "gazette").destination
+    rumours = Topic("rumours", REGION, role="destination")
+    spare = Bucket("spare", REGION, role="source")
+    for resource in (rumours, spare):
+        resource.scope = announced.scope
+        resource.make(announced.client(resource))
+    try:
+        pipeline = deployed(there, sixth(), "gazette")
+        assert (pipeline.destination, pipeline.source.what) == (news, "photos")
+    finally:
+        rumours.delete(announced.client(rumours), rumours.arn)
+        spare.delete(announced.client(spare), spare.name)
+
+
+def test_if_that_does_not_tell_both_are_named(there):
+    stack = Stack(there, sixth(), "twice")
+    ends = [stack.add(Bucket(what, REGION, role="source")) for what in ("one", "other")]
+    try:
+        stack.apply()
+        said = " and ".join(map(str, ends))
+        assert f"{said} are tagged {TAG_ROLE}=source: " in survey(there, sixth()).left_out["twice"]
+    finally:
+        remove(stack)
+
+
 def test_a_name_that_nothing_has_is_refused_with_those_that_there_are(there, announced):
     with pytest.raises(ParameterError, match="no pipeline 'gazete'; there are: migrate, .*, gazette$"):
         deployed(there, sixth(), "gazete")

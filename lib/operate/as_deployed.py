@@ -1,10 +1,10 @@
 """Pipelines as they are deployed: where the account says something else than the parameters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from lib.parameters.sections import Expected
-from lib.resources.base import SOURCE, TAG_ROLE
+from lib.resources.base import SOURCE, TAG_ROLE, Resource
 from lib.s3.selection import KeyFilter
 
 if TYPE_CHECKING:
@@ -32,6 +32,16 @@ def at_odds(pipeline: "Pipeline", expected: Expected | None) -> tuple[str, ...]:
     return tuple(sentence for look in found for sentence in look(pipeline, expected))
 
 
+def tells_of(variables: Mapping[str, str], resource: Resource) -> bool:
+    """Return whether a function's variables name something: by its name, its ARN or its URL.
+
+    Args:
+        variables: The function's environment.
+        resource: What.
+    """
+    return any(value.endswith(resource.name) for value in variables.values())
+
+
 def _of_ends(pipeline: "Pipeline", expected: Expected) -> Iterator[str]:
     if pipeline.source is None:
         yield f"no bucket of it is tagged {TAG_ROLE}={SOURCE}"
@@ -50,8 +60,8 @@ def _of_functions(pipeline: "Pipeline", expected: Expected) -> Iterator[str]:
         if pipeline.functions and value and not having:
             yield f"no function has {name}={value!r}"
     destination = pipeline.destination
-    written = {value for each in pipeline.functions for value in each.variables.values()}
-    if destination and pipeline.functions and destination.name not in written:
+    told = [each for each in pipeline.functions if destination and tells_of(each.variables, destination)]
+    if destination and pipeline.functions and not told:
         yield f"no function is told to write to {destination}"
 
 

@@ -88,16 +88,17 @@ class Account:
             found |= {queue.name for queue in self._queues(self.env, region)}
         return sorted({name.removeprefix(self.env.beginning).partition("-")[0] for name in found})
 
-    def parts(self, scope: Scope, regions: set[str]) -> Parts:
+    def parts(self, scope: Scope, regions: set[str], all_regions: set[str]) -> Parts:
         """Return what exists of a pipeline, in all regions in which something of it is or is linked to.
 
         Args:
             scope: The pipeline's.
             regions: Where to look besides where it has buckets.
+            all_regions: Where to look if that is nowhere.
         """
         buckets = [(name, region) for name, region in self.buckets() if name.startswith(scope.beginning)]
         found = Parts({store.resource.arn: store for store in self._stores_of_s3(scope, buckets)})
-        todo, seen = regions | {region for _, region in buckets}, set()
+        todo, seen = regions | {region for _, region in buckets} or all_regions, set()
         while todo - seen:
             region = min(todo - seen)
             seen.add(region)

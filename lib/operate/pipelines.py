@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from lib.base.errors import NotDeployedError, ParameterError, RunbookError
 from lib.base.threads import WORKERS
 from lib.engine.ledger import Ledger
-from lib.operate.as_deployed import at_odds
+from lib.operate.as_deployed import at_odds, tells_of
 from lib.operate.links import Account, Parts
 from lib.parameters import Parameters
 from lib.parameters.sections import Expected
@@ -85,7 +85,7 @@ class Pipeline:
         dead_letters: All its queues of work that was not done.
         filters: Of which of the source's keys it is told, by the source's notification.
         at_odds: Where what is deployed contradicts the parameters.
-        lacks: What is not there and should be.
+        lacks: What is not there and should be, a sentence each.
         there: What of it exists, for people.
     """
 
@@ -288,7 +288,7 @@ def _whole(parameters: Parameters, pipeline: Pipeline) -> Pipeline:
     """
     if pipeline.lacks:
         raise NotDeployedError(
-            f"{pipeline.name} is not deployed as env {parameters.env!r}: {pipeline.lacks[0]} does not exist. "
+            f"{pipeline.name} is not deployed as env {parameters.env!r}: {pipeline.lacks[0]}. "
             f"Deploy it first: runbook run {pipeline.name}"
         )
     return pipeline
@@ -328,7 +328,7 @@ def _derived(account: Account, parameters: Parameters, name: str) -> Pipeline:
     """Return a pipeline as far as it exists, with what it lacks."""
     scope, expected = parameters.scope(name), parameters.expected(name)
     regions = {expected.source_region, expected.destination_region} if expected else set()
-    found = _Found(account, scope, account.parts(scope, regions or {*parameters.regions}), expected)
+    found = _Found(account, scope, account.parts(scope, regions, {*parameters.regions}), expected)
     pipeline = found.pipeline()
     return replace(pipeline, at_odds=at_odds(pipeline, expected))
 
@@ -371,7 +371,7 @@ class _Found:
         if not ends:
             if is_needed:
                 noun = "an S3 bucket" if role == SOURCE else self._unwritten() or "a store"
-                lacks.append(f"{noun} that is tagged {TAG_ROLE}={role}, as each run tags it,")
+                lacks.append(f"{noun} that is tagged {TAG_ROLE}={role}, as each run tags it, does not exist")
             return None
         if self.expected and (region := getattr(self.expected, where)):
             here = [each for each in ends if each.region == region]
@@ -379,20 +379,20 @@ class _Found:
                 (there, *_) = ends
                 missing = type(there)(*_described(there, region))
                 missing.scope = self.scope
-                lacks.append(str(missing))
+                lacks.append(f"{missing} does not exist")
                 return there
             ends = here
         if len(ends) > 1:
             ends = [each for each in ends if self._is_in_use(each, role)] or ends
         if len(ends) > 1:
-            named = ", ".join(map(str, ends))
-            lacks.append(f"one {role} (the tag {TAG_ROLE}={role} is on {named})")
+            named = " and ".join(map(str, ends))
+            lacks.append(f"{named} are tagged {TAG_ROLE}={role}: take the tag from what is not the {role}")
         return ends[0]
 
     def _is_in_use(self, end: Resource, role: str) -> bool:
         if role == SOURCE:
             return bool(self.account.notifications(end))
-        return any(end.name in values.values() for values in self.parts.functions.values())
+        return any(tells_of(values, end) for values in self.parts.functions.values())
 
     def _untagged(self) -> list[dict]:
         """Return what is told of by buckets that nobody has given a role: a pipeline of an older day."""
@@ -465,7 +465,7 @@ class _Found:
         for store in self.parts.of(Queue):
             if HOLDING in store.roles:
                 for function in functions:
-                    if store.resource.name in function.variables.values():
+                    if tells_of(function.variables, store.resource):
                         yield DeadLetters(store.resource, function, "holding", deletes=True)
                         break
 
@@ -475,10 +475,10 @@ class _Found:
         for arn in sorted(named - {""} - self.parts.stores.keys()):
             queue = arn.split(":")[-1]
             if ":sqs:" in arn and queue.startswith(self.scope.beginning):
-                yield f"SQS queue {queue} in {arn.split(':')[3]}"
+                yield f"SQS queue {queue} in {arn.split(':')[3]} does not exist"
         for function, kind, name in self._missing():
             if kind is Queue:
-                yield f"{kind.noun} {name} in {function.split(':')[3]}"
+                yield f"{kind.noun} {name} in {function.split(':')[3]} does not exist"
 
     def _unwritten(self) -> str:
         """Return to what a function is told to write that does not exist; empty if there is nothing."""
