@@ -180,7 +180,8 @@ class Stack:
     def _step(self, resource: Resource, ledger: dict, wanted: bool = True) -> Step:
         found = resource.read(self.client(resource))
         is_ours = not resource.taggable or resource.arn in ledger
-        if found is not None and not is_ours and found["tags"] != self.scope.tags:
+        # Whose it is, they say; what it is to the pipeline may be older than that was written down.
+        if found is not None and not is_ours and not self.scope.tags.items() <= found["tags"].items():
             raise NotOursError(
                 f"{resource.noun} {resource.name} in {resource.region} exists, but with the tags "
                 f"{found['tags']} instead of {self.scope.tags}: this runbook did not make it. Choose another "

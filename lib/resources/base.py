@@ -17,6 +17,8 @@ Settings = dict[str, Any]
 
 TAG_ENV = "runbook:env"
 TAG_PIPELINE = "runbook:pipeline"
+TAG_ROLE = "runbook:role"  # what an end is to its pipeline: one of ROLES, or several with a + between
+SOURCE, DESTINATION, HOLDING = ROLES = ("source", "destination", "holding")
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,42 @@ class Resource(ABC):
         return ()
 
 
+@dataclass(repr=False)
+class End(Resource):
+    """What may be an end of a pipeline: where its work comes from, where the outcome is, where work is held.
+
+    Attributes:
+        role: `source`, `destination`, `holding`, or several with a + between; empty for none of these. It is
+            a tag, so that the account itself says what a pipeline reads and writes.
+    """
+
+    role: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if unknown := set(filter(None, self.role.split("+"))) - set(ROLES):
+            raise ValueError(f"role: {', '.join(sorted(unknown))} is none of {', '.join(ROLES)}")
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags it shall have."""
+        return {**self.scope.tags, **({TAG_ROLE: self.role} if self.role else {})}
+
+
+def roles(tags: dict[str, str]) -> set[str]:
+    """Return what a thing is to its pipeline, by its tags."""
+    return set(filter(None, tags.get(TAG_ROLE, "").split("+")))
+
+
+def retagged(found: dict[str, str], tags: dict[str, str]) -> dict[str, str]:
+    """Return the tags to write, so that a role that something has no more is empty.
+
+    Args:
+        found: All tags that it has.
+        tags: Those that it shall have.
+    """
+    return {TAG_ROLE: "", **tags} if found.get(TAG_ROLE) else tags
+
+
 def differences(found: Settings | None, desired: Settings) -> Settings:
     """Return those of the desired settings that are not as found, order in lists put aside."""
     found = found or {}
@@ -221,5 +259,6 @@ def tag_dict(tags: list[dict[str, str]]) -> dict[str, str]:
 
 
 def our_tags(tags: dict[str, str]) -> dict[str, str]:
-    """Return those of the tags that are ours."""
-    return {key: value for key, value in tags.items() if key in (TAG_ENV, TAG_PIPELINE)}
+    """Return those of the tags that are ours; an empty role is none."""
+    ours = {key: value for key, value in tags.items() if key in (TAG_ENV, TAG_PIPELINE)}
+    return {**ours, **({TAG_ROLE: tags[TAG_ROLE]} if tags.get(TAG_ROLE) else {})}

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from lib.base.errors import RunbookError
 from lib.base.retry import retry_on
-from lib.resources.base import Found, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.base import End, Found, Scope, Settings, our_tags, retagged, tag_dict, tag_list
 from lib.resources.checks import Finding, written_as
 
 # A table that is being made, changed or deleted; an empty one takes seconds, and botocore's waiter 500 s.
@@ -26,7 +26,7 @@ WAIT_500_S = {"Delay": 1, "MaxAttempts": 500}
 
 
 @dataclass(repr=False)
-class Table(Resource):
+class Table(End):
     """A table billed on demand, with point-in-time recovery; encrypted at rest, as every table is.
 
     Without a key of ours that is by a key that AWS owns:
@@ -58,7 +58,7 @@ class Table(Resource):
             "KMSMasterKeyArn": self.kms_key_arn,
             "TimeToLive": self.time_to_live,
             "PointInTimeRecovery": "ENABLED",
-            "tags": self.scope.tags,
+            "tags": self.tags,
         }
 
     def checks(self) -> Iterable[Finding]:
@@ -105,7 +105,7 @@ class Table(Resource):
             AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names.values()],
             BillingMode="PAY_PER_REQUEST",
             SSESpecification=_encryption(self.kms_key_arn),
-            Tags=tag_list(self.scope.tags),
+            Tags=tag_list(self.tags),
         )
         left = ["PointInTimeRecovery"] + ["TimeToLive"] * bool(self.time_to_live)
         self.update(client, {name: self.desired()[name] for name in left}, sleep)
@@ -118,7 +118,8 @@ class Table(Resource):
             )
         self._wait_until_active(client)
         if "tags" in settings:
-            client.tag_resource(ResourceArn=self.arn, Tags=tag_list(settings["tags"]))
+            tags = retagged(_tags(client, self.arn), settings["tags"])
+            client.tag_resource(ResourceArn=self.arn, Tags=tag_list(tags))
         if "BillingMode" in settings:
             client.update_table(TableName=self.name, BillingMode=settings["BillingMode"])
             self._wait_until_active(client)

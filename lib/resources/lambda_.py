@@ -491,6 +491,45 @@ class EventInvokeConfig(Resource):
             return
 
 
+def functions(client, scope: Scope) -> dict[str, dict[str, str]]:
+    """Return the functions of a region that are ours: ARN to environment variables.
+
+    Args:
+        client: A Lambda client of the region.
+        scope: Whose.
+    """
+    return {
+        function["FunctionArn"]: function.get("Environment", {}).get("Variables", {})
+        for page in client.get_paginator("list_functions").paginate()
+        for function in page["Functions"]
+        if function["FunctionName"].startswith(scope.beginning)
+    }
+
+
+def event_source_mappings(client) -> list[tuple[str, str]]:
+    """Return what makes which function run in a region: the source's ARN and the function's.
+
+    Args:
+        client: A Lambda client of the region.
+    """
+    return [
+        (mapping["EventSourceArn"], ":".join(mapping["FunctionArn"].split(":")[:7]))
+        for mapping in _mappings(client)
+        if mapping.get("EventSourceArn") and mapping["State"] != "Deleting"
+    ]
+
+
+def on_failure(client, function: str) -> str:
+    """Return where the events go that a function, invoked asynchronously, failed on: an ARN, or empty.
+
+    Args:
+        client: A Lambda client of the function's region.
+        function: Its name.
+    """
+    found = _event_invoke_config(client, function) or {}
+    return found.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
+
+
 def _event_invoke_config(client, function: str) -> dict | None:
     try:
         return client.get_function_event_invoke_config(FunctionName=function)

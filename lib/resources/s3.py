@@ -14,7 +14,18 @@ from tqdm import tqdm
 from lib.base.errors import RunbookError
 from lib.base.retry import PROPAGATION_S, WAIT_S, retry_on, wait_until
 from lib.base.s3_client import fits_xml
-from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.base import (
+    End,
+    Found,
+    Link,
+    Resource,
+    Scope,
+    Settings,
+    our_tags,
+    retagged,
+    tag_dict,
+    tag_list,
+)
 from lib.resources.checks import Finding, enumeration, within, written_as
 from lib.resources.lambda_ import Function
 from lib.resources.policies import Statement, deny_insecure_transport, document, merge, ours
@@ -38,7 +49,7 @@ DELETE_BATCH_KEYS = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_
 
 
 @dataclass(repr=False)
-class Bucket(Resource):
+class Bucket(End):
     """A private bucket: encrypted, TLS only, without public access, and versioned unless said otherwise.
 
     Without a key of ours it is encrypted with S3's own (SSE-S3).
@@ -82,7 +93,7 @@ class Bucket(Resource):
             },
             "policy": {s["Sid"]: s for s in [deny, *self.statements]},
             "lifecycle": self._lifecycle_rules(),
-            "tags": self.scope.tags,
+            "tags": self.tags,
         }
 
     def checks(self) -> Iterable[Finding]:
@@ -122,7 +133,7 @@ class Bucket(Resource):
             "public_access_block": block.get("PublicAccessBlockConfiguration"),
             "policy": ours(_policy(client, self.name)),
             "lifecycle": {rule["ID"]: rule for rule in rules if rule.get("ID") in LIFECYCLE_IDS},
-            "tags": our_tags(_tags(client, self.name)),
+            "tags": our_tags(tags_of(client, self.name)),
         }
 
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
@@ -141,7 +152,8 @@ class Bucket(Resource):
                 getattr(self, f"_put_{setting}")(client, settings[setting])
 
     def _put_tags(self, client, tags: dict[str, str]) -> None:
-        merged = {**_tags(client, self.name), **tags}
+        found = tags_of(client, self.name)
+        merged = {**found, **retagged(found, tags)}
         client.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": tag_list(merged)})
 
     def _put_versioning(self, client, status: str) -> None:
@@ -186,7 +198,7 @@ class Bucket(Resource):
         for name, region in cls.names(client, scope):
             if region == client.meta.region_name:
                 with suppress(client.exceptions.NoSuchBucket):
-                    yield Found(name, name, f"arn:aws:s3:::{name}", _tags(client, name))
+                    yield Found(name, name, f"arn:aws:s3:::{name}", tags_of(client, name))
 
     @classmethod
     def regions(cls, client, scope: Scope) -> set[str]:
@@ -546,12 +558,21 @@ def _unless(code: str, call, **arguments) -> dict:
         raise
 
 
+def tags_of(client, bucket: str) -> dict[str, str]:
+    """Return all tags of a bucket.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        bucket: Its name.
+
+    Raises:
+        ClientError: Such as NoSuchBucket.
+    """
+    return tag_dict(_unless("NoSuchTagSet", client.get_bucket_tagging, Bucket=bucket).get("TagSet", []))
+
+
 def _policy(client, bucket: str) -> str | None:
     return _unless("NoSuchBucketPolicy", client.get_bucket_policy, Bucket=bucket).get("Policy")
-
-
-def _tags(client, bucket: str) -> dict[str, str]:
-    return tag_dict(_unless("NoSuchTagSet", client.get_bucket_tagging, Bucket=bucket).get("TagSet", []))
 
 
 def _encryption_rule(client, bucket: str) -> dict:

@@ -6,7 +6,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from lib.resources.base import Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.base import (
+    End,
+    Found,
+    Link,
+    Resource,
+    Scope,
+    Settings,
+    our_tags,
+    retagged,
+    tag_dict,
+    tag_list,
+)
 from lib.resources.checks import Finding, written_as
 from lib.resources.policies import allow_services, deny_insecure_transport, document, merge, ours
 
@@ -15,7 +26,7 @@ MOST_POLICY_BYTES, MOST_STATEMENTS = 30 * 1024, 100
 
 
 @dataclass(repr=False)
-class Topic(Resource):
+class Topic(End):
     """A topic that only named AWS services may publish to, each on behalf of one source.
 
     It is encrypted only with a key of ours, whose policy must let the publishers use it: SNS has none of
@@ -41,7 +52,7 @@ class Topic(Resource):
         return {
             "policy": {s["Sid"]: s for s in [deny, *allow]},
             "KmsMasterKeyId": self.kms_key_arn,
-            "tags": self.scope.tags,
+            "tags": self.tags,
         }
 
     def checks(self) -> Iterable[Finding]:
@@ -73,12 +84,14 @@ class Topic(Resource):
         client.create_topic(
             Name=self.name,
             Attributes={name: value for name, value in attributes.items() if value},
-            Tags=tag_list(self.scope.tags),
+            Tags=tag_list(self.tags),
         )
 
     def update(self, client, settings: Settings) -> None:
         if "tags" in settings:
-            client.tag_resource(ResourceArn=self.arn, Tags=tag_list(settings["tags"]))
+            found = tag_dict(client.list_tags_for_resource(ResourceArn=self.arn)["Tags"])
+            tags = tag_list(retagged(found, settings["tags"]))
+            client.tag_resource(ResourceArn=self.arn, Tags=tags)
         if "policy" in settings:
             found = client.get_topic_attributes(TopicArn=self.arn)["Attributes"].get("Policy")
             policy = json.dumps(merge(found, settings["policy"].values()))
@@ -163,7 +176,7 @@ class Subscription(Resource):
         yield Link(self.topic.arn, self.endpoint, self.protocol)
 
     def _subscription_arn(self, client) -> str | None:
-        for subscription in _subscriptions(client, self.topic.arn):
+        for subscription in subscriptions(client, self.topic.arn):
             if (subscription["Protocol"], subscription["Endpoint"]) == (self.protocol, self.endpoint):
                 return subscription["SubscriptionArn"]
         return None
@@ -171,7 +184,7 @@ class Subscription(Resource):
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
         for topic in Topic.find(client, scope):
-            for subscription in _subscriptions(client, topic.identifier):
+            for subscription in subscriptions(client, topic.identifier):
                 # One that waits for confirmation has no ARN yet; it goes with its topic.
                 if subscription["SubscriptionArn"].startswith("arn:"):
                     endpoint = subscription["Endpoint"]
@@ -184,7 +197,13 @@ class Subscription(Resource):
             client.unsubscribe(SubscriptionArn=identifier)
 
 
-def _subscriptions(client, topic_arn: str) -> Iterator[dict]:
+def subscriptions(client, topic_arn: str) -> Iterator[dict]:
+    """Yield the subscriptions of a topic, as SNS lists them; none if there is no such topic.
+
+    Args:
+        client: An SNS client of the topic's region.
+        topic_arn: The topic's ARN.
+    """
     try:
         for page in client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn):
             # SNS goes on listing one that was deleted, with this in the place of its ARN.

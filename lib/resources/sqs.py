@@ -9,7 +9,7 @@ from time import sleep
 from typing import ClassVar, Optional
 
 from lib.base.retry import PROPAGATION_S, WAIT_S, retry_on, wait_until
-from lib.resources.base import Found, Link, Resource, Scope, Settings, differences, our_tags
+from lib.resources.base import End, Found, Link, Scope, Settings, differences, our_tags, retagged
 from lib.resources.checks import Finding, within, written_as
 from lib.resources.policies import Statement, allow_services, deny_insecure_transport, document, merge, ours
 
@@ -24,7 +24,7 @@ NAME_BLOCKED_S = 90
 
 
 @dataclass(repr=False)
-class Queue(Resource):
+class Queue(End):
     """An encrypted queue that only named AWS services may send to, each on behalf of one source.
 
     Without a key of ours it is encrypted with SQS's own (SSE-SQS).
@@ -63,7 +63,7 @@ class Queue(Resource):
             "MessageRetentionPeriod": str(self.retention_s),
             "encryption": _encryption(self.kms_key_arn),
             "policy": {s["Sid"]: s for s in [deny, *allow]},
-            "tags": self.scope.tags,
+            "tags": self.tags,
         }
         if self.dead_letter:
             settings["RedrivePolicy"] = {
@@ -106,12 +106,13 @@ class Queue(Resource):
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
         retrying = retry_on("QueueDeletedRecently", NAME_BLOCKED_S, sleep)
         attributes = {key: value for key, value in _attributes(self.desired(), None).items() if value}
-        retrying(client.create_queue, QueueName=self.name, Attributes=attributes, tags=self.scope.tags)
+        retrying(client.create_queue, QueueName=self.name, Attributes=attributes, tags=self.tags)
 
     def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
         url = self.output(client)
         if "tags" in settings:
-            client.tag_queue(QueueUrl=url, Tags=settings["tags"])
+            tags = client.list_queue_tags(QueueUrl=url).get("Tags", {})
+            client.tag_queue(QueueUrl=url, Tags=retagged(tags, settings["tags"]))
         found = client.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
         if attributes := _attributes(settings, found.get("Policy")):
             client.set_queue_attributes(QueueUrl=url, Attributes=attributes)
@@ -127,21 +128,35 @@ class Queue(Resource):
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
-        # Without a page size there would be one page only:
-        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html
-        pages = client.get_paginator("list_queues").paginate(
-            QueueNamePrefix=scope.beginning, PaginationConfig={"PageSize": 1000}
-        )
-        for url in (url for page in pages for url in page.get("QueueUrls", [])):
+        for url in _urls(client, scope):
             name = url.rsplit("/", 1)[-1]
             arn = f"arn:aws:sqs:{client.meta.region_name}:{scope.account_id}:{name}"
             with suppress(client.exceptions.QueueDoesNotExist):
                 yield Found(url, name, arn, client.list_queue_tags(QueueUrl=url).get("Tags", {}))
 
+    @staticmethod
+    def names(client, scope: Scope) -> Iterator[str]:
+        """Yield the names that are ours; a queue that was deleted a moment ago may be among them.
+
+        Args:
+            client: An SQS client of the region.
+            scope: Whose.
+        """
+        yield from (url.rsplit("/", 1)[-1] for url in _urls(client, scope))
+
     @classmethod
     def delete(cls, client, identifier: str) -> None:
         with suppress(client.exceptions.QueueDoesNotExist):
             client.delete_queue(QueueUrl=identifier)
+
+
+def _urls(client, scope: Scope) -> Iterator[str]:
+    # Without a page size there would be one page only:
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html
+    pages = client.get_paginator("list_queues").paginate(
+        QueueNamePrefix=scope.beginning, PaginationConfig={"PageSize": 1000}
+    )
+    yield from (url for page in pages for url in page.get("QueueUrls", []))
 
 
 def policy_checks(statements: Iterable[Statement]) -> Iterator[Finding]:
