@@ -12,6 +12,7 @@ from functools import cache
 from lib.base.paths import ROOT
 from lib.parameters import Parameters
 
+EVERY_PIPELINES = "expected"  # the method of the parameters that reads the section of whatever pipeline
 Unit = tuple[str, str]  # module and name; a class's method is `Class.method`, the rest of a module is BODY
 BODY = ""
 # The command line, which no notebook calls; and the parameters themselves, which read all of what is theirs.
@@ -156,6 +157,8 @@ class Walk:
             read.attributes.add(node.attr)
             if full := _dotted(node, module.imports):
                 read.units |= set(self._resolve_full(full))
+            if node.attr == EVERY_PIPELINES and _carries(node.value, carriers, in_scope):
+                read.parameters |= set(Parameters.pipelines())
             if node.attr in Parameters.model_fields and _carries(node.value, carriers, in_scope):
                 read.parameters.add(node.attr)
         elif (

@@ -11,12 +11,13 @@ import pytest
 from calls import Recorder, watched
 from hypothesis import given
 from hypothesis import strategies as st
+from the_five import pipelines
 
 from lib.base.errors import RunbookError
 from lib.base.threads import WORKERS
 from lib.operate import entrances
 from lib.operate.entrances import ObjectEvent, sending
-from lib.operate.pipelines import FunctionName, pipelines
+from lib.operate.pipelines import FunctionName
 from lib.resources.sqs import Queue
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)

@@ -13,7 +13,7 @@ PIPELINES = {"migrate", "backup", "index", "summarize", "ingest"}
         ("x = parameters.model_copy(update={}).restore.at", {"restore"}),
         ("other = parameters.model_copy(update={})\nother.start", {"start"}),
         ("from lib.operate.pipelines import those_deployed\nthose_deployed(aws, parameters)", PIPELINES),
-        ("from lib import pipelines as all_five\nall_five.buckets(parameters)", PIPELINES),
+        ("from lib.operate import pipelines as all\nall.survey(aws, parameters)", PIPELINES),
         (
             "from lib.operate.backfills import watch\nwatch.missing(aws, parameters)",
             PIPELINES | {"audit", "backfill"},

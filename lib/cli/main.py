@@ -131,7 +131,6 @@ def destroy(
 def status(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> None:
     """Say where AWS is, whether it runs, and what exists there."""
     from lib.engine.inventory import Inventory
-    from lib.operate.pipelines import pipelines
 
     parameters = load(params, assignments)
     where, can_be_asked = whereabouts(parameters)
@@ -144,7 +143,7 @@ def status(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> No
     for pipeline, rows in found.groupby("pipeline"):
         terminal.show_table(rows.drop(columns="pipeline").to_dict("records"))
         print(f"{pipeline}: {len(rows)} resources")
-    for pipeline in sorted(set(pipelines(parameters)) - set(found["pipeline"])):
+    for pipeline in sorted(set(parameters.pipelines()) - set(found["pipeline"])):
         print(f"{pipeline}: no resources")
 
 

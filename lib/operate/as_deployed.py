@@ -1,73 +1,83 @@
 """Pipelines as they are deployed: where the account says something else than the parameters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from lib.resources.s3 import notifications_of
-from lib.target import Target
+from lib.parameters.sections import Expected
+from lib.resources.base import SOURCE, TAG_ROLE, Resource
+from lib.s3.selection import KeyFilter
 
 if TYPE_CHECKING:
     from lib.operate.pipelines import Pipeline
 
-CREATED, REMOVED = "s3:ObjectCreated:", "s3:ObjectRemoved:"
 
-
-def at_odds(target: Target, pipeline: "Pipeline") -> tuple[str, ...]:
+def at_odds(pipeline: "Pipeline", expected: Expected | None) -> tuple[str, ...]:
     """Compare what a pipeline's functions and its source's notifications say with what the parameters say.
 
     What is not there is not compared: whether a pipeline is whole is another question.
 
     Args:
-        target: The AWS to look at.
-        pipeline: As the parameters describe it.
+        pipeline: As it was found in the account.
+        expected: What it is by its parameters; None if it has none.
 
     Returns:
         What contradicts the parameters, one sentence each: another destination, other keys, deletes followed
-        or not, versions erased or not.
-
-    Raises:
-        ClientError: If AWS refuses a call.
+        or not, versions erased or not; and, whatever the parameters are, that the source tells of nothing.
     """
-    return (*_of_functions(target, pipeline), *_of_notifications(target, pipeline))
+    if pipeline.source and not pipeline.filters:
+        return (f"{pipeline.source} tells nobody of objects that are written",)
+    if expected is None:
+        return ()
+    found = (_of_ends, _of_functions, _of_notifications)
+    return tuple(sentence for look in found for sentence in look(pipeline, expected))
 
 
-def _of_functions(target: Target, pipeline: "Pipeline") -> Iterator[str]:
-    for function in pipeline.functions:
-        client = target.client("lambda", function.region)
-        try:
-            found = client.get_function_configuration(FunctionName=function.name)
-        except client.exceptions.ResourceNotFoundException:
-            continue
-        variables = found.get("Environment", {}).get("Variables", {})
-        for name, value in function.variables.items():
-            if variables.get(name, "") != value:
-                yield f"{function.name} has {name}={variables.get(name, '')!r}, not {value!r}"
+def tells_of(variables: Mapping[str, str], resource: Resource) -> bool:
+    """Return whether a function's variables name something: by its name, its ARN or its URL.
+
+    Args:
+        variables: The function's environment.
+        resource: What.
+    """
+    return any(value.endswith(resource.name) for value in variables.values())
 
 
-def _of_notifications(target: Target, pipeline: "Pipeline") -> Iterator[str]:
-    client = target.client("s3", pipeline.source.region)
-    try:
-        found = notifications_of(client, pipeline.source)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchBucket":
-            raise
+def _of_ends(pipeline: "Pipeline", expected: Expected) -> Iterator[str]:
+    if pipeline.source is None:
+        yield f"no bucket of it is tagged {TAG_ROLE}={SOURCE}"
+    regions = (expected.source_region, expected.destination_region)
+    for end, region in zip((pipeline.source, pipeline.destination), regions, strict=True):
+        if end and end.region != region:
+            yield f"{end} is not in {region}"
+
+
+def _of_functions(pipeline: "Pipeline", expected: Expected) -> Iterator[str]:
+    for name, value in expected.variables.items():
+        having = [function for function in pipeline.functions if name in function.variables]
+        for function in having:
+            if function.variables[name] != value:
+                yield f"{function.name} has {name}={function.variables[name]!r}, not {value!r}"
+        if pipeline.functions and value and not having:
+            yield f"no function has {name}={value!r}"
+    destination = pipeline.destination
+    told = [each for each in pipeline.functions if destination and tells_of(each.variables, destination)]
+    if destination and pipeline.functions and not told:
+        yield f"no function is told to write to {destination}"
+
+
+def _of_notifications(pipeline: "Pipeline", expected: Expected) -> Iterator[str]:
+    if pipeline.source is None:
         return
-    created = [each for each in found if any(event.startswith(CREATED) for event in each["events"])]
-    if not created:
-        return
-    expected = {name: value for name, value in pipeline.notified.items() if value}
-    for each in created:
-        if each["filter"] != expected:
-            told, wanted = _words(each["filter"]), _words(expected)
-            yield f"{pipeline.source} tells of keys with {told}, not with {wanted}"
-    follows = any(event.startswith(REMOVED) for each in found for event in each["events"])
-    if follows and pipeline.removed is None:
+    wanted = KeyFilter(expected.prefix, expected.suffix)
+    for each in pipeline.filters:
+        if each != wanted:
+            yield f"{pipeline.source} tells of keys with {_words(each)}, not with {_words(wanted)}"
+    if pipeline.follows_deletes and not expected.follows_deletes:
         yield f"{pipeline.source} tells of deletes, which the pipeline is not to follow"
-    elif pipeline.removed is not None and not follows:
+    elif expected.follows_deletes and not pipeline.follows_deletes:
         yield f"{pipeline.source} does not tell of deletes, which the pipeline is to follow"
 
 
-def _words(rules: dict[str, str]) -> str:
-    return " and ".join(f"{name} {value!r}" for name, value in sorted(rules.items())) or "any name"
+def _words(keys: KeyFilter) -> str:
+    parts = {"prefix": keys.prefix, "suffix": keys.suffix}
+    return " and ".join(f"{name} {value!r}" for name, value in parts.items() if value) or "any name"

@@ -1,27 +1,36 @@
 """The pipelines as those see them who operate them: what they read and write, how to get in, what is stuck.
 
-The notebooks of the pipelines describe how their resources are made. Here is only which of them an operator
-reads, sends to or empties, found by name, so that nothing depends on a ledger that may be lost.
+No pipeline is known here by its name. What each is, the account says: ends are tagged with their role, the
+source's notification leads to the entrance, and what hands on work says where it goes when it fails.
 """
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from os.path import commonprefix
 from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
 from lib.base.errors import NotDeployedError, ParameterError, RunbookError
-from lib.engine.inventory import Inventory
-from lib.operate.as_deployed import at_odds
+from lib.base.threads import WORKERS
+from lib.engine.ledger import Ledger
+from lib.operate.as_deployed import at_odds, tells_of
+from lib.operate.links import Account, Parts
 from lib.parameters import Parameters
-from lib.resources.base import GLOBAL_REGION, Resource, Scope
+from lib.parameters.sections import Expected
+from lib.resources.base import DESTINATION, HOLDING, SOURCE, TAG_ROLE, Resource, Scope
 from lib.resources.dynamodb import Table
 from lib.resources.s3 import Bucket
+from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
+from lib.s3.selection import KeyFilter
 from lib.target import Target
 
 AnyResource = TypeVar("AnyResource", bound=Resource)
+CREATED, REMOVED = "s3:ObjectCreated:", "s3:ObjectRemoved:"
+# What the variables of a function say by the ends of their names, as `Function.links` reads them.
+TOLD = {"_BUCKET": Bucket, "_TABLE": Table, "_QUEUE": Queue}
 
 
 @dataclass(frozen=True)
@@ -31,12 +40,15 @@ class FunctionName:
     Attributes:
         name: Its full name.
         region: Where it is.
-        variables: Those of its environment that say what it does to which data, by the parameters.
+        variables: Its environment, as it is deployed.
     """
 
     name: str
     region: str
     variables: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    def __str__(self) -> str:
+        return f"Lambda function {self.name} in {self.region}"
 
 
 @dataclass(frozen=True)
@@ -49,12 +61,14 @@ class DeadLetters:
         kind: `dead letters` (a queue's messages that failed too often), `failures` (of asynchronous
             invocations, in the envelope of the on-failure destination) or `holding` (stopped by the brake).
         deletes: Whether doing that work deletes something.
+        others: What else shares the queue; each of its messages says which of them it was for.
     """
 
     queue: Queue
     origin: Queue | FunctionName
     kind: str
     deletes: bool = False
+    others: tuple[Queue | FunctionName, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,37 +77,57 @@ class Pipeline:
 
     Attributes:
         name: Such as `migrate`.
-        source: The bucket whose objects it follows.
-        key_prefix, key_suffix: Which of the source's objects; empty for all.
-        destination: Where the outcome is: a bucket or a table.
-        created: Takes S3 events of objects that were written.
+        source: The bucket whose objects it follows; None if there is none, see `lacks`.
+        destination: Where the outcome is; None if it is no bucket, table, queue or topic of the pipeline.
+        created: Takes S3 events of objects that were written; None if that is not one queue or function.
         removed: Takes S3 events of objects that were deleted; None if the pipeline does not follow these.
-        functions: All its functions.
+        functions: All its functions, in the order in which work passes them.
         dead_letters: All its queues of work that was not done.
-        notified: The filter of the source's notification, `prefix` and `suffix`; empty for all keys.
-        at_odds: Where what is deployed contradicts the parameters, if somebody has looked: see `deployed`.
+        filters: Of which of the source's keys it is told, by the source's notification.
+        at_odds: Where what is deployed contradicts the parameters.
+        lacks: What is not there and should be, a sentence each.
+        there: What of it exists, for people.
     """
 
     name: str
-    source: Bucket
-    key_prefix: str
-    key_suffix: str
-    destination: Bucket | Table
-    created: Queue | FunctionName
+    source: Bucket | None
+    destination: Bucket | Table | Queue | Topic | None
+    created: Queue | FunctionName | None
     removed: Queue | FunctionName | None
     functions: tuple[FunctionName, ...]
     dead_letters: tuple[DeadLetters, ...]
-    notified: Mapping[str, str] = field(default_factory=dict)
+    filters: tuple[KeyFilter, ...] = (KeyFilter(),)
     at_odds: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    there: tuple[str, ...] = ()
+
+    @property
+    def key_prefix(self) -> str:
+        """What all keys begin with of which it is told."""
+        return commonprefix([each.prefix for each in self.filters])
+
+    @property
+    def follows_deletes(self) -> bool:
+        """Whether it is told of objects that were deleted."""
+        return self.removed is not None
+
+    def follows(self, key: str) -> bool:
+        """Return whether it is told of a key."""
+        return any(each.takes(key) for each in self.filters)
 
     def require_agreement(self) -> "Pipeline":
-        """Return it if what is deployed is what the parameters say, before anything is sent to it.
+        """Return it if events can be sent to it: it has an entrance, and is as the parameters say.
 
         Raises:
             RunbookError: With what contradicts them, and what to do.
         """
         if self.at_odds:
             raise RunbookError(f"{self.name}: {self.contradiction}; nothing was sent")
+        if self.created is None:
+            raise RunbookError(
+                f"{self.name}: what {self.source} tells of goes to several queues or functions, or to none "
+                "that is the pipeline's, so that there is no one place to send events to; nothing was sent"
+            )
         return self
 
     @property
@@ -107,15 +141,15 @@ class Pipeline:
         )
 
     def why_not_again(self, letters: DeadLetters) -> str:
-        """Return why work that was not done must not be done now by the parameters; empty if it may.
+        """Return why work that was not done must not be done now; empty if it may.
 
         Args:
             letters: The queue in which it waits.
         """
         if self.at_odds:
             return self.contradiction
-        if letters.deletes and self.removed is None:
-            return f"by the parameters {self.name} does not follow deletes"
+        if letters.deletes and not self.follows_deletes:
+            return f"{self.name} does not follow deletes"
         return ""
 
     @property
@@ -125,26 +159,13 @@ class Pipeline:
         return [*working, *(each.queue for each in self.dead_letters)]
 
 
-def pipelines(parameters: Parameters) -> dict[str, Pipeline]:
-    """Return all five, whether they are deployed or not.
+def buckets(pipelines: Iterable[Pipeline]) -> list[Bucket]:
+    """Return the buckets that pipelines read and write, each once.
 
     Args:
-        parameters: Of the environment.
-
-    Returns:
-        Name to pipeline.
+        pipelines: Which.
     """
-    made = (make(parameters) for make in (_migrate, _backup, _index, _summarize, _ingest))
-    return {pipeline.name: pipeline for pipeline in made}
-
-
-def buckets(parameters: Parameters) -> list[Bucket]:
-    """Return the buckets that the five read and write, each once, whether they are deployed or not.
-
-    Args:
-        parameters: Of the environment.
-    """
-    ends = [each for one in pipelines(parameters).values() for each in (one.source, one.destination)]
+    ends = [each for one in pipelines for each in (one.source, one.destination)]
     return list({each.arn: each for each in ends if isinstance(each, Bucket)}.values())
 
 
@@ -161,19 +182,16 @@ def deployed(target: Target, parameters: Parameters, name: str) -> Pipeline:
 
     Raises:
         ParameterError: If there is none of that name.
-        NotDeployedError: If its source, destination or a queue does not exist.
+        NotDeployedError: If its source, its destination or a queue does not exist, or has not its role as a
+            tag.
     """
-    known = pipelines(parameters)
-    if name not in known:
+    account = Account(target, parameters.scope())
+    pipeline = _derived(account, parameters, name)
+    if name not in parameters.pipelines() and pipeline.source is None and not pipeline.dead_letters:
+        seen = survey(target, parameters)
+        known = dict.fromkeys([*parameters.pipelines(), *(each.name for each in [*seen, *seen.partial])])
         raise ParameterError(f"there is no pipeline {name!r}; there are: {', '.join(known)}")
-    pipeline = known[name]
-    for resource in (pipeline.source, pipeline.destination, *pipeline.queues):
-        if resource.read(target.client(resource.service, resource.region)) is None:
-            raise NotDeployedError(
-                f"{name} is not deployed as env {parameters.env!r}: {resource} does not exist. "
-                f"Deploy it first: runbook run {name}"
-            )
-    return replace(pipeline, at_odds=at_odds(target, pipeline))
+    return _whole(parameters, pipeline)
 
 
 class Deployed(list[Pipeline]):
@@ -184,6 +202,7 @@ class Deployed(list[Pipeline]):
         besides: Buckets of pipelines that the parameters do not name, since they say another region; and why
             nobody looks at them.
         absent: Names of those of which nothing exists.
+        partial: Those of `left_out` as far as they exist.
     """
 
     def __init__(self, found: Iterable[Pipeline] = ()):
@@ -196,6 +215,7 @@ class Deployed(list[Pipeline]):
         self.left_out: dict[str, str] = {}
         self.besides: dict[str, str] = {}
         self.absent: list[str] = []
+        self.partial: list[Pipeline] = []
 
     @property
     def not_looked_at(self) -> dict[str, str]:
@@ -218,7 +238,7 @@ def those_deployed(target: Target, parameters: Parameters) -> Deployed:
         reasons = "".join(f". {reason}" for reason in found.left_out.values())
         raise NotDeployedError(
             f"no pipeline is deployed as env {parameters.env!r}{reasons}. "
-            "Deploy one first: runbook run migrate"
+            f"Deploy one first: runbook run {parameters.pipelines()[0]}"
         )
     if found.absent:
         print(f"never deployed: {', '.join(found.absent)}")
@@ -228,177 +248,260 @@ def those_deployed(target: Target, parameters: Parameters) -> Deployed:
 def survey(target: Target, parameters: Parameters) -> Deployed:
     """Return the pipelines that exist as the parameters say, those left out, and those never deployed.
 
-    A pipeline was deployed if something of it is in the account, also in another region, or if the ledger
-    knows of it.
+    A pipeline is whatever has a source by its tags, or queues of work that was not done, and each that has
+    parameters. One of these was deployed if something of it is in the account, also in another region, or if
+    the ledger knows of it.
 
     Args:
         target: The AWS to look at.
         parameters: Of the environment.
     """
-    found = Deployed()
-    for name in pipelines(parameters):
+    account, found = Account(target, parameters.scope()), Deployed()
+    known = parameters.pipelines()
+    names = [*known, *(name for name in _names(account, parameters) if name not in known)]
+
+    def look(name: str) -> Pipeline | Exception:
         try:
-            _look(target, parameters, name, found)
+            return _derived(account, parameters, name)
         except (RunbookError, ClientError) as error:
-            found.left_out[name] = f"it cannot be looked at: {error}"
+            return error
+
+    with ThreadPoolExecutor(WORKERS) as threads:
+        for name, seen in zip(names, threads.map(look, names), strict=True):
+            if isinstance(seen, Exception):
+                found.left_out[name] = f"it cannot be looked at: {seen}"
+            else:
+                _enter(account, parameters, seen, found)
     return found
 
 
-def _look(target: Target, parameters: Parameters, name: str, found: Deployed) -> None:
-    """Look for a pipeline, and write down in which of the lists it belongs."""
-    buckets = list(Bucket.names(target.client("s3", GLOBAL_REGION), parameters.scope(name)))
+def _names(account: Account, parameters: Parameters) -> list[str]:
+    """Return the names under which there is something that may be a pipeline."""
+    return account.names({*parameters.regions})
+
+
+def _whole(parameters: Parameters, pipeline: Pipeline) -> Pipeline:
+    """Return a pipeline that lacks nothing.
+
+    Raises:
+        NotDeployedError: If it does.
+    """
+    if pipeline.lacks:
+        raise NotDeployedError(
+            f"{pipeline.name} is not deployed as env {parameters.env!r}: {pipeline.lacks[0]}. "
+            f"Deploy it first: runbook run {pipeline.name}"
+        )
+    return pipeline
+
+
+def _enter(account: Account, parameters: Parameters, pipeline: Pipeline, found: Deployed) -> None:
+    """Write down in which of the lists a pipeline belongs."""
+    name = pipeline.name
+    has_parameters = name in parameters.pipelines()
     try:
-        pipeline = deployed(target, parameters, name)
+        found.append(_whole(parameters, pipeline))
     except NotDeployedError as error:
-        if traces := _traces(target, parameters, name, buckets):
-            found.left_out[name] = f"{error}, or correct the parameters; there is {', '.join(traces)}"
-        else:
+        there = pipeline.there or (_by_ledger(parameters, name) if has_parameters else ())
+        is_one = has_parameters or pipeline.source or pipeline.filters or pipeline.dead_letters
+        if there and is_one:
+            found.left_out[name] = f"{error}, or correct the parameters; there is {', '.join(there)}"
+            found.partial.append(pipeline)
+        elif has_parameters:
             found.absent.append(name)
         return
-    found.append(pipeline)
     for end in (each for each in (pipeline.source, pipeline.destination) if isinstance(each, Bucket)):
         beginning = end.name.removesuffix(end.region)
-        for bucket, region in buckets:
+        for bucket, region in account.buckets():
             if bucket.startswith(beginning) and bucket != end.name:
                 why = f"by the parameters it is in {end.region}: correct them, or remove what is left behind"
                 found.besides[f"{name}: S3 bucket {bucket} in {region}"] = why
 
 
-def _traces(
-    target: Target, parameters: Parameters, name: str, buckets: Iterable[tuple[str, str]]
-) -> list[str]:
-    """Return what there is of a pipeline that is not whole: in the account, or else by the ledger."""
-    pipeline = pipelines(parameters)[name]
-    there = [f"S3 bucket {bucket} in {region}" for bucket, region in buckets]
-    others = [each for each in (pipeline.destination, *pipeline.queues) if not isinstance(each, Bucket)]
-    there += [str(each) for each in others if each.read(target.client(each.service, each.region)) is not None]
-    for function in pipeline.functions:
-        client = target.client("lambda", function.region)
-        with suppress(client.exceptions.ResourceNotFoundException):
-            client.get_function_configuration(FunctionName=function.name)
-            there.append(f"Lambda function {function.name} in {function.region}")
-    entries = Inventory(target, parameters).ledger.entries().values()
+def _by_ledger(parameters: Parameters, name: str) -> tuple[str, ...]:
+    """Return what the ledger knows of a pipeline, of which nothing is found."""
+    entries = Ledger.of(parameters).entries().values()
     known = [entry["region"] for entry in entries if entry["pipeline"] == name]
-    by_ledger = [f"by the ledger {len(known)} resources in {', '.join(sorted(set(known)))}"] if known else []
-    return there or by_ledger
+    return (f"by the ledger {len(known)} resources in {', '.join(sorted(set(known)))}",) if known else ()
 
 
-def _migrate(parameters: Parameters) -> Pipeline:
-    scope, settings = parameters.scope("migrate"), parameters.migrate
-    queue = _named(scope, Queue("uploads", settings.target_region))
-    dead = _named(scope, Queue("dead-letters", settings.target_region))
-    target = _named(scope, Bucket("target", settings.target_region))
-    variables = {"TARGET_BUCKET": target.name}
-    return Pipeline(
-        "migrate",
-        source=_named(scope, Bucket("source", settings.source_region)),
-        key_prefix=settings.key_prefix,
-        key_suffix=settings.key_suffix,
-        destination=target,
-        created=queue,
-        removed=None,
-        functions=(FunctionName(scope.name("replicate"), settings.target_region, variables),),
-        dead_letters=(DeadLetters(dead, queue, "dead letters"),),
-        notified={"prefix": settings.key_prefix, "suffix": settings.key_suffix},
-    )
+def _derived(account: Account, parameters: Parameters, name: str) -> Pipeline:
+    """Return a pipeline as far as it exists, with what it lacks."""
+    scope, expected = parameters.scope(name), parameters.expected(name)
+    regions = {expected.source_region, expected.destination_region} if expected else set()
+    found = _Found(account, scope, account.parts(scope, regions, {*parameters.regions}), expected)
+    pipeline = found.pipeline()
+    return replace(pipeline, at_odds=at_odds(pipeline, expected))
 
 
-def _backup(parameters: Parameters) -> Pipeline:
-    scope, settings = parameters.scope("backup"), parameters.backup
-    region, dr = settings.primary_region, _named(scope, Bucket("dr", settings.dr_region))
-    erase = str(settings.erase_versions).lower()
-    variables = {"TARGET_BUCKET": dr.name, "TARGET_REGION": settings.dr_region, "ERASE_VERSIONS": erase}
-    deletes = {"DELETE_FUNCTION": scope.name("delete") if settings.delete_sync else ""}
-    replicate = FunctionName(scope.name("replicate"), region, variables | deletes)
-    delete = FunctionName(scope.name("delete"), region, variables)
-    dead = [
-        DeadLetters(_named(scope, Queue("replicate-failures", region)), replicate, "failures"),
-        DeadLetters(_named(scope, Queue("delete-failures", region)), delete, "failures", deletes=True),
-        DeadLetters(_named(scope, Queue("holding", region)), delete, "holding", deletes=True),
-    ]
-    return Pipeline(
-        "backup",
-        source=_named(scope, Bucket("primary", region)),
-        key_prefix="",
-        key_suffix="",
-        destination=dr,
-        created=replicate,
-        removed=delete if settings.delete_sync else None,
-        functions=(replicate, delete),
-        dead_letters=tuple(dead),
-    )
+@dataclass(frozen=True)
+class _Found:
+    """What exists of a pipeline, and what that makes it."""
+
+    account: Account
+    scope: Scope
+    parts: Parts
+    expected: Expected | None
+
+    def pipeline(self) -> Pipeline:
+        lacks = [*self._gone()]
+        source = self._end(SOURCE, "source_region", lacks, is_needed=True)
+        told = self.account.notifications(source) if source else self._untagged()
+        created, removed = (self._of(told, kind) for kind in (CREATED, REMOVED))
+        destination = self._end(DESTINATION, "destination_region", lacks, is_needed=self.expected is not None)
+        entrances = [self._entrance(created), self._entrance(removed)]
+        functions = self._functions(source, told)
+        return Pipeline(
+            self.scope.pipeline,
+            source=source,
+            destination=destination,
+            created=entrances[0],
+            removed=entrances[1],
+            functions=functions,
+            dead_letters=self._dead_letters(functions, *entrances),
+            filters=tuple(dict.fromkeys(_filter(each) for each in created)),
+            lacks=tuple(lacks),
+            there=tuple(self._there()),
+        )
+
+    def _end(self, role: str, where: str, lacks: list[str], is_needed: bool) -> AnyResource | None:
+        """Return the end of a role, if there is one; where there are several, the one that work passes."""
+        ends = [store.resource for store in self.parts.stores.values() if role in store.roles]
+        if role == SOURCE:
+            ends = [each for each in ends if isinstance(each, Bucket)]
+        if not ends:
+            if is_needed:
+                noun = "an S3 bucket" if role == SOURCE else self._unwritten() or "a store"
+                lacks.append(f"{noun} that is tagged {TAG_ROLE}={role}, as each run tags it, does not exist")
+            return None
+        if self.expected and (region := getattr(self.expected, where)):
+            here = [each for each in ends if each.region == region]
+            if not here:
+                (there, *_) = ends
+                missing = type(there)(*_described(there, region))
+                missing.scope = self.scope
+                lacks.append(f"{missing} does not exist")
+                return there
+            ends = here
+        if len(ends) > 1:
+            ends = [each for each in ends if self._is_in_use(each, role)] or ends
+        if len(ends) > 1:
+            named = " and ".join(map(str, ends))
+            lacks.append(f"{named} are tagged {TAG_ROLE}={role}: take the tag from what is not the {role}")
+        return ends[0]
+
+    def _is_in_use(self, end: Resource, role: str) -> bool:
+        if role == SOURCE:
+            return bool(self.account.notifications(end))
+        return any(tells_of(values, end) for values in self.parts.functions.values())
+
+    def _untagged(self) -> list[dict]:
+        """Return what is told of by buckets that nobody has given a role: a pipeline of an older day."""
+        buckets = [store.resource for store in self.parts.of(Bucket)]
+        return [told for bucket in buckets for told in self.account.notifications(bucket)]
+
+    def _of(self, told: Iterable[dict], kind: str) -> list[dict]:
+        return [each for each in told if any(event.startswith(kind) for event in each["events"])]
+
+    def _entrance(self, told: Iterable[dict]) -> Queue | FunctionName | None:
+        """Return where events go, if that is one place of this environment."""
+        places = {arn for each in told for arn in self.account.receivers(each["destination"])}
+        ours = [place for place in map(self._place, sorted(places)) if place]
+        return ours[0] if len(ours) == 1 else None
+
+    def _place(self, arn: str) -> Queue | FunctionName | None:
+        """Return a queue or function of this pipeline by its ARN; None for what is none."""
+        store = self.parts.stores.get(arn)
+        if store and isinstance(store.resource, Queue):
+            return store.resource
+        name = arn.split(":")[-1]
+        if ":function:" in arn and name.startswith(self.scope.beginning):
+            return self._function(arn)
+        return None
+
+    def _function(self, arn: str) -> FunctionName:
+        return FunctionName(arn.split(":")[6], arn.split(":")[3], self.parts.functions.get(arn, {}))
+
+    def _functions(self, source: Bucket | None, told: Iterable[dict]) -> tuple[FunctionName, ...]:
+        """Return the functions: first those that write to the source, then along the way, then the others."""
+        there = self.parts.functions
+        received = [arn for each in told for arn in self.account.receivers(each["destination"])]
+        queues = [self.parts.stores[arn].resource for arn in received if arn in self.parts.stores]
+        passed = [*received, *(arn for queue in queues for arn in self.account.workers(queue))]
+        first = [arn for arn in there if source and arn not in passed and source.name in there[arn].values()]
+        order = dict.fromkeys([*first, *(arn for arn in passed if arn in there), *sorted(there)])
+        return tuple(map(self._function, order))
+
+    def _dead_letters(
+        self,
+        functions: Iterable[FunctionName],
+        created: Queue | FunctionName | None,
+        removed: Queue | FunctionName | None,
+    ) -> tuple[DeadLetters, ...]:
+        held = [*self._held(functions)]
+        holders = [letters.origin for letters in held]
+        of_queues = [
+            (store.dead_letters, store.resource, "dead letters")
+            for store in self.parts.of(Queue)
+            if store.dead_letters
+        ]
+        by_name = {arn.split(":")[6]: queue for arn, queue in self.parts.failures.items()}
+        of_functions = [(by_name[one.name], one, "failures") for one in functions if one.name in by_name]
+        found: dict[str, DeadLetters] = {}
+        for arn, origin, kind in of_queues + of_functions:
+            store = self.parts.stores.get(arn)
+            if store is None or not isinstance(store.resource, Queue):
+                continue
+            deletes = origin in holders or (origin == removed and origin != created)
+            if arn in found:
+                first = found[arn]
+                others = (*first.others, origin)
+                found[arn] = replace(first, others=others, deletes=first.deletes or deletes)
+            else:
+                found[arn] = DeadLetters(store.resource, origin, kind, deletes)
+        return (*found.values(), *held)
+
+    def _held(self, functions: Iterable[FunctionName]) -> Iterator[DeadLetters]:
+        """Yield the queues in which a function holds work back that would delete something."""
+        for store in self.parts.of(Queue):
+            if HOLDING in store.roles:
+                for function in functions:
+                    if tells_of(function.variables, store.resource):
+                        yield DeadLetters(store.resource, function, "holding", deletes=True)
+                        break
+
+    def _gone(self) -> Iterator[str]:
+        """Yield what something of the pipeline is linked to, and what is not there."""
+        named = {store.dead_letters for store in self.parts.of(Queue)} | {*self.parts.failures.values()}
+        for arn in sorted(named - {""} - self.parts.stores.keys()):
+            queue = arn.split(":")[-1]
+            if ":sqs:" in arn and queue.startswith(self.scope.beginning):
+                yield f"SQS queue {queue} in {arn.split(':')[3]} does not exist"
+        for function, kind, name in self._missing():
+            if kind is Queue:
+                yield f"{kind.noun} {name} in {function.split(':')[3]} does not exist"
+
+    def _unwritten(self) -> str:
+        """Return to what a function is told to write that does not exist; empty if there is nothing."""
+        return next((f"{kind.noun} {name}" for _, kind, name in self._missing() if kind is not Queue), "")
+
+    def _missing(self) -> Iterator[tuple[str, type[Resource], str]]:
+        """Yield what functions are told of and is not there: the function's ARN, the type and the name."""
+        names = {store.resource.name for store in self.parts.stores.values()}
+        for function, variables in self.parts.functions.items():
+            for variable, value in variables.items():
+                kind = next((kind for end, kind in TOLD.items() if variable.endswith(end)), None)
+                if kind and value.startswith(self.scope.beginning) and value not in names:
+                    yield function, kind, value
+
+    def _there(self) -> Iterator[str]:
+        yield from (str(store.resource) for store in self.parts.stores.values())
+        yield from (str(self._function(arn)) for arn in sorted(self.parts.functions))
 
 
-def _index(parameters: Parameters) -> Pipeline:
-    scope, region = parameters.scope("index"), parameters.index.region
-    table = _named(scope, Table("objects", region, "file_key", "timestamp"))
-    variables = {"INDEX_TABLE": table.name, "TIME_TO_LIVE_DAYS": str(parameters.index.time_to_live_days)}
-    function = FunctionName(scope.name("index"), region, variables)
-    return Pipeline(
-        "index",
-        source=_named(scope, Bucket("files", region)),
-        key_prefix="",
-        key_suffix="",
-        destination=table,
-        created=function,
-        removed=function,
-        functions=(function,),
-        dead_letters=(DeadLetters(_named(scope, Queue("failures", region)), function, "failures"),),
-    )
+def _filter(told: Mapping) -> KeyFilter:
+    return KeyFilter(told["filter"].get("prefix", ""), told["filter"].get("suffix", ""))
 
 
-def _summarize(parameters: Parameters) -> Pipeline:
-    scope, settings = parameters.scope("summarize"), parameters.summarize
-    files = _named(scope, Bucket("files", settings.region))
-    variables = {
-        "OUTPUT_BUCKET": files.name,
-        "INPUT_PREFIX": settings.input_prefix,
-        "OUTPUT_PREFIX": settings.output_prefix,
-        "REJECTED_PREFIX": settings.rejected_prefix,
-    }
-    function = FunctionName(scope.name("summarize"), settings.region, variables)
-    failures = _named(scope, Queue("failures", settings.region))
-    return Pipeline(
-        "summarize",
-        source=files,
-        key_prefix=settings.input_prefix,
-        key_suffix=".csv",
-        destination=files,
-        created=function,
-        removed=None,
-        functions=(function,),
-        dead_letters=(DeadLetters(failures, function, "failures"),),
-        notified={"prefix": settings.input_prefix, "suffix": ".csv"},
-    )
-
-
-def _ingest(parameters: Parameters) -> Pipeline:
-    scope, region = parameters.scope("ingest"), parameters.ingest.region
-    files = _named(scope, Bucket("files", region))
-    table = _named(scope, Table("StockData", region, "PK", "SK"))
-    generate = FunctionName(scope.name("generate"), region, {"FILES_BUCKET": files.name})
-    variables = {"STOCK_TABLE": table.name, "TIME_TO_LIVE_DAYS": str(parameters.ingest.time_to_live_days)}
-    consume = FunctionName(scope.name("consume"), region, variables)
-    queue = _named(scope, Queue("files", region))
-    dead = [
-        DeadLetters(_named(scope, Queue("dead-letters", region)), queue, "dead letters"),
-        DeadLetters(_named(scope, Queue("failures", region)), generate, "failures"),
-    ]
-    return Pipeline(
-        "ingest",
-        source=files,
-        key_prefix="stocks/",
-        key_suffix=".csv",
-        destination=table,
-        created=queue,
-        removed=None,
-        functions=(generate, consume),
-        dead_letters=tuple(dead),
-        notified={"prefix": "stocks/"},
-    )
-
-
-def _named(scope: Scope, resource: AnyResource) -> AnyResource:
-    """Return a resource that knows its full name."""
-    resource.scope = scope
-    return resource
+def _described(end: Resource, region: str) -> tuple:
+    """Return with what an end like another is described in another region."""
+    return (end.what, region, "") if isinstance(end, Table) else (end.what, region)

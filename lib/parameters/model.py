@@ -15,10 +15,12 @@ from lib.parameters.sections import (
     Audit,
     Backfill,
     Backup,
+    Expected,
     Index,
     Ingest,
     Migrate,
     Observe,
+    Pipeline,
     Redrive,
     Restore,
     Section,
@@ -118,6 +120,21 @@ class Parameters(Section):
     def sections(cls) -> list[str]:
         """Return the names of the sections, one a notebook: the pipelines, and what operates them."""
         return [name for name, field in cls.model_fields.items() if _inner_names(field.annotation)]
+
+    @classmethod
+    def pipelines(cls) -> list[str]:
+        """Return the names of those sections that are a pipeline's."""
+        kinds = {name: field.annotation for name, field in cls.model_fields.items()}
+        return [name for name in cls.sections() if issubclass(kinds[name], Pipeline)]
+
+    def expected(self, pipeline: str) -> Expected | None:
+        """Return what a pipeline is by its parameters; None for one that has none.
+
+        Args:
+            pipeline: Its name.
+        """
+        section = getattr(self, pipeline) if pipeline in self.pipelines() else None
+        return section and section.expected(self.scope(pipeline))
 
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> "Parameters":

@@ -1,5 +1,7 @@
 """The parameters of each pipeline: a section for each, with what AWS allows."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import permutations
 from typing import Annotated, Any, Literal
@@ -19,6 +21,7 @@ from lib.parameters.types import (
     Schedule,
     Ticker,
 )
+from lib.resources.base import Scope
 from lib.resources.logs import RetentionDays
 
 STAGING_PREFIX = "athena-staging/"  # where *summarize* lays the files that it hands to Athena
@@ -61,12 +64,41 @@ class Section(BaseModel):
         return self.table().to_html(index=False)
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What a pipeline is by its parameters, to be compared with what is deployed.
+
+    Attributes:
+        handler: Which one makes the outcome, so that an audit knows what to compare.
+        source_region, destination_region: Where its ends are.
+        prefix, suffix: Of which of its source's keys it is told; empty for all.
+        follows_deletes: Whether it is told of deletes.
+        variables: Those of its functions' environment that say what is done to which data.
+    """
+
+    handler: str
+    source_region: str
+    destination_region: str
+    prefix: str = ""
+    suffix: str = ""
+    follows_deletes: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
 class Pipeline(Section):
     """The parameters that every pipeline has."""
 
     log_retention_days: RetentionDays = 30
     alert_email: Email = ""
     watch_timeout_s: WatchTimeout = 120
+
+    def expected(self, scope: Scope) -> Expected:
+        """Return what the pipeline is by these parameters.
+
+        Args:
+            scope: The pipeline's.
+        """
+        raise NotImplementedError
 
 
 class Queried(Section):
@@ -92,6 +124,11 @@ class Migrate(Pipeline, Queried):
     watch_timeout_s: WatchTimeout = 420  # a message that failed comes back after six function timeouts
     crawler_schedule: Schedule = ""
 
+    def expected(self, scope: Scope) -> Expected:
+        """As for every pipeline."""
+        regions = (self.source_region, self.target_region)
+        return Expected("replicate", *regions, self.key_prefix, self.key_suffix)
+
 
 class Backup(Pipeline):
     """The parameters of *backup*."""
@@ -105,6 +142,16 @@ class Backup(Pipeline):
     erase_versions: bool = False
     brake_deletes: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     brake_minutes: Annotated[int, Field(ge=1, le=60)] = 10
+
+    def expected(self, scope: Scope) -> Expected:
+        """As for every pipeline."""
+        variables = {
+            "TARGET_REGION": self.dr_region,
+            "ERASE_VERSIONS": str(self.erase_versions).lower(),
+            "DELETE_FUNCTION": scope.name("delete") if self.delete_sync else "",
+        }
+        regions = (self.primary_region, self.dr_region)
+        return Expected("replicate", *regions, follows_deletes=self.delete_sync, variables=variables)
 
     @model_validator(mode="after")
     def _are_two_regions(self) -> "Backup":
@@ -122,6 +169,11 @@ class Index(Pipeline, Queried):
     retries: Retries = 2
     time_to_live_days: DaysOrNever = 0
 
+    def expected(self, scope: Scope) -> Expected:
+        """As for every pipeline."""
+        variables = {"TIME_TO_LIVE_DAYS": str(self.time_to_live_days)}
+        return Expected("index", self.region, self.region, follows_deletes=True, variables=variables)
+
 
 class Summarize(Pipeline, Queried):
     """The parameters of *summarize*."""
@@ -136,6 +188,16 @@ class Summarize(Pipeline, Queried):
     retries: Retries = 2
     query_scan_limit_mb: ScanLimit = 20480
     athena_above_mb: Annotated[int, Field(ge=0, le=10240)] = 4096
+
+    def expected(self, scope: Scope) -> Expected:
+        """As for every pipeline."""
+        variables = {
+            "INPUT_PREFIX": self.input_prefix,
+            "OUTPUT_PREFIX": self.output_prefix,
+            "REJECTED_PREFIX": self.rejected_prefix,
+        }
+        regions = (self.region, self.region)
+        return Expected("summarize", *regions, self.input_prefix, ".csv", variables=variables)
 
     def summary_key(self, key: str) -> str:
         """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`."""
@@ -203,6 +265,11 @@ class Ingest(Pipeline, Queried):
     files_expire_days: Days = 7
     time_to_live_days: DaysOrNever = 30
     watch_timeout_s: WatchTimeout = 240  # as for *migrate*
+
+    def expected(self, scope: Scope) -> Expected:
+        """As for every pipeline."""
+        variables = {"TIME_TO_LIVE_DAYS": str(self.time_to_live_days)}
+        return Expected("consume", self.region, self.region, "stocks/", variables=variables)
 
     @model_validator(mode="after")
     def _tickers_differ(self) -> "Ingest":

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
@@ -21,7 +21,8 @@ WRITE = {
     "bool_type": "; write true or false, without quotes",
     "string_type": "; put it in quotes",
 }
-PipelineName = Literal["migrate", "backup", "index", "summarize", "ingest"]
+# Of any that exists: which do, the account says.
+PipelineName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+$")]
 # What S3 and people write; fromisoformat alone would take any letter for the T, and forget nanoseconds.
 MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"

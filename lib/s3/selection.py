@@ -19,24 +19,42 @@ RANGES = 64  # more than threads, so that none is out of work while a large one 
 
 
 @dataclass(frozen=True)
+class KeyFilter:
+    """Keys as a bucket's notification chooses them.
+
+    Attributes:
+        prefix, suffix: What they begin and end with; empty for any.
+    """
+
+    prefix: str = ""
+    suffix: str = ""
+
+    def takes(self, key: str) -> bool:
+        """Return whether a key is among them."""
+        return key.startswith(self.prefix) and key.endswith(self.suffix)
+
+
+@dataclass(frozen=True)
 class Selection:
     """Objects of a bucket.
 
     Attributes:
         bucket: The bucket.
-        key_prefix, key_suffix: What their keys begin and end with; empty for any.
+        key_prefix: What their keys begin with; empty for any.
+        filters: One of these must take the key, too.
         modified_after: The earliest time at which they were written; None for any.
         modified_before: The time before which they were written; None for any.
     """
 
     bucket: Bucket
     key_prefix: str = ""
-    key_suffix: str = ""
+    filters: tuple[KeyFilter, ...] = (KeyFilter(),)
     modified_after: datetime | None = None
     modified_before: datetime | None = None
 
     def __str__(self) -> str:
-        ends = f" that end in {self.key_suffix!r}" if self.key_suffix else ""
+        suffixes = sorted({each.suffix for each in self.filters})
+        ends = f" that end in {' or '.join(map(repr, suffixes))}" if all(suffixes) else ""
         since = f" since {self.modified_after}" if self.modified_after else ""
         before = f" before {self.modified_before}" if self.modified_before else ""
         return f"objects s3://{self.bucket.name}/{self.key_prefix}*{ends}{since}{before}"
@@ -82,7 +100,7 @@ class Selection:
 
     def _takes(self, entry: Entry) -> bool:
         return (
-            entry.key.endswith(self.key_suffix)
+            any(each.takes(entry.key) for each in self.filters)
             and (self.modified_after is None or self.modified_after <= entry.modified)
             and (self.modified_before is None or entry.modified < self.modified_before)
         )

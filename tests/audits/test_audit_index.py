@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from audited import audited, clear, make, states
 from cleanup import remove
+from the_five import pipelines
 
 from lib.operate.audits.findings import UNJUDGED
-from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
 from lib.target import connect
 

@@ -11,13 +11,14 @@ from audited import audited, clear, make
 from calls import Recorder, watched
 from cleanup import remove
 from described import describe
+from the_five import pipelines
 
 from lib.base.errors import NotDeployedError, RunbookError, WaitError
 from lib.operate.audits import inventory_configurations, inventory_reports
 from lib.operate.audits.findings import Findings
-from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
 from lib.resources import s3
+from lib.s3.selection import KeyFilter
 from lib.target import connect
 
 LARGE = {"objects": 20, "inventory_above": 10}
@@ -194,7 +195,7 @@ def test_only_keys_that_pass_the_filter(aws, own, pipeline, reports):
     for side in reports:
         side.write("2026-11-19T01-00Z", [(name, True, False, len(name), side.source) for name in names])
     wide = own.model_copy(update={"audit": own.audit.model_copy(update=LARGE)})
-    filtered = replace(pipeline, key_prefix="in/", key_suffix=".csv")
+    filtered = replace(pipeline, filters=(KeyFilter("in/", ".csv"),))
     assert list(inventory_reports.Reports.of(aws, wide, filtered).unlike()) == ["in/a.csv"]
 
 

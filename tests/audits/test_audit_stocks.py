@@ -6,10 +6,10 @@ import io
 import pytest
 from audited import audited, clear, make
 from cleanup import remove
+from the_five import pipelines
 
 from lib.operate.audits.findings import UNJUDGED
 from lib.operate.audits.stock_rows import NotStocksError, rejected_lines, rows_of
-from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
 from lib.target import connect
 

@@ -5,11 +5,11 @@ import json
 import pytest
 from audited import audited, clear, make, states
 from cleanup import remove
+from the_five import pipelines
 
 from lib.operate.audits.findings import UNJUDGED
 from lib.operate.audits.history import Grace
 from lib.operate.audits.summaries import Summaries
-from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
 from lib.s3.objects import Place
 from lib.target import connect

@@ -7,18 +7,19 @@ import pytest
 from audited import make
 from cleanup import remove
 from described import describe
+from the_five import pipelines
 
 from lib.engine.inventory import Inventory
 from lib.engine.stack import Stack
 from lib.local.missing import NO_REPORTS
-from lib.operate.audits.inventory_configurations import PIPELINES, described
-from lib.operate.pipelines import pipelines
+from lib.operate.audits.inventory_configurations import described
 from lib.parameters import Parameters
 from lib.parameters.sections import Audit
 from lib.resources.s3 import Bucket
 from lib.resources.s3_inventory import InventoryConfiguration
 from lib.target import Target, connect
 
+PIPELINES = ("migrate", "backup")
 REPORTS = "runbook-treports-audit-inventory-000000000000-{}".format
 
 
@@ -76,7 +77,10 @@ def test_of_one_pipeline_there_are_two_reports_in_two_regions(aws, own):
 
 def test_the_parameter_names_the_pipelines_that_can_be_reported_on(own):
     assert Audit().inventory_of == list(PIPELINES)
-    assert all(isinstance(pipelines(own)[name].destination, Bucket) for name in PIPELINES)
+    scope = own.scope("audit")
+    found = {one.source.arn for one, _ in described(own, scope) if isinstance(one, InventoryConfiguration)}
+    five = pipelines(own)
+    assert found == {end.arn for name in PIPELINES for end in (five[name].source, five[name].destination)}
 
 
 def test_a_region_s_bucket_takes_the_reports_of_its_buckets_and_of_no_others(aws, own):

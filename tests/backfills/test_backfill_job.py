@@ -12,13 +12,13 @@ from botocore.stub import Stubber
 from cleanup import remove
 from hypothesis import given
 from hypothesis import strategies as st
+from the_five import pipelines
 
 from lib.base.errors import RunbookError
 from lib.engine.stack import Stack
 from lib.operate.backfills import batch_job, manifest
 from lib.operate.backfills.backfill import selection
 from lib.operate.backfills.estimate import estimate
-from lib.operate.pipelines import pipelines
 from lib.s3.listing import Entry
 
 KEYS = [f"folder {number % 3}/{number:02} +ü%,\"'.csv" for number in range(30)]

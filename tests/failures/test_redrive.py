@@ -158,7 +158,7 @@ def test_a_choice_is_by_reason_and_by_key():
         ({"action": "quarantine"}, "needs a reason"),
         ({"reason": "bad luck"}, "there is no 'bad luck'"),
         ({"action": "delete"}, "redrive.action"),
-        ({"pipeline": "other"}, "redrive.pipeline"),
+        ({"pipeline": "two words"}, "redrive.pipeline"),
     ],
 )
 def test_a_mistake_in_the_parameters_is_refused(settings, says):
@@ -316,7 +316,7 @@ def watched(pair):
     """A pipeline whose function's failures are in the queue."""
     failures = DeadLetters(pair.queue, pair.origin, "failures")
     ends = {"source": None, "destination": None, "created": pair.origin, "removed": None}
-    return Pipeline("watched", **ends, key_prefix="", key_suffix="", functions=(), dead_letters=(failures,))
+    return Pipeline("watched", **ends, functions=(), dead_letters=(failures,))
 
 
 def test_one_that_cannot_be_sent_holds_up_no_other(target, watched, pair, send, capsys):

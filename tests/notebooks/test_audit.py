@@ -3,10 +3,10 @@
 import papermill
 import pytest
 from headless import Deployed, eventually, execute
+from the_five import pipelines
 
 from lib.lake.query import Athena
 from lib.operate.audits import audit as audits
-from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
 
 pytestmark = pytest.mark.long

@@ -6,10 +6,10 @@ from dataclasses import replace
 import papermill
 import pytest
 from headless import Deployed
+from the_five import pipelines
 
 from lib.engine.inventory import Inventory
 from lib.engine.stack import Stack
-from lib.operate.pipelines import pipelines
 
 pytestmark = pytest.mark.long
 

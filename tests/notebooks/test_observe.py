@@ -10,7 +10,7 @@ import pytest
 from headless import Deployed, counts, eventually
 
 from lib.operate.observe import activity
-from lib.operate.pipelines import buckets, deployed
+from lib.operate.pipelines import buckets, deployed, those_deployed
 
 NAME = "runbook-tindex-observe-pipelines"
 TRAIL = "runbook-tindex-observe-objects"
@@ -80,7 +80,8 @@ def test_a_trail_comes_and_goes_with_its_parameter_and_says_what_the_local_aws_l
     assert f"s3://{observe.outputs['log_files']}/AWSLogs/000000000000/CloudTrail/" in printed
     (selector,) = cloudtrail.get_event_selectors(TrailName=TRAIL)["AdvancedEventSelectors"]
     (starts,) = [one["StartsWith"] for one in selector["FieldSelectors"] if "StartsWith" in one]
-    assert starts == [f"{bucket.arn}/" for bucket in buckets(observe.parameters)]
+    there = those_deployed(index.aws, observe.parameters)
+    assert starts == [f"{bucket.arn}/" for bucket in buckets([*there, *there.partial])]
     log_files = observe.outputs["log_files"]
     again = observe.run(**wanted)
     assert counts(again)["unchanged"] == 3

@@ -8,6 +8,7 @@ import pytest
 from calls import Killed, watched
 from headless import Deployed, eventually, execute
 from papermill import PapermillExecutionError
+from the_five import pipelines
 
 from lib.base import reasons
 from lib.base.errors import ParameterError, RunbookError
@@ -18,7 +19,7 @@ from lib.operate.failures import letters
 from lib.operate.failures.quarantine import quarantine, unquarantine
 from lib.operate.failures.redrive import Choice, redrive
 from lib.operate.failures.stuck import by_reason, chosen, queues, stuck
-from lib.operate.pipelines import Pipeline, pipelines
+from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.s3.objects import Place

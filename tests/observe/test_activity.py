@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from the_five import pipelines
 
 from lib.base.errors import NotDeployedError
 from lib.engine.stack import Stack
 from lib.operate.observe import activity, charts, cost, operation
 from lib.operate.observe.activity import Activity
-from lib.operate.pipelines import FunctionName, pipelines, those_deployed
+from lib.operate.pipelines import FunctionName, those_deployed
 from lib.parameters import Parameters
 from lib.resources.logs import LogGroup
 

@@ -4,10 +4,10 @@ import json
 import re
 
 import pytest
+from the_five import pipelines
 
 from lib.base.paths import ROOT
 from lib.operate.observe import cost, dashboard
-from lib.operate.pipelines import pipelines
 from lib.parameters import Parameters
 from lib.resources.sqs import Queue
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 from pytest import MonkeyPatch
+from the_five import pipelines
 
 from lib.engine.checklist import Checklist
 from lib.execution.drill_report import DrillReport
-from lib.operate.pipelines import pipelines
 from lib.operate.recovery.drill import Drill, compare
 
 COLUMNS = ["key", "bytes", "sha256", "headers", "tags"]

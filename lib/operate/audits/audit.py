@@ -23,9 +23,9 @@ from lib.base.own_fault import such_as
 from lib.base.shown import printable
 from lib.engine.checklist import Checklist
 from lib.operate.audits import repairing
-from lib.operate.audits.comparisons import comparison
+from lib.operate.audits.comparisons import NOT_KNOWN, comparison, handler_of
 from lib.operate.audits.findings import STATES, UNJUDGED, Findings, walk
-from lib.operate.pipelines import deployed
+from lib.operate.pipelines import Deployed, deployed
 from lib.parameters import Parameters
 from lib.target import Target
 
@@ -121,6 +121,16 @@ def attempt(
         ended = Audit(name, began, findings, error=error)
         print(f"{name}: the {do.__name__} did not come to its end: {ended.why_it_ended}")
         return ended
+
+
+def not_auditable(parameters: Parameters, found: Deployed) -> dict[str, str]:
+    """Return the pipelines that cannot be audited, and why.
+
+    Args:
+        parameters: Of the environment.
+        found: Those that are deployed.
+    """
+    return {one.name: NOT_KNOWN for one in found if handler_of(parameters, one) is None}
 
 
 def enter(checklist: Checklist, audits: Iterable[Audit]) -> None:

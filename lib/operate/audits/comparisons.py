@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from lib.base.errors import RunbookError
 from lib.operate.audits import inventory_reports
 from lib.operate.audits.buckets import BucketPair
 from lib.operate.audits.findings import Finding, Findings
@@ -15,6 +16,8 @@ from lib.parameters import Parameters
 from lib.s3.listing import Entry, Pair, Range, listing, merge, ranges
 from lib.s3.objects import Place
 from lib.target import Target
+
+NOT_KNOWN = "no audit knows what its functions make of an object"
 
 
 @dataclass(frozen=True)
@@ -43,17 +46,33 @@ def comparison(target: Target, parameters: Parameters, pipeline: Pipeline) -> Co
         pipeline: Which; it is deployed.
 
     Raises:
-        RunbookError: If it is so large that S3 Inventory is to be asked, and there are no reports.
+        RunbookError: If no audit knows what its functions make of an object; or if it is so large that S3
+            Inventory is to be asked, and there are no reports.
     """
-    others = {"index": _of_index, "summarize": _of_summarize, "ingest": _of_ingest}
-    return others.get(pipeline.name, _of_buckets)(target, parameters, pipeline)
+    handler = handler_of(parameters, pipeline)
+    if handler is None:
+        raise RunbookError(f"{pipeline.name}: {NOT_KNOWN}")
+    return BY_HANDLER[handler](target, parameters, pipeline)
+
+
+def handler_of(parameters: Parameters, pipeline: Pipeline) -> str | None:
+    """Return the handler by whose work a pipeline is audited; None if there is none that an audit knows.
+
+    Args:
+        parameters: Of the environment; they say so also if the function is gone.
+        pipeline: Which.
+    """
+    expected = parameters.expected(pipeline.name)
+    deployed = [function.name.rpartition("-")[2] for function in pipeline.functions]
+    known = [*([expected.handler] if expected else []), *deployed]
+    return next((handler for handler in known if handler in BY_HANDLER), None)
 
 
 def _of_buckets(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
     settings = parameters.audit
     source, destination = Place.of(target, pipeline.source), Place.of(target, pipeline.destination)
     grace = Grace(settings.grace_s)
-    extras = Extras(source, grace, follows_deletes=pipeline.removed is not None)
+    extras = Extras(source, grace, follows_deletes=pipeline.follows_deletes)
     pair = BucketPair(source, destination, grace, extras, settings.metadata_and_tags)
     objects = settings.objects or inventory_reports.daily_count(target, pipeline.source)
     if objects > settings.inventory_above:
@@ -63,7 +82,7 @@ def _of_buckets(target: Target, parameters: Parameters, pipeline: Pipeline) -> C
     def pairs(within: Range) -> Iterator[Pair]:
         both = (listing(place, pipeline.key_prefix, within) for place in (source, destination))
         for one, other in merge(*both):
-            if (one or other).key.endswith(pipeline.key_suffix):
+            if pipeline.follows((one or other).key):
                 yield one, other
 
     streams = [pairs(within) for within in ranges([source, destination], pipeline.key_prefix)]
@@ -73,7 +92,7 @@ def _of_buckets(target: Target, parameters: Parameters, pipeline: Pipeline) -> C
 def _of_index(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
     settings, table = parameters.audit, pipeline.destination
     files, client = Place.of(target, pipeline.source), target.client("dynamodb", table.region)
-    days = parameters.index.time_to_live_days
+    days = _days(pipeline, parameters.index.time_to_live_days)
     judge = IndexedBucket(
         files, client, table.name, Grace(settings.grace_s), days, settings.metadata_and_tags
     )
@@ -91,12 +110,35 @@ def _of_summarize(target: Target, parameters: Parameters, pipeline: Pipeline) ->
     return Comparison(parts, judge.look)
 
 
-def _of_ingest(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
-    table, days = pipeline.destination, parameters.ingest.time_to_live_days
+def _of_consume(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
+    table, days = pipeline.destination, _days(pipeline, parameters.ingest.time_to_live_days)
     files, client = Place.of(target, pipeline.source), target.client("dynamodb", table.region)
     judge = StoredFiles(files, client, table.name, Grace(parameters.audit.grace_s), days)
-    return Comparison([(_listings(files, pipeline.key_prefix), judge.judge)], judge.look)
+    return Comparison([(_followed(files, pipeline), judge.judge)], judge.look)
+
+
+def _days(pipeline: Pipeline, described: int) -> int:
+    """Return after how many days items expire: as a function says, or by the parameters if none is there."""
+    told = (function.variables.get("TIME_TO_LIVE_DAYS") for function in pipeline.functions)
+    return int(next(filter(None, told), described))
+
+
+def _followed(place: Place, pipeline: Pipeline) -> list[Iterator[Entry]]:
+    """Return listings of those objects of which the pipeline is told: these, and no others, are its work."""
+
+    def only(entries: Iterator[Entry]) -> Iterator[Entry]:
+        return (entry for entry in entries if pipeline.follows(entry.key))
+
+    return [only(entries) for entries in _listings(place, pipeline.key_prefix)]
 
 
 def _listings(place: Place, key_prefix: str = "") -> list[Iterator[Entry]]:
     return [listing(place, key_prefix, within) for within in ranges([place], key_prefix)]
+
+
+BY_HANDLER = {
+    "replicate": _of_buckets,
+    "index": _of_index,
+    "summarize": _of_summarize,
+    "consume": _of_consume,
+}

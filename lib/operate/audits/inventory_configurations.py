@@ -6,14 +6,13 @@ In one place for 70_audit, which has S3 write the reports, and for `inventory_re
 from collections.abc import Iterator
 
 from lib.engine.stack import Stack
-from lib.operate.pipelines import Pipeline, pipelines
+from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
 from lib.resources.base import Resource, Scope
 from lib.resources.policies import let_inventory_in
 from lib.resources.s3 import Bucket
 from lib.resources.s3_inventory import InventoryConfiguration
 
-PIPELINES = ("migrate", "backup")  # whose two sides are buckets
 # Each optional field that is compared, and its column in a report: name and type.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html#storage-inventory-location-manifest
 FIELDS = {"Size": ("size", "bigint"), "ETag": ("e_tag", "string")}
@@ -39,14 +38,11 @@ def configurations(
     """Return the configurations of a pipeline's source and destination.
 
     Args:
-        pipeline: One of PIPELINES.
+        pipeline: One whose two ends are buckets.
         scope: The audit's.
         frequency: `Daily` or `Weekly`.
     """
-    return (
-        _configuration("source", pipeline.source, pipeline, scope, frequency),
-        _configuration("destination", pipeline.destination, pipeline, scope, frequency),
-    )
+    return _both(pipeline.name, (pipeline.source, pipeline.destination), scope, frequency)
 
 
 def describe(stack: Stack) -> None:
@@ -71,8 +67,8 @@ def described(parameters: Parameters, scope: Scope) -> Iterator[tuple[Resource, 
     frequency, wanted = parameters.audit.inventory, parameters.audit.inventory_of
     every = [
         (configuration, bool(frequency) and name in wanted)
-        for name in PIPELINES
-        for configuration in configurations(pipelines(parameters)[name], scope, frequency or "Daily")
+        for name, ends in _ends(parameters).items()
+        for configuration in _both(name, ends, scope, frequency or "Daily")
     ]
     for region in sorted({configuration.region for configuration, _ in every}):
         sources = [one.source.arn for one, is_wanted in every if is_wanted and one.region == region]
@@ -83,12 +79,37 @@ def described(parameters: Parameters, scope: Scope) -> Iterator[tuple[Resource, 
     yield from every
 
 
+def _ends(parameters: Parameters) -> dict[str, tuple[Bucket, Bucket]]:
+    """Return what `audit.inventory_of` can name: pipelines between two buckets, deployed or not."""
+    ends = {
+        "migrate": {"source": parameters.migrate.source_region, "target": parameters.migrate.target_region},
+        "backup": {"primary": parameters.backup.primary_region, "dr": parameters.backup.dr_region},
+    }
+    return {name: tuple(_bucket(parameters.scope(name), *end) for end in ends[name].items()) for name in ends}
+
+
+def _bucket(scope: Scope, what: str, region: str) -> Bucket:
+    bucket = Bucket(what, region)
+    bucket.scope = scope
+    return bucket
+
+
+def _both(
+    name: str, ends: tuple[Bucket, Bucket], scope: Scope, frequency: str
+) -> tuple[InventoryConfiguration, InventoryConfiguration]:
+    source, destination = ends
+    return (
+        _configuration("source", source, name, scope, frequency),
+        _configuration("destination", destination, name, scope, frequency),
+    )
+
+
 def _configuration(
-    side: str, bucket: Bucket, pipeline: Pipeline, scope: Scope, frequency: str
+    side: str, bucket: Bucket, name: str, scope: Scope, frequency: str
 ) -> InventoryConfiguration:
     reports = report_bucket(scope, bucket.region)
     configuration = InventoryConfiguration(
-        f"{pipeline.name}-{side}", bucket.region, bucket, reports, frequency, tuple(FIELDS)
+        f"{name}-{side}", bucket.region, bucket, reports, frequency, tuple(FIELDS)
     )
     configuration.scope = scope
     return configuration

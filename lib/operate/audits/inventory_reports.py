@@ -11,7 +11,7 @@ lib/operate/audits/inventory_configurations.py describes it. https://docs.aws.am
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +26,7 @@ from lib.resources.base import Scope
 from lib.resources.glue import Database
 from lib.resources.s3 import Bucket
 from lib.resources.s3_inventory import InventoryConfiguration
+from lib.s3.selection import KeyFilter
 from lib.target import Target
 
 # `{prefix}/{source bucket}/{id}/2026-11-20T01-00Z/manifest.json`:
@@ -104,10 +105,7 @@ class Reports:
         place = _Workplace.of(target, parameters)
         tables = [place.table(configuration) for configuration in configurations(pipeline, place.scope)]
         analyst = Athena(target, place.region, place.workgroup, place.database, quiet=True)
-        suffix = pipeline.key_suffix
-        keys = "starts_with(key, %(key_prefix)s) AND substr(key, length(key) - %(skipped)s) = %(key_suffix)s"
-        values = {"key_prefix": pipeline.key_prefix, "key_suffix": suffix, "skipped": len(suffix) - 1}
-        return cls(analyst, *tables, keys if suffix else keys.partition(" AND ")[0], values)
+        return cls(analyst, *tables, *_keys(pipeline.filters))
 
     def count_same(self, findings: Findings) -> None:
         """Count the objects that are provably the same."""
@@ -126,6 +124,19 @@ class Reports:
         same = "coalesce(s.size = d.size AND s.e_tag = d.e_tag, false) AS same"
         joined = f"{source} s FULL OUTER JOIN {destination} d ON s.key = d.key"
         return f"FROM (SELECT coalesce(s.key, d.key) AS key, {same} FROM {joined}) AS both_sides"
+
+
+def _keys(filters: Iterable[KeyFilter]) -> tuple[str, dict[str, str | int]]:
+    """Return the condition that one of the filters takes a key, and its values."""
+    conditions, values = [], {}
+    for number, each in enumerate(filters):
+        condition = f"starts_with(key, %(prefix{number})s)"
+        values[f"prefix{number}"] = each.prefix
+        if each.suffix:
+            condition += f" AND substr(key, length(key) - %(skipped{number})s) = %(suffix{number})s"
+            values |= {f"suffix{number}": each.suffix, f"skipped{number}": len(each.suffix) - 1}
+        conditions.append(f"({condition})")
+    return " OR ".join(conditions), values
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ REPAIRED = "Repaired"  # what comes after ObjectCreated: and ObjectRemoved: in t
 def is_mendable(pipeline: Pipeline, finding: Finding) -> bool:
     """Say whether the pipeline would do something about a difference; an extra one only if it deletes."""
     is_difference = finding.state != UNJUDGED and not finding.by_design
-    return is_difference and (finding.state != EXTRA or pipeline.removed is not None)
+    return is_difference and (finding.state != EXTRA or pipeline.follows_deletes)
 
 
 def send_all(target: Target, pipeline: Pipeline, differences: Iterable[Finding]) -> int:

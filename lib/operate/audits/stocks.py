@@ -55,9 +55,9 @@ class StoredFiles:
     time_to_live_days: int = 0
     rejected_prefix: str = "rejected/"
 
-    def judge(self, entry: Entry) -> Finding | None:
-        """Judge a file of the listing; None if its key is none that is consumed."""
-        return self.look(entry.key) if entry.key.endswith(".csv") else None
+    def judge(self, entry: Entry) -> Finding:
+        """Judge a file of the listing."""
+        return self.look(entry.key)
 
     def look(self, key: str) -> Finding:
         """Judge a file by what is stored of it now."""

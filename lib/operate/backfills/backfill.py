@@ -50,7 +50,7 @@ def selection(target: Target, parameters: Parameters) -> tuple[Pipeline, Selecti
         )
     times = (settings.modified_after, settings.modified_before)
     after, before = (datetime.fromisoformat(time) if time else None for time in times)
-    return pipeline, Selection(pipeline.source, key_prefix, pipeline.key_suffix, after, before)
+    return pipeline, Selection(pipeline.source, key_prefix, pipeline.filters, after, before)
 
 
 def backfill(

@@ -31,6 +31,7 @@ class Estimate:
         by_job: Whether they are so many that an S3 Batch Operations job is to send them.
         usd: What it costs on a real account, the pipeline's own work included, at list prices.
         archived: How many of them are in an archive class, from which S3 must restore them first.
+        knows_work: Whether it is known what the pipeline does with an object, so that `usd` includes it.
     """
 
     selected: Selection
@@ -40,6 +41,7 @@ class Estimate:
     by_job: bool
     usd: float
     archived: int = 0
+    knows_work: bool = True
 
     @property
     def is_small(self) -> bool:
@@ -60,7 +62,8 @@ class Estimate:
             "size": f"{self.bytes / 1e9:,.3f} GB",
             "sent by": how,
             "takes at least": "hours, as S3 finds time" if self.by_job else str(self.duration),
-            f"costs on AWS, prices of {prices.looked_up()}": f"${self.usd:,.2f}",
+            f"costs on AWS, prices of {prices.looked_up()}": f"${self.usd:,.2f}"
+            + ("" if self.knows_work else " and what the pipeline does with them, which is not known"),
         }
         if self.archived:
             what = "these fail until S3 has restored them (aws s3api restore-object)"
@@ -93,12 +96,17 @@ def estimate(target: Target, parameters: Parameters) -> Estimate:
     by_job = objects > settings.batch_above
     used = _used(parameters, objects, size, by_job)
     usd = sum(cost.of(used).values())
-    return Estimate(selected, objects, size, settings.objects_per_second, by_job, usd, archived)
+    known = settings.pipeline in usage.PIPELINES
+    return Estimate(selected, objects, size, settings.objects_per_second, by_job, usd, archived, known)
 
 
 def _used(parameters: Parameters, objects: int, size: int, by_job: bool) -> usage.Usage:
-    """Return names of prices to quantities: the pipeline's own work, two listings, and the job's."""
-    one = usage.per_object(parameters, parameters.backfill.pipeline, size / objects if objects else 0)
+    """Return names of prices to quantities: the pipeline's own work, two listings, and the job's.
+
+    What an object takes of a pipeline that nobody has counted is not in it.
+    """
+    name, mean_bytes = parameters.backfill.pipeline, size / objects if objects else 0
+    one = usage.per_object(parameters, name, mean_bytes) if name in usage.PIPELINES else {}
     used = {name: amount * objects for name, amount in one.items() if name != "sns_publish"}
     more = {"s3_write": 2 * ceil(objects / KEYS_PER_LIST)}
     if by_job:

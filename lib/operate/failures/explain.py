@@ -108,7 +108,8 @@ def _by_log(letter: Letter, logged: dict[str, str]) -> Explained | None:
 def _by_now(target: Target, pipeline: Pipeline, letter: Letter) -> Explained:
     """Explain by what has become of the object since."""
     first = letter.objects[0] if letter.objects else None
-    is_ours = first and first.bucket == pipeline.source.name and first.event.startswith("ObjectCreated:")
+    source_name = pipeline.source.name if pipeline.source else ""
+    is_ours = first and first.bucket == source_name and first.event.startswith("ObjectCreated:")
     if not is_ours:
         return Explained(letter, NO_TRACE)
     source = Place.of(target, pipeline.source)

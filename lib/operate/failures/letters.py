@@ -103,6 +103,17 @@ class Letter:
         return ""
 
     @property
+    def origin(self) -> str:
+        """The name of the queue or function that it was for, if it says so; empty if it does not.
+
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+        """
+        match self.content:
+            case {"requestContext": {"functionArn": str(arn)}}:
+                return arn.split(":")[6]
+        return self.message.get("Attributes", {}).get("DeadLetterQueueSourceArn", "").rpartition(":")[2]
+
+    @property
     def error(self) -> str:
         """What the function said in the end, as `name: text`; empty if Lambda does not tell."""
         said = self.content.get("responsePayload")

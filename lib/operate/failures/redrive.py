@@ -22,6 +22,7 @@ from lib.operate.failures.brake import brake_of
 from lib.operate.failures.explain import Explained, explain
 from lib.operate.failures.letters import Letter, taken
 from lib.operate.pipelines import DeadLetters, FunctionName, Pipeline
+from lib.resources.sqs import Queue
 from lib.target import Target
 
 ACT_MOST = 10_000  # messages of one queue that are taken in hand at a time
@@ -220,7 +221,7 @@ def send(target: Target, letters: DeadLetters, letter: Letter) -> None:
     """
     if letters.kind != "dead letters" and letter.payload is None:
         raise ItemError("there is nothing in it that could be sent again")
-    origin = letters.origin
+    origin = _origin(letters, letter)
     if isinstance(origin, FunctionName):
         client, payload = target.client("lambda", origin.region), json.dumps(letter.payload)
         client.invoke(FunctionName=origin.name, InvocationType="Event", Payload=payload)
@@ -229,6 +230,22 @@ def send(target: Target, letters: DeadLetters, letter: Letter) -> None:
     client.send_message(
         QueueUrl=origin.output(client), MessageBody=letter.body, MessageAttributes=letter.attributes
     )
+
+
+def _origin(letters: DeadLetters, letter: Letter) -> Queue | FunctionName:
+    """Return whom a message was for; where several share the queue, it says which of them.
+
+    Raises:
+        ItemError: If it does not.
+    """
+    if not letters.others:
+        return letters.origin
+    sharing = (letters.origin, *letters.others)
+    for each in sharing:
+        if each.name == letter.origin:
+            return each
+    names = ", ".join(each.name for each in sharing)
+    raise ItemError(f"it does not say for which of {names} it was")
 
 
 def move_all(target: Target, letters: DeadLetters, sleep: Callable[[float], None] = time.sleep) -> int:
@@ -253,7 +270,10 @@ def move_all(target: Target, letters: DeadLetters, sleep: Callable[[float], None
         return 0
     before = _newest_task(client, source)
     if before.get("Status") != "RUNNING":
-        client.start_message_move_task(**source, DestinationArn=letters.origin.arn)
+        # Without a destination each goes back to the queue that it came from:
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
+        destination = {} if letters.others else {"DestinationArn": letters.origin.arn}
+        client.start_message_move_task(**source, **destination)
     else:
         before = {}
 

@@ -1,7 +1,6 @@
 """What is stuck: work that was not done, why, and what to do about it. Looking changes nothing."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pandas as pd
 from tqdm import tqdm
@@ -9,10 +8,9 @@ from tqdm import tqdm
 from lib.base.errors import NotDeployedError
 from lib.base.reasons import REASONS
 from lib.engine.waiting import Waiting
-from lib.operate.as_deployed import at_odds
 from lib.operate.failures.explain import Explained, explain
 from lib.operate.failures.letters import taken
-from lib.operate.pipelines import DeadLetters, Deployed, Pipeline, deployed, pipelines, survey
+from lib.operate.pipelines import DeadLetters, Deployed, Pipeline, deployed, survey
 from lib.parameters import Parameters
 from lib.target import Target
 
@@ -37,25 +35,15 @@ def chosen(target: Target, parameters: Parameters, name: str = "") -> Deployed:
     if name:
         return Deployed([deployed(target, parameters, name)])
     seen = survey(target, parameters)
-    whole = {pipeline.name: pipeline for pipeline in seen}
-    found = [
-        whole.get(each.name) or _with_existing_queues(target, each) for each in pipelines(parameters).values()
-    ]
+    order = [*parameters.pipelines(), *sorted(each.name for each in [*seen, *seen.partial])]
+    found = sorted([*seen, *seen.partial], key=lambda pipeline: order.index(pipeline.name))
     seen[:] = [pipeline for pipeline in found if pipeline.dead_letters]
     if not seen:
         raise NotDeployedError(
-            f"no pipeline is deployed as env {parameters.env!r}. Deploy one first: runbook run migrate"
+            f"no pipeline is deployed as env {parameters.env!r}. "
+            f"Deploy one first: runbook run {parameters.pipelines()[0]}"
         )
     return seen
-
-
-def _with_existing_queues(target: Target, pipeline: Pipeline) -> Pipeline:
-    there = (
-        each
-        for each in pipeline.dead_letters
-        if each.queue.read(target.client("sqs", each.queue.region)) is not None
-    )
-    return replace(pipeline, dead_letters=tuple(there), at_odds=at_odds(target, pipeline))
 
 
 def stuck(target: Target, *looked_at: Pipeline, most: int = LOOK_MOST) -> pd.DataFrame:

@@ -80,9 +80,9 @@ class Activity:
 
     def throughput(self) -> pd.DataFrame:
         """Return how many objects were done: one row a minute, one column a pipeline."""
-        of = {name: OBJECTS[name][1] for name in self.pipelines}
+        of = {name: OBJECTS[name][1] for name in self.pipelines if name in OBJECTS}
         return self._per_minute(
-            (name, time, value) for name, time, metric, value in self.counts if metric == of[name]
+            (name, time, value) for name, time, metric, value in self.counts if metric == of.get(name)
         )
 
     def errors_per_minute(self) -> pd.DataFrame:
@@ -175,7 +175,7 @@ def _take_metrics(activity: Activity, pipeline: str, function: str, time: pd.Tim
     names = [metric["Name"] for group in line["_aws"]["CloudWatchMetrics"] for metric in group["Metrics"]]
     values = {name: line[name] if isinstance(line[name], list) else [line[name]] for name in names}
     activity.counts += [(pipeline, time, name, sum(each)) for name, each in values.items() if name != "Lag"]
-    work = values.get(COUNTS[function][0], [])
+    work = values.get(COUNTS[function][0], []) if function in COUNTS else []
     for milliseconds, done in zip(values.get("Lag", []), work, strict=False):
         if done:
             activity.lags.append((pipeline, time, milliseconds / 1000))

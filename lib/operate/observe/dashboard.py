@@ -42,12 +42,14 @@ def body(parameters: Parameters, pipelines: Iterable[Pipeline]) -> dict:
         pipelines: Those to show.
 
     Returns:
-        Its body: six graphs for each pipeline, below a line of text. See
+        Its body: up to six graphs for each pipeline, below a line of text; fewer where nothing is known that
+        could be drawn, as the cost of a pipeline that nobody has reckoned. See
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
     """
     widgets, top = [], 0
     for pipeline in pipelines:
-        text = f"## {pipeline.name}: {pipeline.source.name} → {pipeline.destination.name}"
+        ends = [end.name for end in (pipeline.source, pipeline.destination) if end]
+        text = f"## {pipeline.name}: {' → '.join(ends)}"
         widgets.append(_placed(0, top, 24, 1, {"type": "text", "properties": {"markdown": text}}))
         for number, graph in enumerate(_graphs(parameters, pipeline)):
             row, column = divmod(number, COLUMNS)
@@ -69,14 +71,20 @@ def _graphs(parameters: Parameters, pipeline: Pipeline) -> Iterator[Widget]:
     functions = pipeline.functions
     if lag := list(_lag(functions)):
         yield _graph(functions[0].region, "lag of half, and of 99 of 100 objects, ms", lag)
-    yield _graph(functions[0].region, "throughput, a minute", list(_throughput(functions)), "Sum")
-    yield _graph(functions[0].region, "errors and throttles", list(_errors(functions)), "Sum")
-    yield _waiting(pipeline)
+    if throughput := list(_throughput(functions)):
+        yield _graph(functions[0].region, "throughput, a minute", throughput, "Sum")
+    if functions:
+        yield _graph(functions[0].region, "errors and throttles", list(_errors(functions)), "Sum")
+    if functions or isinstance(pipeline.created, Queue):
+        yield _waiting(pipeline)
     dead = [_queue("ApproximateNumberOfMessagesVisible", each.queue) for each in pipeline.dead_letters]
     brake = any(each.kind == "holding" for each in pipeline.dead_letters)
     title = "not done: dead letters, failures" + (", held by the brake" if brake else "")
-    yield _graph(pipeline.dead_letters[0].queue.region, title, dead)
-    yield _cost(parameters, pipeline)
+    if dead:
+        yield _graph(pipeline.dead_letters[0].queue.region, title, dead)
+    doer, metric = OBJECTS.get(pipeline.name, ("", ""))
+    for function in (each for each in functions if what(each) == doer):
+        yield _cost(parameters, pipeline, function, metric)
 
 
 def _graph(region: str, title: str, metrics: list, stat: str = "Maximum") -> Widget:
@@ -97,7 +105,7 @@ def _lag(functions: Iterable[FunctionName]) -> Iterator[list]:
 
 def _throughput(functions: Iterable[FunctionName]) -> Iterator[list]:
     for function in functions:
-        for metric in COUNTS[what(function)]:
+        for metric in COUNTS.get(what(function), ()):
             yield _ours(metric, function)
 
 
@@ -129,10 +137,8 @@ def _queue(metric: str, queue: Queue) -> list:
     return ["AWS/SQS", metric, "QueueName", queue.name, {"label": queue.what}]
 
 
-def _cost(parameters: Parameters, pipeline: Pipeline) -> Widget:
+def _cost(parameters: Parameters, pipeline: Pipeline, function: FunctionName, metric: str) -> Widget:
     """What the objects since the left edge have cost: counted objects and bytes, times prices."""
-    doer, metric = OBJECTS[pipeline.name]
-    function = next(each for each in pipeline.functions if what(each) == doer)
     hidden = {"visible": False, "stat": "Sum"}
     metrics = [_ours(metric, function, id="objects", **hidden)]
     usd_per_object, usd_per_byte = _rates(parameters, pipeline.name)

@@ -58,9 +58,9 @@ def cost_so_far(parameters: Parameters, activity: Activity) -> pd.DataFrame:
 
 
 def _used(parameters: Parameters, activity: Activity, pipeline: str) -> usage.Usage:
-    objects = activity.total(pipeline, OBJECTS[pipeline][1])
+    objects = activity.total(pipeline, OBJECTS[pipeline][1]) if pipeline in OBJECTS else 0
     mean_bytes = activity.total(pipeline, "BytesCopied") / objects if objects else 0
-    one = usage.per_object(parameters, pipeline, mean_bytes)
+    one = usage.per_object(parameters, pipeline, mean_bytes) if objects else {}
     invocations = [each for each in activity.invocations if each[0] == pipeline]
     return {
         **{name: objects * amount for name, amount in one.items()},
