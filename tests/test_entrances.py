@@ -1,14 +1,14 @@
 """Events sent into a pipeline's entrance are what the handlers understand, whatever the key."""
 
-import importlib.util
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Lock
 
 import pytest
 from calls import Recorder, watched
+from handler_support import load_handler
 from hypothesis import given
 from hypothesis import strategies as st
 from the_five import pipelines
@@ -21,14 +21,11 @@ from lib.operate.pipelines import FunctionName
 from lib.resources.sqs import Queue
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
-EVENTS = Path(__file__).parents[1] / "handlers" / "common" / "events.py"
 
 
 def handlers_events():
-    spec = importlib.util.spec_from_file_location("handlers_events", EVENTS)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    load_handler("index")
+    return sys.modules["common.events"]
 
 
 @given(key=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100))

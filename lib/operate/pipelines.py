@@ -174,7 +174,7 @@ def deployed(target: Target, parameters: Parameters, name: str) -> Pipeline:
 
     Args:
         target: The AWS to look at.
-        parameters: Of the environment.
+        parameters: Whose resources are looked for, and what a pipeline with a section must be like.
         name: The pipeline's name.
 
     Returns:
@@ -228,7 +228,7 @@ def those_deployed(target: Target, parameters: Parameters) -> Deployed:
 
     Args:
         target: The AWS to look at.
-        parameters: Of the environment.
+        parameters: Whose resources are looked for, and what a pipeline with a section must be like.
 
     Raises:
         NotDeployedError: If there is none.
@@ -254,7 +254,7 @@ def survey(target: Target, parameters: Parameters) -> Deployed:
 
     Args:
         target: The AWS to look at.
-        parameters: Of the environment.
+        parameters: Whose resources are looked for, and what a pipeline with a section must be like.
     """
     account, found = Account(target, parameters.scope()), Deployed()
     known = parameters.pipelines()

@@ -127,7 +127,7 @@ def not_auditable(parameters: Parameters, found: Deployed) -> dict[str, str]:
     """Return the pipelines that cannot be audited, and why.
 
     Args:
-        parameters: Of the environment.
+        parameters: A pipeline's section names its handler.
         found: Those that are deployed.
     """
     return {one.name: NOT_KNOWN for one in found if handler_of(parameters, one) is None}

@@ -59,7 +59,7 @@ def handler_of(parameters: Parameters, pipeline: Pipeline) -> str | None:
     """Return the handler by whose work a pipeline is audited; None if there is none that an audit knows.
 
     Args:
-        parameters: Of the environment; they say so also if the function is gone.
+        parameters: A pipeline's section names its handler, also if the function is gone.
         pipeline: Which.
     """
     expected = parameters.expected(pipeline.name)
