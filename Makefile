@@ -59,15 +59,15 @@ test-long: $(INSTALLED) ## Run the tests that take minutes: operating from end t
 	@$(BIN)/pytest $(PROCESSES) -m long $(ARGS)
 
 soak: $(INSTALLED) ## Put load and faults on migrate and backup, and count (docs/reliability.md); takes long
-	@$(BIN)/python tests/soak/soak.py $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m support.soak.soak $(ARGS)
 
 # In a home of its own. It prints its seed; ARGS="--seed N" draws the same again, ARGS="--case NAME" one of them.
 fuzz: $(INSTALLED) ## Put random objects, CSV files, rows, parameters and SQL values in, and compare what comes out
-	@TQDM_DISABLE=1 $(BIN)/python tests/fuzz/fuzz.py $(ARGS)
+	@PYTHONPATH=tests TQDM_DISABLE=1 $(BIN)/python -m support.fuzz.fuzz $(ARGS)
 
 # In a home of its own. Its figures are kept in docs/reliability.md.
 sweep: $(INSTALLED) ## Stop and disturb every pipeline at every call to AWS; takes most of an hour
-	@$(BIN)/python tests/sweep.py $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m support.sweep $(ARGS)
 
 # In a home of their own, so that the outputs are those of a first run; without bars, which would stay in them.
 notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, and keep the outputs in them
@@ -78,7 +78,7 @@ notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, and keep th
 
 # Their permissions are proven from these: tests/permissions, docs/permissions.md. In a home of its own.
 record-calls: $(INSTALLED) ## Record anew what handlers and deployer ask of AWS, for docs/permissions.md; takes ten minutes
-	@$(BIN)/python tests/permissions/record.py $(ARGS) && $(BIN)/python tests/permissions/report.py
+	@PYTHONPATH=tests $(BIN)/python -m support.permissions.record $(ARGS) && PYTHONPATH=tests $(BIN)/python -m support.permissions.report
 
 # Others' tools, for tests/local/test_others_tools.py: each list in an environment of its own, since they do not get
 # along with ours. A test whose tool is not there is skipped.

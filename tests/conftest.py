@@ -9,9 +9,9 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.config import Config
-from cleanup import remove
 from hypothesis import HealthCheck, settings
 from moto.server import ThreadedMotoServer
+from support.cleanup import remove
 
 from lib.engine.stack import Stack
 from lib.local import deployer, ministack

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
-from reach import reached
+from support.reach import reached
 
 from lib.base.paths import ROOT
 from lib.operate import facts
@@ -65,6 +65,15 @@ def test_lib_imports_neither_notebooks_nor_handlers(path):
 
 def layer(module: str) -> int:
     return LAYERS.index(module.split(".")[1])
+
+
+def test_what_tests_share_is_in_one_place():
+    others = [
+        path.relative_to(ROOT / "tests")
+        for path in (ROOT / "tests").rglob("*.py")
+        if not path.name.startswith("test_") and path.name != "conftest.py"
+    ]
+    assert {path.parts[0] for path in others} == {"support", "benchmarks"}
 
 
 def test_the_parts_of_lib_are_layers():

@@ -1,7 +1,7 @@
 """The walk that tells which parameters a notebook reaches: on small cells, for what is known of them."""
 
 import pytest
-from reach import reached
+from support.reach import reached
 
 PIPELINES = {"migrate", "backup", "index", "summarize", "ingest"}
 

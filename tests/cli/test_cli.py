@@ -9,9 +9,9 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-import notebook_files
 import pytest
 from click.testing import Result
+from support import notebook_files
 from typer.testing import CliRunner
 
 from lib.base.errors import TargetError

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable, Iterator
 
-import examples
 import pytest
-from calls import KillAt, Killed, Recorder, watched
-from described import NOTEBOOKS, PIPELINES, describe
+from support import examples
+from support.calls import KillAt, Killed, Recorder, watched
+from support.described import NOTEBOOKS, PIPELINES, describe
 
 from lib.base.errors import LeftBehindError, RunbookError, UnfinishedError
 from lib.engine import moving

@@ -2,11 +2,11 @@
 
 import json
 
-import examples
 import pytest
 from botocore.exceptions import ClientError
-from calls import KillAt, Killed, watched
-from drift import DRIFT
+from support import examples
+from support.calls import KillAt, Killed, watched
+from support.drift import DRIFT
 
 from lib.base.errors import UnfinishedError
 from lib.engine import holder

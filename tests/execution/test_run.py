@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
-import notebook_files
 import pytest
+from support import notebook_files
 
 from lib.base.errors import ParameterError
 from lib.execution import run

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from drawing import Case
-from fuzz import FAMILIES, drawn, kept, run
-from running import SECTIONS, Running
+from support.fuzz.drawing import Case
+from support.fuzz.fuzz import FAMILIES, drawn, kept, run
+from support.running import SECTIONS, Running
 
 SEED, INPUTS = 20261129, 6
 

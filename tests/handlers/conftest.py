@@ -4,9 +4,9 @@ from contextlib import suppress
 
 import boto3
 import pytest
-from buckets import Pair
-from handler_support import TARGET_REGION, load_handler, unnamed_calls
-from handler_user import use_key, use_role
+from support.buckets import Pair
+from support.handler_support import TARGET_REGION, load_handler, unnamed_calls
+from support.handler_user import use_key, use_role
 
 from lib.local.deployer import ROOT_KEY
 

@@ -4,7 +4,7 @@ import json
 from urllib.parse import quote, unquote_plus
 
 import pytest
-from handler_user import lambda_context
+from support.handler_user import lambda_context
 
 from lib.operate.backfills.manifest import line
 from lib.s3.listing import Entry

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/athena/latest/APIReference/API_StartQueryExecution.h
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from handler_support import load_handler
+from support.handler_support import load_handler
 
 load_handler("summarize")
 from athena_engine import AthenaEngine, AthenaQueryError  # noqa: E402

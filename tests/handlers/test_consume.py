@@ -13,14 +13,14 @@ import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from boto3.dynamodb.conditions import Key
 from botocore.awsrequest import AWSResponse
-from buckets import Bucket
-from handler_support import HANDLERS, TARGET_REGION
-from handler_user import lambda_context
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from meddling import nothing_found
-from s3_messages import TEST_EVENT, in_sns_envelope, raw, s3_event, s3_record, sqs_event
-from zips import imports_alone
+from support.buckets import Bucket
+from support.handler_support import HANDLERS, TARGET_REGION
+from support.handler_user import lambda_context
+from support.meddling import nothing_found
+from support.s3_messages import TEST_EVENT, in_sns_envelope, raw, s3_event, s3_record, sqs_event
+from support.zips import imports_alone
 
 CONTEXT = lambda_context("consume")
 HEADER = "ticker,timestamp,price,volume\n"

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from handler_support import load_handler
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.handler_support import load_handler
 
 from lib.operate.audits import stock_rows
 

@@ -6,9 +6,9 @@ from datetime import UTC
 from decimal import Decimal
 
 import pytest
-from handler_support import load_handler
 from hypothesis import given
 from hypothesis import strategies as st
+from support.handler_support import load_handler
 
 load_handler("consume")
 from csv_rows import MAX_ROW_CHARACTERS, PoisonFileError, Row, read_rows  # noqa: E402

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pytest
-from backup_pipeline import Backup, bodies, is_current, markers
 from botocore.exceptions import ClientError
-from meddling import once
-from s3_messages import TEST_EVENT, s3_event, s3_record
+from support.backup_pipeline import Backup, bodies, is_current, markers
+from support.meddling import once
+from support.s3_messages import TEST_EVENT, s3_event, s3_record
 
 KEYS = [
     *("plain.csv", "folder/Project Idea+ü 100%.csv", "a%2Fb", " leading and trailing ", "🚀/💾.bin"),

@@ -4,10 +4,10 @@ import itertools
 import threading
 
 import pytest
-from backup_pipeline import DR_REGION, PRIMARY_REGION, Backup, bodies, markers
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from support.backup_pipeline import DR_REGION, PRIMARY_REGION, Backup, bodies, markers
 
 TIMEOUT_S = 600
 MOST_STEPS = 2000

@@ -1,8 +1,8 @@
 """With ERASE_VERSIONS, what is deleted for good in the primary bucket is so in the DR bucket too."""
 
 import pytest
-from backup_pipeline import Backup, bodies, is_current, markers
 from botocore.exceptions import ClientError
+from support.backup_pipeline import Backup, bodies, is_current, markers
 
 
 @pytest.fixture(scope="module")

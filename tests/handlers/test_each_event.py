@@ -1,8 +1,8 @@
 """What every handler does with the events of a message."""
 
 import pytest
-from handler_support import load_handler
-from s3_messages import s3_event, s3_record
+from support.handler_support import load_handler
+from support.s3_messages import s3_event, s3_record
 
 load_handler("replicate")
 from common.each_event import for_each_event  # noqa: E402

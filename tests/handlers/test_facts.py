@@ -4,10 +4,10 @@ import re
 from collections import Counter
 
 import pytest
-from handler_support import HANDLERS
-from proofs import recorded
-from scenarios import SCENARIOS, Seen
-from watched import Invocation
+from support.handler_support import HANDLERS
+from support.permissions.proofs import recorded
+from support.scenarios import SCENARIOS, Seen
+from support.watched import Invocation
 
 from lib.operate import facts
 from lib.operate.facts import Facts

@@ -9,12 +9,12 @@ from decimal import Decimal
 
 import pytest
 from botocore.exceptions import ClientError
-from buckets import Bucket
-from handler_support import HANDLERS, TARGET_REGION, load_handler
-from handler_user import lambda_context
 from hypothesis import given
 from hypothesis import strategies as st
-from zips import imports_alone
+from support.buckets import Bucket
+from support.handler_support import HANDLERS, TARGET_REGION, load_handler
+from support.handler_user import lambda_context
+from support.zips import imports_alone
 
 load_handler("generate")
 from files import Settings, files_of_run, scheduled_time  # noqa: E402

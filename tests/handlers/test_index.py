@@ -9,13 +9,13 @@ from functools import partial
 
 import pytest
 from botocore.exceptions import ClientError
-from buckets import Bucket
-from handler_user import lambda_context
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from index_table import BUCKET_REGION, TIME, Index
-from s3_messages import TEST_EVENT, in_sns_envelope, s3_event, s3_record, sns_event, sqs_event
-from zips import imports_alone
+from support.buckets import Bucket
+from support.handler_user import lambda_context
+from support.index_table import BUCKET_REGION, TIME, Index
+from support.s3_messages import TEST_EVENT, in_sns_envelope, s3_event, s3_record, sns_event, sqs_event
+from support.zips import imports_alone
 
 from lib.base.reasons import CUSTOMER_KEY, of_error
 from lib.resources.policies import allow_services, document

@@ -4,9 +4,9 @@ import gzip
 import pkgutil
 
 import pytest
-from handler_support import load_handler
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from support.handler_support import load_handler
 
 load_handler("index")
 from preview import BYTE_ORDER_MARKS, MAX_BYTES, MAX_CHARACTERS, preview  # noqa: E402

@@ -1,7 +1,7 @@
 """The index of a bucket without versioning: whether an object is still the event's, its ETag tells."""
 
 import pytest
-from index_table import Index
+from support.index_table import Index
 
 MIB = 2**20
 

@@ -4,7 +4,7 @@
 """
 
 import pytest
-from summaries import Summaries
+from support.summaries import Summaries
 
 CANARY = "canary-4111-1111"
 GOOD = f"name,price\n{CANARY},1.5\n{CANARY},2.5\n"

@@ -8,8 +8,8 @@ import uuid
 from contextlib import contextmanager
 
 import pytest
-from backup_pipeline import Backup, bodies, is_current
-from index_table import Index
+from support.backup_pipeline import Backup, bodies, is_current
+from support.index_table import Index
 
 
 @pytest.fixture(scope="module")

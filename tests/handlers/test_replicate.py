@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from botocore.exceptions import ClientError
-from buckets import Bucket
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from meddling import nothing_found, once
-from s3_messages import TEST_EVENT, in_sns_envelope, raw, s3_event, s3_record, sqs_event
+from support.buckets import Bucket
+from support.meddling import nothing_found, once
+from support.s3_messages import TEST_EVENT, in_sns_envelope, raw, s3_event, s3_record, sqs_event
 
 from lib.base.reasons import ARCHIVED, of_error, of_log_line
 from lib.base.reasons import CUSTOMER_KEY as CUSTOMER_KEY_REASON

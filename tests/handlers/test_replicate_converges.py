@@ -6,11 +6,11 @@ import threading
 import boto3
 import pytest
 from botocore.config import Config
-from buckets import Pair
-from handler_support import TARGET_REGION
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from support.buckets import Pair
+from support.handler_support import TARGET_REGION
 
 TIMEOUT_S = 600
 STEPS = 50  # of one run; some find nothing to do

@@ -1,8 +1,8 @@
 import pytest
-from handler_support import load_handler
 from hypothesis import given
 from hypothesis import strategies as st
-from s3_messages import TEST_EVENT, in_sns_envelope, raw, s3_event, s3_record, sns_event, sqs_event
+from support.handler_support import load_handler
+from support.s3_messages import TEST_EVENT, in_sns_envelope, raw, s3_event, s3_record, sns_event, sqs_event
 
 load_handler("replicate")
 from common.events import object_events  # noqa: E402

@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from meddling import once
-from s3_messages import TEST_EVENT, in_sns_envelope, s3_event, s3_record, sqs_event
-from summaries import INPUT, OUTPUT, REGION, REJECTED, Summaries, context, log_lines
+from support.meddling import once
+from support.s3_messages import TEST_EVENT, in_sns_envelope, s3_event, s3_record, sqs_event
+from support.summaries import INPUT, OUTPUT, REGION, REJECTED, Summaries, context, log_lines
 
 from lib.operate import facts
 

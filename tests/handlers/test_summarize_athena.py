@@ -1,8 +1,8 @@
 """Large files, which Athena summarizes; made large by setting the limit to nothing."""
 
 import pytest
-from s3_messages import s3_event, s3_record
-from summaries import INPUT, ONLY_ATHENA, OUTPUT, REGION, Summaries, context, log_lines
+from support.s3_messages import s3_event, s3_record
+from support.summaries import INPUT, ONLY_ATHENA, OUTPUT, REGION, Summaries, context, log_lines
 
 from lib.base.paths import ROOT
 

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from handler_support import load_handler
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from support.handler_support import load_handler
 
 from lib.base.paths import ROOT
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
-from handler_support import load_handler
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from support.handler_support import load_handler
 
 NULLS = ["", "NA", "N/A", "NaN", "nan", "NULL", "null"]
 GUESS, MOSTLY = "guess", "mostly valid bytes"

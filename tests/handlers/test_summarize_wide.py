@@ -4,9 +4,9 @@ import random
 import sys
 
 import pytest
-from handler_support import load_handler
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from support.handler_support import load_handler
 
 VALUES = {
     "whole": ["0", "-7", "12", "12", "9007199254740991"],

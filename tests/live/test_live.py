@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
-import notebook_files
 import pytest
+from support import notebook_files
 from typer.testing import CliRunner
 
 from lib.base.errors import ParameterError, RunbookError, TargetError

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from servers import create_function, eventually, root
+from support.servers import create_function, eventually, root
 
 from lib.engine.ledger import Ledger
 from lib.local import ministack

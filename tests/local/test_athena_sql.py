@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from botocore.exceptions import ClientError
-from lake import SAMPLES, Lake, samples_lake
 from pyathena.error import DatabaseError
 from pyathena.pandas.util import as_pandas
-from test_trino_expressions import PAGES, shown
+from support.lake import SAMPLES, Lake, samples_lake
+from support.trino_expressions import PAGES, shown
 
 from lib.local.in_server.athena_sql import AthenaSqlError, parse
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from servers import create_function, eventually, is_saved, root
+from support.servers import create_function, eventually, is_saved, root
 
 from lib.local import ministack
 

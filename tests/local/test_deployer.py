@@ -3,9 +3,9 @@ import stat
 import subprocess
 import sys
 
-import examples
 import pytest
 from botocore.exceptions import ClientError
+from support import examples
 
 from lib.base.paths import ROOT
 from lib.engine.inventory import TYPES

@@ -7,7 +7,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from lake import CSV, Lake, samples_lake
+from support.lake import CSV, Lake, samples_lake
 
 from lib.local.in_server.glue_grouping import is_excluded
 

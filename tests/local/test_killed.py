@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import pytest
-from servers import create_function, eventually, is_saved, root
+from support.servers import create_function, eventually, is_saved, root
 
 from lib.local import ministack
 from lib.local.deployer import credentials

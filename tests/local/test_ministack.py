@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from servers import create_function
+from support.servers import create_function
 
 from lib.base.paths import ROOT
 from lib.local import ministack

@@ -1,9 +1,9 @@
 """What the local AWS only pretends to do, or cannot, is said."""
 
-import examples
 import pytest
 from botocore.exceptions import ClientError
-from cleanup import remove
+from support import examples
+from support.cleanup import remove
 
 from lib.engine.stack import Stack
 from lib.local.in_server.announcements import NO_LOG_FILES

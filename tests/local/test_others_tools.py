@@ -8,7 +8,7 @@ import os
 import subprocess
 
 import pytest
-from lake import Lake, samples_lake
+from support.lake import Lake, samples_lake
 
 from lib.base.paths import ROOT
 

@@ -2,21 +2,16 @@
 
 import math
 import re
-from datetime import datetime
-from decimal import Decimal
-from pathlib import Path
 
 import duckdb
 import pytest
-import yaml
+from support.trino_expressions import PAGES, shown
 
 from lib.local.in_server import trino_macros
 from lib.local.in_server.athena_sql import AthenaSqlError, parse
 from lib.local.in_server.athena_translate import Translator, translate
 from lib.local.in_server.not_here import NotOnLocalAwsError
 from lib.local.in_server.trino_expressions import Scope
-
-PAGES = yaml.safe_load(Path(__file__).with_name("trino_expressions.yaml").read_text("utf-8"))
 
 
 def pages(kind):
@@ -38,23 +33,6 @@ def connection():
 
 def rows(connection, sql):
     return connection.execute(translate(parse(statement(sql)), {}, "default", {})).fetchall()
-
-
-def shown(value):
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case float() if math.isinf(value):
-            return "Infinity" if value > 0 else "-Infinity"
-        case float() if math.isnan(value):
-            return "NaN"
-        case Decimal():
-            return format(value, "f")
-        case datetime() if value.microsecond:
-            return value.isoformat(" ", "milliseconds" if value.microsecond % 1000 == 0 else "microseconds")
-    return str(value)
 
 
 def close(found, expected):

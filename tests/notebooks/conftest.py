@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from headless import Deployed
+from support.headless import Deployed
 
 
 @pytest.fixture(scope="module")

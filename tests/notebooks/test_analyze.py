@@ -2,7 +2,7 @@
 
 import papermill
 import pytest
-from headless import Deployed
+from support.headless import Deployed
 
 
 def test_it_says_which_notebook_has_not_run(local_aws, tmp_path):

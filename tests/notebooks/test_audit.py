@@ -2,8 +2,8 @@
 
 import papermill
 import pytest
-from headless import Deployed, eventually, execute
-from the_five import pipelines
+from support.headless import Deployed, eventually, execute
+from support.the_five import pipelines
 
 from lib.lake.query import Athena
 from lib.operate.audits import audit as audits

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import papermill
 import pytest
-from headless import Deployed
-from the_five import pipelines
+from support.headless import Deployed
+from support.the_five import pipelines
 
 from lib.engine.inventory import Inventory
 from lib.engine.stack import Stack

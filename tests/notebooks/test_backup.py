@@ -4,7 +4,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from headless import eventually, execute
+from support.headless import eventually, execute
 
 from lib.engine.stack import Stack
 from lib.operate.failures.brake import Brake, brake_of

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from headless import eventually
+from support.headless import eventually
 
 from lib.base.errors import RunbookError
 from lib.engine.stack import Stack

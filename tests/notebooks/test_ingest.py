@@ -6,7 +6,7 @@ from decimal import Decimal
 import pandas as pd
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
-from headless import eventually
+from support.headless import eventually
 
 from lib.operate import stocks
 from lib.operate.invocation import invoke

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
-from headless import counts, execute
+from support.headless import counts, execute
 
 from lib.engine.inventory import Inventory
 from lib.engine.ledger import Ledger

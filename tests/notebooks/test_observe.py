@@ -7,7 +7,7 @@ import time
 import pandas as pd
 import papermill
 import pytest
-from headless import Deployed, counts, eventually
+from support.headless import Deployed, counts, eventually
 
 from lib.operate.observe import activity
 from lib.operate.pipelines import buckets, deployed, those_deployed

@@ -5,10 +5,10 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from calls import Killed, watched
-from headless import Deployed, eventually, execute
 from papermill import PapermillExecutionError
-from the_five import pipelines
+from support.calls import Killed, watched
+from support.headless import Deployed, eventually, execute
+from support.the_five import pipelines
 
 from lib.base import reasons
 from lib.base.errors import ParameterError, RunbookError

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from headless import Deployed, eventually, execute
+from support.headless import Deployed, eventually, execute
 
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.paths import home

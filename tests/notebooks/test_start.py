@@ -1,6 +1,6 @@
 """The first notebook: the estimate is for the rates that the parameters give."""
 
-from headless import execute
+from support.headless import execute
 
 from lib.operate.observe import cost
 from lib.parameters import Parameters

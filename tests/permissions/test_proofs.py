@@ -4,12 +4,22 @@ import re
 from fnmatch import fnmatchcase
 
 import pytest
-from call_needs import Need, Shape, needs
-from call_shapes import Patterns, Statement, fill, statements
-from code_uses import code_uses
-from proofs import DEPLOYER, HANDLERS, POLICIES, RECORDED, USES, denied, proofs, recorded, unproven
-from record import DEPLOYER_TESTS
-from report import REPORT, report
+from support.permissions.call_needs import Need, Shape, needs
+from support.permissions.call_shapes import Patterns, Statement, fill, statements
+from support.permissions.code_uses import code_uses
+from support.permissions.proofs import (
+    DEPLOYER,
+    HANDLERS,
+    POLICIES,
+    RECORDED,
+    USES,
+    denied,
+    proofs,
+    recorded,
+    unproven,
+)
+from support.permissions.record import DEPLOYER_TESTS
+from support.permissions.report import REPORT, report
 
 from lib.base.paths import ROOT
 from lib.engine.preflight import iam_data
@@ -148,7 +158,9 @@ def test_the_narrowest_pattern_is_taken():
 
 
 def test_the_report_is_up_to_date():
-    assert REPORT.read_text("utf-8") == report(), "make record-calls, or python tests/permissions/report.py"
+    assert REPORT.read_text("utf-8") == report(), (
+        "make record-calls, or python tests/support/permissions/report.py"
+    )
 
 
 def test_the_tests_that_are_recorded_are_there():

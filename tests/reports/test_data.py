@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 import pytest
-from running import Running, eventually
+from support.running import Running, eventually
 
 from lib.lake.query import Athena
 from lib.operate.audits.audit import audit

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from running import Running, eventually
+from support.running import Running, eventually
 
 from lib.engine.waiting import Waiting
 from lib.lake import table_export

@@ -1,8 +1,8 @@
 """Trails: what they record, who writes their log files, and how they end."""
 
-import examples
 import pytest
-from drift import KEYS
+from support import examples
+from support.drift import KEYS
 
 from lib.base.errors import NotOursError
 from lib.engine.stack import Stack

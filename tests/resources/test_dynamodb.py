@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-import examples
 import pytest
 from botocore.exceptions import ClientError
-from calls import Recorder, watched
+from support import examples
+from support.calls import Recorder, watched
 
 from lib.base.errors import RunbookError
 from lib.base.retry import WAIT_S

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from examples import ELSEWHERE, EXAMPLES, HERE
+from support.examples import ELSEWHERE, EXAMPLES, HERE
 
 from lib.engine.stack import Stack
 from lib.lake.table_export import export

@@ -1,7 +1,7 @@
 """Rules: what an answer that says 200 hides, and that the schedule really runs the function."""
 
-import examples
 import pytest
+from support import examples
 
 from lib.base.errors import RunbookError
 from lib.engine.stack import Stack

@@ -3,8 +3,8 @@
 import gzip
 import json
 
-import examples
 import pytest
+from support import examples
 
 from lib.base.errors import RunbookError
 from lib.engine.stack import Stack

@@ -2,10 +2,10 @@
 
 import json
 
-import examples
 import pytest
 from botocore.exceptions import ClientError
-from calls import Recorder, watched
+from support import examples
+from support.calls import Recorder, watched
 
 from lib.base.errors import WaitError
 from lib.engine.stack import Stack

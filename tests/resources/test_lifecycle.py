@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from drift import DRIFT
-from examples import CHANGES, EXAMPLES
-from others import OTHERS
+from support.drift import DRIFT
+from support.examples import CHANGES, EXAMPLES
+from support.others import OTHERS
 
 from lib.engine.inventory import TYPES
 from lib.engine.stack import Stack

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import boto3
-import examples
 import pytest
 from botocore.exceptions import ClientError
-from calls import Recorder, watched
 from hypothesis import given
 from hypothesis import strategies as st
+from support import examples
+from support.calls import Recorder, watched
 
 from lib.base.errors import RunbookError, WaitError
 from lib.base.retry import WAIT_S

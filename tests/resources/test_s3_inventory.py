@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-import examples
 import pytest
+from support import examples
 
 from lib.engine import preflight
 from lib.engine.stack import Stack

@@ -4,10 +4,10 @@ It has no classifiers, does not delete inventory configurations and forgets thei
 workgroup that does not exist an answer that AWS never gives; so here each thing is made without a plan.
 """
 
-import examples
 import pytest
-from examples import EXAMPLES
-from others import OTHERS
+from support import examples
+from support.examples import EXAMPLES
+from support.others import OTHERS
 
 from lib.engine import preflight
 from lib.engine.stack import Stack

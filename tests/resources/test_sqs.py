@@ -1,7 +1,7 @@
 """Queues: what the other classes do not have."""
 
-import examples
-from calls import watched
+from support import examples
+from support.calls import watched
 
 from lib.base.retry import WAIT_S
 from lib.engine.stack import Stack

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from cleanup import remove
+from support.cleanup import remove
 
 from lib.base.paths import ROOT
 from lib.engine.stack import Stack

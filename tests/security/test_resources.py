@@ -5,7 +5,7 @@ from collections.abc import Callable
 from string import Template
 
 import pytest
-from notebook_stacks import ACCOUNT, PIPELINES, described, stack_of
+from support.notebook_stacks import ACCOUNT, PIPELINES, described, stack_of
 
 from lib.base.paths import ROOT
 from lib.engine.preflight import wiring

@@ -1,6 +1,6 @@
 """The short form of `make soak`."""
 
-from soak import soak_both
+from support.soak.soak import soak_both
 
 
 def test_under_load_and_faults_nothing_is_lost_or_wrong_and_poison_is_dead_with_its_reason():

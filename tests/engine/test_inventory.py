@@ -1,0 +1,244 @@
+"""The inventory: finds what is ours, deletes that and nothing else, and proves it."""
+
+import secrets
+
+import pytest
+from support import examples
+from support.calls import Recorder, watched
+from support.cleanup import remove
+from support.drift import DRIFT
+
+from lib.base.errors import ParameterError, RunbookError
+from lib.engine import lock
+from lib.engine.inventory import TYPES, Inventory
+from lib.engine.stack import Stack
+from lib.parameters import Parameters
+from lib.resources import glue, s3, sns
+from lib.resources.base import Resource
+from lib.target import Target, connect
+
+
+@pytest.fixture(scope="module")
+def parameters(local_aws) -> Parameters:
+    return Parameters.check({"env": "inventory"})
+
+
+@pytest.fixture(scope="module")
+def target(parameters: Parameters) -> Target:
+    return connect(parameters)
+
+
+@pytest.fixture
+def make(target, parameters):
+    """Makes stacks, `make("migrate", examples.queue)`, which are deleted after the test."""
+    made = []
+
+    def apply(pipeline: str, *describe) -> Stack:
+        stack = Stack(target, parameters, pipeline)
+        made.append(stack)
+        for one in describe:
+            one(stack)
+        stack.apply()
+        return stack
+
+    yield apply
+    for stack in made:
+        remove(stack)
+
+
+def names(inventory: Inventory) -> set[str]:
+    return {item.found.arn for item in inventory.existing()}
+
+
+def untagging(resource: Resource):
+    """How somebody takes our tags away."""
+    name = "Glue table" if isinstance(resource, glue.Table) else type(resource).__name__
+    return DRIFT.get(name, {}).get("tags")
+
+
+def make_it_somebody_else_s(stack: Stack, somebody) -> None:
+    """Take our tags away, and what the ledger knows of it."""
+    for resource in stack.resources.values():
+        if change := untagging(resource):
+            change(somebody(resource.service, resource.region), resource)
+    stack.ledger.forget(stack.scope.pipeline)
+
+
+def test_everything_is_found_deleted_and_proven_to_be_gone(make, target, parameters):
+    stack = make("migrate", *examples.EXAMPLES.values())
+    inventory = Inventory(target, parameters, "migrate")
+    assert names(inventory) == set(stack.resources)
+    table = inventory.table()
+    assert set(table["made by"]) == {"this runbook"}
+    assert set(table["pipeline"]) == {"migrate"}
+    waits = []
+    with pytest.raises(RunbookError, match=rf"^{len(stack.resources)} of ours are left: .*run 90_destroy"):
+        inventory.prove_empty(sleep=waits.append)
+    assert sum(waits) == 90
+    destroyed = inventory.destroy()
+    assert {item.type for item in destroyed} == set(TYPES)
+    assert str(destroyed).endswith(f"{len(stack.resources)} deleted")
+    proof = inventory.prove_empty().set_index("type")
+    assert set(proof.loc[:, proof.columns != "not ours"].to_numpy().ravel()) <= {"0", ""}
+    assert inventory.ledger.entries() == {}
+    assert inventory.destroy() == []
+
+
+def test_what_another_run_made_until_the_lock_was_ours_is_deleted_too(make, target, parameters):
+    make("migrate", examples.topic)
+    others: list[Stack] = []
+
+    def make_more(**_) -> None:  # another run, whole, before this one takes the lock
+        if not others:
+            others.append(make("backup", examples.queue))
+
+    late = watched(target, "before-call.s3.PutObject", make_more)
+    destroyed = Inventory(late, parameters).destroy()
+    assert set(others[0].resources) <= {item.found.arn for item in destroyed}
+    assert names(Inventory(target, parameters)) == set()
+
+
+def test_in_plan_mode_nothing_is_deleted(make, target, parameters, capsys):
+    stack = make("migrate", examples.mapping, examples.notification)
+    recorder = Recorder()
+    planning = parameters.model_copy(update={"mode": "plan"})
+    inventory = Inventory(watched(target, "before-call", recorder), planning, "migrate")
+    assert len(inventory.table()) == len(stack.resources)
+    assert inventory.destroy() == []
+    assert recorder.made
+    assert recorder.writes == []
+    assert "nothing was deleted" in capsys.readouterr().out
+    assert stack.plan().count("unchanged") == len(stack.resources)
+
+
+def test_another_pipeline_of_the_environment_survives(make, target, parameters):
+    other, ours = make("backup", *examples.EXAMPLES.values()), make("migrate", examples.queue)
+    Inventory(target, parameters, "migrate").destroy()
+    Inventory(target, parameters, "migrate").prove_empty()
+    assert ours.plan().count("create") == len(ours.resources)
+    assert other.plan().count("unchanged") == len(other.resources)
+    assert other.ledger.pipelines() == ["backup", lock.PIPELINE]
+
+
+def test_another_environment_survives(make, target, parameters):
+    """One whose name begins like ours, too."""
+    longer = Parameters.check({"env": "inventory2"})
+    other = Stack(connect(longer), longer, "migrate")
+    for describe in (examples.queue, examples.database, examples.role):
+        describe(other)
+    other.apply()
+    try:
+        make("migrate", examples.queue)
+        Inventory(target, parameters).destroy()
+        assert other.plan().count("unchanged") == len(other.resources)
+    finally:
+        remove(other)
+
+
+def test_without_a_pipeline_all_of_the_environment_goes(make, target, parameters):
+    make("migrate", examples.queue)
+    make("backup", examples.function)
+    inventory = Inventory(target, parameters)
+    inventory.destroy()
+    inventory.prove_empty()
+    assert (inventory.existing(), inventory.ledger.entries()) == ([], {})
+
+
+def test_what_is_not_ours_is_left_alone_and_counted(make, target, parameters, somebody):
+    """Neither the thing itself nor its parts: a topic's subscriptions, a bucket's notifications, mappings."""
+    stack = make("migrate", *examples.EXAMPLES.values())
+    remove_what_has_no_tags(stack)
+    make_it_somebody_else_s(stack, somebody)
+    recorder = Recorder()
+    inventory = Inventory(watched(target, "before-call", recorder), parameters, "migrate")
+    before = names(inventory)
+    assert set(inventory.table()["made by"]) == {"somebody else"}
+    assert inventory.destroy() == []
+    assert recorder.writes == []
+    proof = inventory.prove_empty()
+    # A table of Glue's without our tags is a part of its database.
+    assert proof["not ours"].sum() == len(before) == len(stack.resources) - 1
+    assert names(inventory) == before
+
+
+def remove_what_has_no_tags(stack: Stack) -> None:
+    """Two types can have none, nor are they a part of what has some, so that their name must do."""
+    without = {"Glue classifier", "CloudWatch dashboard"}
+    for arn, resource in list(stack.resources.items()):
+        if resource.noun in without:
+            type(resource).delete(stack.client(resource), resource.name)
+            del stack.resources[arn]
+
+
+def test_what_lost_its_tags_is_ours_if_the_ledger_knows_it(make, target, parameters, somebody):
+    stack = make("migrate", examples.mapping, examples.notification, examples.subscription)
+    for resource in stack.resources.values():
+        if change := untagging(resource):
+            change(somebody(resource.service, resource.region), resource)
+    Inventory(target, parameters, "migrate").destroy()
+    assert names(Inventory(target, parameters)) == set()
+
+
+def test_the_ledger_tells_types_apart(make, target, parameters, somebody):
+    """A queue of somebody else's that has the name of our topic is still somebody else's."""
+    stack = make("migrate", examples.topic)
+    name = stack.scope.name("files")
+    sqs = somebody("sqs", examples.HERE)
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    try:
+        Inventory(target, parameters, "migrate").destroy()
+        assert sqs.get_queue_url(QueueName=name)["QueueUrl"] == url
+    finally:
+        sqs.delete_queue(QueueUrl=url)
+
+
+def test_regions_that_are_no_longer_used_are_still_looked_at(make, target, parameters):
+    """The ledger remembers them: the parameters may have changed since."""
+    moved = parameters.model_copy(
+        update={"migrate": parameters.migrate.model_copy(update={"source_region": "eu-west-1"})}
+    )
+    make("migrate", examples.topic)
+    inventory = Inventory(target, moved, "migrate")
+    assert examples.HERE in inventory.regions
+    inventory.destroy()
+    assert inventory.existing() == []
+
+
+def test_what_aws_is_still_deleting_is_waited_for(make, target, parameters):
+    stack, waits = make("migrate", examples.queue), []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        Inventory(target, parameters, "migrate").destroy()
+
+    Inventory(target, parameters, "migrate").prove_empty(sleep)
+    assert waits == [5]
+    assert stack.plan().count("create") == len(stack.resources)
+
+
+def test_a_pipeline_that_there_is_not():
+    name = f"x{secrets.token_hex(3)}"
+    with pytest.raises(ParameterError, match=f"'{name}' is none of migrate"):
+        Inventory(None, Parameters(), name)
+
+
+def test_what_lies_in_a_region_that_nobody_remembers_is_found_by_its_bucket(make, target, parameters):
+    stack = make("migrate", examples.bucket)
+    elsewhere = stack.add(s3.Bucket("source", "eu-west-1"))
+    topic = stack.add(sns.Topic("uploads", "eu-west-1"))
+    stack.apply()
+    stack.ledger.forget("migrate")
+    inventory = Inventory(target, parameters, "migrate")
+    assert {elsewhere.arn, topic.arn} <= names(inventory)
+    inventory.destroy()
+    inventory.prove_empty(sleep=lambda seconds: None)
+    assert names(inventory) == set()
+
+
+def test_what_is_described_no_more_is_named(make, target, parameters):
+    stack = make("migrate", examples.bucket, examples.queue)
+    inventory = Inventory(target, parameters, "migrate")
+    assert inventory.left_behind(stack.resources) == []
+    queue = next(resource for resource in stack.resources.values() if resource.noun == "SQS queue")
+    described = set(stack.resources) - {queue.arn}
+    assert [item.found.arn for item in inventory.left_behind(described)] == [queue.arn]

@@ -1,0 +1,73 @@
+"""The pipelines' stacks as their notebooks describe them: the notebooks are the definition."""
+
+from functools import cache
+
+import nbformat
+
+from lib.base.paths import ROOT
+from lib.engine.stack import Stack
+from lib.parameters import Parameters
+from lib.target import Target
+from support.examples import a_zip
+
+NOTEBOOKS = {
+    path.stem.split("_", 1)[1]: path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+}
+CODE = a_zip("def handler(event, context): pass")  # instead of handlers that take long to send
+PLAN = "stack.plan()"  # the cell in which a description ends
+
+
+@cache
+def _cells(pipeline: str) -> list[tuple[str, bool]]:
+    """The sources of a notebook's describing cells, without magics, and which holds the parameters."""
+    cells = [c for c in nbformat.read(NOTEBOOKS[pipeline], 4).cells if c.cell_type == "code"]
+    last = [cell.source for cell in cells].index(PLAN)
+    return [
+        (
+            cell.source.replace("%load_ext lib.ipython_extension", ""),
+            "parameters" in cell.metadata.get("tags", []),
+        )
+        for cell in cells[:last]
+    ]
+
+
+def is_described(pipeline: str) -> bool:
+    """Whether a notebook describes a stack."""
+    return any(cell.source == PLAN for cell in nbformat.read(NOTEBOOKS[pipeline], 4).cells)
+
+
+NEED_OTHERS = ("observe",)  # a dashboard of what is deployed: there is nothing to describe without
+PIPELINES = [name for name in NOTEBOOKS if is_described(name) and name not in NEED_OTHERS]
+
+
+def describe(
+    pipeline: str,
+    target: Target,
+    parameters: Parameters,
+    bundle=lambda *_: CODE,
+    again: bool = False,
+    **section: object,
+) -> Stack:
+    """Run the cells of a notebook that describe its stack, for a target of the test's own.
+
+    Args:
+        pipeline: Such as `migrate`.
+        target: What the notebook's `connect` returns.
+        parameters: What its parameters cell is given.
+        bundle: What makes the functions' code; by default nothing that does anything.
+        again: Whether to run all that describe a second time, for the same stack.
+        section: What its own section is given; the rest of it stays at the defaults.
+
+    Returns:
+        The stack, of which nothing is made.
+    """
+    names: dict = {"print": lambda *_: None}
+    for source, is_parameters_cell in _cells(pipeline):
+        exec(compile(source, NOTEBOOKS[pipeline].name, "exec"), names)
+        if is_parameters_cell:
+            names |= {"env": parameters.env, "exercise": False, "connect": lambda _: target}
+            names |= {"bundle": bundle, pipeline: section}
+    makes_stack = ["stack = Stack(" in source for source, _ in _cells(pipeline)].index(True)
+    for source, _ in _cells(pipeline)[makes_stack + 1 :] if again else ():
+        exec(compile(source, NOTEBOOKS[pipeline].name, "exec"), names)
+    return names["stack"]

@@ -1,0 +1,89 @@
+"""Is all that is needed allowed (sufficient), and all that is allowed needed (necessary)?"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.permissions import boundary_uses
+from support.permissions.call_needs import Shape, needs
+from support.permissions.call_shapes import Statement, load
+from support.permissions.service_uses import USES as OF_AWS
+
+from lib.base.paths import ROOT
+
+RECORDED = Path(__file__).with_name("recorded-calls.json")
+HANDLERS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("handlers/*/policy.json"))
+DEPLOYER = "lib/policies/deployer-policy.json"
+OF_SERVICES = ["lib/policies/crawler-policy.json", "lib/policies/batch-operations-policy.json"]
+OF_BOUNDARIES = [boundary_uses.DEPLOYER_BOUNDARY, boundary_uses.LIVE, boundary_uses.BOUNDARY]
+POLICIES = [*HANDLERS, *OF_SERVICES, DEPLOYER, *OF_BOUNDARIES]
+USES = (*boundary_uses.uses([*HANDLERS, *OF_SERVICES]), *OF_AWS)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """That an action of a statement is needed.
+
+    Attributes:
+        sid: The statement's.
+        action: The action.
+        resource: The resource that it is needed on.
+        fails: What fails without it.
+        source: The documentation, if it is a service that uses it.
+    """
+
+    sid: str
+    action: str
+    resource: str
+    fails: str
+    source: str = ""
+
+
+def recorded(policy: str) -> dict[Shape, set[str]]:
+    """Return the calls that were recorded of whom this policy binds, and where."""
+    return load(RECORDED).get(policy, {})
+
+
+def denied(policy: list[Statement], calls: Iterable[Shape]) -> list[str]:
+    """Return what the calls need and the policy does not allow, whatever is under a key of KMS."""
+    return sorted(
+        f"{need.action} on {need.resource or 'any resource'}, for {need.call}"
+        for call in calls
+        for need in needs(call)
+        if not any(_allows(one, need.action, need.resource) for one in policy)
+    )
+
+
+def proofs(path: str, policy: list[Statement], calls: dict[Shape, set[str]]) -> Iterator[Proof]:
+    """Yield a proof for each action and resource of a policy for which there is one."""
+    wanted = [need for call in calls for need in needs(call)]
+    made = {call.action for call in calls}
+    for one in policy:
+        for action in one.actions:
+            for resource in one.resources:
+                by = sorted({n.call for n in wanted if n.action == action and _fits(n.resource, resource)})
+                uses = [use for use in USES if use.covers(path, action, resource)]
+                if by:
+                    yield Proof(one.sid, action, resource, ", ".join(by))
+                elif uses and (not uses[0].call or uses[0].call in made):
+                    yield Proof(one.sid, action, resource, uses[0].because, uses[0].source)
+
+
+def unproven(policy: list[Statement], proven: Iterable[Proof]) -> list[str]:
+    """Return each action that is proven on no resource, and each resource for no action."""
+    found = {(proof.sid, thing) for proof in proven for thing in (proof.action, proof.resource)}
+    return [
+        f"{one.sid}: {thing}"
+        for one in policy
+        for thing in (*one.actions, *one.resources)
+        if (one.sid, thing) not in found
+    ]
+
+
+def _allows(one: Statement, action: str, resource: str) -> bool:
+    return action in one.actions and any(_fits(resource, allowed) for allowed in one.resources)
+
+
+def _fits(needed: str, allowed: str) -> bool:
+    """Whether a need is of this pattern; "" is that of a call whose parameters do not tell of what."""
+    return needed in ("", allowed) or allowed == "*"

@@ -1,0 +1,87 @@
+"""Record which calls the handlers and the deployer make: `make record-calls`, some minutes.
+
+The handlers' calls are those of their own tests, on the local AWS, IAM on. The deployer's are those of all
+notebooks, run, planned and destroyed from nothing, and of the tests of what no notebook does.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+from support.permissions.call_needs import Shape
+from support.permissions.call_shapes import shapes, write
+from support.permissions.proofs import DEPLOYER, RECORDED
+
+from lib.base.call_ledger import PATH_VARIABLE, read
+from lib.base.paths import ROOT
+
+PYTEST = [sys.executable, "-m", "pytest", "-q", "--timeout=7200"]
+RUNBOOK = [str(Path(sys.executable).with_name("runbook"))]
+# What the deployer does and no notebook shows: changes, brakes, redrives, rollbacks.
+DEPLOYER_TESTS = (
+    *("tests/resources", "--deselect=tests/resources/test_second_opinion.py"),  # which is about another AWS
+    *("tests/engine/test_stack.py", "tests/execution/test_rollback.py", "tests/engine/test_lock.py"),
+    *(
+        "tests/operate/failures/test_redrive.py",
+        "tests/operate/failures/test_brake.py",
+        "tests/operate/recovery/test_restore.py",
+    ),
+    *("tests/operate/backfills/test_backfill_job.py", "tests/operate/observe/test_dashboard.py"),
+)
+COMMANDS = (["run"], ["plan"], ["destroy", "--yes"])
+
+
+def record(folder: Path) -> None:
+    """Make all the calls, and write their ledgers to a folder."""
+    environment = {**os.environ, "RECORDED": str(folder), "PYTHONPATH": str(ROOT / "tests")}
+    subprocess.run(
+        [*PYTEST, "-p", "support.permissions.handler_recording", "tests/handlers"],
+        env=environment,
+        check=True,
+    )
+    environment = {**os.environ, PATH_VARIABLE: str(folder / "tests.jsonl")}
+    subprocess.run([*PYTEST, *DEPLOYER_TESTS], env=environment, check=True)
+    environment = {**os.environ, "RUNBOOK_HOME": str(folder / "home")}
+    try:
+        for command in COMMANDS:
+            subprocess.run([*RUNBOOK, *command], env=environment, check=True)
+    finally:
+        subprocess.run([*RUNBOOK, "local", "reset", "--yes"], env=environment, check=True)
+
+
+def compact(folder: Path) -> dict[str, dict[Shape, set[str]]]:
+    """Return the shapes of all calls in a folder by policy, each with where it was seen."""
+    found: dict[str, dict[Shape, set[str]]] = defaultdict(lambda: defaultdict(set))
+    ledgers = [("run", path) for path in folder.glob("home/runs/*/calls.jsonl")]
+    for where, path in [*ledgers, ("tests", folder / "tests.jsonl")]:
+        calls = [call for call in read(path) if call.caller.endswith("-deployer")]
+        for shape in shapes(DEPLOYER, calls, [_filling(caller) for caller in {c.caller for c in calls}]):
+            found[DEPLOYER][shape].add(where)
+    for fillings in folder.glob("fillings-*.json"):
+        process = fillings.stem.partition("-")[2]
+        for policy, values in json.loads(fillings.read_text("utf-8")).items():
+            ledger = folder / f"{Path(policy).parent.name}-{process}.jsonl"
+            if policy.startswith("handlers/") and ledger.exists():
+                for shape in shapes(policy, read(ledger), values):
+                    found[policy][shape].add("tests")
+    return found
+
+
+def _filling(caller: str) -> dict[str, str]:
+    """Return what the policy of `arn:aws:iam::…:user/<prefix>-<env>-deployer` is filled in with."""
+    prefix, env, _ = caller.rpartition("/")[2].split("-")
+    return {"prefix": prefix, "env": env, "account_id": caller.split(":")[4]}
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:  # ledgers that were recorded already
+        write(RECORDED, compact(Path(sys.argv[1])))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            record(Path(folder))
+            write(RECORDED, compact(Path(folder)))
+    print(f"wrote {RECORDED.relative_to(ROOT)}")

@@ -1,0 +1,162 @@
+"""What happens to each handler, so that it does all that it says of itself: a function each."""
+
+import uuid
+from dataclasses import dataclass, field
+
+from support.backup_pipeline import Backup
+from support.buckets import Bucket
+from support.handler_support import TARGET_REGION
+from support.handler_user import lambda_context
+from support.index_table import Index
+from support.s3_messages import raw, s3_event, s3_record, sqs_event
+from support.summaries import INPUT, NO_ATHENA, ONLY_ATHENA, Summaries
+from support.watched import Invocation, watched
+
+LOG_GROUP = "arn:aws:logs:us-east-1:000000000000:log-group:unused"
+REMOVED = "ObjectRemoved:Delete"
+
+
+@dataclass
+class Seen:
+    """What a handler was seen to do.
+
+    Attributes:
+        new: With objects that are new, from one invocation: how many bytes each has, and the invocation.
+        others: With all else.
+        objects: How many objects are new in that invocation.
+        values: Of parameters, as the handler's environment has them.
+    """
+
+    new: list[tuple[int, Invocation]]
+    others: list[Invocation]
+    objects: int = 1
+    values: dict = field(default_factory=dict)
+
+    @property
+    def all(self) -> list[Invocation]:
+        return [*(invocation for _, invocation in self.new), *self.others]
+
+
+def replicate(operator, as_handler, _environment) -> Seen:
+    backup = Backup.make(operator, as_handler)
+
+    def deliver(event: dict) -> Invocation:
+        return watched(backup.replicate, lambda: backup.invoke("replicate", event))
+
+    event = backup.put("a", b"12345")
+    new = deliver(event)
+    again = deliver(event)
+    backup.remove("a")
+    return Seen([(5, new)], [again, deliver(event), deliver(backup.event("a", REMOVED))])
+
+
+def delete(operator, as_handler, environment) -> Seen:
+    backup = Backup.make(operator, as_handler, erases=True)
+
+    def deliver(event: dict) -> Invocation:
+        return watched(backup.delete, lambda: backup.invoke("delete", event))
+
+    for body in (b"one", b"other"):
+        first = backup.put("a", body)
+        backup.invoke("replicate", first)
+    (to_erase, *_), backup.handed_over[:] = [payload for _, payload in backup.handed_over], []
+    new = backup.put("new", b"12345")
+    backup.invoke("replicate", new)
+    ((_, of_new),) = backup.handed_over
+    found = [deliver(of_new)]
+    version = backup.primary.versions("a")[-1][1]
+    backup.primary.client.delete_object(Bucket=backup.primary.bucket, Key="a", VersionId=version)
+    found += [deliver(to_erase), deliver(backup.event("new", REMOVED)), deliver(new)]
+    gone = backup.remove("new")
+    found += [deliver(gone), deliver(gone)]
+    environment.setenv("BRAKE_DELETES", "0")
+    found.append(deliver(backup.remove("a")))
+    return Seen([(5, found[0])], found[1:], values={"erase_versions": True})
+
+
+def index(operator, as_handler, _environment) -> Seen:
+    made = Index.make(operator, as_handler, versioned=True)
+    record = made.put("a.txt", b"12345", ContentType="text/plain")
+    new, again = (watched(made.module, lambda: made.deliver(record)) for _ in range(2))
+    return Seen([(5, new)], [again])
+
+
+def summarize(operator, as_handler, environment) -> Seen:
+    made = Summaries.make(operator, as_handler)
+    body = b"a,b\n1,x\n2,y\n"
+
+    def deliver(key: str, upload: bytes | None = None) -> Invocation:
+        if upload is not None:
+            made.bucket.put(key, upload)
+        return watched(made.handler, lambda: made.deliver(key))
+
+    environment.setenv("ATHENA_ABOVE_BYTES", NO_ATHENA)
+    new = deliver(f"{INPUT}small.csv", body)
+    others = [deliver(f"{INPUT}bad.csv", b""), deliver(f"{INPUT}never.csv"), deliver("elsewhere.csv")]
+    environment.setenv("ATHENA_ABOVE_BYTES", ONLY_ATHENA)
+    large = deliver(f"{INPUT}large.csv", body)
+    return Seen([(len(body), new), (10**12, large)], others)
+
+
+def consume(operator, as_handler, _environment) -> Seen:
+    files, rejected = (Bucket.make(operator, TARGET_REGION, versioned=True) for _ in range(2))
+    table = operator.resource("dynamodb", region_name=TARGET_REGION).create_table(
+        TableName=f"test-{uuid.uuid4().hex[:16]}",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+    )
+    variables = {"STOCK_TABLE": table.name, "REJECTED_BUCKET": rejected.bucket}
+    variables |= {"REJECTED_PREFIX": "rejected/", "TIME_TO_LIVE_DAYS": "0"}
+    arns = {
+        "bucket_arn": f"arn:aws:s3:::{files.bucket}",
+        "rejected_bucket_arn": f"arn:aws:s3:::{rejected.bucket}",
+    }
+    names = {"key_prefix": "stocks/", "rejected_prefix": "rejected/", "log_group_arn": LOG_GROUP}
+    policy = arns | names | {"table_arn": table.table_arn, "queue_arn": ""}
+    module = as_handler("consume", TARGET_REGION, variables, policy)
+
+    def deliver(key: str, body: str | None = None, event_name: str = "ObjectCreated:Put") -> Invocation:
+        if body is not None:
+            files.put(key, body.encode())
+        record = s3_record(files.bucket, key, TARGET_REGION, event_name)
+        event = sqs_event(raw(s3_event(record)))
+        return watched(module, lambda: module.handler(event, lambda_context("consume")))
+
+    rows = [f"A,2026-01-02T15:00:{second:02d}.000Z,1.50,7\n" for second in range(30)]
+    body = "ticker,timestamp,price,volume\n" + "".join(rows)
+    new = deliver("stocks/new.csv", body)
+    others = [deliver("stocks/bad.csv", f"{body}no row\n"), deliver("stocks/never.csv")]
+    others.append(deliver("stocks/new.csv", event_name=REMOVED))
+    return Seen([(len(body), new)], others, values={"rows": len(rows)})
+
+
+def generate(operator, as_handler, _environment) -> Seen:
+    bucket = Bucket.make(operator, TARGET_REGION, versioned=True)
+    variables = {"FILES_BUCKET": bucket.bucket, "KEY_PREFIX": "stocks/", "TICKERS": "A,B"}
+    arns = {"bucket_arn": f"arn:aws:s3:::{bucket.bucket}", "failures_queue_arn": ""}
+    policy = arns | {"key_prefix": "stocks/", "log_group_arn": LOG_GROUP}
+    module = as_handler("generate", TARGET_REGION, variables | {"FILES": "3", "ROWS": "20"}, policy)
+    event = {"time": "2026-01-02T15:04:00Z"}
+    new = watched(module, lambda: module.handler(event, lambda_context("generate")))
+    return Seen([(0, new)], [], objects=3, values={"files": 3, "rows": 20})
+
+
+def announce(operator, as_handler, _environment) -> Seen:
+    bucket = Bucket.make(operator, "us-east-1", versioned=True)
+    sqs = operator.client("sqs", region_name="us-west-1")
+    url = sqs.create_queue(QueueName=bucket.bucket)["QueueUrl"]
+    queue = f"arn:aws:sqs:us-west-1:000000000000:{bucket.bucket}"
+    policy = {"source_bucket_arn": f"arn:aws:s3:::{bucket.bucket}", "queue_arn": queue, "function_arn": ""}
+    policy |= {"key_prefix": "", "log_group_arn": LOG_GROUP}
+    variables = {"QUEUE_URL": url, "QUEUE_REGION": "us-west-1"}
+    module = as_handler("announce", "us-east-1", variables, policy)
+    bucket.put("a", b"12345")
+    task = {"taskId": "t1", "s3Key": "a", "s3VersionId": None, "s3Bucket": bucket.bucket}
+    request = {"invocationSchemaVersion": "2.0", "invocationId": "i1", "job": {"id": "j1"}, "tasks": [task]}
+    return Seen([(5, watched(module, lambda: module.handler(request, lambda_context("announce"))))], [])
+
+
+SCENARIOS = {
+    each.__name__: each for each in (announce, consume, delete, generate, index, replicate, summarize)
+}

@@ -1,0 +1,93 @@
+"""`make sweep`: every pipeline stopped at every call of its deployment and of its end, and disturbed at each.
+
+The figures go to docs/reliability.md. `make test` takes a sample (test_crash.py, test_faults.py).
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from itertools import zip_longest
+
+import pandas as pd
+import pytest
+from tqdm import tqdm
+
+from lib.local import ministack
+from support.described import PIPELINES
+from support.faults import FAULTS, Disturber, disturbed, without_waits
+from support.interruptions import Subject
+
+
+def interrupted(subject: Subject) -> Iterator[bool]:
+    """Stop a pipeline at each of its points; yields whether the end was that of an undisturbed run."""
+    points = list(zip_longest(subject.deploy_points, subject.destroy_points))
+    for deploying, destroying in tqdm(points, desc=f"{subject.pipeline}, stopped"):
+        yield succeeds(subject, f"{deploying} / {destroying}", subject.cycle, deploying, destroying)
+
+
+def faulty(subject: Subject, counts: dict) -> Iterator[bool]:
+    """Do each fault to every call of a deployment and of its end; yields whether the run did not notice."""
+    for name, make in tqdm(FAULTS.items(), desc=f"{subject.pipeline}, disturbed"):
+        disturber = Disturber(str(subject.target.ca_bundle), make())
+        yield succeeds(subject, name, subject.disturbed_cycle, disturbed(subject.target, disturber), name)
+        counts["calls disturbed"] += len(disturber.disturbed)
+
+
+def succeeds(subject: Subject, what: str, run, *arguments) -> bool:
+    try:
+        run(*arguments)
+    except Exception:
+        print(f"{subject.pipeline}, {what}:\n{traceback.format_exc()}", file=sys.stderr, flush=True)
+        subject.death.set()
+        subject.destroy()
+        return False
+    return True
+
+
+def row(pipeline: str) -> dict:
+    """Return all figures of a pipeline."""
+    began, subject = time.monotonic(), Subject(pipeline, f"sweep{pipeline}")
+    counts = {"calls disturbed": 0}
+    stopped = list(interrupted(subject))
+    with pytest.MonkeyPatch.context() as patch:
+        without_waits(patch)
+        unnoticed = list(faulty(subject, counts))
+    return {
+        "pipeline": pipeline,
+        "resources": len(subject.described.resources),
+        "deploy stopped": len(subject.deploy_points),
+        "destroy stopped": len(subject.destroy_points),
+        "orphans, duplicates, other ends": stopped.count(False),
+        "kinds of faults": len(unnoticed),
+        **counts,
+        "noticed": unnoticed.count(False),
+        "seconds": round(time.monotonic() - began),
+    }
+
+
+def shown(figures: dict) -> pd.DataFrame:
+    """Print a pipeline's figures at once: the others take long."""
+    table = pd.DataFrame([figures])
+    print(table.to_string(index=False), flush=True)
+    return table
+
+
+def main(pipelines: list[str]) -> int:
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["RUNBOOK_HOME"] = home
+        try:
+            table = pd.concat([shown(row(pipeline)) for pipeline in pipelines or PIPELINES])
+        finally:
+            ministack.reset()
+    print(table.to_string(index=False))
+    return int(table[["orphans, duplicates, other ends", "noticed"]].to_numpy().sum() > 0)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pipelines", nargs="*", help="all of them if none is named")
+    sys.exit(main(parser.parse_args().pipelines))
