@@ -12,7 +12,7 @@ from lib.base.paths import ROOT
 
 BIN = Path(sys.executable).parent
 WHICH = "import lib.base.paths; print(lib.base.paths.__file__)"
-OURS = str(ROOT / "lib" / "paths.py")
+OURS = str(ROOT / "lib" / "base" / "paths.py")
 
 
 @pytest.fixture(params=["package", "module"])
