@@ -19,8 +19,10 @@ from lib.base.errors import NotDeployedError, ParameterError, RunbookError
 from lib.engine.stack import Stack
 from lib.operate.audits import audit as audits
 from lib.operate.audits.comparisons import NOT_KNOWN
+from lib.operate.audits.findings import UNJUDGED
 from lib.operate.backfills.backfill import backfill, selection
 from lib.operate.backfills.estimate import estimate
+from lib.operate.backfills.watch import missing
 from lib.operate.failures import stuck
 from lib.operate.failures.redrive import Choice, redrive
 from lib.operate.observe import activity, dashboard, operation
@@ -299,6 +301,10 @@ def test_a_backfill_sends_to_it(there, announced):
     wanted = estimate(there, parameters)
     assert (wanted.objects, str(selected).endswith("in/* that end in '.jpg' or '.png'")) == (2, True)
     assert "and what the pipeline does with them, which is not known" in repr(wanted)
+    left = missing(there, parameters)
+    assert set(left.itertuples(index=False, name=None)) == {
+        (key, UNJUDGED, NOT_KNOWN) for key in ("in/a.jpg", "in/b.png")
+    }
     assert backfill(there, parameters, wanted.objects)["sent"].tolist() == [2]
     again = set()
     assert eventually(lambda: again.update(heard(announced)) or again >= {"in/a.jpg", "in/b.png"})
