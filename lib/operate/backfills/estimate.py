@@ -96,7 +96,7 @@ def estimate(target: Target, parameters: Parameters) -> Estimate:
     by_job = objects > settings.batch_above
     used = _used(parameters, objects, size, by_job)
     usd = sum(cost.of(used).values())
-    known = settings.pipeline in usage.PIPELINES
+    known = settings.pipeline in facts.pipelines()
     return Estimate(selected, objects, size, settings.objects_per_second, by_job, usd, archived, known)
 
 
@@ -106,7 +106,7 @@ def _used(parameters: Parameters, objects: int, size: int, by_job: bool) -> usag
     What an object takes of a pipeline that nobody has counted is not in it.
     """
     name, mean_bytes = parameters.backfill.pipeline, size / objects if objects else 0
-    one = usage.per_object(parameters, name, mean_bytes) if name in usage.PIPELINES else {}
+    one = usage.per_object(parameters, name, mean_bytes) if name in facts.pipelines() else {}
     used = {name: amount * objects for name, amount in one.items() if name != "sns_publish"}
     more = {"s3_write": 2 * ceil(objects / KEYS_PER_LIST)}
     if by_job:
