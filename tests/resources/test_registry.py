@@ -23,7 +23,8 @@ CLASSES = {
     for path in (ROOT / "lib" / "resources").glob("*.py")
     for node in ast.walk(ast.parse(path.read_text("utf-8")))
     if isinstance(node, ast.ClassDef)
-    and any(isinstance(b, ast.Name) and b.id == "Resource" for b in node.bases)
+    and any(isinstance(b, ast.Name) and b.id in ("Resource", "End") for b in node.bases)
+    and node.name != "End"  # what several of them have in common
 }
 
 
