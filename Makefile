@@ -47,12 +47,13 @@ live: $(INSTALLED) ## Run all notebooks on a real account and remove it all agai
 # for they share what is deployed.
 PROCESSES := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
-test: $(INSTALLED) tools ## Run the linter and all tests but the long ones
+test: $(INSTALLED) tools ## Run the linter, the check of types and all tests but the long ones
 	@$(BIN)/ruff check --quiet $(SOURCES) && check=ok || check=FAILED; \
 	$(BIN)/ruff format --check --quiet $(SOURCES) && format=ok || format=FAILED; \
+	$(BIN)/mypy --no-error-summary && types=ok || types=FAILED; \
 	$(BIN)/pytest $(PROCESSES) -m "not long" $(ARGS) && tests=ok || tests=FAILED; \
-	echo "ruff check: $$check · ruff format: $$format · pytest: $$tests"; \
-	test "$$check $$format $$tests" = "ok ok ok"
+	echo "ruff check: $$check · ruff format: $$format · mypy: $$types · pytest: $$tests"; \
+	test "$$check $$format $$types $$tests" = "ok ok ok ok"
 
 # What operates, with pipelines broken, filled and lost for it; `make test` only compares the outputs of these notebooks.
 test-long: $(INSTALLED) ## Run the tests that take minutes: operating from end to end, kills amid uploads, a rehearsal of live
