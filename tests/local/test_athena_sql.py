@@ -1,16 +1,18 @@
 """Athena's SQL on the local AWS, through PyAthena: what pandas finds in the same files, or a refusal."""
 
 import gzip
+import json
 from datetime import date, datetime
 from decimal import Decimal
 
+import boto3
 import numpy as np
 import pandas as pd
 import pytest
 from botocore.exceptions import ClientError
 from pyathena.error import DatabaseError
 from pyathena.pandas.util import as_pandas
-from support.lake import SAMPLES, Lake, samples_lake
+from support.lake import REGION, SAMPLES, Lake, samples_lake
 from support.trino_expressions import PAGES, shown
 
 from lib.local.in_server.athena_sql import AthenaSqlError, parse
@@ -487,6 +489,25 @@ def test_a_query_has_the_rights_of_who_asks(lake):
     assert "s3:ListBucket" in failure(lake, query)
     lake.deny("glue:GetTable")
     assert "glue:GetTable" in failure(lake, query)
+
+
+def test_a_person_in_a_role_is_answered_as_a_user_is(lake):
+    """Not as functions are, whose queries are not translated: DuckDB's 7 / 2 is 3.5."""
+    account = "arn:aws:iam::000000000000:root"
+    trust = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}
+    role = lake.role(["athena:*", "glue:*", "s3:*"])
+    lake.root("iam").update_assume_role_policy(
+        RoleName=role.rpartition("/")[2],
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+    )
+    key = lake.root("sts").assume_role(RoleArn=role, RoleSessionName="analyst")["Credentials"]
+    person = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"])
+    athena = lake._client(person, "athena", REGION)
+    started = athena.start_query_execution(QueryString="SELECT 7 / 2", WorkGroup=lake.name)
+    execution = lake.wait_for_query(started["QueryExecutionId"])
+    assert execution["Status"]["State"] == "SUCCEEDED", execution
+    rows = athena.get_query_results(QueryExecutionId=started["QueryExecutionId"])["ResultSet"]["Rows"]
+    assert rows[1]["Data"][0]["VarCharValue"] == "3"
 
 
 def test_the_same_token_is_the_same_query(lake):

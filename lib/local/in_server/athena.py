@@ -39,13 +39,14 @@ from botocore.exceptions import ClientError
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.concurrency import run_reentrant
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
-from ministack.services import athena, s3
+from ministack.services import athena, iam, s3
 
 from lib.local.in_server import clients, trino_macros
 from lib.local.in_server.announcements import TRANSLATED
 from lib.local.in_server.announcing import announcing, refused
 from lib.local.in_server.clients import MakeClient
 from lib.local.in_server.not_here import NotOnLocalAwsError
+from lib.local.in_server.trust import trusts
 
 # What Trino has and DuckDB calls differently, for functions, whose queries are not translated. Of the most
 # frequent values only the values are known, so their counts are null.
@@ -132,9 +133,7 @@ async def start(asked: dict, workgroup: dict, client: MakeClient) -> tuple:
             return invalid("Idempotent parameters do not match")
         return json_response({"QueryExecutionId": started})
     configuration = workgroup.get("Configuration", {})
-    # Functions' queries are Trino's words that DuckDB has, too, and of large files, for which translated ones
-    # take many times as long.
-    is_translated = ":assumed-role/" not in iam_evaluator.caller_arn()
+    is_translated = not is_of_function(iam_evaluator.caller_arn())
     reason = ""
     try:
         query = await run_reentrant(checked, asked, configuration, client, is_translated)
@@ -160,6 +159,21 @@ async def start(asked: dict, workgroup: dict, client: MakeClient) -> tuple:
             result = execution["ResultConfiguration"]
             result["OutputLocation"] = result["OutputLocation"].removesuffix("csv") + "txt"
     return announcing(answer, TRANSLATED) if is_translated else answer
+
+
+def is_of_function(arn: str) -> bool:
+    """Return whether it is a function that asks: in a session of a role that Lambda may take on.
+
+    Functions' queries are Trino's words that DuckDB has, too, and of large files, for which translated ones
+    take many times as long.
+
+    Args:
+        arn: Of who asks.
+    """
+    if ":assumed-role/" not in arn:
+        return False
+    role = iam._roles.get(arn.split("/")[-2]) or {}
+    return trusts(json.loads(role.get("AssumeRolePolicyDocument") or "{}"), "lambda.amazonaws.com")
 
 
 def invalid(message: str) -> tuple:

@@ -8,6 +8,8 @@ from typing import Any
 
 from botocore.client import BaseClient
 
+from lib.local.in_server.trust import trusts
+
 _CATALOGUE = ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable"]
 
 
@@ -34,7 +36,7 @@ def require_rights(
     """
     name = crawler["Role"].rpartition("/")[2]
     role = iam.get_role(RoleName=name)["Role"]
-    if not _trusts_glue(role["AssumeRolePolicyDocument"]):
+    if not trusts(role["AssumeRolePolicyDocument"], "glue.amazonaws.com"):
         raise CrawlerRoleError(
             f"Service is unable to assume role {role['Arn']}: let it trust glue.amazonaws.com."
         )
@@ -50,19 +52,6 @@ def require_rights(
     if missing:
         raise CrawlerRoleError(f"{role['Arn']} is not authorized to perform: {', '.join(missing)}.")
     return role["Arn"]
-
-
-def _trusts_glue(policy: dict) -> bool:
-    statements = policy["Statement"]
-    return any(
-        statement["Effect"] == "Allow" and "glue.amazonaws.com" in _services(statement)
-        for statement in (statements if isinstance(statements, list) else [statements])
-    )
-
-
-def _services(statement: dict) -> list[str]:
-    services = statement.get("Principal", {}).get("Service", [])
-    return services if isinstance(services, list) else [services]
 
 
 def _needs(
