@@ -81,9 +81,12 @@ class Contents:
         return [
             (bucket, key, version)
             for bucket in self._buckets
-            if _pipeline(bucket) == _pipeline(item)
+            if self._pipeline(bucket) == self._pipeline(item)
             for key, version in self.puts.get(bucket.found.arn, [])
         ]
+
+    def _pipeline(self, item: Existing) -> str:
+        return self.parameters.scope().pipeline_of(item.found.name)
 
     @cached_property
     def _buckets(self) -> list[Existing]:
@@ -139,7 +142,7 @@ class Contents:
     def _is_count(self, item: Existing, row: dict) -> bool:
         """Return whether it counts the deletes of a minute, all of which were the run's."""
         is_count = row.keys() == COUNTED and str(row["id"]).startswith("minute#")
-        of_pipeline = (bucket for bucket in self._buckets if _pipeline(bucket) == _pipeline(item))
+        of_pipeline = (bucket for bucket in self._buckets if self._pipeline(bucket) == self._pipeline(item))
         return is_count and not any(self.foreign(bucket) for bucket in of_pipeline)
 
     def _tables(self, item: Existing) -> Iterator[str]:
@@ -178,11 +181,6 @@ class Contents:
 
 def _holds(what: str) -> str:
     return f"it holds {what}, which that run did not put there"
-
-
-def _pipeline(item: Existing) -> str:
-    """The third part of its name, which is a bucket's or a table's."""
-    return item.found.name.split("-")[2]
 
 
 _LOOKS: dict[type[Resource], Callable[[Contents, Existing], Iterator[str]]] = {

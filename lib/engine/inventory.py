@@ -1,6 +1,5 @@
 """The inventory: what the runbook made, found again, deleted in reverse order, and proven to be gone."""
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
@@ -100,7 +99,7 @@ class Inventory:
         """Return one row for each thing of our name: pipeline, type, name, region, and who made it."""
         rows = [
             (
-                self._pipeline_of(item),
+                self.scope.pipeline_of(item.found.name),
                 item.type.noun,
                 item.found.name,
                 item.region,
@@ -109,12 +108,6 @@ class Inventory:
             for item in self.existing()
         ]
         return pd.DataFrame(rows, columns=["pipeline", "type", "name", "region", "made by"])
-
-    def _pipeline_of(self, item: Existing) -> str:
-        """The third part of its full name; Glue's names have underscores, log groups' begin with a path."""
-        found = re.search(f"{self.scope.prefix}[-_]{self.scope.env}[-_]([^-_]+)", item.found.name)
-        assert found, f"{item.found.name} is listed as of {self.scope.env}"
-        return found[1]
 
     def left_behind(self, described: Container[str]) -> list[Existing]:
         """Return what is ours but not described any more, for instance since a region or an address changed.

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
-from lib.resources.base import GLOBAL_REGION, SOURCE, TAG_ENV, Scope, roles
+from lib.resources.base import GLOBAL_REGION, SOURCE, Scope, roles
 from lib.resources.dynamodb import Table
 from lib.resources.lambda_ import event_source_mappings, functions, on_failure
 from lib.resources.s3 import Bucket, notifications_of, tags_of
@@ -86,7 +86,7 @@ class Account:
         found = {name for name, _ in self.buckets()}
         for region in regions | {region for _, region in self.buckets()}:
             found |= {queue.name for queue in self._queues(self.env, region)}
-        return sorted({name.removeprefix(self.env.beginning).partition("-")[0] for name in found})
+        return sorted({self.env.pipeline_of(name) for name in found})
 
     def parts(self, scope: Scope, regions: set[str], all_regions: set[str]) -> Parts:
         """Return what exists of a pipeline, in all regions in which something of it is or is linked to.
@@ -206,7 +206,7 @@ def without_version(arn: str) -> str:
 
 def _store(resource, scope: Scope, tags: dict[str, str], dead_letters: str = "") -> Store:
     """Return a store; what has our name, but not our tags, has no role, whatever its tags say."""
-    is_ours = tags.get(TAG_ENV) == scope.env
+    is_ours = scope.tags.items() <= tags.items()
     return Store(_scoped(resource, scope), frozenset(roles(tags) if is_ours else ()), dead_letters)
 
 

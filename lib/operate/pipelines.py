@@ -258,7 +258,7 @@ def survey(target: Target, parameters: Parameters) -> Deployed:
     """
     account, found = Account(target, parameters.scope()), Deployed()
     known = parameters.pipelines()
-    names = [*known, *(name for name in _names(account, parameters) if name not in known)]
+    names = [*known, *(name for name in account.names({*parameters.regions}) if name not in known)]
 
     def look(name: str) -> Pipeline | Exception:
         try:
@@ -273,11 +273,6 @@ def survey(target: Target, parameters: Parameters) -> Deployed:
             else:
                 _enter(account, parameters, seen, found)
     return found
-
-
-def _names(account: Account, parameters: Parameters) -> list[str]:
-    """Return the names under which there is something that may be a pipeline."""
-    return account.names({*parameters.regions})
 
 
 def _whole(parameters: Parameters, pipeline: Pipeline) -> Pipeline:

@@ -1,5 +1,6 @@
 """What every resource is: named, read, created, updated, found again and deleted."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
@@ -72,6 +73,16 @@ class Scope:
         """What every full name begins with; no part holds a hyphen, so it is nobody else's."""
         return "".join(f"{part}-" for part in (self.prefix, self.env, self.pipeline) if part)
 
+    def pipeline_of(self, name: str) -> str:
+        """Return the third part of a full name; Glue's have underscores, log groups' begin with a path.
+
+        Args:
+            name: Of something of this environment.
+        """
+        found = re.search(f"{self.prefix}[-_]{self.env}[-_]([^-_]+)", name)
+        assert found, f"{name} is listed as of {self.env}"
+        return found[1]
+
     @property
     def tags(self) -> dict[str, str]:
         """The tags that say that a resource is ours."""
@@ -126,12 +137,10 @@ class Resource(ABC):
     taggable: ClassVar[bool] = True
     deletion: ClassVar[Deletion]  # when it is deleted
     is_global: ClassVar[bool] = False  # it has no region, and is asked for in GLOBAL_REGION
-    is_entrance: ClassVar[bool] = (
-        False  # events come in by it: a move closes it first, so that queues run empty
-    )
-    acts: ClassVar[bool] = (
-        False  # or is told by what acts, and holds no data: a move removes it, and keeps all else
-    )
+    # Events come in by it: a move closes it first, so that queues run empty.
+    is_entrance: ClassVar[bool] = False
+    # It acts, or is told by what acts, and holds no data: a move removes it, and keeps all else.
+    acts: ClassVar[bool] = False
     receives: ClassVar[bool] = False  # takes in what comes until the pipeline works: a move makes it first
     is_encrypted: ClassVar[bool] = False  # what it keeps, with the key of its region
     assumed_by: ClassVar[str] = ""  # the service that works in its `role`, if it has one
