@@ -1,16 +1,17 @@
 """DuckDB over a wide CSV: a row for each cell, so that all columns of one type are one query."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from column_types import Column
+from column_types import VARCHAR, Column
 from csv_dialect import Dialect
 from duckdb_engine import DuckDbEngine, memory_limit_mb
 from profile_sql import Functions, most_frequent, null_if_token, shortened
+from table_queries import Expressions
 
-# A row of DuckDB's vectors, of 2,048 texts of 16 bytes each, which are held as columns and as a list.
+# A column's vector in DuckDB has 2,048 texts of 16 bytes, which are held twice: as a column, and in a list.
 VECTOR_BYTES = 2 * 2048 * 16
 # Of DuckDB's memory, for those.
 SHARE = 4
@@ -36,7 +37,7 @@ class Alike(Column):
 
 
 class DuckDbCells(DuckDbEngine):
-    """Reads a wide CSV file once, into a table of cells (number of the column, text)."""
+    """Reads a wide CSV file into a table of cells (number of the column, text), and asks only that."""
 
     def __init__(self, path: Path, dialect: Dialect, functions: Functions):
         """Open it, and read it; as `DuckDbEngine`.
@@ -47,13 +48,13 @@ class DuckDbCells(DuckDbEngine):
         """
         super().__init__(path, dialect, functions)
         try:
-            self._read([Column(number, name, None) for number, name in enumerate(dialect.names)])
+            self._read([Column(number, name, VARCHAR) for number, name in enumerate(dialect.names)])
         except BaseException:
             self.connection.close()
             raise
 
     def aggregates(
-        self, columns: Sequence[Column], expressions: Callable[[Column], list[str]]
+        self, columns: Sequence[Column], expressions: Expressions
     ) -> Iterator[tuple[int, int, Column, Sequence]]:
         """Yield what `TableQueries.aggregates` yields, in another order of columns."""
         by_number = {column.number: column for column in columns}

@@ -17,6 +17,7 @@ from tenacity import (
 )
 
 from lib.base.errors import RunbookError
+from lib.base.retry import seen_last
 from lib.base.threads import WORKERS
 from lib.base.times import iso8601
 from lib.operate.pipelines import FunctionName
@@ -134,7 +135,7 @@ def _send_batch(client, url: str, entries: list[dict]) -> None:
         return refused
 
     def give_up(state: RetryCallState) -> None:
-        refused = state.outcome.result()
+        refused = seen_last(state)
         raise RunbookError(f"{url} did not accept {len(refused)} messages, the first: {refused[0]}")
 
     Retrying(

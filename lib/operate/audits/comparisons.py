@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lib.base.errors import RunbookError
+from lib.operate import facts
 from lib.operate.audits import inventory_reports
 from lib.operate.audits.buckets import BucketPair
 from lib.operate.audits.findings import Finding, Findings
@@ -63,7 +64,7 @@ def handler_of(parameters: Parameters, pipeline: Pipeline) -> str | None:
         pipeline: Which.
     """
     expected = parameters.expected(pipeline.name)
-    deployed = [function.name.rpartition("-")[2] for function in pipeline.functions]
+    deployed = [facts.handler_of(function.name) for function in pipeline.functions]
     known = [*([expected.handler] if expected else []), *deployed]
     return next((handler for handler in known if handler in BY_HANDLER), None)
 
