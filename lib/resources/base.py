@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum, auto
 from typing import Any, ClassVar
 
+from lib.base.errors import RunbookError
 from lib.resources.checks import Finding
 from lib.resources.policies import canonical
 
@@ -242,6 +243,12 @@ class Resource(ABC):
             client: As for `output`.
             identifier: As `find` gives it.
         """
+
+    def _still(self, found: dict | None) -> dict:
+        """Return what was found of it; that it is gone since the plan looked at it is an error."""
+        if found is None:
+            raise RunbookError(f"{self} was deleted since it was looked at: run this again")
+        return found
 
     def checks(self) -> Iterable[Finding]:
         """Return what AWS would refuse of it as it is described: limits and grammars. Asks nobody."""

@@ -124,9 +124,7 @@ class Table(End):
         self.update(client, {name: self.desired()[name] for name in left}, sleep)
 
     def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
-        found = self.read(client) if "keys" in settings else None
-        # If it is gone by now, DynamoDB says so of the next call.
-        if found and found["keys"] != settings["keys"]:
+        if "keys" in settings and self._still(self.read(client))["keys"] != settings["keys"]:
             raise RunbookError(
                 f"{self}: a table's keys cannot be changed, they shall be {settings['keys']}. Deploy it anew "
                 "under another env or prefix; or, if its items may be lost, run 90_destroy first"

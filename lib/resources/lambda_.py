@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import ClassVar
 
-from lib.base.errors import RunbookError
 from lib.base.retry import PROPAGATION_S, retry_on, wait_until
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES
@@ -254,9 +253,7 @@ class EventSourceMapping(Resource):
 
     def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
         retrying = retry_on("^ResourceInUseException", MAPPING_CHANGE_S, sleep)
-        mapping = self._mapping(client)
-        if mapping is None:
-            raise RunbookError(f"{self} was deleted since it was looked at: run this again")
+        mapping = self._still(self._mapping(client))
         retrying(client.update_event_source_mapping, UUID=mapping["UUID"], **settings)
 
     def checks(self) -> Iterable[Finding]:

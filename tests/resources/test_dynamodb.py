@@ -37,6 +37,12 @@ def test_other_keys_are_planned_and_refused_with_the_way_out(stack: Stack, chang
         stack.apply()
 
 
+def test_keys_of_a_table_that_is_gone_by_now_are_not_called_changed(stack: Stack):
+    table = examples.table(stack)
+    with pytest.raises(RunbookError, match="was deleted since it was looked at"):
+        table.update(stack.client(table), {"keys": table.desired()["keys"]})
+
+
 def test_a_table_without_sort_key_and_time_to_live(stack: Stack, somebody):
     table = stack.add(Table("plain", examples.HERE, "ticker"))
     stack.apply()

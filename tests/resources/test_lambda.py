@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from support import examples
 from support.calls import Recorder, watched
 
-from lib.base.errors import WaitError
+from lib.base.errors import RunbookError, WaitError
 from lib.engine.stack import Stack
 from lib.resources import lambda_
 from lib.resources.base import Link, Scope
@@ -24,6 +24,16 @@ def test_a_mapping_is_found_by_its_function_whatever_the_queue(stack: Stack):
     type(mapping.function).delete(client, mapping.function.name)
     for left in EventSourceMapping.find(client, stack.scope):
         assert left.tags == {}, "a mapping whose function is gone has nothing that could have tags"
+
+
+def test_a_mapping_that_is_gone_by_now_is_not_changed(stack: Stack):
+    mapping = examples.mapping(stack)
+    stack.apply()
+    client = stack.client(mapping)
+    (found,) = EventSourceMapping.find(client, stack.scope)
+    EventSourceMapping.delete(client, found.identifier)
+    with pytest.raises(RunbookError, match="was deleted since it was looked at"):
+        mapping.update(client, {"BatchSize": 1})
 
 
 def test_a_mapping_that_does_not_go_away_is_an_error(stack: Stack, monkeypatch):
