@@ -112,7 +112,8 @@ def _local(parameters: Parameters) -> Target:
     from lib.local import deployer, ministack, stand_ins
 
     server = ministack.start()
-    key = deployer.credentials(server, parameters.prefix, parameters.env)
+    adopted = [one.name for one in parameters.scope().adopted]
+    key = deployer.credentials(server, parameters.prefix, parameters.env, adopted)
     target = Target(
         "local",
         session=deployer.new_session(key.access_key_id, key.secret_access_key),

@@ -3,7 +3,8 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import pandas as pd
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
@@ -11,11 +12,12 @@ from tqdm import tqdm
 
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.retry import IS_BEING_CHANGED, PROPAGATION_S, retry_on, seen_last
+from lib.engine import adoption
 from lib.engine.ledger import Ledger
 from lib.engine.lock import locked
 from lib.engine.plan import COUNTS
 from lib.parameters import Parameters
-from lib.resources.base import GLOBAL_REGION, TAG_ENV, Found, Resource
+from lib.resources.base import GLOBAL_REGION, TAG_ENV, Adopted, Found, Resource
 from lib.resources.registry import types
 from lib.resources.s3 import Bucket
 from lib.target import Target
@@ -75,6 +77,14 @@ class Inventory:
         self.scope = parameters.scope(pipeline)
         self.ledger = Ledger.of(parameters)
 
+    @cached_property
+    def adopted(self) -> tuple[Adopted, ...]:
+        """The buckets to which something of the environment may be attached, as the first look has found them.
+
+        A destruction takes the roles away that tell of them; whether nothing is left there is asked after it.
+        """
+        return adoption.known(self.target, self.parameters)
+
     @property
     def regions(self) -> list[str]:
         """Every region to look in: those of the parameters, of the ledger, and of all our buckets.
@@ -83,7 +93,8 @@ class Inventory:
         """
         remembered = {entry["region"] for entry in self.ledger.entries().values()}
         buckets = Bucket.regions(self.target.client("s3", GLOBAL_REGION), self.scope)
-        return sorted({GLOBAL_REGION, *self.parameters.regions, *remembered, *buckets})
+        adopted = {one.region for one in self.adopted}
+        return sorted({GLOBAL_REGION, *self.parameters.regions, *remembered, *buckets, *adopted})
 
     def existing(self) -> list[Existing]:
         """List what exists under our name, of every type in every region, in the order of deletion."""
@@ -203,7 +214,8 @@ class Inventory:
         return rows, left
 
     def _list(self, kind: type[Resource], region: str) -> Iterator[Existing]:
-        for found in kind.find(self.target.client(kind.service, region), self.scope):
+        scope = replace(self.scope, adopted=self.adopted)
+        for found in kind.find(self.target.client(kind.service, region), scope):
             yield Existing(kind, region, found, self._is_ours(found))
 
     def _is_ours(self, found: Found) -> bool:

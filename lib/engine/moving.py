@@ -3,7 +3,7 @@
 See docs/decisions/0014-a-move-keeps-what-holds-data.md.
 """
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Container, Iterable
 
 from lib.base.errors import UnfinishedError
 from lib.base.retry import wait_until
@@ -28,7 +28,11 @@ WAS_KEPT = "is described no more; a move has left it here, until destroy"
 
 
 def left_of(
-    target: Target, parameters: Parameters, scope: Scope, described: Container[str]
+    target: Target,
+    parameters: Parameters,
+    scope: Scope,
+    described: Container[str],
+    adopted: Collection[str] = (),
 ) -> list[Existing]:
     """Return what exists of a pipeline and is described no more, in the order of deletion.
 
@@ -39,6 +43,7 @@ def left_of(
         parameters: In whose regions to look, and whose ledger to ask.
         scope: The pipeline's.
         described: The ARNs of what is described, wanted or not.
+        adopted: The ARNs of buckets that the pipeline has adopted, as its roles say.
     """
     inventory = Inventory(target, parameters)
     inventory.scope = scope
@@ -46,7 +51,7 @@ def left_of(
     remembered = {arn for arn, facts in entries if facts["pipeline"] == scope.pipeline}
     names = Bucket.names(target.client("s3", GLOBAL_REGION), scope)
     buckets = {f"arn:aws:s3:::{name}" for name, _ in names}
-    if all(arn in described for arn in remembered | buckets):
+    if all(arn in described for arn in {*remembered, *buckets, *adopted}):
         return []
     return inventory.left_behind(described)
 
@@ -75,7 +80,7 @@ def left_key(target: Target, resource: Resource, found: Settings | None) -> list
         resource: As described.
         found: Its settings as they are.
     """
-    if not isinstance(resource, Bucket) or found is None:
+    if not isinstance(resource, Bucket) or not resource.is_made or found is None:
         return []
     key = (found["encryption"] or {}).get("KMSMasterKeyID")
     if (

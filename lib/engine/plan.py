@@ -46,16 +46,17 @@ class Step:
 
     @property
     def why(self) -> str:
-        """What is there now, and what shall be."""
+        """What is there now, what shall be, and what is to be known of it."""
+        return "; ".join(filter(None, [*self._reasons(), self.resource.note]))
+
+    def _reasons(self) -> Iterator[str]:
         if not self.wanted:
-            return "is not wanted any more"
-        if self.found is None:
-            return "does not exist"
-        return "; ".join(
-            difference
-            for name, value in self.changes.items()
-            for difference in _differences(name, self.found.get(name), value)
-        )
+            yield "is not wanted any more"
+        elif self.found is None:
+            yield "does not exist"
+        else:
+            for name, value in self.changes.items():
+                yield from _differences(name, self.found.get(name), value)
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,8 @@ class Done(Plan):
 
     def table(self) -> pd.DataFrame:
         """Return one row a resource: what was done, type, name, region, why."""
-        return super().table().replace({"action": PAST, "why": PAST_WHY})
+        past = {f"^{now}": then for now, then in PAST_WHY.items()}
+        return super().table().replace({"action": PAST}).replace({"why": past}, regex=True)
 
     def _html(self) -> str:
         # The plan has just shown the same rows.

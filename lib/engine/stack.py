@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar, cast
 
 import pandas as pd
@@ -17,7 +17,7 @@ from lib.base.errors import (
     UnfinishedError,
 )
 from lib.base.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
-from lib.engine import moving, preflight
+from lib.engine import adoption, moving, preflight
 from lib.engine.description import Description
 from lib.engine.holder import run_id
 from lib.engine.inventory import Existing, Inventory
@@ -26,7 +26,9 @@ from lib.engine.lock import Lock, locked
 from lib.engine.plan import PAST, Done, Plan, Step
 from lib.engine.rollback import BACK_FROM_A_MOVE, Rollback, rollback, touched
 from lib.parameters import Parameters
-from lib.resources.base import Link, Resource, differences
+from lib.resources.base import Adopted, Link, Resource, differences
+from lib.resources.iam import Role
+from lib.resources.s3 import Bucket
 from lib.target import Target
 
 AnyResource = TypeVar("AnyResource", bound=Resource)
@@ -71,13 +73,15 @@ class Stack:
             wanted: Whether it shall exist; if not, it is deleted if it is there.
 
         Returns:
-            The same resource, which now knows its full name and ARN. If it was described just so before, as
-            when a cell is run again, the one that was added then, with what was set on it since.
+            The same resource, which now knows its full name and ARN; or, if it is a bucket and the parameters
+            name one that is there, that one. If it was described just so before, as when a cell is run again,
+            the one that was added then, with what was set on it since.
 
         Raises:
+            ParameterError: If the parameters name a bucket that cannot be adopted.
             DescribedTwiceError: If it was described before, and otherwise.
         """
-        resource.scope = self.scope
+        resource = self._in_place(resource)
         new = Description.of(resource, wanted)
         before = self._described.setdefault(resource.arn, new)
         if differing := before.differing(new):
@@ -89,6 +93,15 @@ class Stack:
             )
         described = (self.resources if wanted else self.unwanted).setdefault(resource.arn, resource)
         return cast(AnyResource, described)
+
+    def _in_place(self, resource: AnyResource) -> AnyResource:
+        """Return a resource of this scope, or the bucket that is adopted in its place."""
+        resource.scope = self.scope
+        adopted = self.scope.adoption(resource.what) if isinstance(resource, Bucket) else None
+        if adopted and resource.is_made:
+            found = adoption.adopt(self.target, self.scope, cast(Bucket, resource), adopted)
+            return cast(AnyResource, found)
+        return resource
 
     def replace(self, resource: AnyResource, wanted: bool = True) -> AnyResource:
         """Describe a resource otherwise than before.
@@ -130,14 +143,19 @@ class Stack:
         # What is not wanted goes backwards, as in destroy: first what needs the others.
         unwanted = [self._step(one, ledger, wanted=False) for one in reversed(self.unwanted.values())]
         steps = [self._step(resource, ledger) for resource in self.resources.values()]
-        left = [*moving.rows(self._left(), ledger)]
+        left = [*moving.rows(self._left(steps), ledger)]
         left += [key for step in steps for key in moving.left_key(self.target, step.resource, step.found)]
         return Plan([*(step for step in unwanted if step.found is not None), *steps], left)
 
-    def _left(self) -> list[Existing]:
+    def _left(self, steps: Iterable[Step] = ()) -> list[Existing]:
         """Return what is there of the pipeline and described no more; of a part of it, nobody can say."""
         described = self.resources.keys() | self.unwanted.keys() | self.staying.keys()
-        return moving.left_of(self.target, self.parameters, self.scope, described) if self.is_whole else []
+        roles = [step.found or {} for step in steps if isinstance(step.resource, Role)]
+        texts = (found.get("description", "") for found in roles)
+        adopted = [one.arn for text in texts for one in Adopted.described(self.scope.pipeline, text)]
+        if not self.is_whole:
+            return []
+        return moving.left_of(self.target, self.parameters, self.scope, described, adopted)
 
     def apply(self, sleep: Callable[[float], None] = time.sleep) -> Plan:
         """Create what is missing, change what differs, delete what is not wanted. Mode `plan` writes nothing.

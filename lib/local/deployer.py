@@ -6,6 +6,7 @@ Root is used here and nowhere else, to make them.
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cache
 
@@ -42,7 +43,7 @@ class Credentials:
     secret_access_key: str = field(repr=False)
 
 
-def credentials(server: LocalAws, prefix: str, env: str) -> Credentials:
+def credentials(server: LocalAws, prefix: str, env: str, adopted: Iterable[str] = ()) -> Credentials:
     """Return the deployer's access key; makes or repairs the user if it is not as it should be.
 
     Each environment has a user of its own, so that two of them can be deployed at once.
@@ -51,6 +52,8 @@ def credentials(server: LocalAws, prefix: str, env: str) -> Credentials:
         server: The local AWS, running.
         prefix: What the names of all resources begin with.
         env: The environment's name.
+        adopted: Names of buckets that are somebody else's, and that it may use from now on; those that it was
+            given before stay, for what was added to them has to be taken away.
 
     Returns:
         A key that the server knows, of a user that has its policies of `deployer_policies.POLICY_FILES`.
@@ -65,10 +68,11 @@ def credentials(server: LocalAws, prefix: str, env: str) -> Credentials:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     with FileLock(path.with_suffix(".lock"), timeout=LOCK_TIMEOUT_S):
         account_id = _caller(server, ROOT_KEY, ROOT_KEY)["Account"]
-        documents = deployer_policies.render(account_id=account_id, prefix=prefix, env=env)
+        kept = json.loads(path.read_text("utf-8")) if path.exists() else {"made_for": None, "key": None}
+        buckets = sorted({*kept.get("adopted", []), *adopted})
+        documents = deployer_policies.render(account_id=account_id, prefix=prefix, env=env, adopted=buckets)
         # A server that was killed starts from an older state: what was attached counts for one run of it.
         made_for = f"{server.started} {hashlib.sha256(json.dumps(documents).encode()).hexdigest()}"
-        kept = json.loads(path.read_text("utf-8")) if path.exists() else {"made_for": None, "key": None}
         key = Credentials(**kept["key"]) if kept["key"] else None
         known = key is not None and _is_known(server, key)
         if known and kept["made_for"] == made_for:
@@ -77,7 +81,7 @@ def credentials(server: LocalAws, prefix: str, env: str) -> Credentials:
         _ensure_user(root, user_name)
         deployer_policies.attach(root, user_name, documents, account_id)
         key = key if known else _new_key(root, user_name)
-        content = {"made_for": made_for, "key": asdict(key)}
+        content = {"made_for": made_for, "key": asdict(key), "adopted": buckets}
         write_atomically(path, json.dumps(content), mode=0o600)
         return key
 

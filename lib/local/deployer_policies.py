@@ -1,6 +1,7 @@
 """The deployer's managed policies: from the published file to the user on the local AWS."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
@@ -16,19 +17,21 @@ POLICY_FILES = (
     # Where MiniStack asks for a right on another resource than AWS does.
     ROOT / "lib" / "local" / "deployer-policy.json",
 )
+ADOPTED_POLICY_FILE = ROOT / "lib" / "policies" / "adopted-bucket-policy.json"  # its placeholder: ${bucket}
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 MAX_CHARACTERS = 6144
 MAX_POLICIES = 10
 MAX_VERSIONS = 5
 
 
-def render(*, account_id: str, prefix: str, env: str) -> dict[str, str]:
+def render(*, account_id: str, prefix: str, env: str, adopted: Sequence[str] = ()) -> dict[str, str]:
     """Fill in the policy files; of equal names in two of them the later one counts.
 
     Args:
         account_id: The account, 12 digits.
         prefix: What the names of all resources begin with.
         env: The environment's name.
+        adopted: Names of buckets that are somebody else's, and that it may use.
 
     Returns:
         Each policy's name, `<prefix>-<env>-deployer-<name in the file>`, and its document without whitespace.
@@ -39,6 +42,7 @@ def render(*, account_id: str, prefix: str, env: str) -> dict[str, str]:
     policies: dict[str, dict] = {}
     for file in POLICY_FILES:
         policies |= _fill_in(file, account_id=account_id, prefix=prefix, env=env)
+    policies |= _for_adopted(adopted)
     if len(policies) > MAX_POLICIES:
         raise ValueError(f"{len(policies)} deployer policies; IAM attaches at most {MAX_POLICIES} to a user")
     documents = {}
@@ -48,6 +52,16 @@ def render(*, account_id: str, prefix: str, env: str) -> dict[str, str]:
             raise ValueError(f"policy {name} has {len(document)} characters; IAM allows {MAX_CHARACTERS}")
         documents[f"{prefix}-{env}-deployer-{name}"] = document
     return documents
+
+
+def _for_adopted(buckets: Sequence[str]) -> dict[str, dict]:
+    """Return the policy for buckets that are somebody else's: one, with all of them in its resources."""
+    each = [_fill_in(ADOPTED_POLICY_FILE, bucket=name)["adopted"]["Statement"] for name in buckets]
+    statements = [
+        {**alike[0], "Resource": [statement["Resource"] for statement in alike]}
+        for alike in zip(*each, strict=True)
+    ]
+    return {"adopted": {"Version": "2012-10-17", "Statement": statements}} if statements else {}
 
 
 def _fill_in(file: Path, **values: str) -> dict[str, dict]:

@@ -39,16 +39,23 @@ def tells_of(variables: Mapping[str, str], resource: Resource) -> bool:
         variables: The function's environment.
         resource: What.
     """
-    return any(value.endswith(resource.name) for value in variables.values())
+    name = resource.name  # somebody else's bucket may be called as others end
+    return any(value == name or value.endswith((f":{name}", f"/{name}")) for value in variables.values())
 
 
 def _of_ends(pipeline: "Pipeline", expected: Expected) -> Iterator[str]:
     if pipeline.source is None:
         yield f"no bucket of it is tagged {TAG_ROLE}={SOURCE}"
     regions = (expected.source_region, expected.destination_region)
-    for end, region in zip((pipeline.source, pipeline.destination), regions, strict=True):
+    names = (expected.source_bucket, expected.destination_bucket)
+    ends = (pipeline.source, pipeline.destination)
+    for end, region, name in zip(ends, regions, names, strict=True):
         if end and end.region != region:
             yield f"{end} is not in {region}"
+        if name and end and end.name != name:
+            yield f"it works on {end}, not on {name!r}"
+        elif end and not name and not end.is_made:
+            yield f"it works on {end}, and not on one that the runbook makes"
 
 
 def _of_functions(pipeline: "Pipeline", expected: Expected) -> Iterator[str]:

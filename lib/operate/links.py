@@ -13,10 +13,12 @@ from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
+from lib.engine.adoption import by_roles
 from lib.resources.base import GLOBAL_REGION, SOURCE, Scope, roles
 from lib.resources.dynamodb import Table
 from lib.resources.lambda_ import event_source_mappings, functions, on_failure
 from lib.resources.s3 import Bucket, notifications_of, tags_of
+from lib.resources.s3_adopted import AdoptedBucket
 from lib.resources.sns import Topic, subscriptions
 from lib.resources.sqs import Queue
 from lib.target import Target
@@ -97,8 +99,9 @@ class Account:
             all_regions: Where to look if that is nowhere.
         """
         buckets = [(name, region) for name, region in self.buckets() if name.startswith(scope.beginning)]
-        found = Parts({store.resource.arn: store for store in self._stores_of_s3(scope, buckets)})
-        todo, seen = regions | {region for _, region in buckets} or all_regions, set()
+        stores = [*self._stores_of_s3(scope, buckets), *self._adopted(scope)]
+        found = Parts({store.resource.arn: store for store in stores})
+        todo, seen = regions | {store.resource.region for store in stores} or all_regions, set()
         while todo - seen:
             region = min(todo - seen)
             seen.add(region)
@@ -158,6 +161,14 @@ class Account:
             with suppress(client.exceptions.NoSuchBucket):
                 what = name.removeprefix(scope.beginning).removesuffix(f"-{scope.account_id}-{region}")
                 yield _store(Bucket(what, region), scope, tags_of(client, name))
+
+    def _adopted(self, scope: Scope) -> Iterator[Store]:
+        """Yield the buckets that a pipeline has adopted, as its roles say, and that are still there."""
+        for one in self._once("adopted", lambda: by_roles(self.target, self.env)):
+            if one.pipeline == scope.pipeline:
+                bucket = _scoped(AdoptedBucket(one.what, one.region, role=one.role, adopted=one), scope)
+                if bucket.read(self.target.client("s3", one.region)) is not None:
+                    yield Store(bucket, frozenset(one.role.split("+")))
 
     def _stores_of_sqs(self, scope: Scope, region: str) -> Iterator[Store]:
         client = self.target.client("sqs", region)

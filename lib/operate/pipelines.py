@@ -372,7 +372,7 @@ class _Found:
             here = [each for each in ends if each.region == region]
             if not here:
                 (there, *_) = ends
-                missing = type(there)(*_described(there, region))
+                missing = _like(there, region)
                 missing.scope = self.scope
                 lacks.append(f"{missing} does not exist")
                 return there
@@ -497,6 +497,8 @@ def _filter(told: Mapping) -> KeyFilter:
     return KeyFilter(told["filter"].get("prefix", ""), told["filter"].get("suffix", ""))
 
 
-def _described(end: Resource, region: str) -> tuple:
-    """Return with what an end like another is described in another region."""
-    return (end.what, region, "") if isinstance(end, Table) else (end.what, region)
+def _like(end: AnyResource, region: str) -> AnyResource:
+    """Return an end like another in another region, where the runbook would make it."""
+    if isinstance(end, Table):
+        return Table(end.what, region, partition_key="")
+    return (Bucket if isinstance(end, Bucket) else type(end))(end.what, region)

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
@@ -102,7 +103,8 @@ class Parameters(Section):
     def scope(self, pipeline: str = "") -> Scope:
         """Return whose the resources of a pipeline are, or without one those of the whole environment."""
         boundary, keys = self.permissions_boundary_arn, tuple(self.kms_key_arns)
-        return Scope(self.prefix, self.env, pipeline, self.account_id, boundary, keys)
+        adopted = [one for name in self.pipelines() for one in getattr(self, name).adopts(name)]
+        return Scope(self.prefix, self.env, pipeline, self.account_id, boundary, keys, tuple(adopted))
 
     def of_pipeline(self, pipeline: str) -> dict[str, Any]:
         """Return the values of a pipeline's section by their names.
@@ -134,6 +136,18 @@ class Parameters(Section):
                 f"migrate.key_suffix {self.migrate.key_suffix!r} keeps out the samples, which end in '.csv'; "
                 "set exercise to false"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _others_buckets_are_adopted(self) -> "Parameters":
+        for one in self.scope().adopted:
+            if one.name.startswith(self.scope().beginning):
+                raise ValueError(f"{one.parameter}: {one.name!r} is named as those that the runbook makes")
+        for one, other in combinations(self.scope().adopted, 2):
+            if one.overlaps(other):
+                raise ValueError(
+                    f"{one.parameter} and {other.parameter}: are both {one.name!r}, and would write the same keys"
+                )
         return self
 
     @model_validator(mode="after")

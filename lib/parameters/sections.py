@@ -1,6 +1,6 @@
 """The parameters of each pipeline: a section for each, with what AWS allows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import permutations
@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.parameters.types import (
+    BucketName,
     Email,
     Folder,
     KeyPart,
@@ -20,10 +21,12 @@ from lib.parameters.types import (
     RuleSchedule,
     Schedule,
     Ticker,
+    is_old_bucket_name,
 )
-from lib.resources.base import Scope
+from lib.resources.base import DESTINATION, SOURCE, Adopted, Scope
 from lib.resources.logs import RetentionDays
 
+OLD_NAMES_REGION = "us-east-1"  # where buckets had more names, until 2018
 STAGING_PREFIX = "athena-staging/"  # where *summarize* lays the files that it hands to Athena
 # What is the same wherever it stands is described here, what differs from section to section there.
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -124,6 +127,11 @@ DaysOrNever = Annotated[int, Field(ge=0, le=3650)]  # 0 is for never
 PipelineRegion = Annotated[Region, Field(description="AWS region in which all of the pipeline is made")]
 
 
+def _existing(what: str) -> str:
+    """Return what is said of a parameter that names a bucket which is there."""
+    return f"name of a bucket {what}, if it is there already: it is never changed or deleted; empty to make one"
+
+
 class Section(BaseModel):
     """What every group of parameters has in common: exact types, no unknown names, never changed."""
 
@@ -150,6 +158,7 @@ class Expected:
     Attributes:
         handler: Which one makes the outcome, so that an audit knows what to compare.
         source_region, destination_region: Where its ends are.
+    source_bucket, destination_bucket: Those of its ends that are adopted, by name; empty for one of ours.
         prefix, suffix: Of which of its source's keys it is told; empty for all.
         follows_deletes: Whether it is told of deletes.
         variables: Those of its functions' environment that say what is done to which data.
@@ -162,6 +171,8 @@ class Expected:
     suffix: str = ""
     follows_deletes: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
+    source_bucket: str = ""
+    destination_bucket: str = ""
 
 
 class Pipeline(Section):
@@ -184,6 +195,41 @@ class Pipeline(Section):
             scope: The pipeline's.
         """
         raise NotImplementedError
+
+    def adopts(self, pipeline: str) -> tuple[Adopted, ...]:
+        """Return the buckets that the pipeline works on and that are there already.
+
+        Args:
+            pipeline: Its name.
+        """
+        return tuple(
+            Adopted(pipeline, what, name, region, role, prefixes, f"{pipeline}.{parameter}")
+            for parameter, what, region, role, prefixes in self._ends()
+            if (name := getattr(self, parameter))
+        )
+
+    def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
+        """Return of each bucket that may be adopted: parameter, what it is called, region, role, prefixes."""
+        return ()
+
+    @model_validator(mode="after")
+    def _old_names_are_of_one_region(self) -> "Pipeline":
+        for parameter, _, region, _, _ in self._ends():
+            name = getattr(self, parameter)
+            if name and is_old_bucket_name(name) and region != OLD_NAMES_REGION:
+                raise ValueError(
+                    f"{parameter}: in {region} no bucket is called {name!r}: 3 to 63 lower-case letters, digits, dots "
+                    f"and hyphens. Others there are in {OLD_NAMES_REGION} only"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _buckets_differ(self) -> "Pipeline":
+        names = [getattr(self, parameter) for parameter, *_ in self._ends()]
+        if twice := sorted({name for name in names if name and names.count(name) > 1}):
+            both = " and ".join(parameter for parameter, *_ in self._ends())
+            raise ValueError(f"{both}: are both {twice[0]!r}: a bucket cannot be copied into itself")
+        return self
 
 
 class Queried(Section):
@@ -208,6 +254,8 @@ class Migrate(Pipeline, Queried):
     key_suffix: KeyPart = Field(
         "", description="only objects whose keys end so are copied, such as .csv; empty for all"
     )
+    source_bucket: BucketName = Field("", description=_existing("that objects are put into"))
+    target_bucket: BucketName = Field("", description=_existing("that they are copied to"))
     function_timeout_s: FunctionTimeout = 60
     function_memory_mb: FunctionMemory = 512
     batch_size: BatchSize = 10
@@ -223,8 +271,19 @@ class Migrate(Pipeline, Queried):
 
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
-        regions = (self.source_region, self.target_region)
-        return Expected("replicate", *regions, self.key_prefix, self.key_suffix)
+        return Expected(
+            "replicate",
+            self.source_region,
+            self.target_region,
+            self.key_prefix,
+            self.key_suffix,
+            source_bucket=self.source_bucket,
+            destination_bucket=self.target_bucket,
+        )
+
+    def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
+        yield "source_bucket", "source", self.source_region, SOURCE, (self.key_prefix,)
+        yield "target_bucket", "target", self.target_region, DESTINATION, (self.key_prefix,)
 
 
 class Backup(Pipeline):
@@ -235,6 +294,12 @@ class Backup(Pipeline):
         "us-east-2",
         description="AWS region of its backup, another one, to recover from disaster (DR); traffic between "
         "regions is charged",
+    )
+    primary_bucket: BucketName = Field("", description=_existing("that is worked with"))
+    dr_bucket: BucketName = Field(
+        "",
+        description=_existing("that is its backup")
+        + ", to which whoever may write there now may still write",
     )
     function_timeout_s: FunctionTimeout = 300
     function_memory_mb: FunctionMemory = 512
@@ -265,8 +330,19 @@ class Backup(Pipeline):
             "ERASE_VERSIONS": str(self.erase_versions).lower(),
             "DELETE_FUNCTION": scope.name("delete") if self.delete_sync else "",
         }
-        regions = (self.primary_region, self.dr_region)
-        return Expected("replicate", *regions, follows_deletes=self.delete_sync, variables=variables)
+        return Expected(
+            "replicate",
+            self.primary_region,
+            self.dr_region,
+            follows_deletes=self.delete_sync,
+            variables=variables,
+            source_bucket=self.primary_bucket,
+            destination_bucket=self.dr_bucket,
+        )
+
+    def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
+        yield "primary_bucket", "primary", self.primary_region, SOURCE, ("",)
+        yield "dr_bucket", "dr", self.dr_region, DESTINATION, ("",)
 
     @model_validator(mode="after")
     def _are_two_regions(self) -> "Backup":
@@ -279,6 +355,7 @@ class Index(Pipeline, Queried):
     """The parameters of *index*."""
 
     region: PipelineRegion = "us-east-1"
+    bucket: BucketName = Field("", description=_existing("whose objects are indexed"))
     function_timeout_s: FunctionTimeout = 60
     function_memory_mb: FunctionMemory = 256
     retries: Retries = 2
@@ -289,13 +366,24 @@ class Index(Pipeline, Queried):
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
         variables = {"TIME_TO_LIVE_DAYS": str(self.time_to_live_days)}
-        return Expected("index", self.region, self.region, follows_deletes=True, variables=variables)
+        return Expected(
+            "index",
+            self.region,
+            self.region,
+            follows_deletes=True,
+            variables=variables,
+            source_bucket=self.bucket,
+        )
+
+    def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
+        yield "bucket", "files", self.region, SOURCE, ("",)
 
 
 class Summarize(Pipeline, Queried):
     """The parameters of *summarize*."""
 
     region: PipelineRegion = "us-east-1"
+    bucket: BucketName = Field("", description=_existing("whose files are summarized"))
     input_prefix: Folder = Field(
         "synthetic-data/",
         description="folder whose CSV files are summarized; none of the folders may lie in another, or the "
@@ -323,8 +411,20 @@ class Summarize(Pipeline, Queried):
             "OUTPUT_PREFIX": self.output_prefix,
             "REJECTED_PREFIX": self.rejected_prefix,
         }
-        regions = (self.region, self.region)
-        return Expected("summarize", *regions, self.input_prefix, ".csv", variables=variables)
+        return Expected(
+            "summarize",
+            self.region,
+            self.region,
+            self.input_prefix,
+            ".csv",
+            variables=variables,
+            source_bucket=self.bucket,
+            destination_bucket=self.bucket,
+        )
+
+    def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
+        folders = (self.output_prefix, self.rejected_prefix)
+        yield "bucket", "files", self.region, f"{SOURCE}+{DESTINATION}", folders
 
     def summary_key(self, key: str) -> str:
         """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`."""
@@ -370,6 +470,7 @@ class Ingest(Pipeline, Queried):
     """The parameters of *ingest*."""
 
     region: PipelineRegion = "us-east-1"
+    bucket: BucketName = Field("", description=_existing("into which the files come"))
     schedule: RuleSchedule = Field(
         "rate(1 minute)", description="when files are generated, in UTC: rate(5 minutes) or cron(0 8 * * ? *)"
     )
@@ -409,7 +510,12 @@ class Ingest(Pipeline, Queried):
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
         variables = {"TIME_TO_LIVE_DAYS": str(self.time_to_live_days)}
-        return Expected("consume", self.region, self.region, "stocks/", variables=variables)
+        return Expected(
+            "consume", self.region, self.region, "stocks/", variables=variables, source_bucket=self.bucket
+        )
+
+    def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
+        yield "bucket", "files", self.region, f"{SOURCE}+{DESTINATION}", ("stocks/", "rejected/")
 
     @model_validator(mode="after")
     def _tickers_differ(self) -> "Ingest":

@@ -94,6 +94,27 @@ def _reason(text: str) -> str:
     return text
 
 
+def _bucket_name(name: str) -> str:
+    # Which names there are today, and which may be older: those of us-east-1 from before March 2018.
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+    if name.startswith(("arn:", "s3:", "http")) or "/" in name:
+        raise ValueError(f"{name!r} is no bucket's name: write it without s3://, ARN or folder")
+    if name and not re.fullmatch(r"[A-Za-z0-9._-]{3,255}", name):
+        raise ValueError(f"{name!r} is no bucket's name: 3 to 255 letters, digits, dots, hyphens, underscores")
+    if name.endswith(("-s3alias", "--ol-s3", "--x-s3", "--table-s3", ".mrap")):
+        raise ValueError(f"{name!r} is no general-purpose bucket: those alone have notifications")
+    return name
+
+
+def is_old_bucket_name(name: str) -> bool:
+    """Return whether only a bucket of us-east-1 can have a name, which it then got before March 2018.
+
+    Args:
+        name: Any that `BucketName` takes.
+    """
+    return not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name)
+
+
 def _email(address: str) -> str:
     if address:
         try:
@@ -132,6 +153,11 @@ Moment = Annotated[
     str, BeforeValidator(_as_text), AfterValidator(_moment), _allowed("time with a zone, or empty")
 ]
 Reason = Annotated[str, AfterValidator(_reason), _allowed(f"{', '.join(REASONS)}, or empty")]
+BucketName = Annotated[
+    str,
+    AfterValidator(_bucket_name),
+    _allowed("name of a bucket that is there, or empty"),
+]
 Email = Annotated[str, AfterValidator(_email), _allowed("e-mail address, or empty")]
 KmsKeyArn = Annotated[
     str,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from enum import IntEnum, auto
 from typing import Any, ClassVar
+from urllib.parse import quote, unquote
 
 from lib.base.errors import RunbookError
 from lib.resources.checks import Finding
@@ -41,6 +42,71 @@ TAG_ROLE = "runbook:role"  # what an end is to its pipeline: one of ROLES, or se
 SOURCE, DESTINATION, HOLDING = ROLES = ("source", "destination", "holding")
 
 
+# Of a role's description: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+MOST_DESCRIPTION_CHARACTERS = 1000
+ADOPTS = "adopts"
+ADOPTION = re.compile(rf"{ADOPTS} (\S+) as (\S+): ([a-z0-9-]+)/([A-Za-z0-9._-]+)/([^\s;]*)")
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A bucket that is somebody else's, in the place of one that a pipeline would make.
+
+    Attributes:
+        pipeline: The pipeline's name.
+        what: The last part of the name of the bucket in whose place it is, such as `source`.
+        name: Its name.
+        region: The region it must be in.
+        role: As of an `End`.
+        prefixes: What the keys begin with that the pipeline writes there, or else reads; an empty one is all keys.
+        parameter: Which parameter names it; empty if the account does.
+    """
+
+    pipeline: str
+    what: str
+    name: str
+    region: str
+    role: str
+    prefixes: tuple[str, ...] = ("",)
+    parameter: str = field(default="", compare=False)
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+        return f"arn:aws:s3:::{self.name}"
+
+    @property
+    def description(self) -> str:
+        """It in the characters that a role's description may have; of what is too long, less is said."""
+        length = max(map(len, self.prefixes))
+        while True:
+            keys = ",".join(dict.fromkeys(quote(each[:length], safe="/") for each in self.prefixes))
+            text = f"{ADOPTS} {self.what} as {self.role}: {self.region}/{self.name}/{keys}"
+            if len(text) < MOST_DESCRIPTION_CHARACTERS / 2 or not length:  # a pipeline has two ends
+                return text
+            length //= 2
+
+    @classmethod
+    def described(cls, pipeline: str, description: str) -> Iterator["Adopted"]:
+        """Yield what the description of a role says that its pipeline has adopted.
+
+        Args:
+            pipeline: The pipeline.
+            description: The role's, whoever wrote it.
+        """
+        for what, role, region, name, keys in ADOPTION.findall(description):
+            yield cls(pipeline, what, name, region, role, tuple(map(unquote, keys.split(","))))
+
+    def overlaps(self, other: "Adopted") -> bool:
+        """Return whether both may write some key of the same bucket."""
+        written = all(DESTINATION in one.role.split("+") for one in (self, other))
+        return written and self.name == other.name and any(
+            one.startswith(another) or another.startswith(one)
+            for one in self.prefixes
+            for another in other.prefixes
+        )
+
+
 @dataclass(frozen=True)
 class Scope:
     """Whose resources these are: the beginning of every name, and the tags.
@@ -52,6 +118,7 @@ class Scope:
         account_id: The AWS account, 12 digits.
         permissions_boundary_arn: The policy that says what roles may do at most; empty for none.
         kms_key_arns: The KMS keys to encrypt with, one a region at most.
+        adopted: The buckets that are somebody else's and that its pipelines work on.
     """
 
     prefix: str
@@ -60,6 +127,7 @@ class Scope:
     account_id: str
     permissions_boundary_arn: str = ""
     kms_key_arns: tuple[str, ...] = ()
+    adopted: tuple[Adopted, ...] = field(default=(), compare=False)
 
     def name(self, what: str) -> str:
         """Return the full name of a thing, `{prefix}-{env}-{pipeline}-{what}`."""
@@ -83,6 +151,20 @@ class Scope:
         found = re.search(f"{self.prefix}[-_]{self.env}[-_]([^-_]+)", name)
         assert found, f"{name} is listed as of {self.env}"
         return found[1]
+
+    def adoption(self, what: str) -> Adopted | None:
+        """Return the bucket that is adopted in the place of one of the pipeline's; None if it is made.
+
+        Args:
+            what: The last part of the name of that one, such as `source`.
+        """
+        place = (self.pipeline, what)
+        return next((one for one in self.adopted if (one.pipeline, one.what) == place), None)
+
+    @property
+    def description(self) -> str:
+        """What is said of the roles of its pipeline: what it has adopted. Empty if that is nothing."""
+        return "; ".join(one.description for one in self.adopted if one.pipeline == self.pipeline)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -136,6 +218,7 @@ class Resource(ABC):
     service: ClassVar[str]  # the name of its boto3 client
     noun: ClassVar[str]  # what AWS calls it
     taggable: ClassVar[bool] = True
+    is_made: ClassVar[bool] = True  # by the runbook, which then finds it again and deletes it
     deletion: ClassVar[Deletion]  # when it is deleted
     is_global: ClassVar[bool] = False  # it has no region, and is asked for in GLOBAL_REGION
     # Events come in by it: a move closes it first, so that queues run empty.
@@ -178,6 +261,11 @@ class Resource(ABC):
     def kms_key_arn(self) -> str:
         """The KMS key with which it is encrypted if it keeps anything; empty for the service's own."""
         return self.scope.kms_key_arn(self.region)
+
+    @property
+    def note(self) -> str:
+        """What a plan says of it besides what is to be done; empty for nothing."""
+        return ""
 
     def output(self, client) -> str:
         """Return what others name it by, for `runbook output`; it must exist.

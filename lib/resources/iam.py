@@ -6,7 +6,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lib.resources.base import Deletion, Found, Resource, Scope, Settings, our_tags, tag_dict, tag_list
+from lib.resources.base import (
+    Adopted,
+    Deletion,
+    Found,
+    Resource,
+    Scope,
+    Settings,
+    our_tags,
+    tag_dict,
+    tag_list,
+)
 from lib.resources.checks import Finding, fits
 from lib.resources.policies import Document, canonical, document
 
@@ -20,7 +30,8 @@ MOST_POLICY_CHARACTERS, MOST_TRUST_CHARACTERS = 10240, 2048
 class Role(Resource):
     """A role that one AWS service takes on, with one inline policy and the permissions boundary of its scope.
 
-    A boundary that is there though the scope names none stays: it is somebody else's.
+    A boundary that is there though the scope names none stays: it is somebody else's. Its description says which
+    buckets its pipeline has adopted (docs/decisions/0027-a-bucket-that-is-adopted.md); any other one stays.
 
     Attributes:
         trusts: The service, such as `lambda.amazonaws.com`.
@@ -47,6 +58,7 @@ class Role(Resource):
             "trust": canonical(document([trust])),
             **({"permissions_boundary": boundary} if boundary else {}),
             "policy": canonical(self.policy),
+            "description": self.scope.description,
             "tags": self.scope.tags,
         }
 
@@ -71,6 +83,7 @@ class Role(Resource):
             "trust": canonical(role["AssumeRolePolicyDocument"]),
             "permissions_boundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
             "policy": canonical(self._inline_policy(client)),
+            "description": _adoptions(role.get("Description", "")),
             "tags": our_tags(tag_dict(client.list_role_tags(RoleName=self.name)["Tags"])),
         }
 
@@ -80,6 +93,7 @@ class Role(Resource):
             RoleName=self.name,
             AssumeRolePolicyDocument=json.dumps(self.desired()["trust"]),
             Tags=tag_list(self.scope.tags),
+            Description=self.scope.description,
             **({"PermissionsBoundary": boundary} if boundary else {}),
         )
         self.update(client, {"policy": self.policy})
@@ -87,6 +101,8 @@ class Role(Resource):
     def update(self, client, settings: Settings) -> None:
         if "tags" in settings:
             client.tag_role(RoleName=self.name, Tags=tag_list(settings["tags"]))
+        if "description" in settings:
+            client.update_role_description(RoleName=self.name, Description=settings["description"])
         if "trust" in settings:
             client.update_assume_role_policy(RoleName=self.name, PolicyDocument=json.dumps(settings["trust"]))
         # Before the policy: a deployer may be allowed to write policies of roles with the boundary only.
@@ -113,6 +129,17 @@ class Role(Resource):
                         tags = client.list_role_tags(RoleName=name)["Tags"]
                         yield Found(name, name, role["Arn"], tag_dict(tags))
 
+    @staticmethod
+    def descriptions(client) -> Iterator[tuple[str, str]]:
+        """Yield the names and descriptions of all roles of the account, whoever's they are.
+
+        Args:
+            client: An IAM client.
+        """
+        for page in client.get_paginator("list_roles").paginate():
+            for role in page["Roles"]:
+                yield role["RoleName"], role.get("Description", "")
+
     @classmethod
     def delete(cls, client, identifier: str) -> None:
         """Delete a role, after whatever is attached to it; IAM refuses otherwise."""
@@ -125,3 +152,8 @@ class Role(Resource):
                 with suppress(gone):
                     client.delete_role_policy(RoleName=identifier, PolicyName=name)
             client.delete_role(RoleName=identifier)
+
+
+def _adoptions(description: str) -> str:
+    """Return a description if it says what is adopted; another one is somebody's, and is not compared."""
+    return description if any(Adopted.described("", description)) else ""

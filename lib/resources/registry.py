@@ -13,11 +13,11 @@ from lib.resources.base import Resource
 
 @cache
 def types() -> tuple[type[Resource], ...]:
-    """Return every type of resource, in the order of deletion."""
+    """Return every type of resource that the runbook makes, in the order of deletion."""
     for module in iter_modules(resources.__path__):
         import_module(f"{resources.__name__}.{module.name}")
     found = {kind for kind in _below(Resource) if kind.__module__.startswith(f"{resources.__name__}.")}
-    concrete = (kind for kind in found if not inspect.isabstract(kind))
+    concrete = (kind for kind in found if kind.is_made and not inspect.isabstract(kind))
     return tuple(sorted(concrete, key=lambda kind: (kind.deletion, kind.noun)))
 
 

@@ -45,6 +45,7 @@ ABORT_MULTIPART_UPLOADS_AFTER_DAYS = 7
 BUCKET_NAME = r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{1,61}[a-z0-9](?<!-s3alias)(?<!--ol-s3)"
 MOST_POLICY_BYTES = 20 * 1024
 MOST_KEY_BYTES = 1024
+ADDS = "adds to a bucket that is not ours"
 LOOKS_IN_A_ROW = 3  # S3's servers may differ for a while
 DELETE_BATCH_KEYS = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
@@ -409,6 +410,10 @@ class BucketNotification(Resource):
         """The bucket's ARN and the entry's id; entries have no ARN of their own."""
         return f"{self.bucket.arn}#{self.name}"
 
+    @property
+    def note(self) -> str:
+        return note_of(self.bucket)
+
     def desired(self) -> Settings:
         rules = [("prefix", self.key_prefix), ("suffix", self.key_suffix)]
         return {
@@ -457,7 +462,7 @@ class BucketNotification(Resource):
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
-        for bucket in Bucket.find(client, scope):
+        for bucket in carriers(client, scope):
             for entries in _notifications(client, bucket.name).values():
                 for name in (entry["Id"] for entry in entries if isinstance(entries, list)):
                     if name.startswith(scope.beginning):
@@ -473,6 +478,38 @@ class BucketNotification(Resource):
             return
         _put_notifications(client, bucket, without_entry(configuration, entry_id), sleep)
         _wait_for_notification(client, bucket, entry_id, None, sleep)
+
+
+def carriers(client, scope: Scope) -> Iterator[Found]:
+    """Yield the buckets to which something of ours may be attached: ours, and those that are adopted.
+
+    What is attached to an adopted one has only its name to say whose it is, so there are no tags.
+
+    Args:
+        client: An S3 client of a region, which is told of that region's.
+        scope: Whose.
+
+    Raises:
+        RunbookError: If an adopted bucket may not be looked at.
+    """
+    yield from Bucket.find(client, scope)
+    for name in dict.fromkeys(one.name for one in scope.adopted if one.region == client.meta.region_name):
+        try:
+            client.head_bucket(Bucket=name, ExpectedBucketOwner=scope.account_id)
+        except ClientError as error:
+            if (status := error.response["ResponseMetadata"]["HTTPStatusCode"]) != 404:
+                raise RunbookError(
+                    f"bucket {name}, which {scope.env} has adopted, cannot be looked at (S3 answers {status}), "
+                    "so what was added to it cannot be taken away. Give the deployer its rights back "
+                    "(docs/real-account.md, A bucket that is there already), then run this again"
+                ) from error
+        else:
+            yield Found(name, name, f"arn:aws:s3:::{name}", None)
+
+
+def note_of(bucket: Bucket) -> str:
+    """Return what a plan says of what is attached to a bucket."""
+    return "" if bucket.is_made else ADDS
 
 
 def _notification(client, bucket: str, entry_id: str) -> Settings | None:
@@ -596,6 +633,30 @@ def _encryption_rule(client, bucket: str) -> dict:
     code = "ServerSideEncryptionConfigurationNotFoundError"
     answer = _unless(code, client.get_bucket_encryption, Bucket=bucket)
     return answer.get("ServerSideEncryptionConfiguration", {}).get("Rules", [{}])[0]
+
+
+def encryption_key(client, bucket: str) -> str:
+    """Return with which KMS key a bucket encrypts by default, as it is named there; empty for S3's own.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        bucket: Its name.
+    """
+    rule = _encryption_rule(client, bucket).get("ApplyServerSideEncryptionByDefault", {})
+    return rule.get("KMSMasterKeyID", "")
+
+
+def is_listed(client, bucket: str) -> bool:
+    """Return whether a bucket is the account's: S3 lists a caller the buckets of its own account only.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
+
+    Args:
+        client: Any S3 client.
+        bucket: Its name.
+    """
+    pages = client.get_paginator("list_buckets").paginate(Prefix=bucket, PaginationConfig={"PageSize": 1000})
+    return any(each["Name"] == bucket for page in pages for each in page.get("Buckets", []))
 
 
 def _lifecycle(client, bucket: str) -> dict:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings
 from lib.resources.checks import Finding, fits
-from lib.resources.s3 import Bucket
+from lib.resources.s3 import Bucket, carriers, note_of
 
 GONE = ("NoSuchConfiguration", "NoSuchBucket")
 
@@ -43,6 +43,10 @@ class InventoryConfiguration(Resource):
     def arn(self) -> str:
         """The bucket's ARN and the configuration's id; configurations have no ARN of their own."""
         return _arn(self.source.arn, self.name)
+
+    @property
+    def note(self) -> str:
+        return note_of(self.source)
 
     def desired(self) -> Settings:
         # With the account, S3 makes sure that the destination is still its. A report is encrypted as is said
@@ -95,7 +99,7 @@ class InventoryConfiguration(Resource):
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
         """List ours on the buckets of all pipelines: the audit's are on those that it audits."""
-        for bucket in Bucket.find(client, replace(scope, pipeline="")):
+        for bucket in carriers(client, replace(scope, pipeline="")):
             for name in _ids(client, bucket.name):
                 if name.startswith(scope.beginning):
                     yield Found(f"{bucket.name}#{name}", name, _arn(bucket.arn, name), bucket.tags)
