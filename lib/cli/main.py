@@ -232,6 +232,9 @@ def _execute(
     if parameters.mode == "plan":
         for result in results:
             terminal.show_table(result.rows)
+            if result.adopting:
+                print(f"{result.name} adopts:")
+                terminal.show_table(result.adopting)
     terminal.show_results(results)
     left_out = [(result.name, each) for result in results for each in result.left_out]
     for name, each in left_out:

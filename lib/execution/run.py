@@ -22,6 +22,7 @@ from lib.base.errors import ParameterError, RunbookError
 from lib.base.paths import ROOT, home
 from lib.engine.checklist import LEFT_OUT
 from lib.engine.plan import COUNTS
+from lib.operate.adopting import ADOPTING
 from lib.parameters import Parameters
 from lib.parameters.types import did_you_mean
 
@@ -81,6 +82,7 @@ class Result:
         made: What it told under the MIME type `lib.engine.plan.COUNTS`: `summary`, `counts` and `table`.
         left_out: What it said that it did not look at: `what` and `reason` of each.
         failure: Why it failed.
+        adopting: What it said that adopting a bucket means: bucket, what, found, means of each.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Result:
     made: Mapping[str, Any] = field(default_factory=dict)
     left_out: list[dict[str, str]] = field(default_factory=list)
     failure: Failure | None = None
+    adopting: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def summary(self) -> str:
@@ -246,7 +249,8 @@ def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
         return Result(job.name, outcome, seconds, failure=failure)
     told = [data[COUNTS] for data in _told(executed) if COUNTS in data]
     left_out = [data[LEFT_OUT] for data in _told(executed) if LEFT_OUT in data]
-    return Result(job.name, outcome, seconds, executed, told[-1] if told else {}, left_out, failure)
+    adopting = [row for data in _told(executed) for row in data.get(ADOPTING, [])]
+    return Result(job.name, outcome, seconds, executed, told[-1] if told else {}, left_out, failure, adopting)
 
 
 def _told(executed: Path) -> Iterator[dict[str, Any]]:

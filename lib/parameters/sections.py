@@ -129,7 +129,9 @@ PipelineRegion = Annotated[Region, Field(description="AWS region in which all of
 
 def _existing(what: str) -> str:
     """Return what is said of a parameter that names a bucket which is there."""
-    return f"name of a bucket {what}, if it is there already: it is never changed or deleted; empty to make one"
+    return (
+        f"name of a bucket {what}, if it is there already: it is never changed or deleted; empty to make one"
+    )
 
 
 class Section(BaseModel):

@@ -100,7 +100,9 @@ def _bucket_name(name: str) -> str:
     if name.startswith(("arn:", "s3:", "http")) or "/" in name:
         raise ValueError(f"{name!r} is no bucket's name: write it without s3://, ARN or folder")
     if name and not re.fullmatch(r"[A-Za-z0-9._-]{3,255}", name):
-        raise ValueError(f"{name!r} is no bucket's name: 3 to 255 letters, digits, dots, hyphens, underscores")
+        raise ValueError(
+            f"{name!r} is no bucket's name: 3 to 255 letters, digits, dots, hyphens, underscores"
+        )
     if name.endswith(("-s3alias", "--ol-s3", "--x-s3", "--table-s3", ".mrap")):
         raise ValueError(f"{name!r} is no general-purpose bucket: those alone have notifications")
     return name

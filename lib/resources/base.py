@@ -100,10 +100,14 @@ class Adopted:
     def overlaps(self, other: "Adopted") -> bool:
         """Return whether both may write some key of the same bucket."""
         written = all(DESTINATION in one.role.split("+") for one in (self, other))
-        return written and self.name == other.name and any(
-            one.startswith(another) or another.startswith(one)
-            for one in self.prefixes
-            for another in other.prefixes
+        return (
+            written
+            and self.name == other.name
+            and any(
+                one.startswith(another) or another.startswith(one)
+                for one in self.prefixes
+                for another in other.prefixes
+            )
         )
 
 

@@ -90,6 +90,15 @@ def ours(policy: Document | str | None) -> dict[str, Statement]:
     return {s["Sid"]: canonical(s) for s in statements if s.get("Sid", "").startswith(SID_PREFIX)}
 
 
+def statements_of(policy: Document | str | None) -> list[Statement]:
+    """Return all statements of a policy, whoever's they are.
+
+    Args:
+        policy: A document, its JSON, or None for no policy.
+    """
+    return list(_load(policy)["Statement"])
+
+
 def merge(policy: Document | str | None, statements: Iterable[Statement]) -> Document:
     """Put our statements into a policy and leave everybody else's as they are.
 

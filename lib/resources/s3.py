@@ -534,12 +534,25 @@ def notifications_of(client, bucket: Bucket) -> list[Settings]:
     Raises:
         ClientError: Such as NoSuchBucket.
     """
-    configuration = _notifications(client, bucket.name)
+    ours = (each for each in entries_of(client, bucket.name) if each["Id"].startswith(bucket.scope.beginning))
+    return [{name: value for name, value in each.items() if name != "Id"} for each in ours]
+
+
+def entries_of(client, bucket: str) -> list[Settings]:
+    """Return the entries of all who are notified: `Id`, `destination`, `events` and `filter` of each.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        bucket: Its name.
+
+    Raises:
+        ClientError: Such as NoSuchBucket.
+    """
+    configuration = _notifications(client, bucket)
     return [
-        _settings(entry, destination)
+        {"Id": entry["Id"], **_settings(entry, destination)}
         for kind, destination in KINDS.values()
         for entry in configuration.get(kind, [])
-        if entry["Id"].startswith(bucket.scope.beginning)
     ]
 
 
