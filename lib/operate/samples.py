@@ -1,7 +1,8 @@
 """The sample files: real data under notebooks/samples, and how it is uploaded."""
 
+import time
 from base64 import b64decode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -10,9 +11,14 @@ from urllib.parse import urlencode
 import pandas as pd
 from tqdm import tqdm
 
+from lib.base.errors import RunbookError
 from lib.base.paths import ROOT
 from lib.engine.ledger import note_put
+from lib.engine.stack import Stack
 from lib.lake.query import Athena
+from lib.resources.s3 import Bucket
+from lib.s3.objects import Place
+from lib.s3.versions import erase
 
 FOLDER = ROOT / "notebooks" / "samples"
 # A picture of one transparent pixel: a file that is no CSV, whatever it is called.
@@ -22,6 +28,8 @@ PIXEL_PNG = b64decode(
 # boto3 uploads in parts from 8 MiB on:
 # https://boto3.amazonaws.com/v1/documentation/api/latest/reference/customizations/s3.html
 MULTIPART_THRESHOLD_BYTES = 8 * 1024 * 1024
+NO_VERSION = "null"  # in a bucket that keeps no versions, which only somebody else's may be
+QUIET_LOOKS, QUIET_POLL_S, QUIET_MOST_S = 3, 3, 120  # until it is believed that a pipeline writes no more
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,58 @@ def repeat(csv: bytes, at_least_bytes: int) -> bytes:
     return header + b"\n" + rows * (at_least_bytes // len(rows) + 1)
 
 
+def folder(bucket: Bucket, key_prefix: str = "") -> str:
+    """Return what the keys of samples begin with: in a bucket that is not ours, a folder of our own.
+
+    Args:
+        bucket: Where they are going to be put.
+        key_prefix: What the pipeline's keys begin with.
+    """
+    return key_prefix if bucket.is_made else f"{key_prefix}{bucket.scope.prefix}-{bucket.scope.env}-exercise/"
+
+
+def take_back(
+    stack: Stack,
+    buckets: Iterable[Bucket],
+    key_prefixes: Iterable[str] = ("",),
+    sleep: Callable[[float], None] = time.sleep,
+) -> pd.DataFrame:
+    """Erase the samples and what the pipeline made of them, versions included, in buckets that are not ours.
+
+    In those that the runbook made they stay.
+
+    Args:
+        stack: The pipeline's.
+        buckets: Where samples or their copies are, the source first.
+        key_prefixes: What keys begin with before the samples' folder.
+        sleep: Waits, in seconds, until the pipeline, which is told of it, writes no more.
+
+    Returns:
+        One row a bucket that is not ours: bucket, folder, how many versions and markers were erased, and what
+        is left and why, empty for nothing.
+    """
+    rows = []
+    for bucket in (each for each in buckets if not each.is_made):
+        for prefix in dict.fromkeys(folder(bucket, each) for each in key_prefixes):
+            erased, left = _erase_until_quiet(Place.of(stack.target, bucket), prefix, sleep)
+            rows.append((bucket.name, prefix, erased, left))
+    return pd.DataFrame(rows, columns=["bucket", "folder", "erased", "left"])
+
+
+def _erase_until_quiet(place: Place, prefix: str, sleep: Callable[[float], None]) -> tuple[int, str]:
+    erased, quiet = 0, 0
+    for _ in range(QUIET_MOST_S // QUIET_POLL_S):
+        try:
+            found = erase(place, prefix)
+        except RunbookError as error:  # under Object Lock; whoever reads it knows how long
+            return erased, str(error)
+        erased, quiet = erased + found, 0 if found else quiet + 1
+        if quiet == QUIET_LOOKS:
+            return erased, ""
+        sleep(QUIET_POLL_S)
+    return erased, f"something is still written below it after {QUIET_MOST_S} s"
+
+
 def upload(client, bucket: str, samples: Iterable[Sample]) -> pd.DataFrame:
     """Upload samples, large ones in parts.
 
@@ -129,7 +189,7 @@ def upload(client, bucket: str, samples: Iterable[Sample]) -> pd.DataFrame:
         extra = {"ContentType": "text/csv", "Metadata": sample.metadata, "Tagging": urlencode(sample.tags)}
         client.upload_fileobj(BytesIO(sample.body), bucket, sample.key, ExtraArgs=extra)
         found = client.head_object(Bucket=bucket, Key=sample.key)
-        version_id = found["VersionId"]
+        version_id = found.get("VersionId", NO_VERSION)
         if found["ContentLength"] == len(sample.body):  # otherwise somebody has just overwritten it
             note_put(bucket, sample.key, version_id)
         rows.append((sample.key, len(sample.body), version_id, pd.Timestamp.now("UTC")))
@@ -150,8 +210,9 @@ def delete(client, bucket: str, keys: Iterable[str]) -> pd.DataFrame:
     rows = []
     for key in tqdm(list(keys), desc="Delete", unit="object", leave=False, delay=1):
         marker = client.delete_object(Bucket=bucket, Key=key)
-        note_put(bucket, key, marker["VersionId"])
-        rows.append((key, marker["VersionId"], pd.Timestamp.now("UTC")))
+        version_id = marker.get("VersionId", NO_VERSION)
+        note_put(bucket, key, version_id)
+        rows.append((key, version_id, pd.Timestamp.now("UTC")))
     return pd.DataFrame(rows, columns=["key", "version_id", "time"])
 
 

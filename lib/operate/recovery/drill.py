@@ -22,9 +22,8 @@ from lib.operate.recovery.restore import Restore
 from lib.operate.recovery.version_copy import headers
 from lib.parameters import Parameters
 from lib.resources.logs import log_group_name
-from lib.resources.s3 import delete_batch
 from lib.s3.objects import Place
-from lib.s3.versions import histories
+from lib.s3.versions import erase, histories
 from lib.target import Target
 
 FOLDER = "runbook-drill/"
@@ -161,17 +160,7 @@ class Drill:
         Raises:
             RunbookError: If S3 refuses to erase some, for instance under object lock.
         """
-        place, erased = self.primary, 0
-        pages = place.client.get_paginator("list_object_versions").paginate(
-            Bucket=place.bucket, Prefix=self.prefix
-        )
-        for page in pages:
-            # Markers last: without its marker, an object would come back for a moment.
-            for found in filter(None, (page.get("Versions"), page.get("DeleteMarkers"))):
-                batch = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in found]
-                delete_batch(place.client, place.bucket, batch)
-                erased += len(batch)
-        return erased
+        return erase(self.primary, self.prefix)
 
     def restore(self, at: datetime) -> Restore:
         """Return the restore of the drill's objects, as they were at a point in time."""
