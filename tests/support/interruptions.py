@@ -76,17 +76,18 @@ class Point:
 class Subject:
     """A pipeline in an environment of its own, deployed and destroyed again and again."""
 
-    def __init__(self, pipeline: str, env: str):
+    def __init__(self, pipeline: str, env: str, **section: object):
         """Describe it, deploy and destroy it once undisturbed, and remember how that was.
 
         Args:
             pipeline: Such as `migrate`.
             env: An environment that nobody else uses.
+            section: What the pipeline's own section is given.
         """
         self.pipeline, self.death = pipeline, Death()
-        self.parameters = Parameters.check({"env": env})
+        self.parameters = Parameters.check({"env": env, pipeline: section})
         self.target = mortal(connect(self.parameters), self.death)
-        self.described = describe(pipeline, self.target, self.parameters)
+        self.described = describe(pipeline, self.target, self.parameters, **section)
         self.death.set()
         self.deploy()
         self.deploy_points = self._points()
@@ -161,7 +162,8 @@ class Subject:
         assert self.inventory() == self.deployed, when
         states = {arn: facts["state"] for arn, facts in self.stack().ledger.entries().items()}
         assert set(states.values()) == {"made"}, (when, states)
-        assert self.described.resources.keys() <= states.keys(), when
+        made = {arn for arn, one in self.described.resources.items() if one.is_made}
+        assert made <= states.keys(), when
 
     def require_nothing(self, when: str) -> None:
         proof = Inventory(self.target, self.parameters).prove_empty(sleep=functools.partial(refuse, when))

@@ -1,0 +1,235 @@
+"""A bucket that is adopted stays as it was: its settings byte for byte, and every object."""
+
+import functools
+import json
+import secrets
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.described import describe
+from support.interruptions import Subject, refuse
+from support.somebodys import Somebodys
+from support.today import sample
+
+from lib.base.errors import ParameterError, PreflightError
+from lib.base.run_data import file_of
+from lib.engine.inventory import Inventory
+from lib.engine.stack import Stack
+from lib.parameters import Parameters
+from lib.resources.base import Adopted
+from lib.resources.s3 import Bucket
+from lib.target import connect
+
+HERE = "us-east-1"
+REGIONS = {"source": "us-west-1", "target": "us-east-1"}
+
+
+@pytest.fixture
+def somebodys(somebody):
+    """Makes a bucket of somebody else's: `somebodys("us-west-1", "old.{}")`."""
+
+    def make(region: str = HERE, name: str = "photos.{}") -> Somebodys:
+        return Somebodys(somebody, name.format(secrets.token_hex(4)), region).create()
+
+    return make
+
+
+def own(env: str, **sections) -> Parameters:
+    return Parameters.check({"env": env, **sections})
+
+
+def stack_of(pipeline: str, parameters: Parameters) -> Stack:
+    section = parameters.of_pipeline(pipeline)
+    return describe(pipeline, connect(parameters), parameters, **section)
+
+
+def destroy(parameters: Parameters) -> None:
+    inventory = Inventory(connect(parameters), parameters)
+    inventory.destroy()
+    inventory.prove_empty(sleep=functools.partial(refuse, "destroyed"))
+
+
+@given(
+    st.lists(st.text(max_size=1024), min_size=1, max_size=3),
+    st.sampled_from(["source", "source+destination"]),
+)
+def test_what_a_role_says_is_read_again_or_stands_for_more(prefixes, role):
+    one = Adopted("migrate", "source", "a" * 255, "ap-northeast-1", role, tuple(prefixes))
+    other = Adopted("migrate", "target", "b" * 255, "us-gov-west-1", "destination", tuple(prefixes))
+    text = f"{one.description}; {other.description}"
+    assert len(text) <= 1000 and text.isascii()
+    read = [*Adopted.described("migrate", text)]
+    assert [(each.name, each.region, each.role) for each in read] == [
+        (each.name, each.region, each.role) for each in (one, other)
+    ]
+    for each in read:
+        assert all(any(prefix.startswith(p) for p in each.prefixes) for prefix in prefixes)
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        (
+            {"migrate": {"source_bucket": "s3://photos"}},
+            "migrate.source_bucket: 's3://photos' is no bucket's name",
+        ),
+        ({"migrate": {"source_bucket": "Old_Photos"}}, "in us-west-1 no bucket is called 'Old_Photos'"),
+        ({"migrate": {"source_bucket": "photos-s3alias"}}, "no general-purpose bucket"),
+        ({"migrate": {"source_bucket": "abc", "target_bucket": "abc"}}, "copied into itself"),
+        ({"index": {"bucket": "runbook-local-index-files-0"}}, "named as those that the runbook makes"),
+        (
+            {"migrate": {"target_bucket": "abc"}, "backup": {"dr_bucket": "abc"}},
+            "are both 'abc', and would write the same keys",
+        ),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(section, said):
+    with pytest.raises(ParameterError, match=said):
+        Parameters.check(section)
+
+
+def test_names_that_were_allowed_once_are_taken():
+    for name in ("a.b-c", "Photos", "old_photos", "x" * 255):
+        assert Parameters.check({"index": {"bucket": name}}).index.bucket == name
+
+
+def test_a_bucket_that_is_not_there_is_refused(local_aws):
+    parameters = own("tadoptbad", index={"bucket": f"nothing-{secrets.token_hex(4)}"})
+    with pytest.raises(
+        ParameterError, match=r"^index.bucket: there is no bucket 'nothing-\w+'.*nothing was written"
+    ):
+        stack_of("index", parameters)
+
+
+def test_a_bucket_of_another_region_is_refused(local_aws, somebodys):
+    bucket = somebodys("us-west-1")
+    with pytest.raises(ParameterError, match="is in us-west-1, and the parameters say us-east-1"):
+        stack_of("index", own("tadoptbad", index={"bucket": bucket.name}))
+
+
+def test_a_bucket_that_a_runbook_made_is_refused(local_aws, target, somebodys):
+    bucket = somebodys()
+    tags = [{"Key": "runbook:env", "Value": "elsewhere"}]
+    bucket.s3.put_bucket_tagging(Bucket=bucket.name, Tagging={"TagSet": tags})
+    with pytest.raises(ParameterError, match="was made by the runbook for env 'elsewhere'"):
+        stack_of("index", own("tadoptbad", index={"bucket": bucket.name}))
+
+
+def test_notifications_that_overlap_are_refused_by_name(local_aws, somebodys):
+    bucket = somebodys().furnish()
+    before = bucket.configuration()
+    with pytest.raises(PreflightError, match="overlap with those of theirs"):
+        stack_of("index", own("tadoptbad", index={"bucket": bucket.name})).plan()
+    assert bucket.configuration() == before
+
+
+class Interrupted:
+    """*migrate* between two adopted buckets that have all that a bucket can have."""
+
+    def __init__(self, somebody):
+        self.buckets = {
+            what: Somebodys(somebody, f"{what}.{secrets.token_hex(4)}", region).create().furnish()
+            for what, region in REGIONS.items()
+        }
+        names = {f"{what}_bucket": bucket.name for what, bucket in self.buckets.items()}
+        self.before = self.configuration()
+        self.subject = Subject("migrate", "tadoptcrash", key_prefix="in/", **names)
+        assert self.configuration() == self.before
+
+    def configuration(self) -> dict:
+        return {what: bucket.configuration() for what, bucket in self.buckets.items()}
+
+
+@pytest.fixture(scope="module")
+def interrupted(local_aws, somebody) -> Interrupted:
+    return Interrupted(somebody)
+
+
+def test_a_run_that_is_killed_leaves_nothing_of_ours_in_it(interrupted):
+    """At the calls that write to the bucket, and at one more of the day; at all of them: make sweep."""
+    subject = interrupted.subject
+    notify = "PutBucketNotificationConfiguration"
+    for deploying, destroying in zip(
+        [
+            *(point for point in subject.deploy_points if point.call == notify),
+            sample(subject.deploy_points, "a"),
+        ],
+        [
+            *(point for point in subject.destroy_points if point.call == notify),
+            sample(subject.destroy_points, "b"),
+        ],
+        strict=True,
+    ):
+        subject.cycle(deploying, destroying)
+        assert interrupted.configuration() == interrupted.before, (deploying, destroying)
+
+
+def test_what_somebody_changes_meanwhile_stays(interrupted):
+    subject, bucket = interrupted.subject, interrupted.buckets["source"]
+    subject.deploy()
+    bucket.notify({"Id": "newer", "Events": ["s3:ObjectRemoved:*"]}, "others/")
+    bucket.s3.put_bucket_policy(Bucket=bucket.name, Policy=bucket.policy("Newer"))
+    ids = {"theirs", "newer", "runbook-tadoptcrash-migrate-uploads"}
+    found = bucket.s3.get_bucket_notification_configuration(Bucket=bucket.name)
+    assert {each["Id"] for kind in ("Topic", "Queue") for each in found[f"{kind}Configurations"]} == ids
+    subject.deploy()
+    subject.destroy()
+    found = bucket.s3.get_bucket_notification_configuration(Bucket=bucket.name)
+    assert [each["Id"] for each in found["QueueConfigurations"]] == ["theirs", "newer"]
+    assert "TopicConfigurations" not in found and found["EventBridgeConfiguration"] == {}
+    bucket.s3.put_bucket_policy(Bucket=bucket.name, Policy=bucket.policy("TheirOwn"))
+    kept = [each for each in found["QueueConfigurations"] if each["Id"] == "theirs"]
+    configuration = {"QueueConfigurations": kept, "EventBridgeConfiguration": {}}
+    bucket.s3.put_bucket_notification_configuration(
+        Bucket=bucket.name, NotificationConfiguration=configuration
+    )
+    assert interrupted.configuration() == interrupted.before
+
+
+def test_it_is_found_without_parameters_or_ledger(interrupted):
+    subject = interrupted.subject
+    subject.deploy()
+    file_of(subject.parameters.account_id, "runbook", "tadoptcrash").unlink()
+    destroy(own("tadoptcrash"))
+    assert interrupted.configuration() == interrupted.before
+
+
+def test_two_environments_share_a_bucket(local_aws, somebodys):
+    source, target = somebodys("us-west-1").furnish(), somebodys("us-east-1", "old.photos.{}")
+    before = [each.configuration() for each in (source, target)]
+    buckets = {"source_bucket": source.name, "target_bucket": target.name}
+    one, other = (own(f"tadopt{env}", migrate={**buckets, "key_prefix": f"{env}/"}) for env in ("one", "two"))
+    for parameters in (one, other):
+        stack_of("migrate", parameters).apply()
+    overlapping = own("tadoptthree", migrate={**buckets, "key_prefix": "one/more/"})
+    with pytest.raises(ParameterError, match="is adopted already, by role runbook-tadoptone-migrate-"):
+        stack_of("migrate", overlapping)
+    destroy(one)
+    assert stack_of("migrate", other).plan().count("unchanged") == len(stack_of("migrate", other).resources)
+    (entry,) = source.s3.get_bucket_notification_configuration(Bucket=source.name)["TopicConfigurations"]
+    assert entry["Id"] == "runbook-tadopttwo-migrate-uploads"
+    destroy(other)
+    assert [each.configuration() for each in (source, target)] == before
+
+
+def test_a_role_gets_this_bucket_and_this_key_and_nothing_else(local_aws, somebody, somebodys):
+    bucket = somebodys()
+    key = somebody("kms", HERE).create_key()["KeyMetadata"]["Arn"]
+    bucket.furnish(key)
+    parameters = own("tadoptrole", summarize={"bucket": bucket.name})
+    adopted = stack_of("summarize", parameters).resources
+    made = stack_of("summarize", own("tadoptrole")).resources
+    (arn,) = (arn for arn in made if ":role/" in arn and arn.endswith("summarize"))
+    (files,) = (one for one in made.values() if isinstance(one, Bucket) and one.what == "files")
+    expected = json.loads(json.dumps(made[arn].policy).replace(files.arn, f"arn:aws:s3:::{bucket.name}"))
+    assert [one for one in adopted[arn].policy["Statement"] if one not in expected["Statement"]] == [
+        {
+            "Sid": "DecryptAndEncryptObjects",
+            "Effect": "Allow",
+            "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+            "Resource": [key],
+            "Condition": {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}},
+        }
+    ]
+    assert [one for one in expected["Statement"] if one not in adopted[arn].policy["Statement"]] == []
