@@ -13,9 +13,8 @@ from botocore.exceptions import ClientError
 from lib.engine.preflight.form import listed
 from lib.engine.preflight.iam_data import overlap
 from lib.engine.stack import Stack
-from lib.operate import facts
 from lib.operate.observe import cost, usage
-from lib.parameters import Parameters
+from lib.parameters.sections import Backfill, Section
 from lib.resources import prices
 from lib.resources.base import DESTINATION, SOURCE
 from lib.resources.iam import Role
@@ -70,18 +69,18 @@ class Adopting:
         return bundle
 
 
-def means(stack: Stack) -> Adopting:
+def means(stack: Stack, settings: Section) -> Adopting:
     """Look at the buckets that a stack adopts, and say what that means. Reads only.
 
     Args:
         stack: A pipeline's, described.
+        settings: Its section of the parameters.
     """
     adopted = [one for one in stack.resources.values() if isinstance(one, AdoptedBucket)]
-    return Adopting([(one.name, *row) for one in adopted for row in _rows(stack, one)])
+    return Adopting([(one.name, *row) for one in adopted for row in _rows(_Look(stack, one, settings))])
 
 
-def _rows(stack: Stack, bucket: AdoptedBucket) -> Iterator[Row]:
-    look = _Look(stack, bucket)
+def _rows(look: "_Look") -> Iterator[Row]:
     for what, ask in (
         ("region and owner", look.place),
         ("is to the pipeline", look.attached),
@@ -110,6 +109,7 @@ class _Look:
 
     stack: Stack
     bucket: AdoptedBucket
+    settings: Section
 
     @property
     def _client(self) -> Any:
@@ -301,9 +301,9 @@ class _Look:
     def objects(self) -> Iterator[tuple[str, str]]:
         filters = [KeyFilter(one.key_prefix, one.key_suffix) for one in self._notifications] or [KeyFilter()]
         found, is_more = _some(Place.of(self.stack.target, self.bucket), filters)
-        more = "more than " if is_more else ""
+        more, noun = "more than " if is_more else "", "object" if len(found) == 1 else "objects"
         size, largest = sum(one.size for one in found), max((one.size for one in found), default=0)
-        text = f"{more}{len(found):,} objects, {more}{size / GB:,.3f} GB, the largest {largest / GB:,.3f} GB"
+        text = f"{more}{len(found):,} {noun}, {more}{size / GB:,.3f} GB, the largest {largest / GB:,.3f} GB"
         if not self._is_source:
             yield text, "stay; a copy of the same key is written over what is there"
             return
@@ -320,24 +320,24 @@ class _Look:
             )
 
     def _effort(self, objects: int, size: int, more: str) -> str:
-        parameters, pipeline = self.stack.parameters, self.bucket.scope.pipeline
-        rate = parameters.backfill.objects_per_second
-        how = f"new ones are worked on as they come. These by `runbook run backfill --set backfill.pipeline={pipeline}`"
+        pipeline = self.bucket.scope.pipeline
+        how = (
+            "new ones are worked on as they come. These by `runbook run backfill --set "
+            f"backfill.pipeline={pipeline}`"
+        )
         if not objects:
             return how
-        usd = _usd(parameters, pipeline, objects, size)
+        rate = Backfill().objects_per_second
         return (
             f"{how}: {more}{timedelta(seconds=ceil(objects / rate))} at {rate:,} a second; it costs about "
-            f"{more}${usd:,.2f}, prices of {prices.looked_up()}"
+            f"{more}${self._usd(objects, size):,.2f}, prices of {prices.looked_up()}"
         )
 
-
-def _usd(parameters: Parameters, pipeline: str, objects: int, size: int) -> float:
-    """Return what working on objects costs; 0 for a pipeline of which nobody has counted it."""
-    if pipeline not in facts.pipelines():
-        return 0.0
-    one = usage.per_object(parameters, pipeline, size / objects)
-    return sum(cost.of({name: amount * objects for name, amount in one.items()}).values())
+    def _usd(self, objects: int, size: int) -> float:
+        """Return what working on objects costs; of a pipeline of which nobody has counted it, 0."""
+        scope = self.bucket.scope
+        one = usage.of_section(dict(self.settings), scope, scope.pipeline, size / objects)
+        return sum(cost.of({name: amount * objects for name, amount in one.items()}).values())
 
 
 def _some(place: Place, filters: list[KeyFilter]) -> tuple[list[Entry], bool]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from lib.operate import facts
 from lib.operate.facts import Amounts, Facts, Part
 from lib.parameters import Parameters
+from lib.resources.base import Scope
 
 GB = facts.UNITS["GB"]
 # The name of a price to how much of it.
@@ -33,8 +34,21 @@ def per_object(parameters: Parameters, pipeline: str, mean_bytes: float) -> Usag
     Returns:
         Names of prices to quantities.
     """
-    names = _names(parameters, pipeline, mean_bytes)
-    return _sum(_object(parameters, *part, names) for part in facts.parts(pipeline))
+    values = parameters.of_pipeline(pipeline) if facts.parts(pipeline) else {}
+    return of_section(values, parameters.scope(), pipeline, mean_bytes)
+
+
+def of_section(values: Mapping[str, object], scope: Scope, pipeline: str, mean_bytes: float) -> Usage:
+    """Return what one object uses of a pipeline that is made by these values, whatever others there are.
+
+    Args:
+        values: Those of the pipeline's section of the parameters, by name.
+        scope: Its scope, or its environment's: which regions have keys.
+        pipeline: Its name.
+        mean_bytes: As for `per_object`.
+    """
+    names = {**values, "bytes": mean_bytes}
+    return _sum(_object(scope, *part, names) for part in facts.parts(pipeline))
 
 
 def of_handler(said: Facts, memory_mb: float) -> Usage:
@@ -121,7 +135,7 @@ def _names(parameters: Parameters, pipeline: str, mean_bytes: float) -> dict[str
     return {**values, "bytes": mean_bytes}
 
 
-def _object(parameters: Parameters, said: Facts, part: Part, names: Mapping[str, object]) -> Usage:
+def _object(scope: Scope, said: Facts, part: Part, names: Mapping[str, object]) -> Usage:
     """Return what a handler uses for one object: its calls, its function, and the way of events and bytes."""
     events, batch_size = _number(part.events, names), _number(part.batch_size, names)
     reads_in, writes_in = (str(facts.value(each, names)) for each in (part.reads_in, part.writes_in))
@@ -131,7 +145,7 @@ def _object(parameters: Parameters, said: Facts, part: Part, names: Mapping[str,
     if reads_in and writes_in and reads_in != writes_in:
         near = {reads_in, writes_in} == NEAR
         way["transfer_near" if near else "transfer"] = _number("bytes", names) / GB
-    way["kms_request"] = _keys(parameters, reads_in, writes_in)
+    way["kms_request"] = _keys(scope, reads_in, writes_in)
     one = _sum([*_calls(said, names), _function(said, part, names), way])
     return {name: events * amount for name, amount in one.items()}
 
@@ -164,17 +178,17 @@ def _month(parameters: Parameters, said: Facts, part: Part, names: Mapping[str, 
         # The queue asks its key: two calls a sender, one a receiver, every five minutes at most:
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
         periods = facts.DAYS_A_MONTH * 24 * 60 / DATA_KEY_MINUTES
-        used["kms_request"] = 3 * periods * _keys(parameters, str(facts.value(part.region, names)))
+        used["kms_request"] = 3 * periods * _keys(parameters.scope(), str(facts.value(part.region, names)))
     return _sum([used, _amounts(part.per_month, names)])
 
 
-def _keys(parameters: Parameters, *regions: str) -> int:
+def _keys(scope: Scope, *regions: str) -> int:
     """Return how often an object's bytes pass a KMS key, in the region of each reading and writing.
 
     At most: a bucket key is asked for many objects once, a queue's and a table's data keys every five minutes
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html).
     """
-    return sum(bool(parameters.scope().kms_key_arn(region)) for region in regions if region)
+    return sum(bool(scope.kms_key_arn(region)) for region in regions if region)
 
 
 def _amounts(amounts: Amounts, names: Mapping[str, object]) -> Usage:
