@@ -94,13 +94,15 @@ def _require_there(target: Target, scope: Scope, adopted: Adopted) -> None:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         if status == 404:
             raise ParameterError(
-                f"{where}: there is no bucket {name!r}. Correct the name, or leave it empty to have one made; "
+                f"{where}: there is no bucket {name!r}. Correct the name, or leave it empty to have "
+                "one made; "
                 "nothing was written"
             ) from error
         if not is_listed_here:
             raise ParameterError(_of_another_account(adopted, scope)) from error
         raise ParameterError(
-            f"{where}: bucket {name!r} is in account {scope.account_id}, but may not be looked at (S3 answers "
+            f"{where}: bucket {name!r} is in account {scope.account_id}, but may not be looked at "
+            "(S3 answers "
             f"{status}). Give the deployer its rights ({RIGHTS}), and see whether the bucket's own policy "
             "denies them; nothing was written"
         ) from error
@@ -108,14 +110,16 @@ def _require_there(target: Target, scope: Scope, adopted: Adopted) -> None:
         raise ParameterError(_of_another_account(adopted, scope))
     if region and region != adopted.region:
         raise ParameterError(
-            f"{where}: bucket {name!r} is in {region}, and the parameters say {adopted.region}: set the region "
+            f"{where}: bucket {name!r} is in {region}, and the parameters say {adopted.region}: "
+            "set the region "
             "of the pipeline to the bucket's, or name another bucket; nothing was written"
         )
 
 
 def _of_another_account(adopted: Adopted, scope: Scope) -> str:
     return (
-        f"{adopted.parameter}: bucket {adopted.name!r} belongs to another account than {scope.account_id}. Name "
+        f"{adopted.parameter}: bucket {adopted.name!r} belongs to another account than "
+        f"{scope.account_id}. Name "
         "a bucket of this account; nothing was written"
     )
 
@@ -135,7 +139,8 @@ def _require_readable(client, adopted: Adopted) -> None:
     if denied:
         raise ParameterError(
             f"{adopted.parameter}: bucket {adopted.name!r} does not let us use {', '.join(denied)}. Give the "
-            f"deployer its rights ({RIGHTS}), and see whether the bucket's own policy denies them; nothing was "
+            f"deployer its rights ({RIGHTS}), and see whether the bucket's own policy denies them; "
+            "nothing was "
             "written"
         )
 
@@ -154,8 +159,10 @@ def _require_nobody_has_it(target: Target, client, scope: Scope, adopted: Adopte
         for other in Adopted.described("", text):
             if other.overlaps(adopted):
                 raise ParameterError(
-                    f"{adopted.parameter}: bucket {adopted.name!r} is adopted already, by role {name}, for keys "
-                    f"that begin with {_words(other)}; ours begin with {_words(adopted)}. Choose prefixes that "
+                    f"{adopted.parameter}: bucket {adopted.name!r} is adopted already, by role {name}, for "
+                    "keys "
+                    f"that begin with {_words(other)}; ours begin with {_words(adopted)}. Choose prefixes "
+                    "that "
                     "no key has in common, or another bucket; nothing was written"
                 )
 
@@ -175,7 +182,8 @@ def _key_arn(target: Target, client, adopted: Adopted) -> str:
         return target.client("kms", adopted.region).describe_key(KeyId=key)["KeyMetadata"]["Arn"]
     except ClientError as error:
         raise ParameterError(
-            f"{adopted.parameter}: bucket {adopted.name!r} encrypts with the KMS key {key!r}, which we may not look "
+            f"{adopted.parameter}: bucket {adopted.name!r} encrypts with the KMS key {key!r}, "
+            "which we may not look "
             f"at ({error.response['Error']['Code']}), so that the roles cannot be given it. Allow "
             "kms:DescribeKey on it, or set the bucket's default to the key's ARN; nothing was written"
         ) from error

@@ -79,7 +79,7 @@ class Inventory:
 
     @cached_property
     def adopted(self) -> tuple[Adopted, ...]:
-        """The buckets to which something of the environment may be attached, as the first look has found them.
+        """The buckets to which something of the environment may be attached, as the first look found them.
 
         A destruction takes the roles away that tell of them; whether nothing is left there is asked after it.
         """

@@ -1,4 +1,4 @@
-"""What it means that a pipeline adopts a bucket: what is set there already, and what the pipeline finds in it."""
+"""What it means that a pipeline adopts a bucket: what is set there, and what it finds in it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -182,8 +182,10 @@ class _Look:
         ]
         yield (
             self.bucket.kms_key_arn,
-            f"the roles get {', '.join(uses)} on this key through S3, and on no other; its key policy must let "
-            "the account's IAM policies decide. Objects under other keys cannot be read: they end as dead letters",
+            f"the roles get {', '.join(uses)} on this key through S3, and on no other; its key "
+            "policy must let "
+            "the account's IAM policies decide. Objects under other keys cannot be read: they end "
+            "as dead letters",
         )
 
     def object_lock(self) -> Iterator[tuple[str, str]]:
@@ -214,7 +216,8 @@ class _Look:
         else:
             yield (
                 f"on ({ownership})",
-                "ACLs are not copied: who may read an object by its ACL alone may not read its copy; and an object "
+                "ACLs are not copied: who may read an object by its ACL alone may not read its copy; "
+                "and an object "
                 "that another account wrote and owns may not be readable to the pipeline",
             )
 
@@ -293,9 +296,15 @@ class _Look:
         for one, actions in hit:
             sid = one.get("Sid", "a statement without a Sid")
             if "Condition" in one or "NotPrincipal" in one:
-                means = f"may deny the pipeline's roles {', '.join(actions)}: look whether its condition excepts them"
+                means = (
+                    f"may deny the pipeline's roles {', '.join(actions)}: look whether its condition "
+                    "excepts them"
+                )
             else:
-                means = f"denies {', '.join(actions)}: have its owner except the pipeline's roles, or it will fail"
+                means = (
+                    f"denies {', '.join(actions)}: have its owner except the pipeline's roles, or it will "
+                    "fail"
+                )
             yield sid, means
 
     def objects(self) -> Iterator[tuple[str, str]]:

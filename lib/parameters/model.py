@@ -146,7 +146,8 @@ class Parameters(Section):
         for one, other in combinations(self.scope().adopted, 2):
             if one.overlaps(other):
                 raise ValueError(
-                    f"{one.parameter} and {other.parameter}: are both {one.name!r}, and would write the same keys"
+                    f"{one.parameter} and {other.parameter}: are both {one.name!r}, and would write the "
+                    "same keys"
                 )
         return self
 

@@ -220,7 +220,8 @@ class Pipeline(Section):
             name = getattr(self, parameter)
             if name and is_old_bucket_name(name) and region != OLD_NAMES_REGION:
                 raise ValueError(
-                    f"{parameter}: in {region} no bucket is called {name!r}: 3 to 63 lower-case letters, digits, dots "
+                    f"{parameter}: in {region} no bucket is called {name!r}: 3 to 63 lower-case letters, "
+                    "digits, dots "
                     f"and hyphens. Others there are in {OLD_NAMES_REGION} only"
                 )
         return self

@@ -58,7 +58,7 @@ class Adopted:
         name: Its name.
         region: The region it must be in.
         role: As of an `End`.
-        prefixes: What the keys begin with that the pipeline writes there, or else reads; an empty one is all keys.
+        prefixes: What the keys begin with that the pipeline writes there, or else reads; empty is for all.
         parameter: Which parameter names it; empty if the account does.
     """
 

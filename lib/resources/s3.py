@@ -499,7 +499,8 @@ def carriers(client, scope: Scope) -> Iterator[Found]:
         except ClientError as error:
             if (status := error.response["ResponseMetadata"]["HTTPStatusCode"]) != 404:
                 raise RunbookError(
-                    f"bucket {name}, which {scope.env} has adopted, cannot be looked at (S3 answers {status}), "
+                    f"bucket {name}, which {scope.env} has adopted, cannot be looked at (S3 answers "
+                    f"{status}), "
                     "so what was added to it cannot be taken away. Give the deployer its rights back "
                     "(docs/real-account.md, A bucket that is there already), then run this again"
                 ) from error

@@ -1,4 +1,4 @@
-"""A bucket that somebody made without the runbook, with all that a bucket can have, and how it is afterwards."""
+"""A bucket that somebody made without the runbook, with all that a bucket can have, and how it is."""
 
 import json
 from collections.abc import Callable
