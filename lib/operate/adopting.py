@@ -314,7 +314,10 @@ class _Look:
         size, largest = sum(one.size for one in found), max((one.size for one in found), default=0)
         text = f"{more}{len(found):,} {noun}, {more}{size / GB:,.3f} GB, the largest {largest / GB:,.3f} GB"
         if not self._is_source:
-            yield text, "stay; a copy of the same key is written over what is there"
+            means = "stay; a copy of the same key is written over what is there"
+            if self.bucket.what == "dr":
+                means += ". A restore brings back all that is there, also these: name restore.key_prefix"
+            yield text, means
             return
         yield text, self._effort(len(found), size, more)
         if archived := [one for one in found if one.storage_class in ARCHIVES]:

@@ -52,11 +52,12 @@ class Somebodys:
         self.s3.create_bucket(Bucket=self.name, **({} if self.region == "us-east-1" else where))
         return self
 
-    def furnish(self, key: str = "") -> "Somebodys":
-        """Set all that can be set, and let others be told of what has keys that the pipelines do not work on.
+    def furnish(self, key: str = "", event: str = "s3:ObjectCreated:Put") -> "Somebodys":
+        """Set all that can be set, and let others be told of what has keys below `others/`.
 
         Args:
             key: ARN of the KMS key to encrypt with; empty for S3's own.
+            event: Of what they are told.
         """
         s3, name = self.s3, {"Bucket": self.name}
         s3.put_bucket_versioning(**name, VersioningConfiguration={"Status": "Enabled"})
@@ -80,7 +81,7 @@ class Somebodys:
         role = "arn:aws:iam::000000000000:role/replication"
         s3.put_bucket_replication(**name, ReplicationConfiguration={"Role": role, "Rules": [copy]})
         s3.put_bucket_policy(**name, Policy=self.policy("TheirOwn"))
-        self.notify({"Id": "theirs", "Events": ["s3:ObjectCreated:Put"]}, "others/")
+        self.notify({"Id": "theirs", "Events": [event]}, "others/")
         return self
 
     def policy(self, sid: str) -> str:

@@ -73,7 +73,8 @@ def _of_buckets(target: Target, parameters: Parameters, pipeline: Pipeline) -> C
     settings = parameters.audit
     source, destination = Place.of(target, pipeline.source), Place.of(target, pipeline.destination)
     grace = Grace(settings.grace_s)
-    extras = Extras(source, grace, follows_deletes=pipeline.follows_deletes)
+    is_shared = not pipeline.destination.is_made
+    extras = Extras(source, grace, follows_deletes=pipeline.follows_deletes, is_shared=is_shared)
     pair = BucketPair(source, destination, grace, extras, settings.metadata_and_tags)
     objects = settings.objects or inventory_reports.daily_count(target, pipeline.source)
     if objects > settings.inventory_above:
@@ -104,7 +105,8 @@ def _of_index(target: Target, parameters: Parameters, pipeline: Pipeline) -> Com
 def _of_summarize(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
     settings, own = parameters.audit, parameters.summarize
     files = Place.of(target, pipeline.source)
-    judge = Summaries(files, own, Grace(settings.grace_s), settings.metadata_and_tags)
+    is_shared = not pipeline.source.is_made
+    judge = Summaries(files, own, Grace(settings.grace_s), settings.metadata_and_tags, is_shared)
     outcomes = [*_listings(files, own.output_prefix), *_listings(files, own.rejected_prefix)]
     written = [(entry.key for entry in stream) for stream in outcomes]
     parts = [(_listings(files, own.input_prefix), judge.judge), (written, judge.judge_written)]

@@ -38,11 +38,14 @@ class Extras:
         source: Where it would have come from.
         grace: How old a delete must be.
         follows_deletes: Whether the pipeline is meant to follow them.
+        is_shared: Whether others may have objects of their own in the destination, as in a bucket that is
+            adopted: what the source never had is theirs, no difference, and nobody's to delete.
     """
 
     source: Place
     grace: Grace
     follows_deletes: bool = field(default=False)
+    is_shared: bool = field(default=False)
 
     def judge(self, key: str, source_key: str = "") -> Finding:
         """Return what is to be said of an extra object.
@@ -53,7 +56,8 @@ class Extras:
         """
         deleted = deleted_at(self.source, source_key or key)
         if deleted is None:
-            return Finding(key, EXTRA, "the source never had it, or nothing of it is left")
+            detail = "the source never had it, or nothing of it is left"
+            return Finding(key, EXTRA, detail, by_design=self.is_shared)
         detail = f"deleted from the source at {deleted.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         if not self.follows_deletes:
             detail += ", and this pipeline does not follow deletes"

@@ -19,12 +19,14 @@ class Summaries:
         settings: The parameters of *summarize*.
         grace: How old a change must be.
         looks_closer: Whether the version is compared too, which takes a HEAD a file.
+        is_shared: Whether others may have objects of their own below the pipeline's folders.
     """
 
     files: Place
     settings: Summarize
     grace: Grace
     looks_closer: bool = True
+    is_shared: bool = False
 
     def judge(self, entry: Entry) -> Finding | None:
         """Judge a file of the listing; None if its key is none that is summarized."""
@@ -45,7 +47,7 @@ class Summaries:
         source = self._source(key)
         if source and self.files.head(source):
             return None
-        return Extras(self.files, self.grace).judge(key, source)
+        return Extras(self.files, self.grace, is_shared=self.is_shared).judge(key, source)
 
     def _compare(self, key: str, head: dict) -> Finding:
         summary, rejection = (

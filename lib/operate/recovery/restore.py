@@ -214,7 +214,7 @@ def from_parameters(target: Target, parameters: Parameters) -> Restore:
     source = Place.of(target, pipeline.destination)
     if settings.into == source.bucket:
         raise ParameterError(f"restore.into: {source.bucket} is the DR bucket itself")
-    if settings.into:
+    if settings.into and settings.into != pipeline.source.name:
         into = our_bucket(target, parameters, settings.into)
     else:
         into = Place.of(target, pipeline.source)

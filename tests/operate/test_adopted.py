@@ -1,0 +1,93 @@
+"""Pipelines that adopt a bucket full of somebody's objects, with their own functions, one after the other."""
+
+import secrets
+from urllib.parse import urlencode
+
+import pytest
+from support.audited import audited
+from support.running import Running, eventually
+from support.somebodys import Somebodys
+
+from lib.operate.audits import audit as audits
+from lib.operate.backfills.backfill import backfill
+from lib.operate.backfills.estimate import estimate
+from lib.parameters import Parameters
+
+HERE = "us-east-1"
+OBJECTS = 40
+# What a pipeline is given to adopt the bucket as its source.
+ADOPTING = {
+    "migrate": {"source_region": HERE, "target_region": "us-east-2", "source_bucket": "{}"},
+    "backup": {"primary_bucket": "{}"},
+    "index": {"bucket": "{}"},
+    "summarize": {"bucket": "{}"},
+}
+
+
+@pytest.fixture(scope="module")
+def full(local_aws, somebody) -> Somebodys:
+    """A bucket with settings and objects of all kinds, none of which the runbook has made."""
+    bucket = Somebodys(somebody, f"full.{secrets.token_hex(4)}", HERE).create()
+    bucket.furnish(event="s3:ObjectRestore:Completed")
+    for number in range(OBJECTS):
+        folder = ("synthetic-data/", "photos 2019/ü+%/", "deep/er/")[number % 3]
+        body = b"name,size\n" + b"".join(b"n%d,%d\n" % (row, row) for row in range(number + 1))
+        facts = {"Metadata": {"number": f"{number}"}, "Tagging": urlencode({"kind": f"k{number % 2}"})}
+        for _ in range(1 + (number % 5 == 0)):
+            name = {"Bucket": bucket.name, "Key": f"{folder}{number}.csv"}
+            bucket.s3.put_object(**name, Body=body, ContentType="text/csv", **facts)
+    bucket.s3.put_object(Bucket=bucket.name, Key="gone", Body=b"")
+    bucket.s3.delete_object(Bucket=bucket.name, Key="gone")
+    return bucket
+
+
+def adopting(pipeline: str, bucket: Somebodys) -> dict:
+    return {name: value.format(bucket.name) for name, value in ADOPTING[pipeline].items()}
+
+
+def operator(running: Running, name: str) -> Parameters:
+    values = running.parameters.model_dump() | {"backfill": {"pipeline": name}}
+    return Parameters.check(values)
+
+
+@pytest.mark.parametrize("name", ADOPTING)
+def test_all_of_it_arrives_and_the_bucket_stays_as_it_was(full, name):
+    settings, objects = full.configuration(), full.objects()
+    running = Running(f"ad{name}", (name,), {name: adopting(name, full)})
+    try:
+        assert not audited(running.target, running.parameters, name).is_clean
+        parameters = operator(running, name)
+        there = estimate(running.target, parameters)
+        backfill(running.target, parameters, there.objects)
+        assert eventually(lambda: audited(running.target, running.parameters, name).is_clean, every_s=2)
+        new = {"Bucket": full.name, "Key": "synthetic-data/new.csv"}
+        version = full.s3.put_object(**new, Body=b"a,b\n1,2\n")["VersionId"]
+        assert not running.stuck(name)
+        assert eventually(lambda: audited(running.target, running.parameters, name).is_clean, every_s=2)
+        full.s3.delete_object(**new, VersionId=version)
+        written = [each for each in full.objects() if each not in objects]
+        assert name == "summarize" or not written
+    finally:
+        running.destroy()
+    assert full.configuration() == settings
+    assert [each for each in full.objects() if each in objects] == objects
+
+
+def test_what_others_have_in_an_adopted_dr_bucket_is_nobodys_to_delete(local_aws, somebody):
+    dr = Somebodys(somebody, f"dr.{secrets.token_hex(4)}", "us-east-2").create().furnish()
+    dr.s3.put_object(Bucket=dr.name, Key="theirs", Body=b"1")
+    settings, objects = dr.configuration(), dr.objects()
+    running = Running("addr", ("backup",), {"backup": {"dr_bucket": dr.name}})
+    try:
+        running.source("backup").put("ours", b"2")
+        assert eventually(lambda: running.destination("backup").read("ours") == b"2")
+        found = audits.audit(running.target, running.parameters, "backup")
+        assert found.is_clean, found
+        audits.repair(running.target, running.parameters, "backup", audit_of_it=found)
+        assert not running.stuck("backup")
+        assert running.destination("backup").read("theirs") == b"1"
+    finally:
+        running.destroy()
+    assert dr.configuration() == settings
+    assert [each for each in dr.objects() if each in objects] == objects
+    assert {key for key, *_ in dr.objects()} == {"theirs", "ours"}
