@@ -14,7 +14,7 @@ from lib.resources.s3 import Bucket, encryption_key, is_listed, tags_of
 from lib.resources.s3_adopted import AdoptedBucket
 from lib.target import Target
 
-RIGHTS = "docs/real-account.md, A bucket that is there already, has the policy"
+RIGHTS = "docs/real-account.md, 6, has the policy"
 LOOKS = {  # what must be readable: the call, and the right that it needs
     "get_bucket_tagging": "s3:GetBucketTagging",
     "get_bucket_notification_configuration": "s3:GetBucketNotification",

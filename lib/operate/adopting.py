@@ -153,6 +153,11 @@ class _Look:
             f"added to its notifications: {added}; destroy takes it away. Roles that get rights on it: "
             f"{', '.join(names) or 'none'}",
         )
+        if boundary := self.bucket.scope.permissions_boundary_arn:
+            yield (
+                f"the boundary {boundary.rpartition('/')[2]}",
+                "must let the roles use this bucket (docs/real-account.md, 6), which nobody here may look at",
+            )
         if self.bucket.what == "dr":
             yield (
                 "nothing is added to its policy",

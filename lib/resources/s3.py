@@ -502,7 +502,7 @@ def carriers(client, scope: Scope) -> Iterator[Found]:
                     f"bucket {name}, which {scope.env} has adopted, cannot be looked at (S3 answers "
                     f"{status}), "
                     "so what was added to it cannot be taken away. Give the deployer its rights back "
-                    "(docs/real-account.md, A bucket that is there already), then run this again"
+                    "(docs/real-account.md, 6), then run this again"
                 ) from error
         else:
             yield Found(name, name, f"arn:aws:s3:::{name}", None)

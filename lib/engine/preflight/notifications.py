@@ -77,7 +77,10 @@ def _overlap(one: Entry, other: Entry) -> Finding:
         f"its events {', '.join(one.events)} of {one.keys!r} overlap with those of {other.name}: "
         f"{', '.join(other.events)} of {other.keys!r}"
     )
-    fix = "choose a key_prefix or key_suffix that no key has in common, or other events"
+    fix = (
+        "choose a key_prefix or key_suffix that no key has in common, or other events; or let both "
+        "subscribe to one SNS topic"
+    )
     return Finding("notification-overlap", what, fix)
 
 
