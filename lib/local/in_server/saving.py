@@ -22,6 +22,8 @@ import signal
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TextIO
 
 from ministack import app
 from ministack.core import lambda_runtime, persistence
@@ -209,6 +211,11 @@ def to_json(value: object) -> object:
         return str(value)
 
 
+def dump(value: object, file: TextIO, default: object) -> None:
+    """Write JSON at once: json.dump, which goes piece by piece, takes four times as long."""
+    file.write(json.dumps(value, default=default))
+
+
 persistence.logger.setLevel("WARNING")  # else a line for each service and save
 persistence.logger.addHandler(_Errors(logging.ERROR))
 app.app = note_use
@@ -216,3 +223,4 @@ app._load_persisted_state = load
 s3.handle_request = handle_s3
 sqs.load_persisted_state = load_queues
 persistence._json_default = to_json
+persistence.json = SimpleNamespace(dump=dump, load=json.load, JSONDecodeError=json.JSONDecodeError)
