@@ -1,7 +1,11 @@
-"""Whether what the corrections replace is still what was reviewed: MiniStack's source is read, not run."""
+"""Whether what the corrections replace is still what was reviewed: MiniStack's source is read, not run.
+
+`python -m lib.local.originals` installs the local AWS if need be, and names what is to be reviewed.
+"""
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,7 +13,7 @@ from pathlib import Path
 
 from lib.local.in_server.correction import ABSENT, Correction
 from lib.local.in_server.corrections import CORRECTIONS
-from lib.local.install import REQUIREMENTS, installed_packages
+from lib.local.install import REQUIREMENTS, ensure_installed, installed_packages
 
 DIGITS = 12
 GONE = "is gone"
@@ -94,14 +98,12 @@ def find(tree: ast.AST, path: str) -> ast.stmt | ast.expr | None:
 
     Args:
         tree: The module's.
-        path: `function`, `Class.method` or `DICTIONARY[key]`; of an entry that names a function, that function.
+        path: `function`, `Class.method` or `DICTIONARY[key]`; of an entry that names a function, that one.
     """
     name, _, key = path.partition("[")
     if key:
-        values = [
-            value for each in _dictionaries(tree, name) if (value := _entry(each, key.removesuffix("]")))
-        ]
-        last = values[-1] if values else None
+        entries = (_entry(each, key.removesuffix("]")) for each in _dictionaries(tree, name))
+        last = next((entry for entry in entries if entry), None)
         return (find(tree, last.id) or last) if isinstance(last, ast.Name) else last
     outer, _, inner = name.partition(".")
     found = [node for node in ast.iter_child_nodes(tree) if isinstance(node, DEFINES) and node.name == outer]
@@ -134,7 +136,7 @@ def _entry(dictionary: ast.Dict, key: str) -> ast.expr | None:
 
 
 def digest(node: ast.AST) -> str:
-    """Return a digest of what code says: not of its comments, docstrings and lines; the same for every Python."""
+    """Return a digest of what code says, not of comments, docstrings and lines; one for every Python."""
     return sha256(repr(_facts(node)).encode()).hexdigest()[:DIGITS]
 
 
@@ -148,3 +150,17 @@ def _facts(node: object) -> object:
     if isinstance(node, DEFINES) and ast.get_docstring(node, clean=False) is not None:
         fields["body"] = node.body[1:]
     return type(node).__name__, [(name, _facts(value)) for name, value in fields.items()]
+
+
+def main() -> None:
+    """Print what is to be reviewed; ends with 1 if anything is."""
+    ensure_installed()
+    found = to_review()
+    for each in found:
+        print(each)
+    print(f"MiniStack {version()}: {len(found) or 'none'} of its functions that are replaced to be reviewed")
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()

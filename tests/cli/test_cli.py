@@ -27,7 +27,7 @@ from lib.target import connect
 
 COMMANDS = ["run", "plan", "destroy", "status", "output", "env", "lab", "local"]
 COMMANDS += ["unlock", "rollback", "params"]
-LOCAL_COMMANDS = ["start", "stop", "status", "reset"]
+LOCAL_COMMANDS = ["start", "stop", "status", "reset", "corrections"]
 AWS = "target: aws\nenv: test\naccount_id: '111122223333'\n"
 RUNBOOK = Path(sys.executable).with_name("runbook")
 

@@ -46,7 +46,8 @@ class Correction:
         upstream: Whether MiniStack's developers know: what was looked for, and when.
         change: What would have to change in MiniStack.
         reproduce: Python that ends well if MiniStack does as AWS; it may use `client(service, region)`, with
-            all rights, or `key=` somebody's. Empty if it takes a server that ends: the tests alone show it.
+            all rights, or `key=` somebody's. Empty if it takes more than calls, such as a server that ends.
+        steps: Then, how to reproduce it by hand.
         tests: Other tests that fail without the correction, such as `tests/local/test_x.py::test_y`.
     """
 
@@ -59,6 +60,7 @@ class Correction:
     upstream: str
     change: str
     reproduce: str = ""
+    steps: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
 
     @property

@@ -52,9 +52,9 @@ SQL = Correction(
     name="athena-sql",
     title="Queries are DuckDB's SQL, unchecked, instead of Trino's",
     replaces={f"{ATHENA}handle_request": "b5bab0d50ae0"},
-    ministack="A query is given to DuckDB as it is: 7 / 2 is 3.5, Trino's functions are missing, SHOW TABLES and "
-    "information_schema succeed with no rows; a workgroup that does not exist, and a limit of bytes, "
-    "are passed over.",
+    ministack="A query is given to DuckDB as it is: 7 / 2 is 3.5, Trino's functions are missing, SHOW TABLES "
+    "and information_schema succeed with no rows; a workgroup that does not exist, and a limit of "
+    "bytes, are passed over.",
     aws="Athena's SQL is Trino's; a query is checked before it runs, with the rights of whoever asks.",
     sources=(
         "https://docs.aws.amazon.com/athena/latest/ug/ddl-sql-reference.html",
@@ -79,8 +79,8 @@ RESULTS = Correction(
     name="athena-results",
     title="A query's result is not where GetQueryExecution says",
     replaces={f"{ATHENA}_execute_query": "a0d794af9bfb"},
-    ministack="OutputLocation says …/ID.csv; the object is …/ID.csv/ID.csv. It is written whether the caller may "
-    "or not, and tables are made and dropped likewise.",
+    ministack="OutputLocation says …/ID.csv; the object is …/ID.csv/ID.csv. It is written whether the caller "
+    "may or not, and tables are made and dropped likewise.",
     aws="The object is at OutputLocation, beside it its .metadata; both are written with the caller's "
     "rights, and the query fails if he has them not.",
     sources=(
@@ -154,9 +154,9 @@ TABLE_TYPES = Correction(
     name="athena-table-types",
     title="Tables of JSON and CSV are read with types that DuckDB guesses",
     replaces={f"{ATHENA}_table_relation": "3c58dfd739e3"},
-    ministack="JSON is read with the columns and types that DuckDB finds in the objects: a text that looks like a"
-    " time is one, a column that no row has is an error, 1.5 is the whole number 2. A CSV's decimals "
-    "have nine digits of a fraction.",
+    ministack="JSON is read with the columns and types that DuckDB finds in the objects: a text that looks "
+    "like a time is one, a column that no row has is an error, 1.5 is the whole number 2. A CSV's "
+    "decimals have nine digits of a fraction.",
     aws="Tables are read with the catalogue's columns and types; what is no value of its type is NULL or an"
     " error, never another value.",
     sources=(
@@ -182,8 +182,8 @@ HIVE_TYPES = Correction(
     name="athena-hive-types",
     title="Columns of a table without objects are VARCHAR if their type has parts",
     replaces={f"{ATHENA}_duckdb_type": "84070f83dbf7"},
-    ministack="Of a table without objects, and of partition keys, array<…>, map<…> and struct<…> are VARCHAR, and"
-    " decimal(20,12) is DECIMAL without its digits.",
+    ministack="Of a table without objects, and of partition keys, array<…>, map<…> and struct<…> are VARCHAR,"
+    " and decimal(20,12) is DECIMAL without its digits.",
     aws="A column has the catalogue's type, whether there are objects or not.",
     sources=("https://docs.aws.amazon.com/athena/latest/ug/data-types.html",),
     upstream=NOT_FOUND,
@@ -200,9 +200,9 @@ OBJECT_NAMES = Correction(
     name="athena-names-of-objects",
     title="The names of objects and folders are taken for URLs, patterns and files",
     replaces={f"{ATHENA}_materialize_table_files": "90e7535aeb80"},
-    ministack="Of a folder `a?b` is read what is in `a`; an object's key is taken for a file's name or a pattern,"
-    " so that some are not read, or lie outside of the folder that they are copied to. What is archived"
-    " is read.",
+    ministack="Of a folder `a?b` is read what is in `a`; an object's key is taken for a file's name or a "
+    "pattern, so that some are not read, or lie outside of the folder that they are copied to. What"
+    " is archived is read.",
     aws="A location is a bucket and a prefix, a key is any characters. Objects in GLACIER and DEEP_ARCHIVE "
     "are skipped.",
     sources=(

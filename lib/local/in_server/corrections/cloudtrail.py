@@ -26,13 +26,18 @@ NO_LOG_FILES = Correction(
         "ministack.services.cloudtrail:_DISPATCH[StartLogging]": "9be85ee34630",
         "ministack.services.cloudtrail:_DISPATCH[GetTrailStatus]": "97d13a1c7d62",
     },
-    ministack="StartLogging succeeds and GetTrailStatus tells IsLogging; nothing is ever written to the bucket. "
-    "We do not write it either: an answer says so in a header, which `runbook` shows.",
+    ministack="StartLogging succeeds and GetTrailStatus tells IsLogging; nothing is ever written to the "
+    "bucket. We do not write it either: an answer says so in a header, which `runbook` shows.",
     aws="Log files are delivered to the bucket, about every five minutes.",
     sources=(
         "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html",
     ),
     upstream=NOT_FOUND,
     change="Deliver what CLOUDTRAIL_RECORDING records as log files.",
+    steps=(
+        "Create a bucket and a trail to it, and StartLogging.",
+        "Make calls for some minutes.",
+        "List the bucket: there is nothing in it, and GetTrailStatus says IsLogging.",
+    ),
     tests=("tests/local/test_missing.py::test_and_so_is_whoever_only_looks_at_one_that_is_there",),
 )

@@ -4,9 +4,10 @@ from lib.local.in_server.correction import NOT_FOUND, Correction
 
 DASHBOARDS = Correction(
     name="cloudwatch-dashboard-not-found",
-    title="DeleteDashboards of a dashboard that is not there: DashboardNotFoundError instead of ResourceNotFound",
+    title="DeleteDashboards of what is not there: DashboardNotFoundError instead of ResourceNotFound",
     replaces={"ministack.services.cloudwatch:_error": "9c8dd993dddd"},
-    ministack="The code is DashboardNotFoundError, the name of the exception in SDKs; GetDashboard has another.",
+    ministack="The code is DashboardNotFoundError, the name of the exception in SDKs; GetDashboard has "
+    "another.",
     aws="The code of both is ResourceNotFound, of which SDKs make DashboardNotFoundError.",
     sources=(
         "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DeleteDashboards.html",

@@ -9,8 +9,8 @@ EXPORTS = Correction(
         "ministack.services.dynamodb:handle_request": "0670441d9622",
         "ministack.services.dynamodb:_describe_export": "c3fbdcabbd3e",
     },
-    ministack="The export is COMPLETED, whatever was asked for, whether point-in-time recovery is on or not, and "
-    "the bucket stays empty.",
+    ministack="The export is COMPLETED, whatever was asked for, whether point-in-time recovery is on or not, "
+    "and the bucket stays empty.",
     aws="Data files and manifests are written to the bucket with the caller's rights; without point-in-time "
     "recovery the call is refused.",
     sources=(

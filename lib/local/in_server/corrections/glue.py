@@ -70,7 +70,8 @@ CRAWLS = Correction(
         "https://docs.aws.amazon.com/glue/latest/dg/crawler-prereqs.html",
     ),
     upstream=NOT_FOUND,
-    change="Crawl S3 targets at least of CSV and JSON; until then end as FAILED, so that nobody relies on it.",
+    change="Crawl S3 targets at least of CSV and JSON; until then end as FAILED, so that nobody relies on "
+    "it.",
     reproduce=CRAWLER
     + """
 import time

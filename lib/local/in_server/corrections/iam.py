@@ -73,8 +73,8 @@ WILDCARDS = Correction(
     name="iam-wildcards",
     title="The wildcard * of a policy does not match a line feed",
     replaces={f"{EVALUATOR}_fnmatch_compile": "83529dd8c266"},
-    ministack="Patterns are compiled without DOTALL, and $ matches before a last line feed: a key with a line "
-    "feed is matched by no wildcard, and `a` also matches `a` with a line feed after it.",
+    ministack="Patterns are compiled without DOTALL, and $ matches before a last line feed: a key with a line"
+    " feed is matched by no wildcard, and `a` also matches `a` with a line feed after it.",
     aws="* is any combination of characters, ? any one.",
     sources=("https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html",),
     upstream=NOT_FOUND,
@@ -98,8 +98,8 @@ SLASHES = Correction(
         f"{ACTIONS}s3_additional_checks": "54b96959f0ec",
         f"{ACTIONS}_s3_action": "7c7a7fb0cbe9",
     },
-    ministack="Of a key that begins or ends with a slash, or has two together, these are left out before IAM is "
-    "asked; a key of slashes alone is taken for the bucket.",
+    ministack="Of a key that begins or ends with a slash, or has two together, these are left out before IAM "
+    "is asked; a key of slashes alone is taken for the bucket.",
     aws="A slash in a key is a character as others are; the resource is arn:aws:s3:::BUCKET/KEY.",
     sources=(
         "https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html",

@@ -41,12 +41,17 @@ ENVIRONMENTS = Correction(
     name="lambda-environments-on-their-own",
     title="An execution environment that ends while it starts takes the function's others with it",
     replaces={"ministack.core.lambda_runtime:Worker.invoke": "a6a851a473be"},
-    ministack="When one process of a function ends while it starts, all those of the function are killed, whether"
-    " they start or work; those end while they start, and so on.",
+    ministack="When one process of a function ends while it starts, all those of the function are killed, "
+    "whether they start or work; those end while they start, and so on.",
     aws="Each execution environment is isolated: one that fails fails its own invocation.",
     sources=("https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html",),
     upstream=NOT_FOUND,
     change="Kill only the worker that did not start, and answer this invocation with an error.",
+    steps=(
+        "Create a function whose module waits for a file before its handler is defined.",
+        "Invoke it twice at once, and kill the first of the two processes while it starts.",
+        "Create the file: the second invocation fails, too.",
+    ),
     tests=(
         "tests/local/test_lambda_in_server.py::"
         "test_an_environment_that_dies_while_it_starts_takes_no_other_with_it",
@@ -56,27 +61,37 @@ S3_EVENTS = Correction(
     name="lambda-s3-events-on-their-way",
     title="Events of S3 that are on their way when the server ends are lost",
     replaces={"ministack.services.s3:_fire_s3_event_async": "7ff3355f477e"},
-    ministack="An event is delivered by a thread of which nothing is written down: one that was not delivered "
-    "when the server ends, also by SIGTERM with PERSIST_STATE=1, never is.",
+    ministack="An event is delivered by a thread of which nothing is written down: one that was not delivered"
+    " when the server ends, also by SIGTERM with PERSIST_STATE=1, never is.",
     aws="Events are delivered at least once.",
     sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html",),
     upstream=NOT_FOUND,
     change="Write an event down before the call that caused it is answered, and deliver it after a restart.",
+    steps=(
+        "With PERSIST_STATE=1 and S3_PERSIST=1, let a bucket tell a function that waits for a file.",
+        "Put five objects, stop MiniStack while the function waits, create the file, and start MiniStack.",
+        "The function is never invoked for what it had not done.",
+    ),
     tests=(f"{DELIVERIES}test_events_that_are_not_delivered_yet",),
 )
 ASYNCHRONOUS = Correction(
     name="lambda-asynchronous-invocations",
     title="Asynchronous invocations are lost when they are throttled or the server ends",
     replaces={f"{LAMBDA}invoke_async_with_retry": "a59c598262f0"},
-    ministack="An asynchronous invocation that is throttled is given up as one that failed, and one that is on "
-    "its way, or waits for its retry, when the server ends is lost, its destination of failures with "
-    "it.",
+    ministack="An asynchronous invocation that is throttled is given up as one that failed, and one that is "
+    "on its way, or waits for its retry, when the server ends is lost, its destination of failures "
+    "with it.",
     aws="Lambda keeps a throttled event for up to six hours; it counts no attempt. Events and retries do "
     "not get lost.",
     sources=("https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html",),
     upstream=NOT_FOUND,
     change="Try throttled events again until MaximumEventAgeInSeconds, without counting, and persist the "
     "queue.",
+    steps=(
+        "Create a function that takes a while; reserve 1 for it, and set MaximumRetryAttempts to 0.",
+        "Invoke it five times with InvocationType=Event.",
+        "It has run for one of the five events.",
+    ),
     tests=(
         f"{DELIVERIES}test_a_throttled_event_waits",
         f"{DELIVERIES}test_retries_go_on_as_they_were_counted_and_then_to_the_destination",
@@ -129,11 +144,16 @@ MESSAGES_IN_HAND = Correction(
     name="lambda-messages-in-hand",
     title="A stop counts the messages in a function's hand as received",
     replaces={f"{LAMBDA}_poll_sqs": "7654a66208e9", f"{LAMBDA}_run_sqs_batch": "814f3ed97aa7"},
-    ministack="Messages that a function works on when the server is stopped have been received once more at the "
-    "next start; with maxReceiveCount 1 a restart sends them to the dead-letter queue.",
+    ministack="Messages that a function works on when the server is stopped have been received once more at "
+    "the next start; with maxReceiveCount 1 a restart sends them to the dead-letter queue.",
     aws="Queues and functions do not end. A restart should be as if the message had not been received.",
     sources=("https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html",),
     upstream=NOT_FOUND,
     change="Begin no batch while stopping, and give back what is in hand before the state is saved.",
+    steps=(
+        "With PERSIST_STATE=1, map a queue with maxReceiveCount 1 to a function that takes a while.",
+        "Send a message, and stop MiniStack while the function works on it. Start it again.",
+        "The message goes to the dead-letter queue.",
+    ),
     tests=(f"{DELIVERIES}test_messages_in_a_handlers_hand_have_not_been_received",),
 )

@@ -25,8 +25,8 @@ MULTIPART_TAGS = Correction(
         f"{S3}_complete_multipart_upload": "d2236b2083f2",
         f"{S3}_record_object_version": "d8e58f465e45",
     },
-    ministack="The header x-amz-tagging of CreateMultipartUpload is passed over: the object that the upload is "
-    "completed to has no tags.",
+    ministack="The header x-amz-tagging of CreateMultipartUpload is passed over: the object that the upload "
+    "is completed to has no tags.",
     aws="The tag set of CreateMultipartUpload is the object's, from the moment in which it is there: "
     "whoever is told of s3:ObjectCreated:CompleteMultipartUpload finds them.",
     sources=("https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html",),
@@ -43,9 +43,9 @@ COPIED_PARTS = Correction(
     name="s3-checksums-of-copied-parts",
     title="UploadPartCopy: a part that is copied has no checksum",
     replaces={f"{S3}_upload_part_copy": "6dad09b78e8e"},
-    ministack="UploadPartCopy computes no checksum, also if the upload was begun with an algorithm, so the object"
-    " has none. Under SSE-KMS, whose ETags say nothing of the bytes, no copy can be told to be "
-    "faithful.",
+    ministack="UploadPartCopy computes no checksum, also if the upload was begun with an algorithm, so the "
+    "object has none. Under SSE-KMS, whose ETags say nothing of the bytes, no copy can be told to "
+    "be faithful.",
     aws="Parts that are copied have the checksum of the upload's algorithm (CopyPartResult), and the "
     "completed object has the checksum of them.",
     sources=(
@@ -196,8 +196,9 @@ INVENTORY = Correction(
         f"{S3}_delete_bucket": "637d01f2281b",
         f"{S3}_PERSISTED_BUCKET_DICTS[bucket_inventory_configurations]": ABSENT,
     },
-    ministack="The parameter `inventory` is not known: PutBucketInventoryConfiguration is taken for CreateBucket,"
-    " and DeleteBucketInventoryConfiguration for DeleteBucket, which an empty bucket does not survive.",
+    ministack="The parameter `inventory` is not known: PutBucketInventoryConfiguration is taken for "
+    "CreateBucket, and DeleteBucketInventoryConfiguration for DeleteBucket, which an empty bucket "
+    "does not survive.",
     aws="They keep, return, list and delete configurations of reports.",
     sources=("https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketInventoryConfiguration.html",),
     upstream=NOT_FOUND,

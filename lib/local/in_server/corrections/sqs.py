@@ -50,15 +50,20 @@ MESSAGES_IN_HAND = Correction(
     ),
     upstream=NOT_FOUND,
     change="Make messages visible when the state is loaded.",
+    steps=(
+        "Start MiniStack with PERSIST_STATE=1; send a message to a queue whose VisibilityTimeout is 600.",
+        "Receive it, stop MiniStack, and start it again.",
+        "Receive: there is none for ten minutes.",
+    ),
     tests=("tests/local/test_killed.py::test_messages_items_functions_and_users_are_saved_within_seconds",),
 )
 ADDRESSES = Correction(
     name="sqs-addresses",
     title="Persisted queues keep the port of the server that made them: mappings never poll them again",
     replaces={"ministack.app:_load_persisted_state": "bb9ec2b2f3ef"},
-    ministack="With PERSIST_STATE=1, queues are stored by their URLs, with GATEWAY_PORT in them. Under another "
-    "port, a mapping is said to be enabled and never looks into its queue, and the environments of "
-    "functions lead to nowhere.",
+    ministack="With PERSIST_STATE=1, queues are stored by their URLs, with GATEWAY_PORT in them. Under "
+    "another port, a mapping is said to be enabled and never looks into its queue, and the "
+    "environments of functions lead to nowhere.",
     aws="The address of a queue never changes.",
     sources=(
         "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/"
@@ -66,6 +71,11 @@ ADDRESSES = Correction(
     ),
     upstream=NOT_FOUND,
     change="Key queues by account, region and name, and make the URL when it is told.",
+    steps=(
+        "Start MiniStack with PERSIST_STATE=1 and GATEWAY_PORT=4566; map a queue to a function.",
+        "Stop it, and start it with GATEWAY_PORT=4567.",
+        "Send a message: the mapping is Enabled, and the function is never invoked.",
+    ),
     tests=(
         "tests/local/test_addresses_in_server.py::test_nothing_that_is_told_or_stored_has_the_old_address",
     ),
