@@ -244,7 +244,7 @@ class Disturber:
         if self.fault is None:
             return None
         if invocation in self.seen:
-            # MiniStack 1.5.33 makes a second mapping of the same queue and function; AWS never does.
+            # MiniStack makes a second mapping of the same queue and function; AWS never does.
             is_second = self.fault is lost_answer and operation == "CreateEventSourceMapping"
             return refuse(call, 409, "ResourceConflictException", SECOND_MAPPING) if is_second else None
         self.seen.add(invocation)

@@ -1,8 +1,6 @@
 """Correction of MiniStack's Lambda: a function's code is unpacked once, for all that run it.
 
-MiniStack 1.5.33 unpacks it for each execution environment anew, and with it throws away what Python has
-compiled of it. In AWS, too, code is a file system that nobody writes to, the same for all environments.
-https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+`corrections/lambda_svc.py` says why.
 """
 
 import hashlib
@@ -14,7 +12,7 @@ import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
-from ministack.core import lambda_runtime
+from lib.local.in_server.corrections import lambda_svc as corrections
 
 CODE = Path(os.environ["TMPDIR"]) / "code"  # goes with what else handlers were run from, when a server starts
 MOST_KEPT = 30  # of those that nobody runs any more
@@ -61,6 +59,11 @@ def forget() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-lambda_runtime.zipfile = SimpleNamespace(
-    ZipFile=CodeZip, BadZipFile=zipfile.BadZipFile, LargeFileError=zipfile.LargeZipFile
+corrections.CODE.adding(
+    "ministack.core.lambda_runtime:zipfile",
+    SimpleNamespace(
+        ZipFile=CodeZip,
+        BadZipFile=zipfile.BadZipFile,
+        LargeFileError=zipfile.LargeZipFile,  # so MiniStack names it
+    ),
 )
