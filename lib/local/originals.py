@@ -99,7 +99,8 @@ def find(tree: ast.AST, path: str) -> ast.stmt | ast.expr | None:
 
     Args:
         tree: The module's.
-        path: `function`, `Class.method`, `imported_module` or `DICTIONARY[key]`; of an entry that names a function, that one.
+        path: `function`, `Class.method`, `imported_module` or `DICTIONARY[key]`; of an entry that
+            names a function, that one.
     """
     name, _, key = path.partition("[")
     if key:

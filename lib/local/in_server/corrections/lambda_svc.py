@@ -62,7 +62,7 @@ CODE = Correction(
     title="Each execution environment unpacks the function's code and layers anew",
     replaces={"ministack.core.lambda_runtime:zipfile": "98314faabb19"},
     goes_by={"ministack.core.lambda_runtime:Worker._spawn": "b2c42ad0031d"},
-    ministack="Worker._spawn unpacks code and layers into a folder of its own, and with that folder goes what "
+    ministack="Worker._spawn unpacks code and layers into a folder of its own; with that folder goes what "
     "Python has compiled of them: each cold start compiles all anew, which takes longer than the start.",
     aws="Code is a file system that nobody writes to, the same for all environments.",
     sources=("https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html",),

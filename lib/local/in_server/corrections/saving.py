@@ -26,8 +26,8 @@ WHILE_IT_RUNS = Correction(
     aws="What was answered is kept.",
     sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel",),
     upstream=KNOWN,
-    change="Save buckets before the call is answered and all else every few seconds, by json.dumps; save uploads; end "
-    "queries, crawls and functions that had begun when the state is loaded.",
+    change="Save buckets before the call is answered and all else every few seconds, by json.dumps; save "
+    "uploads; end queries, crawls and functions that had begun when the state is loaded.",
     steps=(
         "With PERSIST_STATE=1 and S3_PERSIST=1, create a bucket in us-west-1, a queue and a table.",
         "kill -9 it, and start it again.",
