@@ -133,8 +133,13 @@ def destroy(
 
 
 @app.command()
-def status(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> None:
+def status(
+    params: Params = DEFAULT_PARAMS,
+    assignments: Assignments = (),
+    every: Annotated[bool, typer.Option("--all", help="Every environment of the account.")] = False,
+) -> None:
     """Say where AWS is, whether it runs, and what exists there."""
+    from lib.engine.environments import environments
     from lib.engine.inventory import Inventory
 
     parameters = load(params, assignments)
@@ -144,6 +149,11 @@ def status(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> No
         return
     target = connect(parameters)
     print(f"account {target.account_id}, as {target.caller}")
+    if every:
+        found = environments(target, parameters)
+        terminal.show_table(found.to_dict("records"))
+        print(f"{len(found)} environment{'' if len(found) == 1 else 's'}")
+        return
     found = Inventory(target, parameters).table()
     for pipeline, rows in found.groupby("pipeline"):
         terminal.show_table(rows.drop(columns="pipeline").to_dict("records"))

@@ -118,6 +118,11 @@ class Inventory:
             )
             for item in self.existing()
         ]
+        rows += [
+            (one.pipeline, Bucket.noun, one.name, one.region, "somebody else, and adopted")
+            for one in adoption.by_roles(self.target, self.parameters.scope())
+            if not self.scope.pipeline or one.pipeline == self.scope.pipeline
+        ]
         return pd.DataFrame(rows, columns=["pipeline", "type", "name", "region", "made by"])
 
     def left_behind(self, described: Container[str]) -> list[Existing]:

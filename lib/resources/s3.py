@@ -228,10 +228,20 @@ class Bucket(End):
             scope: Whose.
         """
         for page in client.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": 1000}):
-            for name in (bucket["Name"] for bucket in page["Buckets"]):
-                ours, _, region = name.partition(f"-{scope.account_id}-")
-                if ours.startswith(scope.beginning) and region:
-                    yield name, region
+            yield from Bucket.of_names((bucket["Name"] for bucket in page["Buckets"]), scope)
+
+    @staticmethod
+    def of_names(names: Iterable[str], scope: Scope) -> Iterator[tuple[str, str]]:
+        """Yield those of the names that are ours, and the regions in them.
+
+        Args:
+            names: Of buckets.
+            scope: Whose.
+        """
+        for name in names:
+            ours, _, region = name.partition(f"-{scope.account_id}-")
+            if ours.startswith(scope.beginning) and region:
+                yield name, region
 
     @classmethod
     def delete(

@@ -60,7 +60,7 @@ def _inventoried(resources: Collection[Resource], client: Callable) -> Iterator[
                 fix = f"deploy it, `runbook run {pipeline}`, or leave {pipeline} out of audit.inventory_of"
                 what = f"{pipeline} is not deployed: {one.source.name} does not exist"
                 yield one, Finding("inventory-source", what, fix)
-            elif found["tags"].get(TAG_ENV) != one.scope.env:
+            elif one.source.is_made and found["tags"].get(TAG_ENV) != one.scope.env:
                 what = f"{one.source.name} has the tags {found['tags']}: this runbook did not make it"
                 fix = f"leave {pipeline} out of audit.inventory_of, or remove the bucket"
                 yield one, Finding("inventory-source", what, fix)

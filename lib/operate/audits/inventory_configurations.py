@@ -11,6 +11,7 @@ from lib.parameters import Parameters
 from lib.resources.base import Resource, Scope
 from lib.resources.policies import let_inventory_in
 from lib.resources.s3 import Bucket
+from lib.resources.s3_adopted import AdoptedBucket
 from lib.resources.s3_inventory import InventoryConfiguration
 
 # Each optional field that is compared, and its column in a report: name and type.
@@ -89,7 +90,8 @@ def _ends(parameters: Parameters) -> dict[str, tuple[Bucket, Bucket]]:
 
 
 def _bucket(scope: Scope, what: str, region: str) -> Bucket:
-    bucket = Bucket(what, region)
+    adopted = scope.adoption(what)
+    bucket = AdoptedBucket(what, region, adopted=adopted) if adopted else Bucket(what, region)
     bucket.scope = scope
     return bucket
 

@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 import pandas as pd
 
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.retry import wait_until
 from lib.base.threads import in_threads
+from lib.engine.stack import Stack
 from lib.operate import facts, logs
 from lib.operate.failures.brake import Brake, brake_of
 from lib.operate.pipelines import Pipeline, deployed
@@ -22,11 +24,14 @@ from lib.operate.recovery.restore import Restore
 from lib.operate.recovery.version_copy import headers
 from lib.parameters import Parameters
 from lib.resources.logs import log_group_name
+from lib.resources.s3 import Bucket
+from lib.s3.listing import listing
 from lib.s3.objects import Place
 from lib.s3.versions import erase, histories
 from lib.target import Target
 
 FOLDER = "runbook-drill/"
+ELSEWHERE_OBJECTS = 1000  # that are read whole, twice, by a drill in a bucket of its own
 LOG_TIMEOUT_S = 60  # CloudWatch Logs shows a line within seconds of its being written
 SAME = ["content", "headers", "tags"]
 SHOWN_CHARACTERS = 12  # of a SHA-256 of 64: two that differ differ there too
@@ -70,13 +75,7 @@ class Drill:
             One row an object, sorted: key (without the drill's folder), bytes, sha256, headers (metadata and
             storage class included) and tags, both as JSON.
         """
-        pages = place.client.get_paginator("list_objects_v2").paginate(
-            Bucket=place.bucket, Prefix=self.prefix
-        )
-        keys = (entry["Key"] for page in pages for entry in page.get("Contents", []))
-        rows = in_threads(lambda key: (key.removeprefix(self.prefix), *_facts(place, key)), keys)
-        frame = pd.DataFrame(rows, columns=["key", "bytes", "sha256", "headers", "tags"])
-        return frame.sort_values("key", ignore_index=True)
+        return manifest(place, self.prefix)
 
     def objects(self) -> pd.DataFrame:
         """List the drill's objects in the primary bucket, for those who watch what becomes of them.
@@ -162,6 +161,14 @@ class Drill:
         """
         return erase(self.primary, self.prefix)
 
+    def leave_dr(self) -> int:
+        """Erase what the drill has left in a DR bucket that is not ours; in ours a lifecycle rule does so.
+
+        Returns:
+            How many versions and markers there were; 0 in a DR bucket that the runbook made.
+        """
+        return 0 if self.pipeline.destination.is_made else erase(self.dr, self.prefix)
+
     def restore(self, at: datetime) -> Restore:
         """Return the restore of the drill's objects, as they were at a point in time."""
         return Restore(self.dr, self.primary, at, self.prefix)
@@ -184,6 +191,11 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
             pull the brake; or if deletes are not followed, or erased versions are.
     """
     pipeline, settings = deployed(target, parameters, "backup"), parameters.backup
+    if not pipeline.source.is_made:
+        raise RunbookError(
+            f"{pipeline.source} is not ours: nothing is lost there on purpose. `elsewhere` restores into a bucket "
+            "of the drill's own; nothing was done"
+        )
     if settings.erase_versions:
         raise RunbookError(
             "backup.erase_versions is on: what is erased in the primary bucket is erased in the DR bucket "
@@ -204,6 +216,62 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
         )
     began = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     return Drill(target, pipeline, f"{FOLDER}{began}/")
+
+
+def elsewhere(stack: Stack, pipeline: Pipeline, key_prefix: str = "") -> pd.DataFrame:
+    """Restore from the DR bucket into a bucket of the drill's own, compare with the primary, and remove it.
+
+    For a primary bucket that is adopted: it is read, and nothing is written there.
+
+    Args:
+        stack: Of *restore*, with nothing in it.
+        pipeline: *backup*.
+        key_prefix: Only objects whose keys begin so; empty for all, if they are at most ELSEWHERE_OBJECTS.
+
+    Returns:
+        As `compare`, of what was in the primary when the drill began; what was written since is left out.
+
+    Raises:
+        RunbookError: If there are more objects than that; or if something could not be restored.
+    """
+    at = datetime.now(UTC)
+    primary, dr = (Place.of(stack.target, end) for end in (pipeline.source, pipeline.destination))
+    listed = [*islice(listing(primary, key_prefix), ELSEWHERE_OBJECTS + 1)]
+    if len(listed) > ELSEWHERE_OBJECTS:
+        raise RunbookError(
+            f"there are more than {ELSEWHERE_OBJECTS:,} objects below {key_prefix!r} in {primary.bucket}: name "
+            "a folder with fewer, as restore.key_prefix; nothing was done"
+        )
+    own = stack.add(Bucket("drill", pipeline.source.region, expire_days=1))
+    stack.apply()
+    try:
+        place = Place.of(stack.target, own)
+        restored = Restore(dr, place, at, key_prefix).run()
+        if restored.problems.size:
+            raise RunbookError(f"not all could be restored:\n{restored.problems.to_string(index=False)}")
+        before, after = manifest(primary, key_prefix), manifest(place, key_prefix)
+    finally:
+        stack.replace(own, wanted=False)
+        stack.apply()
+    then = {each.key.removeprefix(key_prefix) for each in listed if each.modified < at}
+    compared = compare(before, after)
+    return compared[compared["key"].isin(then)].reset_index(drop=True)
+
+
+def manifest(place: Place, prefix: str = "") -> pd.DataFrame:
+    """Read every object below a prefix whole.
+
+    Args:
+        place: In which bucket.
+        prefix: What the keys begin with.
+
+    Returns:
+        As `Drill.manifest`, keys without the prefix.
+    """
+    keys = (entry.key for entry in listing(place, prefix))
+    rows = in_threads(lambda key: (key.removeprefix(prefix), *_facts(place, key)), keys)
+    frame = pd.DataFrame(rows, columns=["key", "bytes", "sha256", "headers", "tags"])
+    return frame.sort_values("key", ignore_index=True)
 
 
 def brake(target: Target, parameters: Parameters) -> Brake:
