@@ -8,13 +8,17 @@ from support.audited import audited
 from support.running import Running, eventually
 from support.somebodys import Somebodys
 
+from lib.base.errors import RunbookError
+from lib.engine.stack import Stack
 from lib.operate.audits import audit as audits
 from lib.operate.backfills.backfill import backfill
 from lib.operate.backfills.estimate import estimate
+from lib.operate.recovery import drill
 from lib.parameters import Parameters
+from lib.resources.s3 import Bucket
 
 HERE = "us-east-1"
-OBJECTS = 40
+OBJECTS = 24
 # What a pipeline is given to adopt the bucket as its source.
 ADOPTING = {
     "migrate": {"source_region": HERE, "target_region": "us-east-2", "source_bucket": "{}"},
@@ -50,6 +54,18 @@ def operator(running: Running, name: str) -> Parameters:
     return Parameters.check(values)
 
 
+def drilled(running: Running) -> None:
+    """A drill beside the primary: all of it is restored into a bucket that is gone afterwards."""
+    pipeline = running.pipeline("backup")
+    with pytest.raises(RunbookError, match="is not ours: nothing is lost there on purpose"):
+        drill.begin(running.target, running.parameters, deletes=1)
+    stack = Stack(running.target, running.parameters, "restore")
+    compared = drill.elsewhere(stack, pipeline, "synthetic-data/")
+    assert len(compared) >= OBJECTS // 3
+    assert compared[drill.SAME].all(axis=None)
+    assert not [*Bucket.names(running.target.client("s3", HERE), stack.scope)]
+
+
 @pytest.mark.parametrize("name", ADOPTING)
 def test_all_of_it_arrives_and_the_bucket_stays_as_it_was(full, name):
     settings, objects = full.configuration(), full.objects()
@@ -63,6 +79,8 @@ def test_all_of_it_arrives_and_the_bucket_stays_as_it_was(full, name):
         new = {"Bucket": full.name, "Key": "synthetic-data/new.csv"}
         version = full.s3.put_object(**new, Body=b"a,b\n1,2\n")["VersionId"]
         assert not running.stuck(name)
+        if name == "backup":
+            drilled(running)
         assert eventually(lambda: audited(running.target, running.parameters, name).is_clean, every_s=2)
         full.s3.delete_object(**new, VersionId=version)
         written = [each for each in full.objects() if each not in objects]

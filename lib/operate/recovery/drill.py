@@ -193,8 +193,8 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
     pipeline, settings = deployed(target, parameters, "backup"), parameters.backup
     if not pipeline.source.is_made:
         raise RunbookError(
-            f"{pipeline.source} is not ours: nothing is lost there on purpose. `elsewhere` restores into a bucket "
-            "of the drill's own; nothing was done"
+            f"{pipeline.source} is not ours: nothing is lost there on purpose. `elsewhere` restores into a "
+            "bucket of the drill's own; nothing was done"
         )
     if settings.erase_versions:
         raise RunbookError(
@@ -239,8 +239,8 @@ def elsewhere(stack: Stack, pipeline: Pipeline, key_prefix: str = "") -> pd.Data
     listed = [*islice(listing(primary, key_prefix), ELSEWHERE_OBJECTS + 1)]
     if len(listed) > ELSEWHERE_OBJECTS:
         raise RunbookError(
-            f"there are more than {ELSEWHERE_OBJECTS:,} objects below {key_prefix!r} in {primary.bucket}: name "
-            "a folder with fewer, as restore.key_prefix; nothing was done"
+            f"there are more than {ELSEWHERE_OBJECTS:,} objects below {key_prefix!r} in {primary.bucket}: "
+            "name a folder with fewer, as restore.key_prefix; nothing was done"
         )
     own = stack.add(Bucket("drill", pipeline.source.region, expire_days=1))
     stack.apply()
