@@ -12,13 +12,15 @@ from support.interruptions import Subject, refuse
 from support.somebodys import Somebodys
 from support.today import sample
 
-from lib.base.errors import ParameterError, PreflightError
+from lib.base.errors import LeftBehindError, ParameterError, PreflightError
 from lib.base.run_data import file_of
+from lib.engine.environments import environments
 from lib.engine.inventory import Inventory
 from lib.engine.stack import Stack
+from lib.operate.audits import inventory_configurations
 from lib.parameters import Parameters
 from lib.resources.base import Adopted
-from lib.resources.s3 import Bucket
+from lib.resources.s3 import ADDS, Bucket
 from lib.target import connect
 
 HERE = "us-east-1"
@@ -202,6 +204,11 @@ def test_two_environments_share_a_bucket(local_aws, somebodys):
     one, other = (own(f"tadopt{env}", migrate={**buckets, "key_prefix": f"{env}/"}) for env in ("one", "two"))
     for parameters in (one, other):
         stack_of("migrate", parameters).apply()
+    listed = environments(connect(one), one).set_index("env")
+    for env in ("tadoptone", "tadopttwo"):
+        assert listed.loc[env, "pipelines"] == "migrate"
+        adopts = f"{target.name} (migrate, destination), {source.name} (migrate, source)"
+        assert listed.loc[env, "adopts"] == adopts
     overlapping = own("tadoptthree", migrate={**buckets, "key_prefix": "one/more/"})
     with pytest.raises(ParameterError, match="is adopted already, by role runbook-tadoptone-migrate-"):
         stack_of("migrate", overlapping)
@@ -233,3 +240,57 @@ def test_a_role_gets_this_bucket_and_this_key_and_nothing_else(local_aws, somebo
         }
     ]
     assert [one for one in expected["Statement"] if one not in adopted[arn].policy["Statement"]] == []
+
+
+def test_the_audits_inventories_of_it_go_with_the_environment(local_aws, somebodys):
+    """Also if the pipeline that adopted it is gone by then, and its roles tell of nothing any more."""
+    source, target = somebodys("us-west-1").furnish(), somebodys("us-east-1").furnish()
+    before = [each.configuration() for each in (source, target)]
+    section = {"source_bucket": source.name, "target_bucket": target.name, "key_prefix": "in/"}
+    wanted = {"inventory": "Daily", "inventory_of": ["migrate"]}
+    parameters = own("tadoptinv", migrate=section, audit=wanted)
+    stack_of("migrate", parameters).apply()
+    audit = Stack(connect(parameters), parameters, "audit")
+    inventory_configurations.describe(audit)
+    plan = audit.plan()
+    assert {step.why for step in plan if "inventory configuration" in step.resource.noun and step.wanted} == {
+        f"does not exist; {ADDS}"
+    }
+    audit.apply()
+    configuration = source.s3.list_bucket_inventory_configurations(Bucket=source.name)
+    assert [each["Id"] for each in configuration["InventoryConfigurationList"]] == [
+        "runbook-tadoptinv-audit-migrate-source"
+    ]
+    Inventory(connect(parameters), parameters, "migrate").destroy()
+    destroy(own("tadoptinv"))
+    assert [each.configuration() for each in (source, target)] == before
+
+
+def test_status_tells_whose_it_is(interrupted):
+    subject = interrupted.subject
+    subject.deploy()
+    table = Inventory(subject.target, own("tadoptcrash")).table()
+    adopted = table[table["made by"] == "somebody else, and adopted"]
+    assert set(adopted["name"]) == {bucket.name for bucket in interrupted.buckets.values()}
+    assert set(adopted["region"]) == set(REGIONS.values())
+    subject.destroy()
+    table = Inventory(subject.target, subject.parameters).table()
+    assert table.empty
+
+
+def test_a_bucket_that_is_adopted_no_more_is_left_in_order(interrupted, somebodys):
+    """Another bucket in the parameters is a move: refused first, and then nothing is left at the old one."""
+    subject, other = interrupted.subject, somebodys("us-west-1").furnish()
+    before = other.configuration()
+    subject.deploy()
+    section = subject.parameters.of_pipeline("migrate") | {"source_bucket": other.name}
+    changed = own("tadoptcrash", migrate=section)
+    with pytest.raises(LeftBehindError):
+        stack_of("migrate", changed).apply()
+    moving = changed.model_copy(update={"mode": "move"})
+    stack = stack_of("migrate", changed)
+    stack.parameters = moving
+    stack.apply(sleep=lambda _: None)
+    assert interrupted.configuration() == interrupted.before
+    destroy(changed)
+    assert other.configuration() == before

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 from support.audited import audited
-from support.running import Running, eventually
+from support.running import Running, eventually, settled
 from support.somebodys import Somebodys
 
 from lib.base.errors import RunbookError
@@ -49,6 +49,12 @@ def adopting(pipeline: str, bucket: Somebodys) -> dict:
     return {name: value.format(bucket.name) for name, value in ADOPTING[pipeline].items()}
 
 
+def differing(running: Running, name: str) -> str:
+    """What an audit finds; empty if that is nothing."""
+    found = audited(running.target, running.parameters, name)
+    return "" if found.is_clean else f"{found}\n{found.differences}"
+
+
 def operator(running: Running, name: str) -> Parameters:
     values = running.parameters.model_dump() | {"backfill": {"pipeline": name}}
     return Parameters.check(values)
@@ -71,17 +77,19 @@ def test_all_of_it_arrives_and_the_bucket_stays_as_it_was(full, name):
     settings, objects = full.configuration(), full.objects()
     running = Running(f"ad{name}", (name,), {name: adopting(name, full)})
     try:
-        assert not audited(running.target, running.parameters, name).is_clean
+        assert differing(running, name)
         parameters = operator(running, name)
         there = estimate(running.target, parameters)
         backfill(running.target, parameters, there.objects)
-        assert eventually(lambda: audited(running.target, running.parameters, name).is_clean, every_s=2)
+        settled(lambda: differing(running, name), still_s=60, most_s=240)
+        assert not differing(running, name)
         new = {"Bucket": full.name, "Key": "synthetic-data/new.csv"}
         version = full.s3.put_object(**new, Body=b"a,b\n1,2\n")["VersionId"]
         assert not running.stuck(name)
         if name == "backup":
             drilled(running)
-        assert eventually(lambda: audited(running.target, running.parameters, name).is_clean, every_s=2)
+        settled(lambda: differing(running, name), still_s=60, most_s=240)
+        assert not differing(running, name)
         full.s3.delete_object(**new, VersionId=version)
         written = [each for each in full.objects() if each not in objects]
         assert name == "summarize" or not written
@@ -99,6 +107,7 @@ def test_what_others_have_in_an_adopted_dr_bucket_is_nobodys_to_delete(local_aws
     try:
         running.source("backup").put("ours", b"2")
         assert eventually(lambda: running.destination("backup").read("ours") == b"2")
+        settled(lambda: differing(running, "backup"), still_s=60)
         found = audits.audit(running.target, running.parameters, "backup")
         assert found.is_clean, found
         audits.repair(running.target, running.parameters, "backup", audit_of_it=found)
