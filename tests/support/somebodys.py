@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-# Every configuration of a bucket that can be read, and with what.
+# Every configuration of a bucket that can be read, and with what. (The local AWS answers GetBucketRequestPayment with
+# a listing of objects.)
 READ = {
     "get_bucket_accelerate_configuration": {},
     "get_bucket_acl": {},
@@ -19,7 +20,6 @@ READ = {
     "get_bucket_ownership_controls": {},
     "get_bucket_policy": {},
     "get_bucket_replication": {},
-    "get_bucket_request_payment": {},
     "get_bucket_tagging": {},
     "get_bucket_versioning": {},
     "get_bucket_website": {},
