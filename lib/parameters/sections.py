@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import permutations
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -148,14 +148,12 @@ class Expected:
     """What a pipeline is by its parameters, to be compared with what is deployed.
 
     Attributes:
-        handler: Which one makes the outcome, so that an audit knows what to compare.
         source_region, destination_region: Where its ends are.
         prefix, suffix: Of which of its source's keys it is told; empty for all.
         follows_deletes: Whether it is told of deletes.
         variables: Those of its functions' environment that say what is done to which data.
     """
 
-    handler: str
     source_region: str
     destination_region: str
     prefix: str = ""
@@ -165,7 +163,17 @@ class Expected:
 
 
 class Pipeline(Section):
-    """The parameters that every pipeline has."""
+    """The parameters that every pipeline has.
+
+    Attributes:
+        purpose: What the pipeline is for, as the table of the parameters says it; of a section that is found
+            in `lib.parameters.pipelines`.
+        copies: What its two buckets are called, if it copies one into the other: S3 Inventory can report on
+            these.
+    """
+
+    purpose: ClassVar[str] = ""
+    copies: ClassVar[tuple[str, ...]] = ()
 
     log_retention_days: RetentionDays = Field(
         30, description="days that CloudWatch keeps the functions' logs, and charges for keeping them"
@@ -185,6 +193,14 @@ class Pipeline(Section):
         """
         raise NotImplementedError
 
+    def derived_keys(self, key: str) -> tuple[str, ...]:
+        """Return where that may be in the pipeline's buckets which its functions derive of an object.
+
+        Args:
+            key: The object's.
+        """
+        return ()
+
 
 class Queried(Section):
     """The parameters of whatever is queried with Athena."""
@@ -195,6 +211,8 @@ class Queried(Section):
 
 class Migrate(Pipeline, Queried):
     """The parameters of *migrate*."""
+
+    copies = ("source", "target")
 
     source_region: Region = Field(
         "us-west-1", description="AWS region of the bucket that objects are put into"
@@ -224,11 +242,13 @@ class Migrate(Pipeline, Queried):
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
         regions = (self.source_region, self.target_region)
-        return Expected("replicate", *regions, self.key_prefix, self.key_suffix)
+        return Expected(*regions, self.key_prefix, self.key_suffix)
 
 
 class Backup(Pipeline):
     """The parameters of *backup*."""
+
+    copies = ("primary", "dr")
 
     primary_region: Region = Field("us-east-1", description="AWS region of the bucket that is worked with")
     dr_region: Region = Field(
@@ -266,7 +286,7 @@ class Backup(Pipeline):
             "DELETE_FUNCTION": scope.name("delete") if self.delete_sync else "",
         }
         regions = (self.primary_region, self.dr_region)
-        return Expected("replicate", *regions, follows_deletes=self.delete_sync, variables=variables)
+        return Expected(*regions, follows_deletes=self.delete_sync, variables=variables)
 
     @model_validator(mode="after")
     def _are_two_regions(self) -> "Backup":
@@ -289,7 +309,7 @@ class Index(Pipeline, Queried):
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
         variables = {"TIME_TO_LIVE_DAYS": str(self.time_to_live_days)}
-        return Expected("index", self.region, self.region, follows_deletes=True, variables=variables)
+        return Expected(self.region, self.region, follows_deletes=True, variables=variables)
 
 
 class Summarize(Pipeline, Queried):
@@ -324,7 +344,7 @@ class Summarize(Pipeline, Queried):
             "REJECTED_PREFIX": self.rejected_prefix,
         }
         regions = (self.region, self.region)
-        return Expected("summarize", *regions, self.input_prefix, ".csv", variables=variables)
+        return Expected(*regions, self.input_prefix, ".csv", variables=variables)
 
     def summary_key(self, key: str) -> str:
         """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`."""
@@ -335,6 +355,10 @@ class Summarize(Pipeline, Queried):
     def rejected_key(self, key: str) -> str:
         """Return where it is said why a file was rejected: `a/x.csv` → `rejected/a/x.csv.json`."""
         return f"{self.rejected_prefix}{key.removeprefix(self.input_prefix)}.json"
+
+    def derived_keys(self, key: str) -> tuple[str, ...]:
+        """As for every pipeline."""
+        return self.summary_key(key), self.rejected_key(key)
 
     @model_validator(mode="after")
     def _cannot_trigger_itself(self) -> "Summarize":
@@ -409,7 +433,7 @@ class Ingest(Pipeline, Queried):
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
         variables = {"TIME_TO_LIVE_DAYS": str(self.time_to_live_days)}
-        return Expected("consume", self.region, self.region, "stocks/", variables=variables)
+        return Expected(self.region, self.region, "stocks/", variables=variables)
 
     @model_validator(mode="after")
     def _tickers_differ(self) -> "Ingest":
@@ -591,7 +615,7 @@ class Audit(Queried):
         description="how often S3 writes Inventory reports of what is in the buckets, which it charges for; "
         "Weekly: on Sundays; empty for never, and those that are there stay until they expire",
     )
-    inventory_of: Annotated[list[Literal["migrate", "backup"]], Field(min_length=1)] = Field(
+    inventory_of: Annotated[list[PipelineName], Field(min_length=1)] = Field(
         ["migrate", "backup"], description="pipelines whose buckets S3 reports on; they must be deployed"
     )
     objects: Annotated[int, Field(ge=0)] = Field(
