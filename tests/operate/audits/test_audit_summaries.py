@@ -7,8 +7,8 @@ from support.audited import audited, clear, make, states
 from support.cleanup import remove
 from support.the_five import pipelines
 
-from lib.operate.audits.findings import UNJUDGED
 from lib.operate.audits.comparisons import comparison
+from lib.operate.audits.findings import UNJUDGED
 from lib.operate.pipelines import deployed
 from lib.parameters import Parameters
 from lib.target import connect

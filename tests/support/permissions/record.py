@@ -14,7 +14,7 @@ from pathlib import Path
 
 from support.permissions.call_needs import Shape
 from support.permissions.call_shapes import shapes, write
-from support.permissions.proofs import DEPLOYER, RECORDED
+from support.permissions.proofs import DEPLOYER, record_of
 
 from lib.base.call_ledger import PATH_VARIABLE, read
 from lib.base.paths import ROOT
@@ -71,6 +71,13 @@ def compact(folder: Path) -> dict[str, dict[Shape, set[str]]]:
     return found
 
 
+def keep(folder: Path) -> None:
+    """Keep the shapes of all calls in a folder, those of each policy in a file of their own."""
+    for policy, seen in compact(folder).items():
+        write(record_of(policy), seen)
+        print(f"wrote {record_of(policy).relative_to(ROOT)}")
+
+
 def _filling(caller: str) -> dict[str, str]:
     """Return what the policy of `arn:aws:iam::…:user/<prefix>-<env>-deployer` is filled in with."""
     prefix, env, _ = caller.rpartition("/")[2].split("-")
@@ -79,9 +86,8 @@ def _filling(caller: str) -> dict[str, str]:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:  # ledgers that were recorded already
-        write(RECORDED, compact(Path(sys.argv[1])))
+        keep(Path(sys.argv[1]))
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            record(Path(folder))
-            write(RECORDED, compact(Path(folder)))
-    print(f"wrote {RECORDED.relative_to(ROOT)}")
+        with tempfile.TemporaryDirectory() as temporary:
+            record(Path(temporary))
+            keep(Path(temporary))
