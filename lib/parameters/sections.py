@@ -496,13 +496,16 @@ class Backfill(Section):
 class Restore(Section):
     """The parameters of *restore*."""
 
+    pipeline: PipelineName = Field(
+        "backup", description="pipeline whose source is restored from its destination, by the versions there"
+    )
     at: Moment = Field(
         "", description="point in time to restore to, such as 2026-01-02T15:04:05Z; empty for the drill alone"
     )
     into: str = Field(
         "",
         description="full name of the bucket to restore, which is written to; empty to only plan it, for "
-        "backup's primary bucket",
+        "the pipeline's source",
     )
     key_prefix: KeyPart = Field(
         "", description="only objects whose keys begin so are restored; empty for all"
