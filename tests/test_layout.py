@@ -197,7 +197,9 @@ class TestNotebook:
         (own,) = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
         others = [cell for cell in code_cells(path) if cell != own]
         conditions = [found for cell in others for found in CONDITION.findall(cell.source)]
-        lacking = reached([*map(python_of, others), *conditions]) - names_in(own.source) - {*further.sections()}
+        lacking = (
+            reached([*map(python_of, others), *conditions]) - names_in(own.source) - {*further.sections()}
+        )
         assert not lacking, f"{path.name} reads them: {sorted(lacking)}"
 
     def test_no_other_cell_takes_a_parameter_s_name_for_something_else(self, path):

@@ -118,11 +118,8 @@ class Contents:
         self, item: Existing, place: Place, version: dict, puts: list[tuple[Existing, str, str]]
     ) -> bool:
         """Return whether a function derived it of an object of the run: it says of which version."""
-        pipeline = self._pipeline(item)
-        if pipeline not in self.parameters.pipelines():
-            return False
-        section = getattr(self.parameters, pipeline)
-        of = {(key, put) for _, key, put in puts if version["Key"] in section.derived_keys(key)}
+        pipeline, key = self._pipeline(item), version["Key"]
+        of = {(of, put) for _, of, put in puts if key in self.parameters.derived_keys(pipeline, of)}
         if not of:
             return False
         which = {"Bucket": place.bucket, "Key": version["Key"], "VersionId": version["VersionId"]}

@@ -139,7 +139,8 @@ class Parameters(Section):
 
     @model_validator(mode="after")
     def _reports_are_of_copies(self) -> "Parameters":
-        copying = [name for name in self.pipelines() if getattr(self, name).copies]
+        expected = {name: self.expected(name) for name in self.pipelines()}
+        copying = [name for name, one in expected.items() if one and one.copies]
         if unknown := [name for name in self.audit.inventory_of if name not in copying]:
             raise ValueError(
                 f"audit.inventory_of: {unknown[0]!r} is no pipeline that copies one bucket into another; "
@@ -190,6 +191,15 @@ class Parameters(Section):
         """
         section = getattr(self, pipeline) if pipeline in self.pipelines() else None
         return section and section.expected(self.scope(pipeline))
+
+    def derived_keys(self, pipeline: str, key: str) -> tuple[str, ...]:
+        """Return where that may be which a pipeline's functions derive of an object.
+
+        Args:
+            pipeline: Its name.
+            key: The object's.
+        """
+        return getattr(self, pipeline).derived_keys(key) if pipeline in self.pipelines() else ()
 
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> "Parameters":

@@ -152,6 +152,8 @@ class Expected:
         prefix, suffix: Of which of its source's keys it is told; empty for all.
         follows_deletes: Whether it is told of deletes.
         variables: Those of its functions' environment that say what is done to which data.
+        copies: What its two buckets are called, if it copies one into the other: S3 Inventory can report on
+            these.
     """
 
     source_region: str
@@ -160,6 +162,7 @@ class Expected:
     suffix: str = ""
     follows_deletes: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
+    copies: tuple[str, ...] = ()
 
 
 class Pipeline(Section):
@@ -168,12 +171,9 @@ class Pipeline(Section):
     Attributes:
         purpose: What the pipeline is for, as the table of the parameters says it; of a section that is found
             in `lib.parameters.pipelines`.
-        copies: What its two buckets are called, if it copies one into the other: S3 Inventory can report on
-            these.
     """
 
     purpose: ClassVar[str] = ""
-    copies: ClassVar[tuple[str, ...]] = ()
 
     log_retention_days: RetentionDays = Field(
         30, description="days that CloudWatch keeps the functions' logs, and charges for keeping them"
@@ -212,8 +212,6 @@ class Queried(Section):
 class Migrate(Pipeline, Queried):
     """The parameters of *migrate*."""
 
-    copies = ("source", "target")
-
     source_region: Region = Field(
         "us-west-1", description="AWS region of the bucket that objects are put into"
     )
@@ -242,13 +240,11 @@ class Migrate(Pipeline, Queried):
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
         regions = (self.source_region, self.target_region)
-        return Expected(*regions, self.key_prefix, self.key_suffix)
+        return Expected(*regions, self.key_prefix, self.key_suffix, copies=("source", "target"))
 
 
 class Backup(Pipeline):
     """The parameters of *backup*."""
-
-    copies = ("primary", "dr")
 
     primary_region: Region = Field("us-east-1", description="AWS region of the bucket that is worked with")
     dr_region: Region = Field(
@@ -286,7 +282,8 @@ class Backup(Pipeline):
             "DELETE_FUNCTION": scope.name("delete") if self.delete_sync else "",
         }
         regions = (self.primary_region, self.dr_region)
-        return Expected(*regions, follows_deletes=self.delete_sync, variables=variables)
+        copies = ("primary", "dr")
+        return Expected(*regions, follows_deletes=self.delete_sync, variables=variables, copies=copies)
 
     @model_validator(mode="after")
     def _are_two_regions(self) -> "Backup":

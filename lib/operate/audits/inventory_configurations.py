@@ -83,10 +83,10 @@ def _ends(parameters: Parameters) -> dict[str, tuple[Bucket, Bucket]]:
     """Return what `audit.inventory_of` can name: pipelines from bucket to bucket, deployed or not."""
     ends = {}
     for name in parameters.pipelines():
-        copies, expected = getattr(parameters, name).copies, parameters.expected(name)
-        if copies and expected:
+        expected = parameters.expected(name)
+        if expected and expected.copies:
             regions = (expected.source_region, expected.destination_region)
-            source, destination = zip(copies, regions, strict=True)
+            source, destination = zip(expected.copies, regions, strict=True)
             scope = parameters.scope(name)
             ends[name] = (_bucket(scope, *source), _bucket(scope, *destination))
     return ends
