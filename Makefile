@@ -78,7 +78,7 @@ notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, or ARGS=NN_
 	$(BIN)/runbook local reset --yes; rm -rf "$$RUNBOOK_HOME"; exit $$status
 
 # Their permissions are proven from these: tests/permissions, docs/permissions.md. In a home of its own.
-record-calls: $(INSTALLED) ## Record anew what handlers and deployer ask of AWS, for docs/permissions.md; takes ten minutes
+record-calls: $(INSTALLED) ## Record anew what handlers and deployer ask of AWS, for docs/permissions.md; takes ten minutes; ARGS=NAME for one handler
 	@PYTHONPATH=tests $(BIN)/python -m support.permissions.record $(ARGS) && PYTHONPATH=tests $(BIN)/python -m support.permissions.report
 
 # Others' tools, for tests/local/test_others_tools.py: each list in an environment of its own, since they do not get

@@ -119,7 +119,7 @@ class Contents:
     ) -> bool:
         """Return whether a function derived it of an object of the run: it says of which version."""
         pipeline, key = self._pipeline(item), version["Key"]
-        of = {(of, put) for _, of, put in puts if key in self.parameters.derived_keys(pipeline, of)}
+        of = {(of, put) for _, of, put in puts if key in self.parameters.keys_derived_in(pipeline, of)}
         if not of:
             return False
         which = {"Bucket": place.bucket, "Key": version["Key"], "VersionId": version["VersionId"]}

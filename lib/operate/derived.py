@@ -41,7 +41,7 @@ def arrivals(
     return until(uploads, is_there, dead_letters, settings.watch_timeout_s, queue, done="derived")
 
 
-def contents(keys: Iterable[str], there: Place, settings: Pipeline) -> pd.DataFrame:
+def beginnings(keys: Iterable[str], there: Place, settings: Pipeline) -> pd.DataFrame:
     """Return the beginnings of what was derived of objects.
 
     Args:

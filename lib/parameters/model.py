@@ -192,7 +192,7 @@ class Parameters(Section):
         section = getattr(self, pipeline) if pipeline in self.pipelines() else None
         return section and section.expected(self.scope(pipeline))
 
-    def derived_keys(self, pipeline: str, key: str) -> tuple[str, ...]:
+    def keys_derived_in(self, pipeline: str, key: str) -> tuple[str, ...]:
         """Return where that may be which a pipeline's functions derive of an object.
 
         Args:

@@ -25,6 +25,7 @@ PRICED = {
     "dynamodb_read": r"dynamodb:(Get|BatchGet)Item",
     "dynamodb_write": r"dynamodb:(Put|Update|BatchWrite)Item",
     "sqs_request": r"sqs:\w+",
+    "sns_publish": r"sns:Publish",
     "athena_scan": r"athena:StartQueryExecution",
 }
 # Free, or of the function or queue that takes it, whose own handler or pipeline counts it. A query that is
