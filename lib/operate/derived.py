@@ -38,7 +38,14 @@ def arrivals(
         heads = (there.head(each) for each in settings.derived_keys(key))
         return any(head and head["Metadata"].get(VERSION_TOLD) == version[key] for head in heads)
 
-    return until(uploads, is_there, dead_letters, settings.watch_timeout_s, queue, done="derived")
+    return until(
+        uploads,
+        is_there,
+        dead_letters=dead_letters,
+        timeout_s=settings.watch_timeout_s,
+        queue=queue,
+        done="derived",
+    )
 
 
 def beginnings(keys: Iterable[str], there: Place, settings: Pipeline) -> pd.DataFrame:

@@ -51,7 +51,7 @@ def brake_of(target: Target, holding: Queue, minutes: int = 0) -> "Brake":
             f"no function is told of {holding}, so that nothing is known of its brake. Deploy it first: "
             f"runbook run {holding.scope.pipeline}"
         )
-    table = Table(TABLE, holding.region, "id")
+    table = Table(TABLE, holding.region, partition_key="id")
     table.scope = holding.scope
     function = FunctionName(arn.rpartition(":")[2], holding.region, variables)
     return Brake(target, table, holding, function, minutes or int(variables["BRAKE_MINUTES"]))
