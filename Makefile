@@ -80,14 +80,14 @@ sweep: $(INSTALLED) ## Stop and disturb every pipeline at every call to AWS; tak
 	@PYTHONPATH=tests $(BIN)/python -m support.sweep $(ARGS)
 
 # In a home of their own, so that the outputs are those of a first run; without bars, which would stay in them.
-notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, and keep the outputs in them
+notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, or ARGS=NN_NAME, and keep the outputs in them
 	@RUNBOOK_HOME=$$(mktemp -d); export RUNBOOK_HOME; \
 	TQDM_DISABLE=1 $(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
-		notebooks/[0-9][0-9]_*.ipynb; status=$$?; \
+		$(if $(ARGS),$(ARGS:%=notebooks/%.ipynb),notebooks/[0-9][0-9]_*.ipynb); status=$$?; \
 	$(BIN)/runbook local reset --yes; rm -rf "$$RUNBOOK_HOME"; exit $$status
 
 # Their permissions are proven from these: tests/permissions, docs/permissions.md. In a home of its own.
-record-calls: $(INSTALLED) ## Record anew what handlers and deployer ask of AWS, for docs/permissions.md; takes ten minutes
+record-calls: $(INSTALLED) ## Record anew what handlers and deployer ask of AWS, for docs/permissions.md; takes ten minutes; ARGS=NAME for one handler
 	@PYTHONPATH=tests $(BIN)/python -m support.permissions.record $(ARGS) && PYTHONPATH=tests $(BIN)/python -m support.permissions.report
 
 # Others' tools, for tests/local/test_others_tools.py: each list in an environment of its own, since they do not get

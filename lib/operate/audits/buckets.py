@@ -1,4 +1,4 @@
-"""Bucket against bucket: *migrate* and *backup*, object by object."""
+"""Bucket against bucket, object by object: of a pipeline that copies."""
 
 from dataclasses import dataclass
 
