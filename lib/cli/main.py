@@ -45,8 +45,10 @@ app.command()(live.live)
 app.command(epilog="Examples: runbook params > params/mine.yaml | runbook params migrate backup")(
     settings.params
 )
+app.add_typer(
+    local.app, name="local", help="The AWS on this laptop: start, stop, status, reset, corrections."
+)
 app.add_typer(new.app, name="new", help="Write what one begins with: a pipeline of your own.")
-app.add_typer(local.app, name="local", help="The AWS on this laptop: start, stop, status, reset.")
 
 
 def _version(asked: bool) -> None:
