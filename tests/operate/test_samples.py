@@ -78,14 +78,14 @@ def test_a_pipeline_s_own_samples_are_of_any_kind_and_pass_its_filter(tmp_path):
     (folder / "a").mkdir(parents=True)
     for name in ("a/x.png", "b.csv", "strange"):
         (folder / name).write_bytes(b"1")
-    found = samples.of_pipeline("mine", KeyFilter("in/"), tmp_path)
+    found = samples.files_of("mine", KeyFilter("in/"), tmp_path)
     assert [(each.key, each.content_type) for each in found] == [
         ("in/a/x.png", "image/png"),
         ("in/b.csv", "text/csv"),
         ("in/strange", "application/octet-stream"),
     ]
     assert "content type" in found._repr_html_()
-    assert [each.key for each in samples.of_pipeline("mine", KeyFilter("", ".csv"), tmp_path)] == ["b.csv"]
+    assert [each.key for each in samples.files_of("mine", KeyFilter("", ".csv"), tmp_path)] == ["b.csv"]
 
 
 @pytest.mark.parametrize("name", ["mine", "nobodys"])
@@ -93,4 +93,4 @@ def test_without_a_sample_that_passes_somebody_is_told_what_to_do(tmp_path, name
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "a.txt").write_bytes(b"1")
     with pytest.raises(ParameterError, match="put one there, or set exercise to false"):
-        samples.of_pipeline(name, KeyFilter("", ".csv"), tmp_path)
+        samples.files_of(name, KeyFilter("", ".csv"), tmp_path)
