@@ -17,13 +17,11 @@ from lib.resources.dynamodb import Table
 from lib.resources.glue import Database, tables_of
 from lib.resources.s3 import Bucket
 from lib.resources.sqs import Queue
-from lib.s3.objects import Place
+from lib.s3.objects import VERSION_TOLD, Place
 from lib.target import Target
 
 STORES = (Deletion.CATALOGUE, Deletion.STORE, Deletion.BUCKET)
 COUNTED = {"id", "deletes", "expires"}  # what a brake counts of each minute
-# Metadata in which a derived object says of which version it is, if it is no JSON that says so.
-VERSION_TOLD = "source-version-id"
 
 
 @dataclass

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from lib.engine.contents import VERSION_TOLD
 from lib.engine.waiting import Waiting
 from lib.operate.watch import until
 from lib.parameters.sections import Pipeline
-from lib.s3.objects import Place
+from lib.s3.objects import VERSION_TOLD, Place
 
 SHOWN_BYTES = 200
 

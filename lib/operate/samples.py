@@ -81,7 +81,7 @@ class Files(Samples):
         return pd.DataFrame(rows, columns=["key", "bytes", "content type"])
 
 
-def of_pipeline(name: str, keys: KeyFilter = EVERY_KEY, folder: Path = FOLDER) -> Files:
+def files_of(name: str, keys: KeyFilter = EVERY_KEY, folder: Path = FOLDER) -> Files:
     """Return the files in a pipeline's own folder of samples, of any kind.
 
     Args:
