@@ -16,7 +16,7 @@ COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.1
 	--generate-hashes $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab live test test-long soak fuzz sweep notebooks record-calls tools requirements clean
+.PHONY: help install run plan destroy lab live types test test-long soak fuzz sweep notebooks record-calls tools requirements clean
 
 help: ## List what there is
 	@echo "make TARGET, where TARGET is"
@@ -47,10 +47,18 @@ live: $(INSTALLED) ## Run all notebooks on a real account and remove it all agai
 # for they share what is deployed.
 PROCESSES := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
+# lib is one program; so is each handler, whose folder is a top level in its zip, as what is in `common` beside it.
+types: $(INSTALLED) ## Check the types of lib and of each handler
+	@$(BIN)/mypy --no-error-summary || failed=yes; \
+	for handler in $(wildcard handlers/*/handler.py); do \
+		folder=$$(dirname $$handler); \
+		MYPYPATH=$$folder:handlers $(BIN)/mypy --no-error-summary $$folder handlers/common || failed=yes; \
+	done; test -z "$$failed"
+
 test: $(INSTALLED) tools ## Run the linter, the check of types and all tests but the long ones
 	@$(BIN)/ruff check --quiet $(SOURCES) && check=ok || check=FAILED; \
 	$(BIN)/ruff format --check --quiet $(SOURCES) && format=ok || format=FAILED; \
-	$(BIN)/mypy --no-error-summary && types=ok || types=FAILED; \
+	$(MAKE) --no-print-directory types && types=ok || types=FAILED; \
 	$(BIN)/pytest $(PROCESSES) -m "not long" $(ARGS) && tests=ok || tests=FAILED; \
 	echo "ruff check: $$check · ruff format: $$format · mypy: $$types · pytest: $$tests"; \
 	test "$$check $$format $$types $$tests" = "ok ok ok ok"
