@@ -1,6 +1,6 @@
 """What an audit of each pipeline compares: which listings and tables, and what judges their items."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lib.base.errors import RunbookError
@@ -14,11 +14,14 @@ from lib.operate.audits.stocks import StoredFiles
 from lib.operate.audits.summaries import Summaries
 from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
-from lib.s3.listing import Entry, Pair, Range, listing, merge, ranges
+from lib.s3.listing import Entry, Pair, Range, key_of, listing, merge, ranges
 from lib.s3.objects import Place
 from lib.target import Target
 
 NOT_KNOWN = "no audit knows what its functions make of an object"
+
+
+Part = tuple[Sequence[Iterable], Callable[..., Finding | None]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Comparison:
         begin: Counts what needs no judging.
     """
 
-    parts: list[tuple[list[Iterable], Callable[..., Finding | None]]]
+    parts: Sequence[Part]
     look: Callable[[str], Finding]
     method: str = "listing"
     begin: Callable[[Findings], None] = field(default=lambda findings: None)
@@ -71,28 +74,29 @@ def handler_of(parameters: Parameters, pipeline: Pipeline) -> str | None:
 
 def _of_buckets(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
     settings = parameters.audit
-    source, destination = Place.of(target, pipeline.source), Place.of(target, pipeline.destination)
+    source, destination = (
+        Place.of(target, pipeline.source_bucket),
+        Place.of(target, pipeline.destination_bucket),
+    )
     grace = Grace(settings.grace_s)
     extras = Extras(source, grace, follows_deletes=pipeline.follows_deletes)
     pair = BucketPair(source, destination, grace, extras, settings.metadata_and_tags)
-    objects = settings.objects or inventory_reports.daily_count(target, pipeline.source)
+    objects = settings.objects or inventory_reports.daily_count(target, pipeline.source_bucket)
     if objects > settings.inventory_above:
         reports = inventory_reports.Reports.of(target, parameters, pipeline)
         return Comparison([([reports.unlike()], pair.look)], pair.look, "inventory", reports.count_same)
 
     def pairs(within: Range) -> Iterator[Pair]:
         both = (listing(place, pipeline.key_prefix, within) for place in (source, destination))
-        for one, other in merge(*both):
-            if pipeline.follows((one or other).key):
-                yield one, other
+        return (pair for pair in merge(*both) if pipeline.follows(key_of(pair)))
 
     streams = [pairs(within) for within in ranges([source, destination], pipeline.key_prefix)]
     return Comparison([(streams, pair.judge)], pair.look)
 
 
 def _of_index(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
-    settings, table = parameters.audit, pipeline.destination
-    files, client = Place.of(target, pipeline.source), target.client("dynamodb", table.region)
+    settings, table = parameters.audit, pipeline.destination_table
+    files, client = Place.of(target, pipeline.source_bucket), target.client("dynamodb", table.region)
     days = _days(pipeline, parameters.index.time_to_live_days)
     judge = IndexedBucket(
         files, client, table.name, Grace(settings.grace_s), days, settings.metadata_and_tags
@@ -103,17 +107,17 @@ def _of_index(target: Target, parameters: Parameters, pipeline: Pipeline) -> Com
 
 def _of_summarize(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
     settings, own = parameters.audit, parameters.summarize
-    files = Place.of(target, pipeline.source)
+    files = Place.of(target, pipeline.source_bucket)
     judge = Summaries(files, own, Grace(settings.grace_s), settings.metadata_and_tags)
     outcomes = [*_listings(files, own.output_prefix), *_listings(files, own.rejected_prefix)]
     written = [(entry.key for entry in stream) for stream in outcomes]
-    parts = [(_listings(files, own.input_prefix), judge.judge), (written, judge.judge_written)]
+    parts: list[Part] = [(_listings(files, own.input_prefix), judge.judge), (written, judge.judge_written)]
     return Comparison(parts, judge.look)
 
 
 def _of_consume(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
-    table, days = pipeline.destination, _days(pipeline, parameters.ingest.time_to_live_days)
-    files, client = Place.of(target, pipeline.source), target.client("dynamodb", table.region)
+    table, days = pipeline.destination_table, _days(pipeline, parameters.ingest.time_to_live_days)
+    files, client = Place.of(target, pipeline.source_bucket), target.client("dynamodb", table.region)
     judge = StoredFiles(files, client, table.name, Grace(parameters.audit.grace_s), days)
     return Comparison([(_followed(files, pipeline), judge.judge)], judge.look)
 

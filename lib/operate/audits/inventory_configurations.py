@@ -42,7 +42,7 @@ def configurations(
         scope: The audit's.
         frequency: `Daily` or `Weekly`.
     """
-    return _both(pipeline.name, (pipeline.source, pipeline.destination), scope, frequency)
+    return _both(pipeline.name, (pipeline.source_bucket, pipeline.destination_bucket), scope, frequency)
 
 
 def describe(stack: Stack) -> None:
@@ -81,11 +81,18 @@ def described(parameters: Parameters, scope: Scope) -> Iterator[tuple[Resource, 
 
 def _ends(parameters: Parameters) -> dict[str, tuple[Bucket, Bucket]]:
     """Return what `audit.inventory_of` can name: pipelines between two buckets, deployed or not."""
-    ends = {
-        "migrate": {"source": parameters.migrate.source_region, "target": parameters.migrate.target_region},
-        "backup": {"primary": parameters.backup.primary_region, "dr": parameters.backup.dr_region},
+    migrate, backup = parameters.migrate, parameters.backup
+    of_migrate, of_backup = parameters.scope("migrate"), parameters.scope("backup")
+    return {
+        "migrate": (
+            _bucket(of_migrate, "source", migrate.source_region),
+            _bucket(of_migrate, "target", migrate.target_region),
+        ),
+        "backup": (
+            _bucket(of_backup, "primary", backup.primary_region),
+            _bucket(of_backup, "dr", backup.dr_region),
+        ),
     }
-    return {name: tuple(_bucket(parameters.scope(name), *end) for end in ends[name].items()) for name in ends}
 
 
 def _bucket(scope: Scope, what: str, region: str) -> Bucket:
