@@ -42,7 +42,7 @@ class CodeZip(zipfile.ZipFile):
         if not place.with_name("_worker.py").exists():
             super().extractall(path, members, pwd)
             return
-        with Path(self.filename).open("rb") as file:
+        with Path(str(self.filename)).open("rb") as file:
             folder = CODE / hashlib.file_digest(file, "sha256").hexdigest()
         with _lock:
             if folder.exists():
