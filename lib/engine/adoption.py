@@ -48,7 +48,7 @@ def adopt(target: Target, scope: Scope, bucket: Bucket, adopted: Adopted) -> Ado
         bucket.region,
         role=bucket.role,
         adopted=adopted,
-        default_key=_key_arn(target, client, adopted),
+        default_key=key_arn(target, adopted),
     )
     found.scope = scope
     return found
@@ -171,9 +171,17 @@ def _words(adopted: Adopted) -> str:
     return " or ".join(repr(each) if each else "anything" for each in adopted.prefixes)
 
 
-def _key_arn(target: Target, client, adopted: Adopted) -> str:
-    """Return the ARN of the key that a bucket encrypts with; empty if that is one of AWS's own."""
-    key = encryption_key(client, adopted.name)
+def key_arn(target: Target, adopted: Adopted) -> str:
+    """Return the ARN of the key that a bucket encrypts with; empty if that is one of AWS's own.
+
+    Args:
+        target: The AWS to look at.
+        adopted: The bucket.
+
+    Raises:
+        ParameterError: If the key is not named by its ARN, and may not be looked at.
+    """
+    key = encryption_key(target.client("s3", adopted.region), adopted.name)
     if not key or key.startswith("alias/aws/") or ":alias/aws/" in key:
         return ""
     if ":key/" in key:

@@ -75,13 +75,14 @@ def credentials(server: LocalAws, prefix: str, env: str, adopted: Iterable[str] 
         # A server that was killed starts from an older state: what was attached counts for one run of it.
         made_for = f"{server.started} {hashlib.sha256(json.dumps(documents).encode()).hexdigest()}"
         key = Credentials(**kept["key"]) if kept["key"] else None
-        known = key is not None and _is_known(server, key)
-        if known and kept["made_for"] == made_for:
+        if key is not None and not _is_known(server, key):
+            key = None
+        if key is not None and kept["made_for"] == made_for:
             return key
         root = client(server, "iam", ROOT_KEY, ROOT_KEY)
         _ensure_user(root, user_name)
         deployer_policies.attach(root, user_name, documents, account_id)
-        key = key if known else _new_key(root, user_name)
+        key = key or _new_key(root, user_name)
         content = {"made_for": made_for, "key": asdict(key), "adopted": buckets}
         write_atomically(path, json.dumps(content), mode=0o600)
         return key

@@ -47,14 +47,14 @@ def _of_ends(pipeline: "Pipeline", expected: Expected) -> Iterator[str]:
     if pipeline.source is None:
         yield f"no bucket of it is tagged {TAG_ROLE}={SOURCE}"
     regions = (expected.source_region, expected.destination_region)
-    names = (expected.source_bucket, expected.destination_bucket)
     ends = (pipeline.source, pipeline.destination)
-    for end, region, name in zip(ends, regions, names, strict=True):
+    for end, region in zip(ends, regions, strict=True):
         if end and end.region != region:
             yield f"{end} is not in {region}"
-        if name and end and end.name != name:
-            yield f"it works on {end}, not on {name!r}"
-        elif end and not name and not end.is_made:
+        named = end and end.scope.adoption(end.what)
+        if end and named and end.name != named.name:
+            yield f"it works on {end}, not on {named.name!r}"
+        elif end and not named and not end.is_made:
             yield f"it works on {end}, and not on one that the runbook makes"
 
 
