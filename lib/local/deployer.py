@@ -70,7 +70,7 @@ def credentials(server: LocalAws, prefix: str, env: str, adopted: Iterable[str] 
     with FileLock(path.with_suffix(".lock"), timeout=LOCK_TIMEOUT_S):
         account_id = _caller(server, ROOT_KEY, ROOT_KEY)["Account"]
         kept = json.loads(path.read_text("utf-8")) if path.exists() else {"made_for": None, "key": None}
-        buckets = sorted({*kept.get("adopted", []), *adopted})
+        buckets = sorted({*(kept.get("adopted") or []), *adopted})
         documents = deployer_policies.render(account_id=account_id, prefix=prefix, env=env, adopted=buckets)
         # A server that was killed starts from an older state: what was attached counts for one run of it.
         made_for = f"{server.started} {hashlib.sha256(json.dumps(documents).encode()).hexdigest()}"

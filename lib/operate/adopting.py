@@ -295,7 +295,7 @@ class _Look:
             for arn in listed(statement["Resource"])
             if arn == self.bucket.arn or arn.startswith(f"{self.bucket.arn}/")
         ]
-        hit = [(one, sorted(actions)) for one in denials if (actions := _denied(one, needed))]
+        hit = [(one, sorted(found)) for one in denials if (found := _denied(one, needed))]
         if not hit:
             yield f"{len(statements_of(text))} statements", "none denies what the pipeline needs"
         for one, actions in hit:

@@ -541,7 +541,7 @@ def _filter(told: Mapping) -> KeyFilter:
     return KeyFilter(told["filter"].get("prefix", ""), told["filter"].get("suffix", ""))
 
 
-def _like(end: AnyResource, region: str) -> AnyResource:
+def _like(end: Resource, region: str) -> Resource:
     """Return an end like another in another region, where the runbook would make it."""
     if isinstance(end, Table):
         return Table(end.what, region, partition_key="")

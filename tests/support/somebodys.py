@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-# Every configuration of a bucket that can be read, and with what. (The local AWS answers GetBucketRequestPayment with
-# a listing of objects.)
+# Every configuration of a bucket that can be read, and with what. (The local AWS answers
+# GetBucketRequestPayment with a listing of objects.)
 READ = {
     "get_bucket_accelerate_configuration": {},
     "get_bucket_acl": {},

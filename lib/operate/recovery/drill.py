@@ -167,7 +167,7 @@ class Drill:
         Returns:
             How many versions and markers there were; 0 in a DR bucket that the runbook made.
         """
-        return 0 if self.pipeline.destination.is_made else erase(self.dr, self.prefix)
+        return 0 if self.pipeline.destination_bucket.is_made else erase(self.dr, self.prefix)
 
     def restore(self, at: datetime) -> Restore:
         """Return the restore of the drill's objects, as they were at a point in time."""
@@ -238,14 +238,16 @@ def elsewhere(stack: Stack, pipeline: Pipeline, key_prefix: str = "") -> pd.Data
         RunbookError: If there are more objects than that; or if something could not be restored.
     """
     at = datetime.now(UTC)
-    primary, dr = (Place.of(stack.target, end) for end in (pipeline.source, pipeline.destination))
+    primary, dr = (
+        Place.of(stack.target, end) for end in (pipeline.source_bucket, pipeline.destination_bucket)
+    )
     listed = [*islice(listing(primary, key_prefix), ELSEWHERE_OBJECTS + 1)]
     if len(listed) > ELSEWHERE_OBJECTS:
         raise RunbookError(
             f"there are more than {ELSEWHERE_OBJECTS:,} objects below {key_prefix!r} in {primary.bucket}: "
             "name a folder with fewer, as restore.key_prefix; nothing was done"
         )
-    own = stack.add(Bucket("drill", pipeline.source.region, expire_days=1))
+    own = stack.add(Bucket("drill", pipeline.source_bucket.region, expire_days=1))
     stack.apply()
     try:
         place = Place.of(stack.target, own)

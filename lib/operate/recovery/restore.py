@@ -219,7 +219,7 @@ def from_parameters(target: Target, parameters: Parameters) -> Restore:
     source = Place.of(target, pipeline.destination_bucket)
     if settings.into == source.bucket:
         raise ParameterError(f"restore.into: {source.bucket} is the DR bucket itself")
-    if settings.into and settings.into != pipeline.source.name:
+    if settings.into and settings.into != pipeline.source_bucket.name:
         into = our_bucket(target, parameters, settings.into)
     else:
         into = Place.of(target, pipeline.source_bucket)
