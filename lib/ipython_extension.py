@@ -1,4 +1,4 @@
-"""The IPython extension of the notebooks: `%%when`, `%calls`, and how tables look."""
+"""The IPython extension of the notebooks: `%when`, `%calls`, and how tables look."""
 
 import ast
 import re
@@ -11,11 +11,11 @@ from IPython.core.error import InputRejected
 from lib.base import call_ledger
 from lib.base.shown import printable
 
-MAGIC = "%%when "
+MAGIC = "%when "
 
 
 def load_ipython_extension(shell) -> None:
-    """Let cells begin with `%%when expression`, and show tables whole, and empty ones as what they are.
+    """Let cells begin with `%when expression`, and show tables whole, and empty ones as what they are.
 
     A cell that begins so runs only if the expression is true, and so does every cell that reads a variable
     which such a cell sets: docs/decisions/0022-a-condition-goes-with-what-was-made-under-it.md. Otherwise the
@@ -79,6 +79,13 @@ def _in_sql(nodes: list[ast.AST]) -> set[str]:
     return {name for text in texts if text[:1] == ["sql"] for name in re.findall(r"(?<!:):(\w+)", text[-1])}
 
 
+def _loaded(expression: str) -> set[str]:
+    try:
+        return {node.id for node in ast.walk(ast.parse(expression)) if isinstance(node, ast.Name)}
+    except SyntaxError:  # which is the cell's, when it is asked
+        return set()
+
+
 class Conditions:
     """Under which conditions variables are set: whatever reads one is under the same."""
 
@@ -91,14 +98,15 @@ class Conditions:
 
         Args:
             tree: As for `names`.
-            own: The expressions of its own `%%when`.
+            own: The expressions of its own `%when`.
 
         Returns:
             Every expression that must be true for it to run.
         """
         reads, sets = names(tree)
+        reads |= {name for expression in own for name in _loaded(expression)}
         of_reads = (condition for name in sorted(reads) for condition in self._of_name(name))
-        conditions = tuple(dict.fromkeys([*own, *of_reads]))
+        conditions = tuple(dict.fromkeys([*of_reads, *own]))
         for name in sets:
             others = self._of.get(name, []) if conditions else []
             self._of[name] = [*(each for each in others if each != conditions), conditions]
@@ -127,7 +135,7 @@ class _Guards(ast.NodeTransformer):
         self._own: list[str] = []
 
     def __call__(self, lines: list[str]) -> list[str]:
-        """Take the line with `%%when` away."""
+        """Take the line with `%when` away."""
         self._own = []
         if not lines or not lines[0].startswith(MAGIC):
             return lines
