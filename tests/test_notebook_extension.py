@@ -1,4 +1,4 @@
-"""The `%when` magic: a cell runs, is skipped, or fails with its own error."""
+"""`%when`: a cell runs, is skipped, or fails with its own error; and so does what uses what it makes."""
 
 import pandas as pd
 import pytest
@@ -103,6 +103,19 @@ def test_a_cell_whose_conditions_cannot_be_told_does_not_run(shell, capsys, monk
         result = shell.run_cell("%when False\nx = 5")
         assert "x" not in shell.user_ns
         assert "cannot be told" in str(result.error_before_exec)
+
+
+@pytest.mark.parametrize(
+    "source", ["# why\n%when False\nx = 5", "%%when False\nx = 5", "if True:\n    %when False\n    x = 5"]
+)
+def test_a_condition_that_is_written_elsewhere_or_otherwise_is_an_error(shell, capsys, source: str):
+    result = shell.run_cell(source)
+    assert not result.success
+    assert "x" not in shell.user_ns
+
+
+def test_empty_lines_may_come_first(shell, capsys):
+    assert run(shell, capsys, "\n\n%when 1 > 2\nx = 5") == "skipped, since this is not so: 1 > 2\n"
 
 
 def test_whether_an_input_is_complete_can_be_asked(shell):
