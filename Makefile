@@ -44,15 +44,19 @@ live: $(INSTALLED) ## Run all notebooks on a real account and remove it all agai
 		echo "make live ACCOUNT=123456789012 PREFIX=mine [ARGS=--dry-run]; see docs/live.md"; exit 1; } >&2
 	@$(BIN)/runbook live --account "$(ACCOUNT)" --prefix "$(PREFIX)" $(ARGS)
 
-# Three processes, since they wait half of the time, each with a local AWS of its own; a file's tests stay together,
-# for they share what is deployed.
-PROCESSES := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
+# Two processes for each core, since they wait half of the time (docs/decisions/0025), each with a local AWS of its
+# own, which takes a gigabyte; a file's tests stay together, for they share what is deployed.
+PROCESSES := --numprocesses=$(shell $(PYTHON) -c 'import os; print(min(2 * os.cpu_count(), 8))') --dist=loadfile \
+	--no-loadscope-reorder
+# The tests start hundreds of interpreters: without it each would compile all of lib.
+unexport PYTHONDONTWRITEBYTECODE
 
 test: $(INSTALLED) tools ## Run the linter, the check of types and all tests but the long ones
-	@$(BIN)/ruff check --quiet $(SOURCES) && check=ok || check=FAILED; \
+	@$(BIN)/mypy --no-error-summary & mypy=$$!; \
+	$(BIN)/ruff check --quiet $(SOURCES) && check=ok || check=FAILED; \
 	$(BIN)/ruff format --check --quiet $(SOURCES) && format=ok || format=FAILED; \
-	$(BIN)/mypy --no-error-summary && types=ok || types=FAILED; \
 	$(BIN)/pytest $(PROCESSES) -m "not long" $(ARGS) && tests=ok || tests=FAILED; \
+	wait $$mypy && types=ok || types=FAILED; \
 	echo "ruff check: $$check · ruff format: $$format · mypy: $$types · pytest: $$tests"; \
 	test "$$check $$format $$types $$tests" = "ok ok ok ok"
 

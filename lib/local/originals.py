@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeGuard
 
 from lib.local.in_server.correction import ABSENT, Correction
 from lib.local.in_server.corrections import CORRECTIONS
@@ -68,7 +69,7 @@ def to_review(packages: Path | None = None) -> list[Review]:
     return [
         review
         for correction in CORRECTIONS.values()
-        for target, known in correction.replaces.items()
+        for target, known in (correction.replaces | correction.goes_by).items()
         if (review := _review(correction, target, known, folder, trees))
     ]
 
@@ -98,7 +99,8 @@ def find(tree: ast.AST, path: str) -> ast.stmt | ast.expr | None:
 
     Args:
         tree: The module's.
-        path: `function`, `Class.method` or `DICTIONARY[key]`; of an entry that names a function, that one.
+        path: `function`, `Class.method`, `imported_module` or `DICTIONARY[key]`; of an entry that
+            names a function, that one.
     """
     name, _, key = path.partition("[")
     if key:
@@ -106,10 +108,17 @@ def find(tree: ast.AST, path: str) -> ast.stmt | ast.expr | None:
         last = next((entry for entry in entries if entry), None)
         return (find(tree, last.id) or last) if isinstance(last, ast.Name) else last
     outer, _, inner = name.partition(".")
-    found = [node for node in ast.iter_child_nodes(tree) if isinstance(node, DEFINES) and node.name == outer]
+    found = [node for node in ast.iter_child_nodes(tree) if _binds(node, outer)]
     if not found:
         return None
     return find(found[-1], inner) if inner else found[-1]
+
+
+def _binds(node: ast.AST, name: str) -> TypeGuard[ast.stmt]:
+    """Return whether a statement defines or imports a name."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return any((alias.asname or alias.name) == name for alias in node.names)
+    return isinstance(node, DEFINES) and node.name == name
 
 
 def _dictionaries(tree: ast.AST, name: str) -> Iterator[ast.Dict]:

@@ -167,7 +167,9 @@ def reported(into: str, *, lets_in: bool) -> Callable[[Stack], None]:
                 *place.statements,
                 let_inventory_in(place.arn, [source.arn], stack.scope.account_id),
             ]
-        stack.add(s3_inventory.InventoryConfiguration("reports", source.region, source, place))
+        stack.add(
+            s3_inventory.InventoryConfiguration("reports", source.region, source=source, destination=place)
+        )
 
     return change
 
@@ -200,7 +202,7 @@ def with_trail(what: str = "objects", times: int = 1, let_in: bool = True) -> Ca
         arn = cloudtrail.trail_arn(stack.scope, what, "us-east-1")
         log_files.statements = cloudtrail.delivery(log_files, arn) if let_in else []
         recorded = [the(stack, s3.Bucket, "files")] * times
-        stack.add(cloudtrail.Trail(what, "us-east-1", log_files, recorded))
+        stack.add(cloudtrail.Trail(what, "us-east-1", logs=log_files, recorded=recorded))
 
     return add
 
@@ -273,14 +275,14 @@ BREAKS = [
     Break(
         "dashboard-quota",
         "index",
-        adding(lambda _: cloudwatch.Dashboard("all", "us-east-1", {"widgets": [{}] * 501})),
+        adding(lambda _: cloudwatch.Dashboard("all", "us-east-1", body={"widgets": [{}] * 501})),
     ),
     Break("log-retention", "index", setting(logs.LogGroup, "index", retention_days=31)),
     Break("trail-name", "index", with_trail("my--objects")),
     Break("trail-selectors", "index", with_trail(times=499)),
     Break("trail-bucket", "index", with_trail(let_in=False)),
     # DynamoDB, Glue and Athena
-    Break("table-name", "index", adding(lambda _: dynamodb.Table("a b", "us-east-1", "id"))),
+    Break("table-name", "index", adding(lambda _: dynamodb.Table("a b", "us-east-1", partition_key="id"))),
     Break("table-attribute", "index", setting(dynamodb.Table, "objects", time_to_live="timestamp")),
     Break("athena-name", "index", setting(glue.Table, "objects", columns={"File Key": "string"})),
     Break("table-location", "index", setting(glue.Table, "objects", key_prefix="objects/rows")),

@@ -70,108 +70,170 @@ def inventory(stack: Stack) -> s3_inventory.InventoryConfiguration:
     source, reports = bucket(stack), stack.add(s3.Bucket("reports", HERE))
     reports.statements = [let_inventory_in(reports.arn, [source.arn], stack.scope.account_id)]
     return stack.add(
-        s3_inventory.InventoryConfiguration("files", HERE, source, reports, "Daily", ("Size", "ETag"))
+        s3_inventory.InventoryConfiguration(
+            "files",
+            HERE,
+            source=source,
+            destination=reports,
+            frequency="Daily",
+            optional_fields=("Size", "ETag"),
+        )
     )
 
 
 def topic(stack: Stack) -> sns.Topic:
-    return stack.add(sns.Topic("files", HERE, {"s3.amazonaws.com": bucket(stack).arn}))
+    return stack.add(sns.Topic("files", HERE, publishers={"s3.amazonaws.com": bucket(stack).arn}))
 
 
 def notification(stack: Stack) -> s3.BucketNotification:
     publisher = topic(stack)
-    return stack.add(s3.BucketNotification("files", HERE, bucket(stack), publisher, key_prefix="in/"))
+    return stack.add(
+        s3.BucketNotification("files", HERE, bucket=bucket(stack), destination=publisher, key_prefix="in/")
+    )
 
 
 def queue(stack: Stack) -> sqs.Queue:
     dead_letters = stack.add(sqs.Queue("dead", ELSEWHERE, retention_s=14 * sqs.DAY_S))
     senders = {"sns.amazonaws.com": topic(stack).arn}
-    return stack.add(sqs.Queue("files", ELSEWHERE, 360, dead_letter=dead_letters, senders=senders))
+    return stack.add(
+        sqs.Queue("files", ELSEWHERE, visibility_timeout_s=360, dead_letter=dead_letters, senders=senders)
+    )
 
 
 def subscription(stack: Stack) -> sns.Subscription:
     receiver = queue(stack)
-    return stack.add(sns.Subscription("files", HERE, topic(stack), receiver.arn))
+    return stack.add(sns.Subscription("files", HERE, topic=topic(stack), endpoint=receiver.arn))
 
 
 def mailbox(stack: Stack) -> sns.Subscription:
-    return stack.add(sns.Subscription("mail", HERE, topic(stack), "ops@example.org", "email"))
+    return stack.add(
+        sns.Subscription("mail", HERE, topic=topic(stack), endpoint="ops@example.org", protocol="email")
+    )
 
 
 def role(stack: Stack) -> iam.Role:
-    return stack.add(iam.Role("copy", "us-east-1", "lambda.amazonaws.com", may_work(stack)))
+    return stack.add(iam.Role("copy", "us-east-1", trusts="lambda.amazonaws.com", policy=may_work(stack)))
 
 
 def log_group(stack: Stack) -> logs.LogGroup:
-    return stack.add(logs.LogGroup("copy", ELSEWHERE, 7))
+    return stack.add(logs.LogGroup("copy", ELSEWHERE, retention_days=7))
 
 
 def function(stack: Stack) -> lambda_.Function:
     code = a_zip("def handler(event, context): pass")
-    return stack.add(lambda_.Function("copy", ELSEWHERE, role(stack), code, {"TARGET_BUCKET": "here"}))
+    return stack.add(
+        lambda_.Function(
+            "copy", ELSEWHERE, role=role(stack), code=code, environment={"TARGET_BUCKET": "here"}
+        )
+    )
 
 
 def permission(stack: Stack) -> lambda_.Permission:
     invoked = function(stack)
     return stack.add(
-        lambda_.Permission("from-bucket", ELSEWHERE, invoked, "s3.amazonaws.com", bucket(stack).arn)
+        lambda_.Permission(
+            "from-bucket",
+            ELSEWHERE,
+            function=invoked,
+            principal="s3.amazonaws.com",
+            source_arn=bucket(stack).arn,
+        )
     )
 
 
 def invoke_config(stack: Stack) -> lambda_.EventInvokeConfig:
     failed = stack.add(sqs.Queue("failed", ELSEWHERE))
-    return stack.add(lambda_.EventInvokeConfig("copy", ELSEWHERE, function(stack), failed))
+    return stack.add(
+        lambda_.EventInvokeConfig("copy", ELSEWHERE, function=function(stack), on_failure=failed)
+    )
 
 
 def queue_notification(stack: Stack) -> s3.BucketNotification:
     incoming = stack.add(s3.Bucket("incoming", ELSEWHERE))
     receiver = stack.add(sqs.Queue("incoming", ELSEWHERE, senders={"s3.amazonaws.com": incoming.arn}))
-    return stack.add(s3.BucketNotification("queue", ELSEWHERE, incoming, receiver))
+    return stack.add(s3.BucketNotification("queue", ELSEWHERE, bucket=incoming, destination=receiver))
 
 
 def function_notification(stack: Stack) -> s3.BucketNotification:
     incoming, invoked = stack.add(s3.Bucket("incoming", ELSEWHERE)), function(stack)
-    stack.add(lambda_.Permission("from-incoming", ELSEWHERE, invoked, "s3.amazonaws.com", incoming.arn))
-    return stack.add(s3.BucketNotification("function", ELSEWHERE, incoming, invoked, ("s3:ObjectRemoved:*",)))
+    stack.add(
+        lambda_.Permission(
+            "from-incoming",
+            ELSEWHERE,
+            function=invoked,
+            principal="s3.amazonaws.com",
+            source_arn=incoming.arn,
+        )
+    )
+    return stack.add(
+        s3.BucketNotification(
+            "function", ELSEWHERE, bucket=incoming, destination=invoked, events=("s3:ObjectRemoved:*",)
+        )
+    )
 
 
 def rule(stack: Stack) -> eventbridge.Rule:
     run = function(stack)
-    often = eventbridge.Rule("often", ELSEWHERE, "rate(1 minute)", run, "DISABLED", "Now and then")
+    often = eventbridge.Rule(
+        "often",
+        ELSEWHERE,
+        schedule="rate(1 minute)",
+        function=run,
+        state="DISABLED",
+        description="Now and then",
+    )
     stack.add(often)
-    stack.add(lambda_.Permission("from-rule", ELSEWHERE, run, "events.amazonaws.com", often.arn))
+    stack.add(
+        lambda_.Permission(
+            "from-rule", ELSEWHERE, function=run, principal="events.amazonaws.com", source_arn=often.arn
+        )
+    )
     return often
 
 
 def table(stack: Stack) -> dynamodb.Table:
-    return stack.add(dynamodb.Table("files", HERE, "file_key", "timestamp", "expires_at"))
+    return stack.add(
+        dynamodb.Table(
+            "files", HERE, partition_key="file_key", sort_key="timestamp", time_to_live="expires_at"
+        )
+    )
 
 
 def mapping(stack: Stack) -> lambda_.EventSourceMapping:
     source = queue(stack)
-    return stack.add(lambda_.EventSourceMapping("files", ELSEWHERE, source, function(stack)))
+    return stack.add(lambda_.EventSourceMapping("files", ELSEWHERE, queue=source, function=function(stack)))
 
 
 def alarm(stack: Stack) -> cloudwatch.Alarm:
     alarms = {"cloudwatch.amazonaws.com": cloudwatch.alarm_arns(stack.scope, ELSEWHERE)}
-    alerts = stack.add(sns.Topic("alerts", ELSEWHERE, alarms))
-    return stack.add(cloudwatch.messages_alarm("dead", queue(stack), alerts, "Look at the dead letters"))
+    alerts = stack.add(sns.Topic("alerts", ELSEWHERE, publishers=alarms))
+    return stack.add(
+        cloudwatch.messages_alarm("dead", queue(stack), topic=alerts, description="Look at the dead letters")
+    )
 
 
 def dashboard(stack: Stack) -> cloudwatch.Dashboard:
     text = {"type": "text", "width": 24, "height": 2, "properties": {"markdown": "How it goes"}}
-    return stack.add(cloudwatch.Dashboard("pipelines", "us-east-1", {"widgets": [text]}))
+    return stack.add(cloudwatch.Dashboard("pipelines", "us-east-1", body={"widgets": [text]}))
 
 
 def database(stack: Stack) -> glue.Database:
-    return stack.add(glue.Database("tables", ELSEWHERE, "What came here"))
+    return stack.add(glue.Database("tables", ELSEWHERE, description="What came here"))
 
 
 def json_table(stack: Stack) -> glue.Table:
     lines = stack.add(s3.Bucket("lines", ELSEWHERE))
     columns = {"name": "string", "rows": "array<struct<n:bigint>>"}
     return stack.add(
-        glue.Table("all-lines", ELSEWHERE, database(stack), lines, "lines/", columns, "One line a row")
+        glue.Table(
+            "all-lines",
+            ELSEWHERE,
+            database=database(stack),
+            bucket=lines,
+            key_prefix="lines/",
+            columns=columns,
+            description="One line a row",
+        )
     )
 
 
@@ -183,20 +245,22 @@ def crawler(stack: Stack) -> glue.Crawler:
     crawled = stack.add(s3.Bucket("lake", ELSEWHERE))
     tables, csv = database(stack), classifier(stack)
     policy = glue.crawler_policy(crawled, tables)
-    reader = stack.add(iam.Role("crawl", "us-east-1", "glue.amazonaws.com", policy))
-    return stack.add(glue.Crawler("files", ELSEWHERE, reader, crawled, tables, csv))
+    reader = stack.add(iam.Role("crawl", "us-east-1", trusts="glue.amazonaws.com", policy=policy))
+    return stack.add(
+        glue.Crawler("files", ELSEWHERE, role=reader, bucket=crawled, database=tables, classifier=csv)
+    )
 
 
 def workgroup(stack: Stack) -> athena.WorkGroup:
     results = stack.add(s3.Bucket("results", ELSEWHERE))
-    return stack.add(athena.WorkGroup("queries", ELSEWHERE, results))
+    return stack.add(athena.WorkGroup("queries", ELSEWHERE, results=results))
 
 
 def trail(stack: Stack) -> cloudtrail.Trail:
     """Its bucket is in another region than it is itself, and so is what it records."""
     files = stack.add(s3.Bucket("logs", HERE, expire_days=90))
     files.statements = cloudtrail.delivery(files, cloudtrail.trail_arn(stack.scope, "objects", ELSEWHERE))
-    return stack.add(cloudtrail.Trail("objects", ELSEWHERE, files, [bucket(stack)]))
+    return stack.add(cloudtrail.Trail("objects", ELSEWHERE, logs=files, recorded=[bucket(stack)]))
 
 
 # How to describe each: adds a resource, and before it those that it needs, to a stack.

@@ -6,7 +6,7 @@ Read by the server, which replaces, and by the runbook, which tells of it: it ne
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, TypeVar, cast
 
@@ -42,6 +42,7 @@ class Correction:
         replaces: What is replaced, such as `ministack.services.s3:_copy_object`,
             `ministack.core.lambda_runtime:Worker.invoke` or `ministack.services.sqs:_HANDLERS[SendMessage]`,
             and the digest of what was reviewed there (`lib/local/originals.py`); ABSENT if there is nothing.
+        goes_by: What is not replaced, but what the correction was written for, likewise.
         ministack: What MiniStack does.
         aws: What AWS documents.
         sources: Where; URLs.
@@ -64,6 +65,7 @@ class Correction:
     reproduce: str = ""
     steps: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
+    goes_by: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_applied(self) -> bool:

@@ -14,7 +14,10 @@ import pickle
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TextIO
 
 from ministack import app
 from ministack.core import lambda_runtime, persistence
@@ -204,6 +207,15 @@ def to_json(value: object) -> object:
         return str(value)
 
 
+def dump(value: object, file: TextIO, default: Callable[[object], object]) -> None:
+    """Write JSON at once: json.dump, which goes piece by piece, takes four times as long."""
+    file.write(json.dumps(value, default=default))
+
+
+corrections.WHILE_IT_RUNS.adding(
+    "ministack.core.persistence:json",
+    SimpleNamespace(dump=dump, load=json.load, JSONDecodeError=json.JSONDecodeError),
+)
 _logger = logging.getLogger(persistence.logger.name)
 _logger.setLevel("WARNING")  # else a line for each service and save
 _logger.addHandler(_Errors(logging.ERROR))

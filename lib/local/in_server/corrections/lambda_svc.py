@@ -57,6 +57,24 @@ ENVIRONMENTS = Correction(
         "test_an_environment_that_dies_while_it_starts_takes_no_other_with_it",
     ),
 )
+CODE = Correction(
+    name="lambda-code-is-unpacked-once",
+    title="Each execution environment unpacks the function's code and layers anew",
+    replaces={"ministack.core.lambda_runtime:zipfile": "98314faabb19"},
+    goes_by={"ministack.core.lambda_runtime:Worker._spawn": "b2c42ad0031d"},
+    ministack="Worker._spawn unpacks code and layers into a folder of its own; with that folder goes what "
+    "Python has compiled of them: each cold start compiles all anew, which takes longer than the start.",
+    aws="Code is a file system that nobody writes to, the same for all environments.",
+    sources=("https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html",),
+    upstream="not reported by us; not looked up",
+    change="Unpack a zip into a folder that is named by its digest, and link to it.",
+    steps=(
+        "Create a function in Python that returns where its module's file really lies.",
+        "Invoke it; let it fail, so that its environment ends; invoke it again.",
+        "The two folders differ, and __pycache__ of the first is gone.",
+    ),
+    tests=("tests/local/test_lambda_in_server.py::test_code_is_unpacked_once_and_new_code_anew",),
+)
 S3_EVENTS = Correction(
     name="lambda-s3-events-on-their-way",
     title="Events of S3 that are on their way when the server ends are lost",
