@@ -38,7 +38,7 @@ CONDITION = re.compile(r"^%when (.*)$", re.MULTILINE)
 ALWAYS = {
     *("Checklist", "picture.draw", "samples.load", "samples.Sample", "stack.apply", "stack.plan"),
     *("activity.read", "charts.draw", "operation.cost_so_far", "operation.queues", "pd.Timedelta"),
-    *("pd.Timestamp.now", "drill.brake"),
+    *("pd.Timestamp.now", "drill.brake", "samples.folder"),
 }
 ACTS_FROM = re.compile(r"^(stack\.apply\(\)$|(drills|by_events|acts) = )", re.MULTILINE)
 

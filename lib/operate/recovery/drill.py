@@ -235,7 +235,7 @@ def elsewhere(stack: Stack, pipeline: Pipeline, key_prefix: str = "") -> pd.Data
         As `compare`, of what was in the primary when the drill began; what was written since is left out.
 
     Raises:
-        RunbookError: If there are more objects than that; or if something could not be restored.
+        RunbookError: If there are more objects than that; or if not all came back as it is in the primary.
     """
     at = datetime.now(UTC)
     primary, dr = (
@@ -260,7 +260,11 @@ def elsewhere(stack: Stack, pipeline: Pipeline, key_prefix: str = "") -> pd.Data
         stack.apply()
     then = {each.key.removeprefix(key_prefix) for each in listed if each.modified < at}
     compared = compare(before, after)
-    return compared[compared["key"].isin(then)].reset_index(drop=True)
+    compared = compared[compared["key"].isin(then)].reset_index(drop=True)
+    unlike = compared[~compared[SAME].all(axis=1)]
+    if len(unlike):
+        raise RunbookError(f"not restored as in the primary:\n{unlike.to_string(index=False)}")
+    return compared
 
 
 def manifest(place: Place, prefix: str = "") -> pd.DataFrame:
