@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from support.breaking import BREAKS, Break, many_statements, setting
+from support import cases
+from support.breaking import many_statements, setting
 from support.calls import Recorder, watched
+from support.case import HERE, Break, Case
 from support.described import describe
-from support.examples import EXAMPLES, HERE
 
 from lib.base.errors import PreflightError
 from lib.engine import preflight
@@ -16,15 +17,15 @@ from lib.parameters import Parameters
 from lib.resources import iam, s3, sqs
 from lib.target import Target, connect
 
-# What the issue names, and how each is broken.
-BY_HAND = {case.rule: case for case in BREAKS} | {
+# How each rule is broken.
+BY_HAND = {case.rule: case for case in cases.BREAKS} | {
     "notification-overlap": Break(
         "notification-overlap",
         "backup",
         setting(s3.BucketNotification, "removed", events=("s3:ObjectCreated:Copy",)),
     )
 }
-NAMED_BY_THE_ISSUE = ("source-account", "queue-visibility", "notification-overlap", "role-trust")
+FOUR = ("source-account", "queue-visibility", "notification-overlap", "role-trust")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def target(parameters: Parameters) -> Target:
     return connect(parameters)
 
 
-@pytest.mark.parametrize("rule", NAMED_BY_THE_ISSUE)
+@pytest.mark.parametrize("rule", FOUR)
 @pytest.mark.parametrize("step", ["plan", "apply"])
 def test_what_is_broken_by_hand_stops_before_the_first_write(target, parameters, rule: str, step: str):
     recorder = Recorder()
@@ -63,10 +64,10 @@ def test_all_violations_are_listed_each_with_its_resource(target, parameters):
         stack.plan()
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_the_examples_of_all_tests_keep_the_rules(target, parameters, name: str):
-    stack = Stack(target, parameters, "examples")
-    EXAMPLES[name](stack)
+@pytest.mark.parametrize("case", cases.EVERY.values(), ids=repr)
+def test_the_cases_of_all_tests_keep_the_rules(target, parameters, case: Case):
+    stack = Stack(target, parameters, "cases")
+    case.describe(stack)
     assert preflight.check(stack) == []
 
 
@@ -160,7 +161,7 @@ def make_trails(somebody):
 
 
 def test_a_region_has_five_trails_at_most(stack: Stack, make_trails):
-    ours = EXAMPLES["Trail"](stack)
+    ours = cases.cloudtrail.trail(stack)
     make_trails(ours.region, "theirs1", "theirs2", "theirs3")
     make_trails("eu-west-1", "theirs4", IsMultiRegionTrail=True)
     make_trails("eu-west-1", "elsewhere1", "elsewhere2")
