@@ -1,65 +1,22 @@
 """The command line, as people use it."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from support import notebook_files
-from typer.testing import CliRunner
+from support.command_line import runbook
 
-from lib.base.errors import TargetError
-from lib.cli.exports import require_endpoint
-from lib.cli.main import app
-from lib.engine import lock
-from lib.engine.inventory import Inventory
 from lib.engine.ledger import Ledger
-from lib.execution import run
 from lib.local.ministack import LocalAws
-from lib.parameters import Parameters
-from lib.target import connect
 
 COMMANDS = ["run", "plan", "destroy", "status", "output", "env", "lab", "local"]
 COMMANDS += ["unlock", "rollback", "params"]
 LOCAL_COMMANDS = ["start", "stop", "status", "reset"]
-AWS = "target: aws\nenv: test\naccount_id: '111122223333'\n"
 RUNBOOK = Path(sys.executable).with_name("runbook")
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of the test's own, where nothing is yet."""
-    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The path of parameters for a real account, which no test asks anything, not even for its lock."""
-    monkeypatch.setattr(lock, "connect", lambda parameters: None)
-    monkeypatch.setattr(lock, "locked", lambda target, parameters: nullcontext())
-    path = tmp_path / "aws.yaml"
-    path.write_text(AWS)
-    return str(path)
-
-
-@pytest.fixture
-def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder of runbooks."""
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    monkeypatch.setattr(run, "NOTEBOOKS", folder)
-    return folder
-
-
-def runbook(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments))
 
 
 def is_one_line(result: Result) -> bool:
@@ -223,223 +180,11 @@ def test_destroy_runs_its_notebook_for_the_pipelines_that_are_named(
     assert notebook_files.stream(executed) == "apply migrate\n"
 
 
-CONFIG = """
-[default]
-ignore_configured_endpoint_urls = true
-use_fips_endpoint = true
-use_dualstack_endpoint = true
-endpoint_url = https://127.0.0.1:9
-s3 =
-    use_accelerate_endpoint = true
-[profile work]
-services = elsewhere
-role_arn = arn:aws:iam::111122223333:role/admin
-source_profile = keys
-[profile keys]
-credential_process = echo '{"Version": 1, "AccessKeyId": "AKIAREAL", "SecretAccessKey": "secret"}'
-[services elsewhere]
-sts =
-    endpoint_url = https://127.0.0.1:9
-"""
-ELSEWHERE = "https://127.0.0.1:9"
-MISLEADING = {
-    "AWS_PROFILE": "work",
-    "AWS_DEFAULT_PROFILE": "keys",
-    "AWS_SESSION_TOKEN": "'x \" $y",
-    "AWS_SECRET_ACCESS_KEY": "not to be told",
-    "AWS_ENDPOINT_URL": ELSEWHERE,
-    "AWS_ENDPOINT_URL_STS": ELSEWHERE,
-    "AWS_ENDPOINT_URL_S3": ELSEWHERE,
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
-    "AWS_USE_FIPS_ENDPOINT": "true",
-    "AWS_USE_DUALSTACK_ENDPOINT": "true",
-    "AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere",
-    "AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/admin",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI": ELSEWHERE,
-    "AWS_DATA_PATH": "/nowhere",
-    "AWS_PAGER": "cat",
-    "https_proxy": "http://127.0.0.1:9",
-    "no_proxy": "example.com",
-}
-
-
-@pytest.fixture
-def misled(tmp_path: Path) -> dict[str, str]:
-    """An environment in which everything leads away from the local AWS."""
-    (home := tmp_path / "user" / ".aws").mkdir(parents=True)
-    for name in ("config", "credentials"):
-        (home / name).write_text(CONFIG.replace("profile ", "") if name == "credentials" else CONFIG)
-    files = {
-        "AWS_CONFIG_FILE": str(home / "config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials"),
-    }
-    return os.environ | MISLEADING | files | {"HOME": str(home.parent)}
-
-
-def in_shell(shell: str, script: str, environ: dict[str, str]) -> str:
-    done = subprocess.run([shell, "-c", f"set -eu\n{script}"], env=environ, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.mark.parametrize("shell", ["sh", "bash", "dash", "zsh"])
-def test_any_tool_reaches_the_local_aws_after_env(local_aws: LocalAws, misled: dict, shell: str) -> None:
-    if not shutil.which(shell):
-        pytest.skip(f"{shell} is not installed")
-    who = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
-    script = f'eval "$("{RUNBOOK}" env)"; "{sys.executable}" -c "{who}"'
-    assert in_shell(shell, script, misled) == "arn:aws:iam::000000000000:user/runbook-local-deployer\n"
-
-
-def test_env_tells_no_secret_that_was_there(local_aws: LocalAws, misled: dict) -> None:
-    printed = in_shell("sh", f'"{RUNBOOK}" env', misled)
-    assert "not to be told" not in printed
-    assert MISLEADING["AWS_SESSION_TOKEN"] not in printed
-
-
-def test_env_for_a_real_account_changes_only_the_region(home: Path, aws: str, monkeypatch) -> None:
-    monkeypatch.setenv("AWS_CA_BUNDLE", "/etc/our-company.pem")
-    region = "export AWS_REGION=us-east-1\nexport AWS_DEFAULT_REGION=us-east-1\n"
-    assert runbook("env", "--params", aws).stdout == region
-
-
-def test_env_for_a_real_account_undoes_what_env_for_the_local_one_did(
-    local_aws: LocalAws, misled: dict, aws: str
-) -> None:
-    """Also if that was done twice, and a variable was set between the two."""
-    there = f'eval "$("{RUNBOOK}" env)"'
-    back = f'eval "$("{RUNBOOK}" env --params "{aws}")"'
-    shown = f"\"{sys.executable}\" -c 'import json, os; print(json.dumps(dict(os.environ)))'"
-    script = "\n".join([there, "export AWS_SESSION_TOKEN=between", there, back, shown])
-    after = json.loads(in_shell("sh", script, misled))
-    region = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
-    ignored = {"PWD", "OLDPWD", "SHLVL", "_"}
-    assert {name: after[name] for name in after if name not in ignored} == {
-        name: value for name, value in (misled | region).items() if name not in ignored
-    }
-
-
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ("AWS_ENDPOINT_URL_S3", ELSEWHERE),
-        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"),
-        ("AWS_PROFILE", "work"),
-    ],
-)
-def test_what_still_leads_elsewhere_is_refused_by_its_name(variable: str, value: str) -> None:
-    ours = {
-        "AWS_ENDPOINT_URL": "https://127.0.0.1:4566",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "AKIA",
-    }
-    ours |= {"AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": os.devnull, "PATH": os.defpath}
-    require_endpoint(ours, ours["AWS_ENDPOINT_URL"], "AKIA")
-    with pytest.raises(TargetError, match=f"`unset {variable}`"):
-        require_endpoint(ours | {variable: value}, ours["AWS_ENDPOINT_URL"], "AKIA")
-
-
 def test_status_tells_what_exists_on_the_local_aws(local_aws: LocalAws) -> None:
     result = runbook("status", "--set", "env=empty")
     assert result.exit_code == 0, result.output
     assert local_aws.endpoint_url in result.stdout
     assert "migrate: no resources" in result.stdout
-
-
-STEP = """
-from lib.parameters import Parameters
-from lib.resources.sqs import Queue
-from lib.engine.stack import Stack
-from lib.target import connect
-
-parameters = Parameters.check({"env": env})
-stack = Stack(connect(parameters), parameters, "migrate")
-stack.add(Queue("files", "us-east-1"))
-"""
-
-
-def a_run_that_fails(notebooks: Path, *options: str) -> Result:
-    parameters = 'env = "local"\nmode = "apply"'
-    notebook_files.write(
-        notebooks / "10_migrate.ipynb", STEP, "stack.apply()", "1 / 0", parameters=parameters
-    )
-    return runbook("run", "--set", "env=failing", *options)
-
-
-def test_a_run_that_fails_says_how_to_go_on_and_how_to_go_back(local_aws: LocalAws, notebooks: Path) -> None:
-    failed = a_run_that_fails(notebooks)
-    assert failed.exit_code == 1
-    ledger = Ledger("runbook", "failing", "000000000000")
-    assert (
-        f"rollback --run {ledger.last_run().id} --set env=failing  # go back: delete the 1" in failed.stdout
-    )
-    assert "run --set env=failing" in failed.stdout
-    refused = runbook("rollback", "--set", "env=failing")
-    assert (refused.exit_code, "say --yes" in refused.stderr) == (1, True)
-    done = runbook("rollback", "--yes", "--set", "env=failing")
-    assert "runbook-failing-migrate-files" in done.stdout
-    assert "1 deleted" in done.stdout
-    again = runbook("rollback", "--set", "env=failing")
-    assert (again.exit_code, "nothing to take back" in again.stdout) == (0, True)
-
-
-def test_the_last_run_is_the_one_that_ran_last_and_no_older_one_goes(
-    local_aws: LocalAws, notebooks: Path
-) -> None:
-    """A run that made nothing, a plan, an unknown run: none of them takes an older run's things."""
-    env = ["--set", "env=failing"]
-    ledger = Ledger("runbook", "failing", "000000000000")
-    a_run_that_fails(notebooks)
-    first = ledger.last_run().id
-    for again in (a_run_that_fails(notebooks), runbook("plan", "migrate", *env)):
-        assert ledger.last_run().id != first
-        assert f"rollback --run {ledger.last_run().id}" not in again.stdout
-        done = runbook("rollback", "--yes", *env)
-        assert (done.exit_code, done.stdout.startswith("nothing to take back")) == (0, True)
-        assert f"{first} created 1" in done.stdout
-    unknown = runbook("rollback", "--yes", "--run", "never", *env)
-    assert (unknown.exit_code, "no such run" in unknown.stderr, first in unknown.stderr) == (2, True, True)
-    assert "1 deleted" in runbook("rollback", "--yes", "--run", first, *env).stdout
-    assert runbook("rollback", "--yes", *env).exit_code == 0
-
-
-def test_a_rollback_names_what_it_keeps_and_why(local_aws: LocalAws, notebooks: Path, somebody) -> None:
-    store = STEP.replace("lib.resources.sqs import Queue", "lib.resources.s3 import Bucket")
-    store = store.replace("Queue(", "Bucket(")
-    parameters = 'env = "local"\nmode = "apply"'
-    notebook_files.write(
-        notebooks / "10_migrate.ipynb", store, "stack.apply()", "1 / 0", parameters=parameters
-    )
-    assert runbook("run", "--set", "env=keeping").exit_code == 1
-    bucket, s3 = "runbook-keeping-migrate-files-000000000000-us-east-1", somebody("s3")
-    s3.put_object(Bucket=bucket, Key="theirs", Body=b"1")
-    done = runbook("rollback", "--yes", "--set", "env=keeping")
-    assert done.exit_code == 0
-    for part in ("'theirs', which that run did not put there", bucket, "runbook destroy"):
-        assert part in done.stdout
-    s3.delete_object(Bucket=bucket, Key="theirs")
-    s3.delete_objects(
-        Bucket=bucket,
-        Delete={
-            "Objects": [
-                {"Key": version["Key"], "VersionId": version["VersionId"]}
-                for listed in ("Versions", "DeleteMarkers")
-                for version in s3.list_object_versions(Bucket=bucket)[listed]
-            ]
-        },
-    )
-    assert "1 deleted" in runbook("rollback", "--yes", "--set", "env=keeping").stdout
-
-
-def test_what_ran_last_is_not_guessed_from_a_ledger_of_before(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))
-    (tmp_path / "run_data").mkdir()
-    facts = {"pipeline": "index", "noun": "n", "name": "n", "region": "us-east-1", "state": "made"}
-    entries = {"arn:aws:s3:::runbook-local-index-files-000000000000-us-east-1": {**facts, "run": "2026-a"}}
-    content = {"account_id": "000000000000", "entries": entries, "outputs": {}}
-    (tmp_path / "run_data" / "local.json").write_text(json.dumps(content))
-    refused = runbook("rollback", "--yes")
-    assert (refused.exit_code, "--run 2026-a" in refused.stderr) == (2, True)
 
 
 def test_outputs_are_those_of_the_prefix(tmp_path: Path, monkeypatch) -> None:
@@ -448,12 +193,3 @@ def test_outputs_are_those_of_the_prefix(tmp_path: Path, monkeypatch) -> None:
         Ledger(prefix, "local", "000000000000").record_outputs("index", {"bucket": f"{prefix}-bucket"})
     assert runbook("output", "index.bucket").stdout == "runbook-bucket\n"
     assert runbook("output", "index.bucket", "--set", "prefix=other").stdout == "other-bucket\n"
-
-
-def test_with_rollback_a_run_that_fails_leaves_nothing(local_aws: LocalAws, notebooks: Path) -> None:
-    failed = a_run_that_fails(notebooks, "--rollback")
-    assert failed.exit_code == 1
-    assert "1 deleted" in failed.stdout
-    parameters = Parameters.check({"env": "failing"})
-    assert Inventory(connect(parameters), parameters).existing() == []
-    assert Ledger.of(parameters).entries() == {}
