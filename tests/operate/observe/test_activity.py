@@ -7,11 +7,10 @@ import pytest
 from support.log_lines import NOW, SINCE, done, failed, metrics, report, taken
 from support.the_five import pipelines
 
-from lib.base.errors import NotDeployedError
 from lib.engine.stack import Stack
 from lib.operate.observe import activity, operation
 from lib.operate.observe.activity import Activity
-from lib.operate.pipelines import FunctionName, those_deployed
+from lib.operate.pipelines import FunctionName
 from lib.parameters import Parameters
 from lib.resources.logs import LogGroup
 
@@ -92,16 +91,6 @@ def test_an_invocation_that_was_cut_off_is_an_error():
     assert found.frame("errors")["message"].tolist() == ["Status: timeout"]
 
 
-def test_cost_so_far_is_what_was_counted_times_prices():
-    found = taken(metrics(ObjectsCopied=[1] * 1000, BytesCopied=[1024**2] * 1000), report(2000, 512))
-    cost = operation.cost_so_far(Parameters(), found)["migrate"]
-    assert cost["S3 writes"] == pytest.approx(1000 * 0.000005)
-    assert cost["transfer"] == pytest.approx(1000 / 1024 * 0.02)
-    assert cost["Lambda invocations"] == pytest.approx(0.20 / 1e6)
-    assert cost["Lambda time"] == pytest.approx(2 * 0.5 * 0.0000166667)
-    assert cost["total"] == pytest.approx(cost.drop("total").sum())
-
-
 def test_logs_are_read_from_cloudwatch(stack: Stack, somebody):
     """Lines of another time, and whatever is no line of ours, are not in it."""
     group = stack.add(LogGroup("replicate", "us-east-1", 1))
@@ -122,47 +111,3 @@ def test_logs_are_read_from_cloudwatch(stack: Stack, somebody):
     assert found.lag()["objects"].tolist() == [1]
     assert [row[2:] for row in found.invocations] == [(9, 512)]
     assert len(found.errors) == len(found.still_failing) == 1
-
-
-def test_queues_tell_what_waits_and_of_an_empty_one_that_nothing_does(stack: Stack, somebody):
-    queue = stack.add(operation.Queue("uploads", "us-east-1"))
-    stack.apply()
-    letters = pipelines(stack.parameters)["migrate"].dead_letters[0]
-    pipeline = replace(
-        pipelines(stack.parameters)["migrate"],
-        created=FunctionName("f", "us-east-1"),
-        dead_letters=(replace(letters, queue=queue),),
-    )
-    (row,) = operation.queues(stack.target, [pipeline]).to_dict("records")
-    assert row == {
-        "pipeline": "migrate",
-        "queue": "uploads",
-        "kind": "dead letters",
-        "messages": 0,
-        "in flight": 0,
-        "oldest, s": 0.0,
-    }
-    sqs = somebody("sqs", "us-east-1")
-    sqs.send_message(QueueUrl=queue.output(sqs), MessageBody="1")
-    (row,) = operation.queues(stack.target, [pipeline]).to_dict("records")
-    assert row["messages"] == 1
-    assert pd.isna(row["oldest, s"])
-    figures = {
-        "Namespace": "AWS/SQS",
-        "MetricData": [
-            {
-                "MetricName": "ApproximateAgeOfOldestMessage",
-                "Dimensions": [{"Name": "QueueName", "Value": queue.name}],
-                "Value": 77,
-            }
-        ],
-    }
-    somebody("cloudwatch", "us-east-1").put_metric_data(**figures)
-    (row,) = operation.queues(stack.target, [pipeline]).to_dict("records")
-    assert row["oldest, s"] == 77
-
-
-def test_where_nothing_is_deployed_it_says_so(target):
-    nowhere = Parameters.check({"env": "test", "prefix": "nothing"})
-    with pytest.raises(NotDeployedError, match="no pipeline is deployed as env .test.*runbook run migrate"):
-        those_deployed(target, nowhere)
