@@ -1,4 +1,4 @@
-"""Which of a bucket's objects: by prefix, suffix and time; each once, however the keys are cut into ranges."""
+"""Which of a bucket's objects: by prefix, suffix and time; each once, however the keys are cut."""
 
 from datetime import UTC, datetime
 
@@ -81,9 +81,3 @@ def test_it_says_what_it_is(filled):
     assert str(Selection(bucket, "in/", modified_after=begin, modified_before=end)) == (
         f"{where} since {begin} before {end}"
     )
-
-
-def test_a_bucket_made_anew_under_its_name_is_told_apart_by_its_time(filled, target):
-    bucket, written = filled
-    made = datetime.fromisoformat(Selection(bucket).bucket_created(target))
-    assert made <= min(written.values())

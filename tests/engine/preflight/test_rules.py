@@ -14,7 +14,7 @@ from lib.engine.stack import Stack
 from lib.parameters import Parameters
 from lib.target import Target
 
-# Of what is in the account: test_stack.py.
+# Of what is in the account: test_account.py.
 IN_ACCOUNT = {"inventory-source", "kms-key-usable", "notification-quota", "trail-quota"}
 
 
