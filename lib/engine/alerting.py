@@ -4,7 +4,7 @@ from lib.engine.stack import Stack
 from lib.resources import cloudwatch, sns
 
 
-def alerts_topic(stack: Stack, region: str, email: str = "") -> sns.Topic:
+def alerts_topic(stack: Stack, region: str, *, email: str = "") -> sns.Topic:
     """Describe the topic that a pipeline's alarms tell, and whom it mails.
 
     Args:
@@ -16,7 +16,7 @@ def alerts_topic(stack: Stack, region: str, email: str = "") -> sns.Topic:
         The topic.
     """
     publishers = {"cloudwatch.amazonaws.com": cloudwatch.alarm_arns(stack.scope, region)}
-    topic = stack.add(sns.Topic("alerts", region, publishers))
+    topic = stack.add(sns.Topic("alerts", region, publishers=publishers))
     if email:
-        stack.add(sns.Subscription("alerts", region, topic, email, "email"))
+        stack.add(sns.Subscription("alerts", region, topic=topic, endpoint=email, protocol="email"))
     return topic

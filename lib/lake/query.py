@@ -39,7 +39,7 @@ logging.getLogger("pyathena").propagate = False
 class Athena:
     """A workgroup and a database to query; the SQL is Athena's on both targets."""
 
-    def __init__(self, target: Target, region: str, workgroup: str, database: str, quiet: bool = False):
+    def __init__(self, target: Target, region: str, *, workgroup: str, database: str, quiet: bool = False):
         """Connect; nothing is asked yet.
 
         Args:

@@ -17,6 +17,7 @@ from lib.operate.watch import POLL_S
 def stored(
     client,
     table: str,
+    *,
     run: dict,
     tickers: Sequence[str],
     timeout_s: float,
@@ -49,6 +50,7 @@ def stored(
 def scheduled_run(
     client,
     log_group: str,
+    *,
     since: pd.Timestamp,
     timeout_s: float,
     sleep: Callable[[float], None] = time.sleep,

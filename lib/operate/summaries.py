@@ -13,7 +13,9 @@ from lib.parameters.sections import Summarize
 from lib.s3.objects import Place
 
 
-def watch_outcomes(uploads: pd.DataFrame, place: Place, settings: Summarize, failed: Waiting) -> pd.DataFrame:
+def watch_outcomes(
+    uploads: pd.DataFrame, place: Place, *, settings: Summarize, failed: Waiting
+) -> pd.DataFrame:
     """Watch until every upload is summarized or rejected, or has failed for good, or the time is up.
 
     Args:
@@ -35,7 +37,7 @@ def watch_outcomes(uploads: pd.DataFrame, place: Place, settings: Summarize, fai
         )
         return found[key] is not None
 
-    outcomes = until(uploads, is_done, failed, settings.watch_timeout_s, done="done")
+    outcomes = until(uploads, is_done, dead_letters=failed, timeout_s=settings.watch_timeout_s, done="done")
     outcomes["state"] = [
         found[key] or state for key, state in zip(outcomes["key"], outcomes["state"], strict=True)
     ]

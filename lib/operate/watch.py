@@ -18,6 +18,7 @@ LOG_S, CLOCKS_DIFFER = 60, pd.Timedelta("5s")
 def until(
     uploads: pd.DataFrame,
     is_done: Callable[[str], bool],
+    *,
     dead_letters: Waiting,
     timeout_s: float,
     queue: Waiting | None = None,
@@ -72,25 +73,79 @@ def _not_yet(seen: dict[str, tuple[str, float]]) -> set[str]:
     return {key for key, (state, _) in seen.items() if state == "not yet"}
 
 
-def arrivals(uploads: pd.DataFrame, source: Place, target: Place, *waiting, **how) -> pd.DataFrame:
-    """Watch until every upload is in place in another bucket; further arguments are those of `until`."""
-    return until(uploads, lambda key: is_same(source.head(key), target.head(key)), *waiting, **how)
+def arrivals(
+    uploads: pd.DataFrame,
+    source: Place,
+    *,
+    target: Place,
+    dead_letters: Waiting,
+    timeout_s: float,
+    queue: Waiting | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> pd.DataFrame:
+    """Watch until every upload is in place in another bucket.
+
+    Args:
+        uploads: As `samples.upload` returns it.
+        source: Where they were uploaded.
+        target: Where they shall arrive.
+        dead_letters: As for `until`.
+        timeout_s: As for `until`.
+        queue: As for `until`.
+        sleep: As for `until`.
+        clock: As for `until`.
+
+    Returns:
+        As `until`.
+    """
+
+    def is_done(key: str) -> bool:
+        return is_same(source.head(key), target.head(key))
+
+    return until(
+        uploads,
+        is_done,
+        dead_letters=dead_letters,
+        timeout_s=timeout_s,
+        queue=queue,
+        sleep=sleep,
+        clock=clock,
+    )
 
 
-def departures(deletes: pd.DataFrame, target: Place, *waiting, **how) -> pd.DataFrame:
-    """Watch until every deleted object is gone elsewhere too; further arguments are those of `until`."""
-    return until(deletes, lambda key: target.head(key) is None, *waiting, done="gone", **how)
+def departures(
+    deletes: pd.DataFrame, target: Place, *, dead_letters: Waiting, timeout_s: float
+) -> pd.DataFrame:
+    """Watch until every deleted object is gone elsewhere too.
+
+    Args:
+        deletes: As `samples.delete` returns it.
+        target: Where they shall be gone.
+        dead_letters: As for `until`.
+        timeout_s: As for `until`.
+
+    Returns:
+        As `until`; the state is `gone`.
+    """
+
+    def is_gone(key: str) -> bool:
+        return target.head(key) is None
+
+    return until(deletes, is_gone, dead_letters=dead_letters, timeout_s=timeout_s, done="gone")
 
 
-def rows(uploads: pd.DataFrame, client, table: str, *waiting, **how) -> pd.DataFrame:
+def rows(
+    uploads: pd.DataFrame, client, *, table: str, dead_letters: Waiting, timeout_s: float
+) -> pd.DataFrame:
     """Watch until the index has a row of every upload's or delete's version.
 
     Args:
         uploads: As `samples.upload` or `samples.delete` returns it.
         client: A DynamoDB client of the table's region.
         table: The table's name.
-        waiting: As for `until`.
-        how: As for `until`.
+        dead_letters: As for `until`.
+        timeout_s: As for `until`.
 
     Returns:
         As `until`; the state is `indexed`.
@@ -107,12 +162,13 @@ def rows(uploads: pd.DataFrame, client, table: str, *waiting, **how) -> pd.DataF
         )
         return bool(answer["Count"])
 
-    return until(uploads, is_indexed, *waiting, done="indexed", **how)
+    return until(uploads, is_indexed, dead_letters=dead_letters, timeout_s=timeout_s, done="indexed")
 
 
 def function_log(
     client,
     log_group: str,
+    *,
     since: pd.Timestamp,
     keys: Iterable[str] = (),
     timeout_s: float = LOG_S,

@@ -12,7 +12,7 @@ from lib.resources.s3 import Bucket
 MEGABYTE = 1024 * 1024
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class WorkGroup(Resource):
     """Where queries run: whose results go to one bucket, encrypted, and which may scan so much and no more.
 

@@ -262,7 +262,7 @@ class Resource(ABC):
         return ()
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class End(Resource):
     """What may be an end of a pipeline: where its work comes from, where the outcome is, where work is held.
 
@@ -271,7 +271,7 @@ class End(Resource):
             a tag, so that the account itself says what a pipeline reads and writes.
     """
 
-    role: str = field(default="", kw_only=True)
+    role: str = ""
 
     def __post_init__(self) -> None:
         if unknown := set(filter(None, self.role.split("+"))) - set(ROLES):

@@ -23,7 +23,7 @@ MOST_VALUES = 500
 SELECTOR = "runbook"  # the name of our selector; others in the same trail are somebody else's
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Trail(Resource):
     """A record of each call that reads or writes objects of some buckets, and of nothing else.
 

@@ -15,7 +15,7 @@ from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Alarm(Resource):
     """Something is wrong when a metric exceeds a threshold; a topic is told.
 
@@ -124,7 +124,7 @@ class Alarm(Resource):
 MOST_WIDGETS = 500
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Dashboard(Resource):
     """A page of graphs, the same in every region; whoever changes it by hand will lose that at the next run.
 
@@ -202,7 +202,7 @@ def alarm_arns(scope: Scope, region: str) -> str:
     return f"arn:aws:cloudwatch:{region}:{scope.account_id}:alarm:{scope.beginning}*"
 
 
-def messages_alarm(what: str, queue: Queue, topic: Topic, description: str) -> Alarm:
+def messages_alarm(what: str, queue: Queue, *, topic: Topic, description: str) -> Alarm:
     """Return an alarm for any message in a queue that ought to be empty.
 
     Args:
@@ -212,10 +212,19 @@ def messages_alarm(what: str, queue: Queue, topic: Topic, description: str) -> A
         description: What to do.
     """
     metric, whose = "ApproximateNumberOfMessagesVisible", {"QueueName": queue.name}
-    return Alarm(what, queue.region, "AWS/SQS", metric, whose, 0, topic, description=description)
+    return Alarm(
+        what,
+        queue.region,
+        namespace="AWS/SQS",
+        metric=metric,
+        dimensions=whose,
+        threshold=0,
+        topic=topic,
+        description=description,
+    )
 
 
-def age_alarm(what: str, queue: Queue, oldest_s: float, topic: Topic, description: str) -> Alarm:
+def age_alarm(what: str, queue: Queue, *, oldest_s: float, topic: Topic, description: str) -> Alarm:
     """Return an alarm for messages that wait too long.
 
     Args:
@@ -226,10 +235,19 @@ def age_alarm(what: str, queue: Queue, oldest_s: float, topic: Topic, descriptio
         description: What to do.
     """
     metric, whose = "ApproximateAgeOfOldestMessage", {"QueueName": queue.name}
-    return Alarm(what, queue.region, "AWS/SQS", metric, whose, oldest_s, topic, description=description)
+    return Alarm(
+        what,
+        queue.region,
+        namespace="AWS/SQS",
+        metric=metric,
+        dimensions=whose,
+        threshold=oldest_s,
+        topic=topic,
+        description=description,
+    )
 
 
-def errors_alarm(what: str, function: Function, topic: Topic, description: str) -> Alarm:
+def errors_alarm(what: str, function: Function, *, topic: Topic, description: str) -> Alarm:
     """Return an alarm for any failed invocation of a function.
 
     Args:
@@ -240,5 +258,13 @@ def errors_alarm(what: str, function: Function, topic: Topic, description: str) 
     """
     whose = {"FunctionName": function.name}
     return Alarm(
-        what, function.region, "AWS/Lambda", "Errors", whose, 0, topic, "Sum", description=description
+        what,
+        function.region,
+        namespace="AWS/Lambda",
+        metric="Errors",
+        dimensions=whose,
+        threshold=0,
+        topic=topic,
+        statistic="Sum",
+        description=description,
     )

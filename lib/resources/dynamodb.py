@@ -25,7 +25,7 @@ TOO_MANY_CHANGES = "modified multiple times"
 WAIT_500_S = {"Delay": 1, "MaxAttempts": 500}
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Table(End):
     """A table billed on demand, with point-in-time recovery; encrypted at rest, as every table is.
 

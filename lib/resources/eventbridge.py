@@ -14,7 +14,7 @@ from lib.resources.schedules import rule_schedule
 TARGET_ID = "runbook"
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Rule(Resource):
     """A schedule on which a function runs; the function must let the rule invoke it.
 

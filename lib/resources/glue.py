@@ -33,7 +33,7 @@ FORMATS = {
 }
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Database(Resource):
     """A database of the Glue Data Catalog: names and columns of tables whose rows lie in S3.
 
@@ -106,7 +106,7 @@ class Database(Resource):
             client.delete_database(Name=identifier)
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Table(Resource):
     """A table of a database whose rows are JSON objects in S3, one a line; the files may be gzipped.
 
@@ -244,7 +244,7 @@ def tables_of(client, database: str) -> Iterator[dict]:
         return
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class CsvClassifier(Resource):
     """Tells the crawler that the first line of a CSV file holds the columns' names.
 
@@ -317,7 +317,7 @@ class CsvClassifier(Resource):
             return
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Crawler(Resource):
     """Reads the objects of a bucket and writes what it finds as tables into a database.
 

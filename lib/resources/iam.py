@@ -16,7 +16,7 @@ POLICY_NAME = "runbook"
 MOST_POLICY_CHARACTERS, MOST_TRUST_CHARACTERS = 10240, 2048
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Role(Resource):
     """A role that one AWS service takes on, with one inline policy and the permissions boundary of its scope.
 

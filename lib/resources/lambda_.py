@@ -50,7 +50,7 @@ MAPPING_CHANGE_S, MAPPING_POLL_S = 120, 0.5
 WAIT_300_S = {"Delay": 0.2, "MaxAttempts": 1500}
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Function(Resource):
     """A Lambda function whose code is a zip.
 
@@ -200,7 +200,7 @@ def function_arn(scope: Scope, region: str, what: str) -> str:
     return f"arn:aws:lambda:{region}:{scope.account_id}:function:{scope.name(what)}"
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class EventSourceMapping(Resource):
     """A queue's messages make a function run, in batches; a record that fails comes back alone.
 
@@ -328,7 +328,7 @@ def _state(client, uuid: str) -> str | None:
     return next((mapping["State"] for mapping in _mappings(client) if mapping["UUID"] == uuid), None)
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Permission(Resource):
     """One statement of a function's policy: a service may invoke it, on behalf of one source.
 
@@ -421,7 +421,7 @@ def _statements(client, function: str) -> list[dict]:
         return []
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class EventInvokeConfig(Resource):
     """What becomes of an event that a function, invoked asynchronously, fails on; S3 and EventBridge do so.
 

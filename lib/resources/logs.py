@@ -22,7 +22,7 @@ RetentionDays = Literal[
 ]
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class LogGroup(Resource):
     """The log group of a Lambda function of the same name, made by us so that its retention is ours to set.
 

@@ -175,7 +175,7 @@ def allow_services(sources: dict[str, str], action: str, resource: str, account_
 
 
 def only_these_may(
-    actions: list[str], bucket_arn: str, role_arns: list[str], account_id: str, name: str
+    actions: list[str], bucket_arn: str, *, role_arns: list[str], account_id: str, name: str
 ) -> list[Statement]:
     """Let some roles act on a bucket's objects and nobody else, whatever else their own policies allow.
 
@@ -215,7 +215,7 @@ def only_these_may(
     ]
 
 
-def nobody_may(actions: list[str], bucket_arn: str, name: str) -> Statement:
+def nobody_may(actions: list[str], bucket_arn: str, *, name: str) -> Statement:
     """Refuse actions on a bucket's objects to everybody.
 
     Args:

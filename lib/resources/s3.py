@@ -49,7 +49,7 @@ LOOKS_IN_A_ROW = 3  # S3's servers may differ for a while
 DELETE_BATCH_KEYS = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Bucket(End):
     """A private bucket: encrypted, TLS only, without public access, and versioned unless said otherwise.
 
@@ -378,7 +378,7 @@ KINDS = {
 }
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class BucketNotification(Resource):
     """One entry of a bucket's notification configuration: its events go to a destination in the same region.
 

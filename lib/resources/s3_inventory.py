@@ -14,7 +14,7 @@ from lib.resources.s3 import Bucket
 GONE = ("NoSuchConfiguration", "NoSuchBucket")
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class InventoryConfiguration(Resource):
     """One of a bucket's inventory configurations: reports in Parquet, of all versions.
 

@@ -26,7 +26,7 @@ from lib.resources.policies import allow_services, deny_insecure_transport, docu
 MOST_POLICY_BYTES, MOST_STATEMENTS = 30 * 1024, 100
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Topic(End):
     """A topic that only named AWS services may publish to, each on behalf of one source.
 
@@ -122,7 +122,7 @@ class Topic(End):
         client.delete_topic(TopicArn=identifier)
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Subscription(Resource):
     """What a topic publishes goes to an endpoint: a queue, which may be in another region, or a mailbox.
 

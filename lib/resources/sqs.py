@@ -23,7 +23,7 @@ MOST_POLICY_BYTES, MOST_STATEMENTS, MOST_ACTIONS = 8192, 20, 7
 NAME_BLOCKED_S = 90
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class Queue(End):
     """An encrypted queue that only named AWS services may send to, each on behalf of one source.
 

@@ -19,7 +19,9 @@ def undeployed() -> Stack:
 def test_alarms_of_its_region_may_publish_to_it(undeployed):
     topic = alerts_topic(undeployed, "us-west-1")
     queue = undeployed.add(sqs.Queue("dead", "us-west-1"))
-    undeployed.add(cloudwatch.messages_alarm("dead", queue, topic, "Look at the dead letters"))
+    undeployed.add(
+        cloudwatch.messages_alarm("dead", queue, topic=topic, description="Look at them")
+    )
     assert [finding for _, finding in described(undeployed.resources.values())] == []
     (source,) = topic.publishers.values()
     assert source.startswith("arn:aws:cloudwatch:us-west-1:")
@@ -28,6 +30,6 @@ def test_alarms_of_its_region_may_publish_to_it(undeployed):
 def test_who_has_an_address_is_mailed_and_nobody_else(undeployed):
     alerts_topic(undeployed, "us-west-1")
     assert not any(isinstance(one, Subscription) for one in undeployed.resources.values())
-    topic = alerts_topic(undeployed, "us-west-1", "ops@example.org")
+    topic = alerts_topic(undeployed, "us-west-1", email="ops@example.org")
     (mail,) = [one for one in undeployed.resources.values() if isinstance(one, Subscription)]
     assert (mail.topic, mail.protocol, mail.endpoint) == (topic, "email", "ops@example.org")

@@ -227,8 +227,8 @@ def test_the_same_description_again_changes_nothing(undeployed, case):
 
 def test_what_was_set_on_it_since_stays_when_its_cell_is_run_again(undeployed):
     bucket = undeployed.add(s3.Bucket("files", HERE))
-    notified = undeployed.add(sns.Topic("files", HERE, {"s3.amazonaws.com": bucket.arn}))
-    notification = s3.BucketNotification("files", HERE, bucket, notified)
+    notified = undeployed.add(sns.Topic("files", HERE, publishers={"s3.amazonaws.com": bucket.arn}))
+    notification = s3.BucketNotification("files", HERE, bucket=bucket, destination=notified)
     undeployed.add(notification)
     bucket.statements = [{"Sid": "set later"}]
     again = undeployed.add(s3.Bucket("files", HERE))
@@ -240,14 +240,14 @@ def test_what_was_set_on_it_since_stays_when_its_cell_is_run_again(undeployed):
     ("first", "second", "said"),
     [
         (
-            lambda: sqs.Queue("files", HERE, 30),
-            lambda: sqs.Queue("files", HERE, 360),
+            lambda: sqs.Queue("files", HERE, visibility_timeout_s=30),
+            lambda: sqs.Queue("files", HERE, visibility_timeout_s=360),
             "SQS queue runbook-stack-migrate-files in us-west-1 is described twice in migrate, but "
             "not alike: visibility_timeout_s was 30 and is 360. For a second one give it another name",
         ),
         (
-            lambda: iam.Role("copy", "us-east-1", "lambda.amazonaws.com", {}),
-            lambda: iam.Role("copy", "us-west-2", "lambda.amazonaws.com", {}),
+            lambda: iam.Role("copy", "us-east-1", trusts="lambda.amazonaws.com", policy={}),
+            lambda: iam.Role("copy", "us-west-2", trusts="lambda.amazonaws.com", policy={}),
             "region was 'us-east-1' and is 'us-west-2'",
         ),
         (
@@ -289,9 +289,9 @@ def test_one_of_another_region_or_type_is_a_second_resource(undeployed):
 
 def test_a_description_may_be_replaced_where_it_stands(undeployed):
     first, second = (undeployed.add(sqs.Queue(what, HERE)) for what in ("first", "second"))
-    other = undeployed.replace(sqs.Queue("first", HERE, 77))
+    other = undeployed.replace(sqs.Queue("first", HERE, visibility_timeout_s=77))
     assert list(undeployed.resources.values()) == [other, second]
-    assert undeployed.add(sqs.Queue("first", HERE, 77)) is other
+    assert undeployed.add(sqs.Queue("first", HERE, visibility_timeout_s=77)) is other
     undeployed.replace(first, wanted=False)
     assert (list(undeployed.resources.values()), list(undeployed.unwanted.values())) == ([second], [first])
 
@@ -309,7 +309,11 @@ def test_outputs_are_written_down(inventory, target, parameters):
 
 def test_what_is_not_wanted_any_more_is_deleted_and_only_that(stack: Stack):
     wanted = cases.s3.notification(stack)
-    stack.add(s3.BucketNotification("other", HERE, wanted.bucket, wanted.destination, key_prefix="x/"))
+    stack.add(
+        s3.BucketNotification(
+            "other", HERE, bucket=wanted.bucket, destination=wanted.destination, key_prefix="x/"
+        )
+    )
     stack.apply()
     stack.replace(wanted, wanted=False)
     plan = stack.plan()

@@ -16,8 +16,19 @@ HERE = "us-east-1"
 def lake(stack):
     bucket = stack.add(s3.Bucket("files", HERE))
     first, second = (stack.add(glue.Database(name, HERE)) for name in ("first", "second"))
-    stack.add(glue.Table("lines", HERE, second, bucket, "lines/", {"a": "string", "b": "bigint"}))
-    stack.add(glue.Table("empty", HERE, first, bucket, "empty/", {"a": "string"}))
+    stack.add(
+        glue.Table(
+            "lines",
+            HERE,
+            database=second,
+            bucket=bucket,
+            key_prefix="lines/",
+            columns={"a": "string", "b": "bigint"},
+        )
+    )
+    stack.add(
+        glue.Table("empty", HERE, database=first, bucket=bucket, key_prefix="empty/", columns={"a": "string"})
+    )
     stack.apply()
     return stack, bucket, [second.name, first.name]
 

@@ -40,15 +40,28 @@ class Place:
         bucket = stack.add(s3.Bucket("files", HERE))
         self.database = stack.add(glue.Database("tables", HERE))
         columns = {"name": "string", "alt": "bigint"}
-        stack.add(glue.Table("airports", HERE, self.database, bucket, "airports/", columns))
-        self.workgroup = stack.add(athena.WorkGroup("queries", HERE, stack.add(s3.Bucket("results", HERE))))
+        stack.add(
+            glue.Table(
+                "airports",
+                HERE,
+                database=self.database,
+                bucket=bucket,
+                key_prefix="airports/",
+                columns=columns,
+            )
+        )
+        self.workgroup = stack.add(
+            athena.WorkGroup("queries", HERE, results=stack.add(s3.Bucket("results", HERE)))
+        )
         stack.apply()
         self.s3 = self.target.client("s3", HERE)
         self.s3.put_object(Bucket=bucket.name, Key="airports/a.json", Body=ROWS)
         self.analyst = self.new_analyst()
 
     def new_analyst(self, **options):
-        return Athena(self.target, HERE, self.workgroup.name, self.database.name, **options)
+        return Athena(
+            self.target, HERE, workgroup=self.workgroup.name, database=self.database.name, **options
+        )
 
 
 @pytest.fixture(scope="module")

@@ -63,15 +63,19 @@ class Lake:
 
     def __init__(self, stack, columns):
         self.target, self.stack = stack.target, stack
-        self.table = stack.add(dynamodb.Table("objects", HERE, "id"))
+        self.table = stack.add(dynamodb.Table("objects", HERE, partition_key="id"))
         self.bucket = stack.add(s3.Bucket("lake", HERE))
         database = stack.add(glue.Database("tables", HERE))
-        stack.add(glue.Table("objects", HERE, database, self.bucket, ROWS, columns))
+        stack.add(
+            glue.Table(
+                "objects", HERE, database=database, bucket=self.bucket, key_prefix=ROWS, columns=columns
+            )
+        )
         results = stack.add(s3.Bucket("results", HERE))
-        workgroup = stack.add(athena.WorkGroup("queries", HERE, results))
+        workgroup = stack.add(athena.WorkGroup("queries", HERE, results=results))
         stack.apply()
         self.s3, self.dynamodb = self.target.client("s3", HERE), self.target.client("dynamodb", HERE)
-        self.analyst = Athena(self.target, HERE, workgroup.name, database.name, quiet=True)
+        self.analyst = Athena(self.target, HERE, workgroup=workgroup.name, database=database.name, quiet=True)
 
     def put(self, **item):
         typed = {name: SERIALIZER.serialize(value) for name, value in item.items()}

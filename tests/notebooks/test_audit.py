@@ -124,7 +124,12 @@ def test_the_notebook_mends_and_keeps_its_results(broken, own, somebody):
     for key in ("foreign", "plain"):
         client.delete_object(Bucket=bucket.name, Key=key)
     execute("70_audit", broken.folder, env=ENV, audit={"grace_s": 0, "repair": True})
-    analyst = Athena(broken.aws, "us-east-1", f"runbook-{ENV}-audit-queries", f"runbook_{ENV}_audit_results")
+    analyst = Athena(
+        broken.aws,
+        "us-east-1",
+        workgroup=f"runbook-{ENV}-audit-queries",
+        database=f"runbook_{ENV}_audit_results",
+    )
     counts = analyst.query("SELECT DISTINCT pipeline, state FROM counts")
     assert {("migrate", "same"), ("backup", "same"), ("index", "same")} <= set(
         counts.itertuples(index=False, name=None)

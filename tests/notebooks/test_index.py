@@ -41,7 +41,8 @@ def table(index):
 def uploads(index, place, table):
     uploads = samples.upload(place.client, place.bucket, FILES)
     failed = Waiting(index.aws.client("sqs", "us-east-1"), index.outputs["failures_url"])
-    seen = watch.rows(uploads, *table, failed, ARRIVAL_S)
+    client, name = table
+    seen = watch.rows(uploads, client, table=name, dead_letters=failed, timeout_s=ARRIVAL_S)
     assert seen["state"].tolist() == ["indexed"] * len(FILES)
     return uploads
 
@@ -92,11 +93,15 @@ def test_what_happens_later_are_further_rows(uploads, place, table):
 
 def test_athena_sees_the_table_s_columns_and_rows(index, uploads, table):
     stack = Stack(index.aws, index.parameters, "index")
-    resource = stack.add(dynamodb.Table("objects", "us-east-1", "file_key", "timestamp"))
+    resource = stack.add(
+        dynamodb.Table("objects", "us-east-1", partition_key="file_key", sort_key="timestamp")
+    )
     exports = stack.add(s3.Bucket("exports", "us-east-1"))
     table_export.export(index.aws, resource, exports, "objects/")
     outputs = index.outputs
-    analyst = query.Athena(index.aws, "us-east-1", outputs["workgroup"], outputs["database"])
+    analyst = query.Athena(
+        index.aws, "us-east-1", workgroup=outputs["workgroup"], database=outputs["database"]
+    )
     found = analyst.query("SELECT * FROM objects WHERE file_key = %(key)s", key=FILES[1].key)
     (row,) = rows(table, FILES[1].key)
     (seen,) = found.to_dict("records")
@@ -123,7 +128,7 @@ def test_somebody_else_s_bucket_may_not_invoke_the_function(index, somebody):
 def test_a_table_with_other_keys_is_refused_and_left_alone(index, table):
     stack = Stack(index.aws, index.parameters, "index")
     stack.is_whole = False
-    stack.add(dynamodb.Table("objects", "us-east-1", "file_key"))
+    stack.add(dynamodb.Table("objects", "us-east-1", partition_key="file_key"))
     with pytest.raises(RunbookError, match="keys cannot be changed"):
         stack.apply()
     client, name = table

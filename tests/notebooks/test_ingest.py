@@ -59,7 +59,7 @@ def test_what_is_produced_is_stored_once_however_often_it_is_produced(ingest, ta
         run = invoke(client, ingest.outputs["generate_function"], {"time": TIME})
         assert (run["files"], run["rows"]) == (7, 77)
         tickers = ingest.parameters.ingest.tickers
-        assert stocks.stored(*table, run, tickers, ARRIVAL_S)["items"].sum() == 77
+        assert stocks.stored(*table, run=run, tickers=tickers, timeout_s=ARRIVAL_S)["items"].sum() == 77
 
 
 def test_bad_rows_are_named_and_good_ones_are_exact(place, table):
@@ -101,8 +101,12 @@ def test_the_schedule_fires_when_it_is_on_and_is_silent_when_it_is_off(ingest, t
     on = {"ingest": {**ingest.values["ingest"], "schedule_state": "ENABLED"}}
     assert ingest.counts(**on)["to change"] == 1
     group = f"/aws/lambda/{ingest.outputs['generate_function']}"
-    run = stocks.scheduled_run(ingest.aws.client("logs", "us-east-1"), group, since, 150)
+    run = stocks.scheduled_run(ingest.aws.client("logs", "us-east-1"), group, since=since, timeout_s=150)
     tickers = ingest.parameters.ingest.tickers
-    assert stocks.stored(*table, run, tickers, ARRIVAL_S)["items"].sum() == run["rows"] == 77
+    assert (
+        stocks.stored(*table, run=run, tickers=tickers, timeout_s=ARRIVAL_S)["items"].sum()
+        == run["rows"]
+        == 77
+    )
     assert ingest.counts()["to change"] == 1
     assert events.describe_rule(Name=ingest.outputs["schedule"])["State"] == "DISABLED"

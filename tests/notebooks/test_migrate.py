@@ -60,7 +60,9 @@ def arrivals(files, places, queues, timeout_s=ARRIVAL_S):
     source, target = places
     uploads = samples.upload(source.client, source.bucket, files)
     queue, dead_letters = queues
-    seen = watch.arrivals(uploads, source, target, dead_letters, timeout_s, queue)
+    seen = watch.arrivals(
+        uploads, source, target=target, dead_letters=dead_letters, timeout_s=timeout_s, queue=queue
+    )
     return dict(zip(seen["key"], seen["state"], strict=True))
 
 

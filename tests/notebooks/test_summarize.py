@@ -30,7 +30,9 @@ def outcomes(summarize, place: Place, files: list[samples.Sample]) -> list[str]:
     """Upload, and wait for what becomes of each."""
     uploads = samples.upload(place.client, place.bucket, files)
     failed = Waiting(summarize.aws.client("sqs", "us-east-1"), summarize.outputs["failures_url"])
-    return summaries.watch_outcomes(uploads, place, summarize.parameters.summarize, failed)["state"].tolist()
+    return summaries.watch_outcomes(uploads, place, settings=summarize.parameters.summarize, failed=failed)[
+        "state"
+    ].tolist()
 
 
 def load(place: Place, key: str) -> dict:
@@ -61,7 +63,10 @@ def test_a_file_that_is_mended_is_rejected_no_more(summarize, place):
 
 def test_athena_reads_all_summaries(summarize, place):
     analyst = query.Athena(
-        summarize.aws, "us-east-1", summarize.outputs["workgroup"], summarize.outputs["database"]
+        summarize.aws,
+        "us-east-1",
+        workgroup=summarize.outputs["workgroup"],
+        database=summarize.outputs["database"],
     )
     found = analyst.query(
         'SELECT key, "rows", column_profiles[i].name AS name FROM summaries '

@@ -204,7 +204,7 @@ def role_of(stack: Stack, what: str, *actions: str) -> Role:
         for each in actions
     ]
     policy = {"Version": "2012-10-17", "Statement": statements}
-    return stack.add(Role(what, GLOBAL_REGION, "lambda.amazonaws.com", policy))
+    return stack.add(Role(what, GLOBAL_REGION, trusts="lambda.amazonaws.com", policy=policy))
 
 
 @pytest.fixture(scope="module")
@@ -214,18 +214,24 @@ def announced(there) -> Iterator[Stack]:
     source = stack.add(Bucket("photos", REGION, role="source"))
     dead = stack.add(Queue("undone", REGION, retention_s=14 * DAY_S))
     senders = {"s3.amazonaws.com": source.arn}
-    queue = stack.add(Queue("work", REGION, 360, dead_letter=dead, senders=senders))
+    queue = stack.add(Queue("work", REGION, visibility_timeout_s=360, dead_letter=dead, senders=senders))
     topic = stack.add(Topic("news", REGION, role="destination"))
     heard = stack.add(Queue("heard", REGION, senders={"sns.amazonaws.com": topic.arn}))
-    stack.add(Subscription("heard", REGION, topic, heard.arn))
+    stack.add(Subscription("heard", REGION, topic=topic, endpoint=heard.arn))
     receive = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
     role = role_of(stack, "teller", *receive, "sns:Publish")
-    function = Function("teller", REGION, role, a_zip(HANDLER), {"TOPIC_ARN": topic.arn})
+    function = Function(
+        "teller", REGION, role=role, code=a_zip(HANDLER), environment={"TOPIC_ARN": topic.arn}
+    )
     stack.add(function)
-    stack.add(EventSourceMapping("work", REGION, queue, function))
+    stack.add(EventSourceMapping("work", REGION, queue=queue, function=function))
     for suffix in (".jpg", ".png"):
         what = f"pictures-{suffix[1:]}"
-        stack.add(BucketNotification(what, REGION, source, queue, key_prefix="in/", key_suffix=suffix))
+        stack.add(
+            BucketNotification(
+                what, REGION, bucket=source, destination=queue, key_prefix="in/", key_suffix=suffix
+            )
+        )
     stack.apply()
     stack.ledger.path.unlink()
     yield stack
@@ -363,10 +369,16 @@ def test_of_one_that_only_invokes_the_failures_are_seen(there):
     failures = stack.add(Queue("failures", REGION, retention_s=14 * DAY_S))
     functions = []
     for what, kind in (("stamp", "Created"), ("shred", "Removed")):
-        function = stack.add(Function(what, REGION, role_of(stack, what, "sqs:SendMessage"), CODE))
-        stack.add(EventInvokeConfig(what, REGION, function, failures))
-        stack.add(Permission(what, REGION, function, "s3.amazonaws.com", source.arn))
-        stack.add(BucketNotification(what, REGION, source, function, (f"s3:Object{kind}:*",)))
+        function = stack.add(Function(what, REGION, role=role_of(stack, what, "sqs:SendMessage"), code=CODE))
+        stack.add(EventInvokeConfig(what, REGION, function=function, on_failure=failures))
+        stack.add(
+            Permission(what, REGION, function=function, principal="s3.amazonaws.com", source_arn=source.arn)
+        )
+        stack.add(
+            BucketNotification(
+                what, REGION, bucket=source, destination=function, events=(f"s3:Object{kind}:*",)
+            )
+        )
         functions.append(function)
     try:
         stack.apply()
@@ -402,14 +414,14 @@ def test_of_one_that_only_invokes_the_failures_are_seen(there):
 def test_events_that_go_to_several_are_sent_to_none_of_them(there):
     stack = Stack(there, sixth(), "fan")
     source = stack.add(Bucket("letters", REGION, role="source"))
-    topic = stack.add(Topic("told", REGION, {"s3.amazonaws.com": source.arn}))
+    topic = stack.add(Topic("told", REGION, publishers={"s3.amazonaws.com": source.arn}))
     dead, queues = stack.add(Queue("undone", REGION, retention_s=14 * DAY_S)), []
     for what in ("one", "other"):
         how = {"dead_letter": dead, "max_receive_count": 1, "senders": {"sns.amazonaws.com": topic.arn}}
         queue = stack.add(Queue(what, REGION, **how))
         queues.append(queue)
-        stack.add(Subscription(what, REGION, topic, queue.arn))
-    stack.add(BucketNotification("told", REGION, source, topic))
+        stack.add(Subscription(what, REGION, topic=topic, endpoint=queue.arn))
+    stack.add(BucketNotification("told", REGION, bucket=source, destination=topic))
     try:
         stack.apply()
         pipeline = deployed(there, sixth(), "fan")

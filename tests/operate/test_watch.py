@@ -69,10 +69,10 @@ class Pipeline:
         return watch.arrivals(
             uploads,
             self.source,
-            self.target,
-            self.dead,
-            timeout_s,
-            self.queue,
+            target=self.target,
+            dead_letters=self.dead,
+            timeout_s=timeout_s,
+            queue=self.queue,
             sleep=self.time.sleep,
             clock=self.time.clock,
         )
@@ -194,15 +194,17 @@ def test_the_function_s_log_is_read_by_key(stack: Stack, somebody):
     now = int(since.timestamp() * 1000) + 1
     events = [{"timestamp": now, "message": line} for line in lines]
     logs.put_log_events(logGroupName=group.name, logStreamName="s", logEvents=events)
-    log = watch.function_log(stack.client(group), group.name, since)
+    log = watch.function_log(stack.client(group), group.name, since=since)
     assert log["key"].tolist() == ["a.csv", "b.csv"]
     assert log["message"].tolist() == ["Failed", "Copied"]
-    assert watch.function_log(stack.client(group), group.name, since + pd.Timedelta("1h"), timeout_s=0).empty
+    assert watch.function_log(
+        stack.client(group), group.name, since=since + pd.Timedelta("1h"), timeout_s=0
+    ).empty
 
 
 def test_the_function_s_log_is_waited_for(stack: Stack, somebody):
     """A step is no outcome, and what another handler logs last is none of this one's."""
-    group = stack.add(LogGroup("summarize", "us-east-1", 1))
+    group = stack.add(LogGroup("summarize", "us-east-1", retention_days=1))
     stack.apply()
     since, logs = pd.Timestamp.now("UTC"), somebody("logs")
     logs.create_log_stream(logGroupName=group.name, logStreamName="s")
@@ -217,18 +219,20 @@ def test_the_function_s_log_is_waited_for(stack: Stack, somebody):
         event = {"timestamp": int(since.timestamp() * 1000) + 1, "message": line}
         logs.put_log_events(logGroupName=group.name, logStreamName="s", logEvents=[event])
 
-    log = watch.function_log(stack.client(group), group.name, since, ["a", "b"], sleep=write_one)
+    log = watch.function_log(stack.client(group), group.name, since=since, keys=["a", "b"], sleep=write_one)
     assert log["message"].tolist() == ["event received", "JSON uploaded", "copied", "CSV rejected"]
 
 
 def test_of_a_log_of_no_handler_that_is_known_it_says_what_is_missing(stack: Stack):
     with pytest.raises(RunbookError, match=r"no handlers/unheard/facts.yaml; there are: .*replicate"):
-        watch.function_log(None, "/aws/lambda/runbook-test-x-unheard", pd.Timestamp.now("UTC"), ["a"])
+        watch.function_log(
+            None, "/aws/lambda/runbook-test-x-unheard", since=pd.Timestamp.now("UTC"), keys=["a"]
+        )
 
 
 def test_a_log_is_looked_at_soon_again_but_not_often(stack: Stack):
     """An account has few such calls a second, for all that read logs in a region."""
-    group, waits = stack.add(LogGroup("replicate", "us-east-1", 1)), []
+    group, waits = stack.add(LogGroup("replicate", "us-east-1", retention_days=1)), []
     stack.apply()
 
     def wait(seconds: float) -> None:
@@ -237,7 +241,9 @@ def test_a_log_is_looked_at_soon_again_but_not_often(stack: Stack):
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        watch.function_log(stack.client(group), group.name, pd.Timestamp.now("UTC"), ["never"], sleep=wait)
+        watch.function_log(
+            stack.client(group), group.name, since=pd.Timestamp.now("UTC"), keys=["never"], sleep=wait
+        )
     assert waits[0] <= 0.25
     assert waits[-4:] == [logs.POLL_S] * 4
 

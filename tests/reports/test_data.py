@@ -217,7 +217,9 @@ def test_a_bad_row_is_named_and_those_around_it_are_stored(running):
 @pytest.fixture(scope="module")
 def athena(running) -> Athena:
     scope = running.parameters.scope("ingest")
-    return Athena(running.target, "us-east-1", scope.name("queries"), "default", quiet=True)
+    return Athena(
+        running.target, "us-east-1", workgroup=scope.name("queries"), database="default", quiet=True
+    )
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,7 @@ def test_an_export_keeps_texts_that_look_like_something_else(keys, running):
     table_export.export(running.target, table, exports, "objects/")
     workgroup = running.made("index", WorkGroup, "queries").name
     database = running.made("index", Database, "tables").name
-    athena = Athena(running.target, "us-east-1", workgroup, database, quiet=True)
+    athena = Athena(running.target, "us-east-1", workgroup=workgroup, database=database, quiet=True)
     found = athena.query(f"SELECT {', '.join(columns)} FROM objects WHERE file_key LIKE 'as it is/%'")
     expected = {(f"as it is/{text}", text, text, len(text)) for text in texts}
     assert set(found.itertuples(index=False, name=None)) == expected

@@ -34,7 +34,9 @@ def test_it_records_the_objects_of_its_buckets_and_nothing_else(stack: Stack, tr
 
 
 def test_calls_that_only_read_can_be_left_out(stack: Stack, trail):
-    stack.replace(cloudtrail.Trail("objects", trail.region, trail.logs, trail.recorded, writes_only=True))
+    stack.replace(
+        cloudtrail.Trail("objects", trail.region, logs=trail.logs, recorded=trail.recorded, writes_only=True)
+    )
     stack.apply()
     (selector,) = selectors(stack, trail)
     assert {"Field": "readOnly", "Equals": ["false"]} in selector["FieldSelectors"]

@@ -45,7 +45,7 @@ def test_keys_of_a_table_that_is_gone_by_now_are_not_called_changed(stack: Stack
 
 
 def test_a_table_without_sort_key_and_time_to_live(stack: Stack, somebody):
-    table = stack.add(Table("plain", HERE, "ticker"))
+    table = stack.add(Table("plain", HERE, partition_key="ticker"))
     stack.apply()
     assert stack.plan().count("unchanged") == 1
     found = somebody("dynamodb", HERE).describe_table(TableName=table.name)["Table"]

@@ -41,9 +41,16 @@ def lines(*rows: dict) -> bytes:
 def table(stack: Stack) -> glue.Table:
     """Three rows, in a file of one line and in a gzipped one of two, beside another folder."""
     results = stack.add(s3.Bucket("results", ELSEWHERE))
-    stack.add(athena.WorkGroup("queries", ELSEWHERE, results))
+    stack.add(athena.WorkGroup("queries", ELSEWHERE, results=results))
     bucket, database = stack.add(s3.Bucket("lines", ELSEWHERE)), cases.glue.database(stack)
-    described = glue.Table("all-lines", ELSEWHERE, database, bucket, "lines/", COLUMNS)
+    described = glue.Table(
+        "all-lines",
+        ELSEWHERE,
+        database=database,
+        bucket=bucket,
+        key_prefix="lines/",
+        columns=COLUMNS,
+    )
     table = stack.add(described)
     stack.apply()
     client = stack.client(bucket)
@@ -55,7 +62,9 @@ def table(stack: Stack) -> glue.Table:
 
 @pytest.fixture
 def athena_of(stack: Stack, table: glue.Table) -> Athena:
-    return Athena(stack.target, table.region, stack.scope.name("queries"), table.database.name)
+    return Athena(
+        stack.target, table.region, workgroup=stack.scope.name("queries"), database=table.database.name
+    )
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,15 @@ def test_a_bucket_must_be_in_our_account(stack: Stack, somebody):
     """Its ARN does not say so; a rule's does, and EventBridge does not say it again."""
     permission = cases.lambda_.permission(stack)
     rule = f"arn:aws:events:us-east-1:{stack.scope.account_id}:rule/r"
-    other = stack.add(Permission("rule", "us-east-1", permission.function, "events.amazonaws.com", rule))
+    other = stack.add(
+        Permission(
+            "rule",
+            "us-east-1",
+            function=permission.function,
+            principal="events.amazonaws.com",
+            source_arn=rule,
+        )
+    )
     stack.apply()
     assert statement(stack, permission, somebody)["Condition"] == {
         "ArnLike": {"AWS:SourceArn": permission.source_arn},

@@ -154,7 +154,11 @@ def test_only_tls():
 
 def test_only_some_roles_may():
     allow, deny = only_these_may(
-        ["s3:DeleteObject"], "arn:aws:s3:::dr", ["arn:aws:iam::000000000000:role/copy"], "000000000000", "Two"
+        ["s3:DeleteObject"],
+        "arn:aws:s3:::dr",
+        role_arns=["arn:aws:iam::000000000000:role/copy"],
+        account_id="000000000000",
+        name="Two",
     )
     roles = ["arn:aws:iam::000000000000:role/copy"]
     assert allow == {

@@ -67,9 +67,11 @@ def protected(stack: Stack) -> tuple[Bucket, Role]:
     """A bucket in which only one role may write and delete, and that role."""
     bucket = stack.add(Bucket("dr", "us-east-1"))
     objects = {"Sid": "Objects", "Effect": "Allow", "Action": PROTECTED, "Resource": f"{bucket.arn}/*"}
-    role = stack.add(Role("copy", "us-east-1", "lambda.amazonaws.com", document([objects])))
+    role = stack.add(Role("copy", "us-east-1", trusts="lambda.amazonaws.com", policy=document([objects])))
     account = stack.scope.account_id
-    bucket.statements = only_these_may(PROTECTED, bucket.arn, [role.arn], account, "DrWriters")
+    bucket.statements = only_these_may(
+        PROTECTED, bucket.arn, role_arns=[role.arn], account_id=account, name="DrWriters"
+    )
     stack.apply()
     return bucket, role
 
@@ -113,7 +115,7 @@ def handler(event, context):
 def test_a_function_with_the_role_may_write(stack: Stack):
     bucket, role = protected(stack)
     code, variables = a_zip(WRITER), {"DR_BUCKET": bucket.name}
-    function = stack.add(Function("copy", "us-east-1", role, code, variables))
+    function = stack.add(Function("copy", "us-east-1", role=role, code=code, environment=variables))
     stack.apply()
     answer = stack.client(function).invoke(FunctionName=function.name, Payload=b"{}")
     assert "FunctionError" not in answer, answer["Payload"].read()

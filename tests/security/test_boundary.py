@@ -166,7 +166,7 @@ def bounded(stack: Stack, boundary_arn: str) -> Iterator[Stack]:
 
 def role() -> Role:
     anything = {"Sid": "Any", "Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
-    return Role("copy", "us-east-1", "lambda.amazonaws.com", document([anything]))
+    return Role("copy", "us-east-1", trusts="lambda.amazonaws.com", policy=document([anything]))
 
 
 def test_a_role_is_made_with_the_boundary_which_holds(

@@ -30,16 +30,24 @@ def described(stack: Stack, pipeline: Pipeline) -> None:
         queue.dead_letter.retention_s = 14 * DAY_S
     entrance = queue
     if region != source.region:
-        entrance = stack.add(Topic("uploads", source.region, {"s3.amazonaws.com": source.arn}))
+        entrance = stack.add(Topic("uploads", source.region, publishers={"s3.amazonaws.com": source.arn}))
     service = "s3" if entrance is queue else "sns"
     queue.senders = {f"{service}.amazonaws.com": (source if entrance is queue else entrance).arn}
     stack.add(queue)
     if entrance is not queue:
-        stack.add(Subscription("uploads", source.region, entrance, queue.arn))
+        stack.add(Subscription("uploads", source.region, topic=entrance, endpoint=queue.arn))
     events = tuple(f"{kind}*" for kind in (CREATED, *[REMOVED] * pipeline.follows_deletes))
     (keys,) = pipeline.filters
     stack.add(
-        BucketNotification("uploads", source.region, source, entrance, events, keys.prefix, keys.suffix)
+        BucketNotification(
+            "uploads",
+            source.region,
+            bucket=source,
+            destination=entrance,
+            events=events,
+            key_prefix=keys.prefix,
+            key_suffix=keys.suffix,
+        )
     )
 
 

@@ -62,7 +62,10 @@ def _index(parameters: Parameters) -> Pipeline:
     return Pipeline(
         "index",
         source=_named(scope, Bucket("files", region, role="source")),
-        destination=_named(scope, Table("objects", region, "file_key", "timestamp", role="destination")),
+        destination=_named(
+            scope,
+            Table("objects", region, partition_key="file_key", sort_key="timestamp", role="destination"),
+        ),
         created=function,
         removed=function,
         functions=(function,),
@@ -99,7 +102,9 @@ def _ingest(parameters: Parameters) -> Pipeline:
     return Pipeline(
         "ingest",
         source=_named(scope, Bucket("files", region, role="source")),
-        destination=_named(scope, Table("StockData", region, "PK", "SK", role="destination")),
+        destination=_named(
+            scope, Table("StockData", region, partition_key="PK", sort_key="SK", role="destination")
+        ),
         created=queue,
         removed=None,
         functions=(generate, consume),

@@ -109,7 +109,12 @@ def _configuration(
 ) -> InventoryConfiguration:
     reports = report_bucket(scope, bucket.region)
     configuration = InventoryConfiguration(
-        f"{name}-{side}", bucket.region, bucket, reports, frequency, tuple(FIELDS)
+        f"{name}-{side}",
+        bucket.region,
+        source=bucket,
+        destination=reports,
+        frequency=frequency,
+        optional_fields=tuple(FIELDS),
     )
     configuration.scope = scope
     return configuration

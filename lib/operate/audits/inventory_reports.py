@@ -104,7 +104,7 @@ class Reports:
         """
         place = _Workplace.of(target, parameters)
         tables = [place.table(configuration) for configuration in configurations(pipeline, place.scope)]
-        analyst = Athena(target, place.region, place.workgroup, place.database, quiet=True)
+        analyst = Athena(target, place.region, workgroup=place.workgroup, database=place.database, quiet=True)
         return cls(analyst, *tables, *_keys(pipeline.filters))
 
     def count_same(self, findings: Findings) -> None:
@@ -158,7 +158,7 @@ class _Workplace:
 
     @property
     def workgroup(self) -> str:
-        return self._named(WorkGroup("queries", self.region, self._results)).name
+        return self._named(WorkGroup("queries", self.region, results=self._results)).name
 
     @property
     def database(self) -> str:

@@ -82,7 +82,7 @@ def describe(stack: Stack, pipeline: Pipeline, log_retention_days: int = 30) -> 
     handler = facts.invoked_by(PRINCIPAL).name
     region, what = pipeline.source.region, f"{handler}-{pipeline.name}"
     bucket = stack.add(Bucket("jobs", region, expire_days=JOBS_EXPIRE_DAYS))
-    log_group = stack.add(LogGroup(what, region, log_retention_days))
+    log_group = stack.add(LogGroup(what, region, retention_days=log_retention_days))
     environment, entrance = _entrance(stack.target, pipeline)
     policy = from_template(
         f"handlers/{handler}/policy.json",
@@ -91,13 +91,23 @@ def describe(stack: Stack, pipeline: Pipeline, log_retention_days: int = 30) -> 
         log_group=log_group,
         **entrance,
     )
-    role = stack.add(Role(what, GLOBAL_REGION, "lambda.amazonaws.com", policy))
+    role = stack.add(Role(what, GLOBAL_REGION, trusts="lambda.amazonaws.com", policy=policy))
     code = bundle(handler, stack.target.runtime)
-    function = stack.add(Function(what, region, role, code, environment, TIMEOUT_S, MEMORY_MB))
+    function = stack.add(
+        Function(
+            what,
+            region,
+            role=role,
+            code=code,
+            environment=environment,
+            timeout_s=TIMEOUT_S,
+            memory_mb=MEMORY_MB,
+        )
+    )
     job_policy = from_template(
         "lib/policies/batch-operations-policy.json", jobs_bucket=bucket, function=function
     )
-    job_role = stack.add(Role(f"job-{pipeline.name}", GLOBAL_REGION, PRINCIPAL, job_policy))
+    job_role = stack.add(Role(f"job-{pipeline.name}", GLOBAL_REGION, trusts=PRINCIPAL, policy=job_policy))
     return Jobs(bucket, function, job_role)
 
 

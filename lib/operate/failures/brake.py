@@ -40,7 +40,7 @@ def brake_of(target: Target, holding: Queue, minutes: int = 0) -> "Brake":
     Raises:
         ClientError: If its function is asked and not there.
     """
-    table = Table("brake", holding.region, "id")
+    table = Table("brake", holding.region, partition_key="id")
     table.scope = holding.scope
     function = FunctionName(holding.scope.name("delete"), holding.region)
     if not minutes:

@@ -30,7 +30,7 @@ def target(parameters: Parameters) -> Target:
 def a_bucket_with_a_queue(stack: Stack, **keys: str) -> s3.BucketNotification:
     bucket = stack.add(s3.Bucket("files", HERE))
     queue = stack.add(sqs.Queue("files", HERE, senders={"s3.amazonaws.com": bucket.arn}))
-    return stack.add(s3.BucketNotification("files", HERE, bucket, queue, **keys))
+    return stack.add(s3.BucketNotification("files", HERE, bucket=bucket, destination=queue, **keys))
 
 
 def put_others(somebody, ours: s3.BucketNotification, *prefixes: str) -> None:
@@ -69,7 +69,7 @@ def test_what_is_going_to_be_deleted_does_not_overlap(stack: Stack):
     ours = a_bucket_with_a_queue(stack)
     stack.apply()
     stack.replace(ours, wanted=False)
-    stack.add(s3.BucketNotification("other", HERE, ours.bucket, ours.destination))
+    stack.add(s3.BucketNotification("other", HERE, bucket=ours.bucket, destination=ours.destination))
     assert preflight.check(stack) == []
 
 

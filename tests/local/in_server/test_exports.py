@@ -22,7 +22,7 @@ class Exports:
     """A table and a bucket to export it to."""
 
     def __init__(self, stack):
-        self.table = stack.add(dynamodb.Table("objects", HERE, "id"))
+        self.table = stack.add(dynamodb.Table("objects", HERE, partition_key="id"))
         self.bucket = stack.add(s3.Bucket("lake", HERE))
         stack.apply()
         self.s3, self.dynamodb = stack.target.client("s3", HERE), stack.target.client("dynamodb", HERE)

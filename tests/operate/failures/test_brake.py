@@ -28,9 +28,9 @@ class Backup:
         self.stack = stack
         add = stack.add
         self.primary, self.dr = add(s3.Bucket("primary", HERE)), add(s3.Bucket("dr", "us-east-2"))
-        self.table = add(dynamodb.Table("brake", HERE, "id", time_to_live="expires"))
+        self.table = add(dynamodb.Table("brake", HERE, partition_key="id", time_to_live="expires"))
         self.queue = add(sqs.Queue("held", HERE, retention_s=14 * sqs.DAY_S))
-        log_group = add(logs.LogGroup("delete", HERE, 7))
+        log_group = add(logs.LogGroup("delete", HERE, retention_days=7))
         policy = from_template(
             "handlers/delete/policy.json",
             source_bucket_arn=self.primary.arn,
@@ -42,7 +42,7 @@ class Backup:
             replicate_function_arn="",
             log_group_arn=log_group.arn,
         )
-        role = add(iam.Role("delete", HERE, "lambda.amazonaws.com", policy))
+        role = add(iam.Role("delete", HERE, trusts="lambda.amazonaws.com", policy=policy))
         environment = {
             "TARGET_BUCKET": self.dr.name,
             "TARGET_REGION": self.dr.region,
@@ -52,7 +52,9 @@ class Backup:
             "BRAKE_MINUTES": "10",
             "HOLDING_QUEUE": self.queue.name,
         }
-        self.function = add(lambda_.Function("delete", HERE, role, bundle("delete"), environment))
+        self.function = add(
+            lambda_.Function("delete", HERE, role=role, code=bundle("delete"), environment=environment)
+        )
         stack.apply()
         self.brake = brake_of(stack.target, self.queue)
 

@@ -93,7 +93,7 @@ def test_an_invocation_that_was_cut_off_is_an_error():
 
 def test_logs_are_read_from_cloudwatch(stack: Stack, somebody):
     """Lines of another time, and whatever is no line of ours, are not in it."""
-    group = stack.add(LogGroup("replicate", "us-east-1", 1))
+    group = stack.add(LogGroup("replicate", "us-east-1", retention_days=1))
     stack.apply()
     now = pd.Timestamp.now("UTC")
     lines = ["START RequestId: 1", metrics(Lag=2000, ObjectsCopied=1), failed("a"), report(9, 512), "Ärger {"]

@@ -12,7 +12,9 @@ def alarm(stack: Stack) -> cloudwatch.Alarm:
     publishers = {"cloudwatch.amazonaws.com": cloudwatch.alarm_arns(stack.scope, ELSEWHERE)}
     alerts = stack.add(sns.Topic("alerts", ELSEWHERE, publishers=publishers))
     queue = cases.sqs.queue(stack)
-    return stack.add(cloudwatch.messages_alarm("dead", queue, alerts, "Look at the dead letters"))
+    return stack.add(
+        cloudwatch.messages_alarm("dead", queue, topic=alerts, description="Look at the dead letters")
+    )
 
 
 def _put(**changed):
