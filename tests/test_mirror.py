@@ -24,8 +24,6 @@ THROUGH = {
     "engine/holder.py": "engine/test_lock.py",
     # Each rule is broken by a case.
     "engine/preflight/form.py": "engine/preflight/test_no_traceback.py",
-    "engine/preflight/grants.py": "engine/preflight/test_no_traceback.py",
-    "engine/preflight/notifications.py": "engine/preflight/test_rules.py",
     "engine/preflight/statements.py": "engine/preflight/test_rules.py",
     "engine/preflight/violations.py": "engine/preflight/test_rules.py",
     "engine/preflight/wiring.py": "engine/preflight/test_rules.py",
@@ -45,8 +43,6 @@ THROUGH = {
     "operate/audits/stock_rows.py": "operate/audits/test_stocks.py",
     "operate/audits/tables.py": "operate/audits/test_audit.py",
     "operate/backfills/estimate.py": "operate/backfills/test_batch_job.py",
-    "operate/backfills/manifest.py": "operate/backfills/test_batch_job.py",
-    "operate/backfills/progress.py": "operate/backfills/test_backfill.py",
     "operate/failures/explain.py": "notebooks/test_redrive.py",
     "operate/failures/quarantine.py": "operate/failures/test_redrive.py",
     "operate/failures/stuck.py": "notebooks/test_redrive.py",
@@ -54,11 +50,9 @@ THROUGH = {
     "operate/logs.py": "operate/test_watch.py",
     "operate/object_history.py": "notebooks/test_index.py",
     "operate/observe/usage.py": "operate/observe/test_cost.py",
-    "operate/recovery/restore_tally.py": "operate/recovery/test_restore.py",
     "operate/recovery/version_copy.py": "operate/recovery/test_restore.py",
     "operate/stocks.py": "notebooks/test_ingest.py",
     "parameters/sections.py": "parameters/test_model.py",
-    "parameters/types.py": "parameters/test_model.py",
     "resources/prices.py": "operate/observe/test_cost.py",
 }
 # What runs in the server of the local AWS is seen by what it answers: there is one file of tests for each

@@ -19,9 +19,7 @@ def undeployed() -> Stack:
 def test_alarms_of_its_region_may_publish_to_it(undeployed):
     topic = alerts_topic(undeployed, "us-west-1")
     queue = undeployed.add(sqs.Queue("dead", "us-west-1"))
-    undeployed.add(
-        cloudwatch.messages_alarm("dead", queue, topic=topic, description="Look at them")
-    )
+    undeployed.add(cloudwatch.messages_alarm("dead", queue, topic=topic, description="Look at them"))
     assert [finding for _, finding in described(undeployed.resources.values())] == []
     (source,) = topic.publishers.values()
     assert source.startswith("arn:aws:cloudwatch:us-west-1:")
