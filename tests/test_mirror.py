@@ -24,7 +24,6 @@ THROUGH = {
     "engine/holder.py": "engine/test_lock.py",
     # Each rule is broken by a case.
     "engine/preflight/form.py": "engine/preflight/test_no_traceback.py",
-    "engine/preflight/statements.py": "engine/preflight/test_rules.py",
     "engine/preflight/violations.py": "engine/preflight/test_rules.py",
     "engine/preflight/wiring.py": "engine/preflight/test_rules.py",
     "execution/drill_report.py": "operate/recovery/test_drill.py",
@@ -50,7 +49,6 @@ THROUGH = {
     "operate/logs.py": "operate/test_watch.py",
     "operate/object_history.py": "notebooks/test_index.py",
     "operate/observe/usage.py": "operate/observe/test_cost.py",
-    "operate/recovery/version_copy.py": "operate/recovery/test_restore.py",
     "operate/stocks.py": "notebooks/test_ingest.py",
     "parameters/sections.py": "parameters/test_model.py",
     "resources/prices.py": "operate/observe/test_cost.py",
