@@ -15,10 +15,10 @@ MODULES = sorted(path for path in LIB.rglob("*.py") if path.name != "__init__.py
 HANDLERS = sorted(path.parent for path in (ROOT / "handlers").glob("*/handler.py"))
 # What is seen through another module only: which tests see it.
 THROUGH = {
+    "base/aws_models.py": "resources/test_checks.py",
     "base/errors.py": "test_ipython_extension.py",  # how they are shown
     "cli/endpoints.py": "cli/test_exports.py",  # runs in a process of its own
     "cli/live.py": "execution/test_live.py",
-    "cli/local.py": "cli/test_main.py",
     "cli/options.py": "cli/test_main.py",
     "engine/contents.py": "engine/test_rollback.py",
     "engine/holder.py": "engine/test_lock.py",
@@ -32,6 +32,8 @@ THROUGH = {
     "lake/query_result.py": "lake/test_query.py",
     "lake/sql_magic.py": "lake/test_query.py",
     "local/deployer_policies.py": "local/test_deployer.py",
+    "local/originals.py": "local/test_corrections.py",
+    "local/reports.py": "local/test_corrections.py",
     "local/hypercorn_config.py": "local/test_protocol.py",  # runs in the server
     "local/server_process.py": "local/test_ministack.py",
     "local/stand_ins.py": "local/in_server/test_announcements.py",
@@ -63,11 +65,14 @@ OF_SERVER = {
     "athena_translate.py": "local/in_server/test_athena_sql.py",
     "clients.py": "local/in_server/test_deliveries.py",
     "cloudwatch_query.py": "local/test_others_tools.py",
+    "correction.py": "local/test_corrections.py",
+    "corrections/": "local/test_corrections.py",
     "crawler_role.py": "local/in_server/test_crawls.py",
     "dynamodb.py": "local/in_server/test_exports.py",
     "glue_classify.py": "local/in_server/test_crawls.py",
     "glue_grouping.py": "local/in_server/test_crawls.py",
     "glue_tables.py": "local/in_server/test_crawls.py",
+    "lambda_code.py": "local/in_server/test_lambda.py",
     "lambda_svc.py": "local/in_server/test_lambda.py",
     "logs.py": "resources/test_encryption.py",
     "not_here.py": "local/in_server/test_trino_expressions.py",
@@ -87,7 +92,8 @@ def name(path: Path) -> str:
 
 def through(path: Path) -> str:
     """The tests that see a module through another one; empty if none is said to."""
-    return TABLE.get(name(path)) or TABLE.get(f"{SERVER}{path.stem.partition('_')[0]}_", "")
+    begins = (begin for begin in TABLE if begin.endswith(("/", "_")) and name(path).startswith(begin))
+    return TABLE.get(name(path)) or TABLE.get(next(begins, ""), "")
 
 
 def own(path: Path) -> Path:

@@ -45,7 +45,9 @@ app.command()(live.live)
 app.command(epilog="Examples: runbook params > params/mine.yaml | runbook params migrate backup")(
     settings.params
 )
-app.add_typer(local.app, name="local", help="The AWS on this laptop: start, stop, status, reset.")
+app.add_typer(
+    local.app, name="local", help="The AWS on this laptop: start, stop, status, reset, corrections."
+)
 
 
 def _version(asked: bool) -> None:

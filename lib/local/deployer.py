@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from botocore.session import Session
 from filelock import FileLock
 
+from lib.base.aws_models import MODELS
 from lib.base.paths import write_atomically
 from lib.local import deployer_policies
 from lib.local.ministack import LocalAws
@@ -114,12 +115,16 @@ def new_session(*key: str) -> boto3.Session:
     # Each: the configuration file's name for it, the environment's, the default, the conversion.
     no_file = (None, None, os.devnull, None)
     variables = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
-    return boto3.Session(*key, botocore_session=Session(session_vars=variables))
+    session = Session(session_vars=variables)
+    session.register_component("data_loader", MODELS)  # else each session reads them anew
+    made = boto3.Session(*key, botocore_session=session)
+    MODELS.search_paths[:] = dict.fromkeys(MODELS.search_paths)  # each session adds boto3's folder
+    return made
 
 
 @cache
 def local_session() -> boto3.Session:
-    """Return the session of `client`, made once: reading the services' models takes time."""
+    """Return the session of `client`, made once."""
     return new_session()
 
 

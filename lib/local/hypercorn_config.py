@@ -54,6 +54,7 @@ for _name in (
     "dynamodb",
     "glue",
     "iam",
+    "lambda_code",
     "lambda_svc",
     "logs",
     "s3",

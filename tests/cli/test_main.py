@@ -15,7 +15,7 @@ from lib.local.ministack import LocalAws
 
 COMMANDS = ["run", "plan", "destroy", "status", "output", "env", "lab", "local"]
 COMMANDS += ["unlock", "rollback", "params"]
-LOCAL_COMMANDS = ["start", "stop", "status", "reset"]
+LOCAL_COMMANDS = ["start", "stop", "status", "reset", "corrections"]
 RUNBOOK = Path(sys.executable).with_name("runbook")
 
 
