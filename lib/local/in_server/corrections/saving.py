@@ -35,7 +35,7 @@ WHILE_IT_RUNS = Correction(
     ),
     tests=(
         f"{KILLED}test_buckets_keep_region_and_settings_from_the_moment_they_are_made",
-        "tests/local/test_deliveries_in_server.py::test_a_multipart_upload_goes_on",
+        "tests/local/in_server/test_deliveries.py::test_a_multipart_upload_goes_on",
     ),
 )
 QUERY_VALUES = Correction(
