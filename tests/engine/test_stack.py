@@ -23,7 +23,8 @@ from lib.target import Target, connect
 
 @pytest.fixture(scope="module")
 def parameters(local_aws) -> Parameters:
-    return Parameters.check({"env": "stack"})
+    # Two regions, those of the examples: every look for what exists asks all services in all regions.
+    return Parameters.check({"env": "stack", "backup": {"dr_region": examples.HERE}})
 
 
 @pytest.fixture(scope="module")
