@@ -16,7 +16,7 @@ COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.1
 	--generate-hashes $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab live test test-long soak fuzz sweep corrections notebooks record-calls tools \
+.PHONY: help install run plan destroy lab live types test test-long soak fuzz sweep corrections notebooks record-calls tools \
 	upgrade-local-aws requirements clean
 
 help: ## List what there is
@@ -51,12 +51,20 @@ PROCESSES := --numprocesses=$(shell $(PYTHON) -c 'import os; print(min(2 * os.cp
 # The tests start hundreds of interpreters: without it each would compile all of lib.
 unexport PYTHONDONTWRITEBYTECODE
 
+# lib is one program; so is each handler, whose folder is a top level in its zip, as what is in `common` beside it.
+types: $(INSTALLED) ## Check the types of lib and of each handler
+	@$(BIN)/mypy --no-error-summary || failed=yes; \
+	for handler in $(wildcard handlers/*/handler.py); do \
+		folder=$$(dirname $$handler); \
+		MYPYPATH=$$folder:handlers $(BIN)/mypy --no-error-summary $$folder handlers/common || failed=yes; \
+	done; test -z "$$failed"
+
 test: $(INSTALLED) tools ## Run the linter, the check of types and all tests but the long ones
-	@$(BIN)/mypy --no-error-summary & mypy=$$!; \
+	@$(MAKE) --no-print-directory types & types_run=$$!; \
 	$(BIN)/ruff check --quiet $(SOURCES) && check=ok || check=FAILED; \
 	$(BIN)/ruff format --check --quiet $(SOURCES) && format=ok || format=FAILED; \
 	$(BIN)/pytest $(PROCESSES) -m "not long" $(ARGS) && tests=ok || tests=FAILED; \
-	wait $$mypy && types=ok || types=FAILED; \
+	wait $$types_run && types=ok || types=FAILED; \
 	echo "ruff check: $$check · ruff format: $$format · mypy: $$types · pytest: $$tests"; \
 	test "$$check $$format $$types $$tests" = "ok ok ok ok"
 

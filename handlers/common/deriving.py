@@ -40,7 +40,7 @@ class Outcome:
     @property
     def version_id(self) -> str | None:
         """Which version it was; None if there is none."""
-        return self.state and self.state.head.get("VersionId")
+        return self.state.head.get("VersionId") if self.state else None
 
 
 def derive_from(

@@ -9,7 +9,7 @@ of the pipeline, `bytes` (how large the object is) and what is in `KNOWN`, such 
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from jinja2 import StrictUndefined, TemplateError
@@ -296,7 +296,7 @@ def counting(pipeline: str) -> Facts | None:
     return next((each for each, part in parts(pipeline) if part.counts_objects), None)
 
 
-def value(amount: float | str, names: Mapping[str, object]) -> object:
+def value(amount: float | str, names: Mapping[str, object]) -> Any:
     """Return what an amount is.
 
     Args:

@@ -127,15 +127,18 @@ def load(key_prefix: str = "", folder: Path = FOLDER, hard: bool = True) -> Samp
     plain = [Sample(f"{key_prefix}{name}/{name}.csv", body) for name, body in files.items()]
     if not hard:
         return Samples(plain)
-    marks = {"metadata": {"origin": "runbook"}, "tags": {"project": "runbook", "kind": "sample"}}
+    metadata, tags = {"origin": "runbook"}, {"project": "runbook", "kind": "sample"}
     return Samples(
         [
             *plain,
-            Sample(f"{key_prefix}folder/Project Idea+ü 100%.csv", files["airlines"], **marks),
+            Sample(
+                f"{key_prefix}folder/Project Idea+ü 100%.csv", files["airlines"], metadata=metadata, tags=tags
+            ),
             Sample(
                 f"{key_prefix}large/planes repeated.csv",
                 repeat(files["planes"], MULTIPART_THRESHOLD_BYTES),
-                **marks,
+                metadata=metadata,
+                tags=tags,
             ),
         ]
     )

@@ -1,8 +1,11 @@
 """What an audit of each pipeline compares: which listings and tables, and what judges their items."""
 
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.client import BaseClient
 
 from lib.base.errors import RunbookError
 from lib.operate import facts
@@ -15,16 +18,19 @@ from lib.operate.audits.items import SEGMENTS, IndexedBucket
 from lib.operate.audits.stocks import StoredFiles
 from lib.operate.facts import Facts
 from lib.operate.pipelines import Pipeline
-from lib.operate.results import Copy, Derived, DerivedKey, Item, Nothing, Result, Rows
+from lib.operate.results import Copy, Derived, DerivedKey, Item, Nothing, Rows
 from lib.parameters import Parameters
 from lib.resources.base import Resource
 from lib.resources.dynamodb import Table
 from lib.resources.s3 import Bucket
-from lib.s3.listing import Entry, Pair, Range, listing, merge, ranges
+from lib.s3.listing import Entry, Pair, Range, key_of, listing, merge, ranges
 from lib.s3.objects import Place
 from lib.target import Target
 
 NOT_KNOWN = "no audit knows what its functions make of an object"
+
+
+Part = tuple[Sequence[Iterable], Callable[..., Finding | None]]
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Comparison:
         begin: Counts what needs no judging.
     """
 
-    parts: list[tuple[list[Iterable], Callable[..., Finding | None]]]
+    parts: Sequence[Part]
     look: Callable[[str], Finding]
     method: str = "listing"
     begin: Callable[[Findings], None] = field(default=lambda findings: None)
@@ -56,15 +62,15 @@ def comparison(target: Target, parameters: Parameters, pipeline: Pipeline) -> Co
         RunbookError: If no audit knows what its functions make of an object; or if it is so large that S3
             Inventory is to be asked, and there are no reports.
     """
-    if why := why_not(pipeline):
-        raise RunbookError(f"{pipeline.name}: {why}")
     said = _saying(pipeline)
+    if said is None or (why := why_not(pipeline)):
+        raise RunbookError(f"{pipeline.name}: {NOT_KNOWN if said is None else why}")
     expected = parameters.expected(pipeline.name)
     # As it is deployed; if the function is gone, as it shall be.
     ours = [one.variables for one in pipeline.functions if facts.handler_of(one.name) == said.name]
     variables = dict(ChainMap(*map(dict, ours), dict(expected.variables if expected else {})))
     compare, _ = _HOW[type(said.result)]
-    return compare(_Asked(target, parameters, pipeline, said.result, variables))
+    return compare(_Asked(target, parameters, pipeline, variables), said.result)
 
 
 def why_not(pipeline: Pipeline) -> str:
@@ -74,7 +80,7 @@ def why_not(pipeline: Pipeline) -> str:
         pipeline: Which.
     """
     said = _saying(pipeline)
-    if said is None:
+    if said is None or said.result is None:
         return NOT_KNOWN
     if isinstance(said.result, Nothing):
         return f"there is nothing that could be compared: {said.result.why}"
@@ -102,19 +108,17 @@ class _Asked:
         target: The AWS to work on.
         parameters: `audit` says how closely to look.
         pipeline: Which.
-        result: What its handler makes of an object.
         variables: The environment of its function.
     """
 
     target: Target
     parameters: Parameters
     pipeline: Pipeline
-    result: Result
     variables: Mapping[str, str]
 
     @property
     def source(self) -> Place:
-        return Place.of(self.target, self.pipeline.source)
+        return Place.of(self.target, self.pipeline.source_bucket)
 
     @property
     def grace(self) -> Grace:
@@ -125,8 +129,8 @@ class _Asked:
         return self.parameters.audit.metadata_and_tags
 
     @property
-    def table(self) -> tuple[object, str]:
-        table = self.pipeline.destination
+    def table(self) -> tuple[BaseClient, str]:
+        table = self.pipeline.destination_table
         return self.target.client("dynamodb", table.region), table.name
 
     def days(self, variable: str) -> int:
@@ -134,48 +138,46 @@ class _Asked:
         return int(self.variables.get(variable) or 0)
 
 
-def _of_copies(asked: _Asked) -> Comparison:
+def _of_copies(asked: _Asked, said: Copy) -> Comparison:
     target, pipeline, settings = asked.target, asked.pipeline, asked.parameters.audit
-    source, destination = asked.source, Place.of(target, pipeline.destination)
+    source, destination = asked.source, Place.of(target, pipeline.destination_bucket)
     extras = Extras(source, asked.grace, follows_deletes=pipeline.follows_deletes)
     pair = BucketPair(source, destination, asked.grace, extras, asked.looks_closer)
-    objects = settings.objects or inventory_reports.daily_count(target, pipeline.source)
+    objects = settings.objects or inventory_reports.daily_count(target, pipeline.source_bucket)
     if objects > settings.inventory_above:
         reports = inventory_reports.Reports.of(target, asked.parameters, pipeline)
         return Comparison([([reports.unlike()], pair.look)], pair.look, "inventory", reports.count_same)
 
     def pairs(within: Range) -> Iterator[Pair]:
         both = (listing(place, pipeline.key_prefix, within) for place in (source, destination))
-        for one, other in merge(*both):
-            if pipeline.follows((one or other).key):
-                yield one, other
+        return (pair for pair in merge(*both) if pipeline.follows(key_of(pair)))
 
     streams = [pairs(within) for within in ranges([source, destination], pipeline.key_prefix)]
     return Comparison([(streams, pair.judge)], pair.look)
 
 
-def _of_items(asked: _Asked) -> Comparison:
-    files, pipeline, said = asked.source, asked.pipeline, asked.result
+def _of_items(asked: _Asked, said: Item) -> Comparison:
+    files, pipeline = asked.source, asked.pipeline
     days = asked.days(said.expires_days)
     judge = IndexedBucket(files, pipeline, said, *asked.table, asked.grace, days, asked.looks_closer)
     scan = [judge.keys(segment) for segment in range(SEGMENTS)]
     return Comparison([(_followed(files, pipeline), judge.judge), (scan, judge.judge_row)], judge.look)
 
 
-def _of_derived(asked: _Asked) -> Comparison:
-    files, pipeline, said = asked.source, asked.pipeline, asked.result
-    there = Place.of(asked.target, pipeline.destination)
+def _of_derived(asked: _Asked, said: Derived) -> Comparison:
+    files, pipeline = asked.source, asked.pipeline
+    there = Place.of(asked.target, pipeline.destination_bucket)
     where = tuple(DerivedKey(pattern, asked.variables) for pattern in said.keys)
     judge = DerivedObjects(files, there, pipeline, where, said.told_in, asked.grace, asked.looks_closer)
     prefixes = {each.prefix for each in where}
     apart = [one for one in sorted(prefixes) if not any(one.startswith(o) for o in prefixes - {one})]
     written = [(entry.key for entry in stream) for prefix in apart for stream in _listings(there, prefix)]
-    parts = [(_followed(files, pipeline), judge.judge), (written, judge.judge_written)]
+    parts: list[Part] = [(_followed(files, pipeline), judge.judge), (written, judge.judge_written)]
     return Comparison(parts, judge.look)
 
 
-def _of_rows(asked: _Asked) -> Comparison:
-    days = asked.days(asked.result.expires_days)
+def _of_rows(asked: _Asked, said: Rows) -> Comparison:
+    days = asked.days(said.expires_days)
     judge = StoredFiles(asked.source, *asked.table, asked.grace, days)
     return Comparison([(_followed(asked.source, asked.pipeline), judge.judge)], judge.look)
 
@@ -194,7 +196,7 @@ def _listings(place: Place, key_prefix: str = "") -> list[Iterator[Entry]]:
 
 
 # How each kind of result is compared, and what it lies in.
-_HOW: dict[type[Result], tuple[Callable[[_Asked], Comparison], type[Resource]]] = {
+_HOW: dict[type, tuple[Callable[[_Asked, Any], Comparison], type[Resource]]] = {
     Copy: (_of_copies, Bucket),
     Item: (_of_items, Table),
     Rows: (_of_rows, Table),

@@ -42,7 +42,7 @@ def configurations(
         scope: The audit's.
         frequency: `Daily` or `Weekly`.
     """
-    return _both(pipeline.name, (pipeline.source, pipeline.destination), scope, frequency)
+    return _both(pipeline.name, (pipeline.source_bucket, pipeline.destination_bucket), scope, frequency)
 
 
 def describe(stack: Stack) -> None:

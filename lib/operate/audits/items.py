@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from botocore.client import BaseClient
+
 from lib.operate.audits.findings import EXTRA, METADATA, MISSING, SAME, STALE, Finding, not_due
 from lib.operate.audits.history import Extras, Grace
 from lib.operate.pipelines import Pipeline
@@ -38,7 +40,7 @@ class IndexedBucket:
     files: Place
     pipeline: Pipeline
     said: Item
-    client: object
+    client: BaseClient
     table: str
     grace: Grace
     time_to_live_days: int = 0
@@ -46,10 +48,10 @@ class IndexedBucket:
 
     def judge(self, entry: Entry) -> Finding:
         """Judge an object of the bucket by its latest row."""
-        head = {"ContentLength": entry.size, "ETag": entry.etag, "LastModified": entry.modified}
         if self.looks_closer:
-            head = self.files.head(entry.key)
-        return self._compare(entry.key, head)
+            return self._compare(entry.key, self.files.head(entry.key))
+        listed = {"ContentLength": entry.size, "ETag": entry.etag, "LastModified": entry.modified}
+        return self._compare(entry.key, listed)
 
     def look(self, key: str) -> Finding:
         """Judge a key, whether there is an object now or only a row."""

@@ -54,12 +54,12 @@ class Drill:
     @property
     def primary(self) -> Place:
         """The bucket that is used."""
-        return Place.of(self.target, self.pipeline.source)
+        return Place.of(self.target, self.pipeline.source_bucket)
 
     @property
     def dr(self) -> Place:
         """The bucket that follows it."""
-        return Place.of(self.target, self.pipeline.destination)
+        return Place.of(self.target, self.pipeline.destination_bucket)
 
     def manifest(self, place: Place) -> pd.DataFrame:
         """Read every object of the drill whole.
@@ -145,7 +145,7 @@ class Drill:
 
     def _logged_lags(self, since: pd.Timestamp) -> dict[str, float]:
         """Return the first copy's lag of each version that the function's log names."""
-        function = self.pipeline.created
+        function = self.pipeline.entrance
         done = facts.of(facts.handler_of(function.name)).done
         client = self.target.client("logs", function.region)
         lines = logs.lines(client, log_group_name(function.name), since)
@@ -252,6 +252,8 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 def _facts(place: Place, key: str) -> tuple:
     """Read an object: size, SHA-256 of its bytes, headers, tags."""
     head = place.head(key)
+    if head is None:
+        raise RunbookError(f"s3://{place.bucket}/{key} was deleted while it was read; begin the drill again")
     described = json.dumps(headers(head), sort_keys=True, default=str)
     tags = json.dumps(place.tags(key), sort_keys=True)
     return head["ContentLength"], place.digest(key), described, tags

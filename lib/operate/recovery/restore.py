@@ -118,7 +118,10 @@ class Restore:
         now = listing(self.into, self.prefix)
         dr = (Found(key, history) for key, history in histories(self.source, self.prefix))
         for there, found in merge(now, dr):
-            yield replace(found, there=there) if found else Found(there.key, [], there)
+            if found:
+                yield replace(found, there=there)
+            elif there:
+                yield Found(there.key, [], there)
 
     def _judge(self, found: Found) -> Outcome:
         """Decide what is to become of a key."""
@@ -155,9 +158,8 @@ class Restore:
         """Decide and do; what S3 refuses is an outcome, too."""
         outcome = self._judge_or_say_why_not(found)
         version = outcome.version
-        if outcome.state not in ("to restore", "to replace") and not (
-            outcome.state == "newer" and self.overwrite_newer
-        ):
+        is_due = outcome.state in ("to restore", "to replace")
+        if version is None or not (is_due or (outcome.state == "newer" and self.overwrite_newer)):
             return outcome
         # Whatever is written by others meanwhile is not overwritten.
         only_if = {"IfMatch": f'"{found.there.etag}"'} if found.there else {"IfNoneMatch": "*"}
@@ -214,13 +216,13 @@ def from_parameters(target: Target, parameters: Parameters) -> Restore:
     if pipeline.at_odds:  # said, and no more: a restore deletes nothing, and may be needed badly
         print(f"{pipeline.name}: {pipeline.contradiction}")
     target = target.with_config(PATIENT)
-    source = Place.of(target, pipeline.destination)
+    source = Place.of(target, pipeline.destination_bucket)
     if settings.into == source.bucket:
         raise ParameterError(f"restore.into: {source.bucket} is the DR bucket itself")
     if settings.into:
         into = our_bucket(target, parameters, settings.into)
     else:
-        into = Place.of(target, pipeline.source)
+        into = Place.of(target, pipeline.source_bucket)
     at = datetime.fromisoformat(settings.at)
     return Restore(source, into, at, settings.key_prefix, settings.overwrite_newer)
 
