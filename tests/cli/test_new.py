@@ -93,7 +93,7 @@ def test_what_it_writes_is_as_the_rules_of_the_house_have_it(project, made):
     typed = [
         f"handlers/{NAME}",
         "handlers/common",
-    ]  # as `make types` does; what it knows of libraries is kept
+    ]  # as `make types` does
     kept = f"--cache-dir={SHARED / 'mypy'}"
     run(project, "env", f"MYPYPATH=handlers/{NAME}:handlers", BIN / "mypy", kept, *typed)
 
