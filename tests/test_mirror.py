@@ -21,7 +21,6 @@ THROUGH = {
     "cli/live.py": "execution/test_live.py",
     "cli/options.py": "cli/test_main.py",
     "engine/contents.py": "engine/test_rollback.py",
-    "engine/holder.py": "engine/test_lock.py",
     # Each rule is broken by a case.
     "engine/preflight/form.py": "engine/preflight/test_no_traceback.py",
     "engine/preflight/violations.py": "engine/preflight/test_rules.py",

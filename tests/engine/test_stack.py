@@ -24,7 +24,7 @@ from lib.target import Target, connect
 @pytest.fixture(scope="module")
 def parameters(local_aws) -> Parameters:
     # Two regions, those of the examples: every look for what exists asks all services in all regions.
-    return Parameters.check({"env": "stack", "backup": {"dr_region": examples.HERE}})
+    return Parameters.check({"env": "stack", "backup": {"dr_region": HERE}})
 
 
 @pytest.fixture(scope="module")

@@ -111,10 +111,10 @@ def test_cloudtrail_may_write_for_this_trail_only(stack: Stack):
 
 
 def test_the_bucket_for_log_files_lets_its_trail_in_from_the_start(stack: Stack):
-    arn = cloudtrail.trail_arn(stack.scope, "objects", examples.HERE)
-    logs = cloudtrail.log_bucket(stack.scope, "logs", region=examples.HERE, trail=arn, expire_days=9)
+    arn = cloudtrail.trail_arn(stack.scope, "objects", HERE)
+    logs = cloudtrail.log_bucket(stack.scope, "logs", region=HERE, trail=arn, expire_days=9)
     assert stack.add(logs).statements == cloudtrail.delivery(logs, arn)
-    assert (logs.what, logs.region, logs.expire_days) == ("logs", examples.HERE, 9)
+    assert (logs.what, logs.region, logs.expire_days) == ("logs", HERE, 9)
 
 
 def test_the_picture_has_what_it_records_and_where_the_files_go(stack: Stack, trail):
