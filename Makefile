@@ -16,7 +16,7 @@ COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.1
 	--generate-hashes $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab live test test-long soak fuzz sweep corrections notebooks record-calls tools \
+.PHONY: help install run plan destroy lab live types test test-long soak fuzz sweep corrections notebooks record-calls tools \
 	upgrade-local-aws requirements clean
 
 help: ## List what there is
@@ -51,12 +51,20 @@ PROCESSES := --numprocesses=$(shell $(PYTHON) -c 'import os; print(min(2 * os.cp
 # The tests start hundreds of interpreters: without it each would compile all of lib.
 unexport PYTHONDONTWRITEBYTECODE
 
+# lib is one program; so is each handler, whose folder is a top level in its zip, as what is in `common` beside it.
+types: $(INSTALLED) ## Check the types of lib and of each handler
+	@$(BIN)/mypy --no-error-summary || failed=yes; \
+	for handler in $(wildcard handlers/*/handler.py); do \
+		folder=$$(dirname $$handler); \
+		MYPYPATH=$$folder:handlers $(BIN)/mypy --no-error-summary $$folder handlers/common || failed=yes; \
+	done; test -z "$$failed"
+
 test: $(INSTALLED) tools ## Run the linter, the check of types and all tests but the long ones
-	@$(BIN)/mypy --no-error-summary & mypy=$$!; \
+	@$(MAKE) --no-print-directory types & types_run=$$!; \
 	$(BIN)/ruff check --quiet $(SOURCES) && check=ok || check=FAILED; \
 	$(BIN)/ruff format --check --quiet $(SOURCES) && format=ok || format=FAILED; \
 	$(BIN)/pytest $(PROCESSES) -m "not long" $(ARGS) && tests=ok || tests=FAILED; \
-	wait $$mypy && types=ok || types=FAILED; \
+	wait $$types_run && types=ok || types=FAILED; \
 	echo "ruff check: $$check · ruff format: $$format · mypy: $$types · pytest: $$tests"; \
 	test "$$check $$format $$types $$tests" = "ok ok ok ok"
 
@@ -80,14 +88,14 @@ sweep: $(INSTALLED) ## Stop and disturb every pipeline at every call to AWS; tak
 	@PYTHONPATH=tests $(BIN)/python -m support.sweep $(ARGS)
 
 # In a home of their own, so that the outputs are those of a first run; without bars, which would stay in them.
-notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, and keep the outputs in them
+notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, or ARGS=NN_NAME, and keep the outputs in them
 	@RUNBOOK_HOME=$$(mktemp -d); export RUNBOOK_HOME; \
 	TQDM_DISABLE=1 $(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
-		notebooks/[0-9][0-9]_*.ipynb; status=$$?; \
+		$(if $(ARGS),$(ARGS:%=notebooks/%.ipynb),notebooks/[0-9][0-9]_*.ipynb); status=$$?; \
 	$(BIN)/runbook local reset --yes; rm -rf "$$RUNBOOK_HOME"; exit $$status
 
 # Their permissions are proven from these: tests/permissions, docs/permissions.md. In a home of its own.
-record-calls: $(INSTALLED) ## Record anew what handlers and deployer ask of AWS, for docs/permissions.md; takes ten minutes
+record-calls: $(INSTALLED) ## Record anew what handlers and deployer ask of AWS, for docs/permissions.md; takes ten minutes; ARGS=NAME for one handler
 	@PYTHONPATH=tests $(BIN)/python -m support.permissions.record $(ARGS) && PYTHONPATH=tests $(BIN)/python -m support.permissions.report
 
 # Others' tools, for tests/local/test_others_tools.py: each list in an environment of its own, since they do not get

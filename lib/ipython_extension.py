@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Callable, Iterable
 from html import escape
+from typing import Any
 
 import pandas as pd
 from IPython.core.error import InputRejected
@@ -163,8 +164,8 @@ class _Guards(ast.NodeTransformer):
 def _printable(format_output: Callable) -> Callable:
     """Return what IPython formats outputs with, keys of control characters made visible in them."""
 
-    def formatted(*arguments, **named) -> tuple[dict, dict]:
-        data, metadata = format_output(*arguments, **named)
+    def formatted(obj: Any, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
+        data, metadata = format_output(obj, include, exclude)
         shown = {kind: printable(data[kind]) for kind in ("text/plain", "text/html") if kind in data}
         return data | shown, metadata
 

@@ -71,7 +71,7 @@ class Lines:
         return line
 
 
-def read_rows(body: io.IOBase) -> Iterator[Row]:
+def read_rows(body: io.RawIOBase) -> Iterator[Row]:
     """Yield the rows of a CSV file; blank lines are no rows.
 
     Args:

@@ -46,8 +46,7 @@ class RejectedRows:
         if not self.count:
             withdraw(place)
             return
-        self._file.flush()
-        self._file.buffer.seek(0)
+        self._file.seek(0)  # which flushes
         content_type = {"ContentType": "text/csv"}
         place.client.upload_fileobj(self._file.buffer, place.bucket, place.key, ExtraArgs=content_type)
 

@@ -19,7 +19,7 @@ TABLE = (
 class SeenRows:
     """Remembers the rows of one file of any size, in bounded memory."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._newest: dict[Key, tuple[int, Values]] = {}
         # A database of our own in a temporary file, gone when it is closed; empty for most files.
         # https://www.sqlite.org/inmemorydb.html#temp_db

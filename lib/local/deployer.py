@@ -71,13 +71,14 @@ def credentials(server: LocalAws, prefix: str, env: str) -> Credentials:
         made_for = f"{server.started} {hashlib.sha256(json.dumps(documents).encode()).hexdigest()}"
         kept = json.loads(path.read_text("utf-8")) if path.exists() else {"made_for": None, "key": None}
         key = Credentials(**kept["key"]) if kept["key"] else None
-        known = key is not None and _is_known(server, key)
-        if known and kept["made_for"] == made_for:
+        if key is not None and not _is_known(server, key):
+            key = None
+        if key is not None and kept["made_for"] == made_for:
             return key
         root = client(server, "iam", ROOT_KEY, ROOT_KEY)
         _ensure_user(root, user_name)
         deployer_policies.attach(root, user_name, documents, account_id)
-        key = key if known else _new_key(root, user_name)
+        key = key or _new_key(root, user_name)
         content = {"made_for": made_for, "key": asdict(key)}
         write_atomically(path, json.dumps(content), mode=0o600)
         return key

@@ -12,6 +12,7 @@ import time
 from contextvars import ContextVar
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import duckdb
@@ -225,7 +226,7 @@ def csv_text(found: list[list]) -> str:
     )
 
 
-def change_catalogue(ddl: object, database: str, client: MakeClient) -> dict:
+def change_catalogue(ddl: Any, database: str, client: MakeClient) -> dict:
     """Create or drop a table, with the rights of whoever asked.
 
     Args:
@@ -285,7 +286,8 @@ def execution_out(execution: dict) -> dict:
 class ColumnType(str):
     """Athena's name of a column's type, with what else ColumnInfo says of it."""
 
-    precision, scale = None, None
+    precision: int | None = None
+    scale: int | None = None
 
 
 @corrections.COLUMN_TYPES.replacing("ministack.services.athena:_run_duckdb")
@@ -349,7 +351,7 @@ def rows(found: list[tuple], kinds: list[str]) -> list[list]:
     return [[shown(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in found]
 
 
-def shown(value: object, kind: str) -> object:
+def shown(value: Any, kind: str) -> Any:
     """Return a value as MiniStack is to show it: as it is, or as text."""
     if isinstance(value, list):
         parts = (shown(each, kind.removesuffix("[]")) for each in value)
@@ -374,7 +376,7 @@ def shortest(value: float | None) -> float | None:
 @corrections.COLUMN_TYPES.replacing("ministack.services.athena:_type_precision_scale")
 def type_precision_scale(kind: str) -> tuple[int, int]:
     """Return what ColumnInfo says of a type's digits."""
-    if getattr(kind, "precision", None) is not None:
+    if isinstance(kind, ColumnType) and kind.precision is not None and kind.scale is not None:
         return kind.precision, kind.scale
     return type_precision_scale.original(kind)
 

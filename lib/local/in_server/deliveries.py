@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region, now_iso, request_scope
@@ -50,7 +51,7 @@ class Journal:
         """Write down that something is on its way; return its number."""
         with self.lock:
             row = self._rows.execute("INSERT INTO deliveries (facts) VALUES (?)", [json.dumps(facts)])
-            return row.lastrowid
+            return cast(int, row.lastrowid)  # which each INSERT has
 
     def change(self, number: int, facts: dict) -> None:
         """Write down how far something has come."""

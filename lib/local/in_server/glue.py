@@ -55,7 +55,8 @@ def run(crawler: dict, crawl: str, region: str) -> None:
     """
     from lib.local.in_server import crawls  # here, since a server starts sooner without it
 
-    began, left_out = time.time(), []
+    began = time.time()
+    left_out: list = []
     last = {"Status": "SUCCEEDED"}
     try:
         crawls.crawl(dict(crawler), region, left_out.append)

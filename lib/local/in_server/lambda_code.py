@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import threading
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,20 +24,25 @@ _lock = threading.Lock()
 class CodeZip(zipfile.ZipFile):
     """The zip of a function or of a layer, as a Python environment unpacks it."""
 
-    def extractall(self, path: str, *others: object, **named: object) -> None:
+    def extractall(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        members: Iterable[str | zipfile.ZipInfo] | None = None,
+        pwd: bytes | None = None,
+    ) -> None:
         """Unpack it, unless that was done before, and lead to it from where it is looked for.
 
         Args:
             path: An empty folder of the environment.
-            others: As of ZipFile.
-            named: As of ZipFile.
+            members: As of ZipFile.
+            pwd: As of ZipFile.
         """
-        place = Path(path)
+        place = Path(path or os.curdir)
         # Into a folder of Node's environments MiniStack puts links of its own.
         if not place.with_name("_worker.py").exists():
-            super().extractall(path, *others, **named)
+            super().extractall(path, members, pwd)
             return
-        with Path(self.filename).open("rb") as file:
+        with Path(str(self.filename)).open("rb") as file:
             folder = CODE / hashlib.file_digest(file, "sha256").hexdigest()
         with _lock:
             if folder.exists():
@@ -45,7 +51,7 @@ class CodeZip(zipfile.ZipFile):
                 CODE.mkdir(exist_ok=True)
                 forget()
                 staged = Path(tempfile.mkdtemp(dir=CODE))
-                super().extractall(staged, *others, **named)
+                super().extractall(staged, members, pwd)
                 staged.rename(folder)
             place.rmdir()
             place.symlink_to(folder, target_is_directory=True)

@@ -67,7 +67,7 @@ def save() -> bool:
 
 async def keep_saving() -> None:
     """Save again and again; what could not be saved is saved the next time."""
-    pause_s = SAVE_EVERY_S
+    pause_s: float = SAVE_EVERY_S
     while True:
         await asyncio.sleep(pause_s)
         began = time.monotonic()

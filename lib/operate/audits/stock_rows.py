@@ -66,7 +66,7 @@ class Row:
         return datetime.fromisoformat(self.timestamp)
 
 
-def rows_of(body: io.IOBase, rejected_lines: Iterator[int]) -> Iterator[Row]:
+def rows_of(body: io.RawIOBase, rejected_lines: Iterator[int]) -> Iterator[Row]:
     """Yield the rows of a file, those included that can be no items.
 
     Args:
@@ -93,7 +93,7 @@ def rows_of(body: io.IOBase, rejected_lines: Iterator[int]) -> Iterator[Row]:
         yield Row(line, line == rejected, *values) if values else Row(line, line == rejected)
 
 
-def rejected_lines(body: io.IOBase) -> Iterator[int]:
+def rejected_lines(body: io.RawIOBase) -> Iterator[int]:
     """Yield the line numbers in the file that *consume* writes about the rows it rejects.
 
     Read by hand: what was rejected may be longer than Python's limit for a field, which holds for the whole
@@ -108,7 +108,7 @@ def rejected_lines(body: io.IOBase) -> Iterator[int]:
             is_open ^= line.count('"') % 2 == 1
 
 
-def _rows(body: io.IOBase) -> Iterator[tuple[int, list[str]]]:
+def _rows(body: io.RawIOBase) -> Iterator[tuple[int, list[str]]]:
     """Yield the number of the line where each row begins, and its fields; blank lines are no rows."""
     text = io.TextIOWrapper(io.BufferedReader(body), encoding="utf-8-sig", newline="")
     reader = csv.reader(_lines(text), strict=True)
@@ -145,8 +145,8 @@ def _values(columns: list[str], fields: list[str]) -> tuple[str, str, Decimal, D
     ticker, timestamp, price, volume = (named[name].strip(BLANKS) for name in NEEDED)
     if not 0 < len(ticker.encode()) <= MAX_TICKER_BYTES or not ticker.isprintable():
         return None
-    found = _sort_key(timestamp), _number(price), _number(volume, is_whole=True)
-    return None if None in found else (ticker, *found)
+    time, usd, count = _sort_key(timestamp), _number(price), _number(volume, is_whole=True)
+    return None if time is None or usd is None or count is None else (ticker, time, usd, count)
 
 
 def _is_large(columns: list[str], fields: list[str]) -> bool:
@@ -165,7 +165,8 @@ def _sort_key(text: str) -> str | None:
     if finer.strip("0") or offset is None:
         return None
     try:
-        time = datetime(*map(int, day.groups()), int(hours), int(minutes), int(seconds or 0), tzinfo=UTC)
+        year, month, of_month = map(int, day.groups())
+        time = datetime(year, month, of_month, int(hours), int(minutes), int(seconds or 0), tzinfo=UTC)
         time -= offset
     except (ValueError, OverflowError):
         return None

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 
+from botocore.client import BaseClient
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from lib.base.errors import RunbookError
@@ -49,7 +50,7 @@ class StoredFiles:
     """
 
     files: Place
-    client: object
+    client: BaseClient
     table: str
     grace: Grace
     time_to_live_days: int = 0
