@@ -74,10 +74,9 @@ def _stored(node: ast.AST | None) -> Iterable[str]:
 
 
 def _in_sql(nodes: list[ast.AST]) -> set[str]:
-    texts = [
-        [a.value for a in n.args if isinstance(a, ast.Constant)] for n in nodes if isinstance(n, ast.Call)
-    ]
-    return {name for text in texts if text[:1] == ["sql"] for name in re.findall(r"(?<!:):(\w+)", text[-1])}
+    calls = [[getattr(a, "value", None) for a in node.args] for node in nodes if isinstance(node, ast.Call)]
+    texts = [str(values[-1]) for values in calls if values[:1] == ["sql"]]
+    return {name for text in texts for name in re.findall(r"(?<!:):(\w+)", text)}
 
 
 def _loaded(expression: str) -> set[str]:
