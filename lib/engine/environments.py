@@ -39,6 +39,7 @@ def environments(target: Target, parameters: Parameters) -> pd.DataFrame:
         }
         names = {scope.pipeline_of(name) for name in [*(name for name, _ in buckets), *dict(roles)]}
         regions = {region for _, region in buckets}
+        regions |= {one.region for _, text in roles for one in Adopted.described("", text)}
         columns = (names - {PIPELINE}, regions, adopted)
         rows.append((prefix, env, *(", ".join(sorted(each)) for each in columns)))
     return pd.DataFrame(rows, columns=["prefix", "env", "pipelines", "regions", "adopts"])
