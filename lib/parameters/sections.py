@@ -9,21 +9,28 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lib.parameters.tables import check_key, columns_of, description, is_number
 from lib.parameters.types import (
+    ColumnText,
     Email,
     Folder,
     KeyPart,
+    KeyTemplate,
     Moment,
     PipelineName,
     Reason,
     Region,
     RuleSchedule,
     Schedule,
+    TableName,
     Ticker,
 )
 from lib.resources.base import Scope
 from lib.resources.logs import RetentionDays
 
+# Where *ingest* lays bad rows, and below that those of large files; and which columns its sample files have.
+REJECTED_PREFIX, PIECES_PREFIX = "rejected/", "pieces/"
+GENERATED_COLUMNS = ("ticker", "timestamp", "price", "volume")
 STAGING_PREFIX = "athena-staging/"  # where *summarize* lays the files that it hands to Athena
 # What is the same wherever it stands is described here, what differs from section to section there.
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -370,6 +377,44 @@ class Ingest(Pipeline, Queried):
     """The parameters of *ingest*."""
 
     region: PipelineRegion = "us-east-1"
+    table_name: TableName = Field(
+        "StockData",
+        description="last part of the table's name; a table whose keys shall be others must be another one",
+    )
+    key_prefix: Folder = Field(
+        "stocks/",
+        description="folder whose files are stored; what is rejected lies in rejected/, in the same bucket",
+    )
+    file_format: Literal["csv", "json lines"] = Field(
+        "csv",
+        description="csv: with a header, in UTF-8; json lines: one JSON object a line; both may be "
+        "compressed with gzip",
+    )
+    columns: Annotated[list[ColumnText], Field(min_length=1, max_length=500)] = Field(
+        ["ticker string", "timestamp timestamp", "price decimal>=0", "volume integer>=0"],
+        description="columns that must be there, each with its type; others are kept as they are, those of "
+        "CSV as text, so that a string needs no description unless it is in a key",
+    )
+    hash_key: KeyTemplate = Field(
+        "ticker",
+        description="column by which an item is found, PK in the table, or several with a text between them, "
+        "such as {country}#{city}",
+    )
+    range_key: KeyTemplate = Field(
+        "timestamp",
+        description="column by which items of one hash key differ and are sorted, SK in the table, or "
+        "several as for hash_key; empty if there is one item of each",
+    )
+    empty_values: Literal["reject", "omit", "null"] = Field(
+        "reject",
+        description="what is done with an empty value of a described column: its row is rejected, the item "
+        "does not have it, or has a null; in a key it is always rejected",
+    )
+    generate: bool = Field(
+        True,
+        description="whether stock prices are made up and put into the bucket, to see the pipeline work; "
+        "false: the files are yours alone",
+    )
     schedule: RuleSchedule = Field(
         "rate(1 minute)", description="when files are generated, in UTC: rate(5 minutes) or cron(0 8 * * ? *)"
     )
@@ -401,15 +446,89 @@ class Ingest(Pipeline, Queried):
     files_expire_days: Days = Field(7, description="days after which the raw files are deleted")
     time_to_live_days: DaysOrNever = Field(
         30,
-        description="days after which an item is deleted from the table, counted from when it was stored; 0 "
-        "for never",
+        description="days after which an item is deleted from the table, counted from when it was stored, or "
+        "from the time in time_to_live_column; 0 for never, or for that very time",
+    )
+    time_to_live_column: str = Field(
+        "",
+        description="column of times from which items expire, a described timestamp; empty: from when they "
+        "are stored",
     )
     watch_timeout_s: WatchTimeout = 240
 
+    @property
+    def column_types(self) -> dict[str, str]:
+        """The types of the described columns by their names."""
+        return columns_of(self.columns)
+
+    @property
+    def table_description(self) -> str:
+        """What the function is told of its table."""
+        return description(
+            self.column_types,
+            file_format=self.file_format,
+            hash_key=self.hash_key,
+            range_key=self.range_key,
+            empty_values=self.empty_values,
+            time_to_live_column=self.time_to_live_column,
+        )
+
+    @property
+    def number_keys(self) -> tuple[str, ...]:
+        """Which of the table's keys are numbers: `PK`, `SK`."""
+        keys = {"PK": self.hash_key, "SK": self.range_key}
+        return tuple(name for name, key in keys.items() if key and is_number(key, self.column_types))
+
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
-        variables = {"TIME_TO_LIVE_DAYS": str(self.time_to_live_days)}
-        return Expected("consume", self.region, self.region, "stocks/", variables=variables)
+        variables = {
+            "TIME_TO_LIVE_DAYS": str(self.time_to_live_days),
+            "TABLE_DESCRIPTION": self.table_description,
+        }
+        return Expected("consume", self.region, self.region, self.key_prefix, variables=variables)
+
+    @model_validator(mode="after")
+    def _describes_a_table(self) -> "Ingest":
+        types = self.column_types
+        check_key("hash_key", self.hash_key, types)
+        if self.range_key:
+            check_key("range_key", self.range_key, types)
+        if self.hash_key == self.range_key:
+            raise ValueError(f"range_key: must be another one than hash_key, {self.hash_key}")
+        column = self.time_to_live_column
+        if column and types.get(column) != "timestamp":
+            found = (
+                f"{column} is a {types[column]}" if column in types else f"columns does not describe {column}"
+            )
+            raise ValueError(f"time_to_live_column: {found}; name a column of type timestamp")
+        return self
+
+    @model_validator(mode="after")
+    def _cannot_trigger_itself(self) -> "Ingest":
+        # What is rejected of a file begins with rejected/ and the prefix, of a piece with rejected/pieces/.
+        taken = [REJECTED_PREFIX, PIECES_PREFIX]
+        if any(self.key_prefix.startswith(one) or one.startswith(self.key_prefix) for one in taken):
+            raise ValueError(
+                f"key_prefix: {self.key_prefix!r} is a folder for rejected rows; choose another one than "
+                f"{' and '.join(taken)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _is_what_is_generated(self) -> "Ingest":
+        wanted = {"file_format": "csv", "hash_key": "ticker", "range_key": "timestamp"}
+        found = [
+            f"{name} is {getattr(self, name)!r}"
+            for name, value in wanted.items()
+            if getattr(self, name) != value
+        ]
+        found += [f"columns has {name}" for name in self.column_types if name not in GENERATED_COLUMNS]
+        if self.generate and found:
+            raise ValueError(
+                f"generate: stock prices are CSV with {', '.join(GENERATED_COLUMNS)}, found by ticker and "
+                f"timestamp, but {' and '.join(found)}; set generate to false for files of your own"
+            )
+        return self
 
     @model_validator(mode="after")
     def _tickers_differ(self) -> "Ingest":

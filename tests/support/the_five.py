@@ -94,9 +94,9 @@ def _ingest(parameters: Parameters) -> Pipeline:
     scope, region = parameters.scope("ingest"), parameters.ingest.region
     generate = FunctionName(scope.name("generate"), region)
     consume = FunctionName(scope.name("consume"), region)
-    queue = _named(scope, Queue("files", region))
+    queue, pieces = (_named(scope, Queue(what, region)) for what in ("files", "pieces"))
     dead = [
-        DeadLetters(_named(scope, Queue("dead-letters", region)), queue, "dead letters"),
+        DeadLetters(_named(scope, Queue("dead-letters", region)), queue, "dead letters", others=(pieces,)),
         DeadLetters(_named(scope, Queue("failures", region)), generate, "failures"),
     ]
     return Pipeline(

@@ -10,8 +10,9 @@ from lib.operate.audits.buckets import BucketPair
 from lib.operate.audits.findings import Finding, Findings
 from lib.operate.audits.history import Extras, Grace
 from lib.operate.audits.index import SEGMENTS, IndexedBucket
-from lib.operate.audits.stocks import StoredFiles
 from lib.operate.audits.summaries import Summaries
+from lib.operate.audits.table_files import StoredFiles
+from lib.operate.audits.table_shape import Shape
 from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
 from lib.s3.listing import Entry, Pair, Range, listing, merge, ranges
@@ -112,16 +113,23 @@ def _of_summarize(target: Target, parameters: Parameters, pipeline: Pipeline) ->
 
 
 def _of_consume(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
-    table, days = pipeline.destination, _days(pipeline, parameters.ingest.time_to_live_days)
+    own, table = parameters.ingest, pipeline.destination
     files, client = Place.of(target, pipeline.source), target.client("dynamodb", table.region)
-    judge = StoredFiles(files, client, table.name, Grace(parameters.audit.grace_s), days)
+    described = _told(pipeline, "TABLE_DESCRIPTION", own.table_description)
+    shape = Shape.read(described, _days(pipeline, own.time_to_live_days))
+    judge = StoredFiles(files, client, table.name, Grace(parameters.audit.grace_s), shape)
     return Comparison([(_followed(files, pipeline), judge.judge)], judge.look)
 
 
 def _days(pipeline: Pipeline, described: int) -> int:
-    """Return after how many days items expire: as a function says, or by the parameters if none is there."""
-    told = (function.variables.get("TIME_TO_LIVE_DAYS") for function in pipeline.functions)
-    return int(next(filter(None, told), described))
+    """Return after how many days items expire."""
+    return int(_told(pipeline, "TIME_TO_LIVE_DAYS", str(described)))
+
+
+def _told(pipeline: Pipeline, variable: str, described: str) -> str:
+    """Return what a function is told, or what the parameters say if none is there."""
+    told = (function.variables.get(variable) for function in pipeline.functions)
+    return next(filter(None, told), described)
 
 
 def _followed(place: Place, pipeline: Pipeline) -> list[Iterator[Entry]]:
