@@ -53,8 +53,8 @@ class Outcome:
 
     Attributes:
         name: `stored`; `stored in part`, and the rest handed on; `handed on` as a whole, since it is large;
-            `cut` into pieces; `cut in part`, and the rest handed on; `superseded` by another version; or `gone`
-            (there is no file now).
+            `cut` into pieces; `cut in part`, and the rest handed on; `superseded` by another version;
+            or `gone` (there is no file now).
         part: Of the file; None for the file as it is now.
         size: Of the file, in bytes.
         rows_stored: Rows put into the table, of the version that was read last.
@@ -75,8 +75,18 @@ class Outcome:
 
     @property
     def has_stored(self) -> bool:
-        """Whether it is work done."""
+        """Whether rows were stored."""
         return self.name in ("stored", "stored in part")
+
+    @property
+    def has_cut(self) -> bool:
+        """Whether pieces were cut."""
+        return self.name in ("cut", "cut in part")
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing of it was handed on."""
+        return self.name in ("stored", "cut")
 
 
 @dataclass(frozen=True)

@@ -104,10 +104,12 @@ def described(text: str) -> TableDescription:
 
 def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
     """Log and count what was done."""
-    is_cut = outcome.name in ("cut", "cut in part")
-    facts = {"pieces": outcome.pieces, "rows_cut": outcome.rows_cut} if is_cut else {}
+    facts: dict[str, object] = {}
     if outcome.part:
-        facts |= {"line": outcome.part.begin.line, "byte": outcome.part.begin.byte, "step": outcome.part.step}
+        begin, step = outcome.part.begin, outcome.part.step
+        facts |= {"line": begin.line, "byte": begin.byte, "step": step, "done": outcome.is_done}
+    if outcome.has_cut:
+        facts |= {"pieces": outcome.pieces, "rows_cut": outcome.rows_cut}
     logger.info(
         outcome.name,
         bucket=event.bucket,

@@ -6,7 +6,6 @@ import pandas as pd
 
 from lib.operate import logs
 
-CUT, CUT_IN_PART, STORED = "cut", "cut in part", "stored"
 COLUMNS = ["key", "pieces", "stored", "rows", "rows_stored", "rows_rejected", "state", "seconds"]
 
 
@@ -33,12 +32,12 @@ class _File:
         """Take a line of the log."""
         self.begun, self.ended = min(self.begun, when), max(self.ended, when)
         place = line["byte"]
-        if line["message"] in (CUT, CUT_IN_PART):
+        if "rows_cut" in line:
             self.cuts[place] = line["pieces"], line["rows_cut"]
-            self.is_cut |= line["message"] == CUT
-        else:
+            self.is_cut |= line["done"]
+        elif line["done"] or line["rows_stored"]:
             self.parts[place, line["step"]] = line["rows_stored"]
-            if line["message"] == STORED:
+            if line["done"]:
                 self.rejected[place] = line["rows_rejected"]
 
     def row(self) -> tuple:

@@ -37,6 +37,7 @@ class Consume:
     table: object
     queue_url: str
     sqs: object
+    dynamodb: object
     settings: Ingest
 
     @classmethod
@@ -65,7 +66,8 @@ class Consume:
             "log_group_arn": LOG_GROUP,
         }
         module = as_handler("consume", TARGET_REGION, environment, policy_values)
-        return cls(module, files, rejected, table, queue_url, sqs, settings)
+        dynamodb = operator.client("dynamodb", region_name=TARGET_REGION)
+        return cls(module, files, rejected, table, queue_url, sqs, dynamodb, settings)
 
     def put(self, key, body):
         """Upload a file below the prefix; return what S3 says of it."""
