@@ -5,13 +5,12 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from column_values import MAX_NAME_BYTES, TYPES, BadRowError, held, json_text_of
 from csv_rows import PoisonFileError, Row
 from table_description import TableDescription
 
-# What an item has besides its columns; columns of these names are left out.
-OWN = ("PK", "SK", "source_key", "expires")
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 MAX_ITEM_BYTES = 400 * 1024
 MOST_BYTES_A_CHARACTER = 4
@@ -66,26 +65,29 @@ class ItemMaker:
         Returns:
             PK, SK if there is a range key, source_key, `expires` in seconds since 1970 if items expire, and
             the columns, but for one that is a key. Those that are not described are as they are: of CSV as
-            text. A column without a name, or with one of OWN, is left out.
+            text. A column without a name, or with one that an item has for itself, is left out.
 
         Raises:
             BadRowError: It cannot be stored.
         """
         if row.problem:
             raise BadRowError(row.problem)
-        values = self._named(row)
+        description, values = self.description, self._named(row)
         described = self._described(values)
-        keys = {name: key.value(described) for name, key in self.description.keys.items()}
-        stand_for = [key.stands_for for key in self.description.keys.values()]
-        left_out = {*OWN, *self.description.columns, ""}
+        keys = {name: key.value(described) for name, key in description.keys.items()}
+        left_out, stand_for = description.described_or_own, description.columns_that_are_keys
         item = {name: value for name, value in values.items() if name not in left_out}
         if type(row.fields) is dict:
             item = {name: held(value, name) for name, value in item.items()}
         item |= {name: value for name, value in described.items() if name not in stand_for}
         item |= keys | {"source_key": self.source_key} | self._expires(described)
         # Most rows are so short that there is nothing to count.
-        characters = len(row.text) + sum(map(len, self.columns)) + len(self.source_key)
+        characters = len(row.text) + self._characters_of_each
         return item if characters * MOST_BYTES_A_CHARACTER < MAX_ITEM_BYTES // 4 else _checked(item)
+
+    @cached_property
+    def _characters_of_each(self) -> int:
+        return sum(map(len, self.columns)) + len(self.source_key)
 
     def _named(self, row: Row) -> Mapping[str, object]:
         """Return the values of a row by the names of their columns."""
@@ -95,12 +97,11 @@ class ItemMaker:
             return row.fields
         if len(row.fields) != len(self.columns):
             raise BadRowError(f"{len(row.fields)} columns, not {len(self.columns)}")
-        values = dict(zip(self.columns, row.fields, strict=True))
-        keys = self.description.key_columns
-        for name, kind in self.description.columns.items():
-            if kind != "string" or name in keys:
-                values[name] = values[name].strip(BLANKS)
-            if kind == "json" and values[name]:
+        values: dict[str, object] = dict(zip(self.columns, row.fields, strict=True))
+        for name in self.description.stripped:
+            values[name] = values[name].strip(BLANKS)
+        for name in self.description.json_columns:
+            if values[name]:
                 values[name] = json_text_of(values[name], name)
         return values
 
@@ -109,10 +110,12 @@ class ItemMaker:
         keys, empty_values, found = self.description.key_columns, self.description.empty_values, {}
         for name, kind in self.description.columns.items():
             value = values.get(name)
-            if (value is None or value == "") and name not in keys and empty_values != "reject":
+            if value:
+                found[name] = TYPES[kind](value, name)
+            elif (value is None or value == "") and name not in keys and empty_values != "reject":
                 if empty_values == "null":
                     found[name] = None
-            elif value is None or (value == "" and kind == "string"):
+            elif value is None or (value == "" and kind in ("string", "json")):
                 raise BadRowError(f"{name} is empty")
             else:  # of other empty texts the type says what it wants instead
                 found[name] = TYPES[kind](value, name)

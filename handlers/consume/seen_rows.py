@@ -3,8 +3,7 @@
 import sqlite3
 
 from column_values import BadRowError
-from items import OWN
-from table_description import TableDescription
+from table_description import OWN, TableDescription
 
 IN_MEMORY = 50_000  # rows, of some 500 bytes; those before them are on disk, where a look takes longer
 

@@ -4,12 +4,15 @@ import json
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from column_values import BadRowError
 
 COLUMN = re.compile(r"\{([^{}]+)\}")
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 HASH_KEY_BYTES, RANGE_KEY_BYTES = 2048, 1024
+# What an item has besides its columns; columns of these names are left out.
+OWN = ("PK", "SK", "source_key", "expires")
 
 
 @dataclass(frozen=True)
@@ -105,15 +108,35 @@ class TableDescription:
             said["time_to_live_column"],
         )
 
-    @property
+    @cached_property
     def keys(self) -> dict[str, Key]:
         """The table's keys by their attributes' names."""
         return {"PK": self.hash_key} | ({"SK": self.range_key} if self.range_key else {})
 
-    @property
+    @cached_property
     def key_columns(self) -> tuple[str, ...]:
         """The columns that the keys are made of, each once."""
         return tuple(dict.fromkeys(name for key in self.keys.values() for name in key.columns))
+
+    @cached_property
+    def columns_that_are_keys(self) -> frozenset[str]:
+        """The columns that are a key by themselves, and are not stored a second time."""
+        return frozenset(filter(None, (key.stands_for for key in self.keys.values())))
+
+    @cached_property
+    def described_or_own(self) -> frozenset[str]:
+        """The names of columns that are no further ones."""
+        return frozenset((*OWN, *self.columns, ""))
+
+    @cached_property
+    def stripped(self) -> tuple[str, ...]:
+        """The columns of CSV around whose values blanks do not count."""
+        return tuple(n for n, kind in self.columns.items() if kind != "string" or n in self.key_columns)
+
+    @cached_property
+    def json_columns(self) -> tuple[str, ...]:
+        """The columns of CSV whose texts are JSON."""
+        return tuple(name for name, kind in self.columns.items() if kind == "json")
 
 
 def _text(value: object) -> str:

@@ -218,7 +218,7 @@ def test_json_lines_keep_what_json_has_and_say_what_is_none():
     }
     assert found[1]["n"] == ("N", Decimal("2.5"))
     assert found[2:] == [
-        "not JSON: Extra data, at character 22",
+        "not JSON: Extra data, at character 21",
         "no JSON object",
         "not JSON: a name stands twice in an object",
         "id is not a text",

@@ -104,13 +104,15 @@ class Shape:
 
     def _value(self, found: Any, kind: str, is_key: bool) -> Value | None:
         """Return the value of a described column; None if the item does not have it."""
+        is_text = isinstance(found, str) and not isinstance(found, Digits)
+        if kind == "json" and found and is_text and self.file_format == "csv":
+            found = read_json(found)
         if found is None or found == "":
             if is_key or self.empty_values == "reject":
                 raise NoItemError
             return ("NULL", True) if self.empty_values == "null" else None
-        is_text = isinstance(found, str) and not isinstance(found, Digits)
         if kind == "json":
-            return _held(read_json(found) if is_text and self.file_format == "csv" else found)
+            return _held(found)
         if kind == "boolean":
             if found is True or (is_text and found in TRUE):
                 return "BOOL", True
