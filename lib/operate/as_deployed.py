@@ -68,10 +68,15 @@ def _of_functions(pipeline: "Pipeline", expected: Expected) -> Iterator[str]:
 def _of_notifications(pipeline: "Pipeline", expected: Expected) -> Iterator[str]:
     if pipeline.source is None:
         return
-    wanted = KeyFilter(expected.prefix, expected.suffix)
+    wanted = [KeyFilter(expected.prefix, suffix) for suffix in expected.suffixes]
     for each in pipeline.filters:
-        if each != wanted:
-            yield f"{pipeline.source} tells of keys with {_words(each)}, not with {_words(wanted)}"
+        if each not in wanted:
+            named = " or ".join(map(_words, wanted))
+            yield f"{pipeline.source} tells of keys with {_words(each)}, not with {named}"
+    if len(wanted) > 1:  # of one alone there is always something else instead
+        for each in wanted:
+            if each not in pipeline.filters:
+                yield f"{pipeline.source} does not tell of keys with {_words(each)}"
     if pipeline.follows_deletes and not expected.follows_deletes:
         yield f"{pipeline.source} tells of deletes, which the pipeline is not to follow"
     elif expected.follows_deletes and not pipeline.follows_deletes:

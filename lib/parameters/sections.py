@@ -28,6 +28,8 @@ from lib.parameters.types import (
 from lib.resources.base import Scope
 from lib.resources.logs import RetentionDays
 
+# What the names of files end with that *summarize* is told of, CSV first.
+SUMMARIZED = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 # Where *ingest* lays bad rows, and below that those of large files; and which columns its sample files have.
 REJECTED_PREFIX, PIECES_PREFIX = "rejected/", "pieces/"
 GENERATED_COLUMNS = ("ticker", "timestamp", "price", "volume")
@@ -157,7 +159,8 @@ class Expected:
     Attributes:
         handler: Which one makes the outcome, so that an audit knows what to compare.
         source_region, destination_region: Where its ends are.
-        prefix, suffix: Of which of its source's keys it is told; empty for all.
+        prefix, suffixes: Of which of its source's keys it is told: that begin so, and end in one of these
+            ways; empty for all.
         follows_deletes: Whether it is told of deletes.
         variables: Those of its functions' environment that say what is done to which data.
     """
@@ -166,7 +169,7 @@ class Expected:
     source_region: str
     destination_region: str
     prefix: str = ""
-    suffix: str = ""
+    suffixes: tuple[str, ...] = ("",)
     follows_deletes: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -231,7 +234,7 @@ class Migrate(Pipeline, Queried):
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
         regions = (self.source_region, self.target_region)
-        return Expected("replicate", *regions, self.key_prefix, self.key_suffix)
+        return Expected("replicate", *regions, self.key_prefix, (self.key_suffix,))
 
 
 class Backup(Pipeline):
@@ -305,8 +308,8 @@ class Summarize(Pipeline, Queried):
     region: PipelineRegion = "us-east-1"
     input_prefix: Folder = Field(
         "synthetic-data/",
-        description="folder whose CSV files are summarized; none of the folders may lie in another, or the "
-        "pipeline would trigger itself",
+        description="folder whose files are summarized: CSV and JSON lines (.jsonl), both also with .gz, and "
+        "Parquet; none of the folders may lie in another, or the pipeline would trigger itself",
     )
     output_prefix: Folder = Field("summaries/", description="folder into which the summaries are written")
     rejected_prefix: Folder = Field(
@@ -331,13 +334,18 @@ class Summarize(Pipeline, Queried):
             "REJECTED_PREFIX": self.rejected_prefix,
         }
         regions = (self.region, self.region)
-        return Expected("summarize", *regions, self.input_prefix, ".csv", variables=variables)
+        return Expected("summarize", *regions, self.input_prefix, SUMMARIZED, variables=variables)
 
     def summary_key(self, key: str) -> str:
-        """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`."""
+        """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`.
+
+        Of others than CSV it is `summary_x.parquet.jsonl`, so that no two files have one summary.
+        """
         # As text, not as a path: to S3, an empty folder name counts.
         folder, slash, name = key.removeprefix(self.input_prefix).rpartition("/")
-        return f"{self.output_prefix}{folder}{slash}summary_{name.removesuffix('.csv')}.json"
+        csv = SUMMARIZED[0]
+        written = f"{name.removesuffix(csv)}.json" if name.endswith(csv) else f"{name}.jsonl"
+        return f"{self.output_prefix}{folder}{slash}summary_{written}"
 
     def rejected_key(self, key: str) -> str:
         """Return where it is said why a file was rejected: `a/x.csv` → `rejected/a/x.csv.json`."""

@@ -5,6 +5,7 @@
 
 from lib.operate.pipelines import AnyResource, DeadLetters, FunctionName, Pipeline
 from lib.parameters import Parameters
+from lib.parameters.sections import SUMMARIZED
 from lib.resources.base import Scope
 from lib.resources.dynamodb import Table
 from lib.resources.s3 import Bucket
@@ -86,7 +87,7 @@ def _summarize(parameters: Parameters) -> Pipeline:
         removed=None,
         functions=(function,),
         dead_letters=(DeadLetters(failures, function, "failures"),),
-        filters=(KeyFilter(settings.input_prefix, ".csv"),),
+        filters=tuple(KeyFilter(settings.input_prefix, suffix) for suffix in SUMMARIZED),
     )
 
 

@@ -1,18 +1,18 @@
-"""Inputs against outcomes: each CSV of *summarize* has a summary, or a reason why there is none."""
+"""Inputs against outcomes: each file of *summarize* has a summary, or a reason why there is none."""
 
 import json
 from dataclasses import dataclass
 
 from lib.operate.audits.findings import METADATA, MISSING, SAME, STALE, Finding
 from lib.operate.audits.history import Extras, Grace
-from lib.parameters.sections import Summarize
+from lib.parameters.sections import SUMMARIZED, Summarize
 from lib.s3.listing import Entry
 from lib.s3.objects import Place
 
 
 @dataclass(frozen=True)
 class Summaries:
-    """Judges CSV files by what was written about them, and what was written by its file.
+    """Judges files by what was written about them, and what was written by its file.
 
     Attributes:
         files: The bucket of both.
@@ -28,7 +28,7 @@ class Summaries:
 
     def judge(self, entry: Entry) -> Finding | None:
         """Judge a file of the listing; None if its key is none that is summarized."""
-        if not entry.key.endswith(".csv"):
+        if not entry.key.endswith(SUMMARIZED):
             return None
         head = {"ContentLength": entry.size, "ETag": entry.etag, "LastModified": entry.modified}
         return self._compare(entry.key, (self.files.head(entry.key) if self.looks_closer else None) or head)
@@ -76,8 +76,14 @@ class Summaries:
         if key.startswith(settings.rejected_prefix):
             return settings.input_prefix + key.removeprefix(settings.rejected_prefix).removesuffix(".json")
         folder, slash, name = key.removeprefix(settings.output_prefix).rpartition("/")
-        stem = name.removeprefix("summary_").removesuffix(".json")
-        return f"{settings.input_prefix}{folder}{slash}{stem}.csv" if name == f"summary_{stem}.json" else ""
+        stem = name.removeprefix("summary_")
+        file = (
+            f"{stem.removesuffix('.json')}{SUMMARIZED[0]}"
+            if stem.endswith(".json")
+            else stem.removesuffix(".jsonl")
+        )
+        source = f"{settings.input_prefix}{folder}{slash}{file}"
+        return source if settings.summary_key(source) == key else ""
 
 
 def _compared(key: str, about: dict, head: dict) -> Finding:
