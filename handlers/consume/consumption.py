@@ -59,7 +59,7 @@ class Outcome:
         size: Of the file, in bytes.
         rows_stored: Rows put into the table, of the version that was read last.
         rows_rejected: Its bad rows; of a part, when all of it is stored.
-        version_id: That version; None without versioning, or if gone.
+        version_id: That version, or that which a part is of; None without versioning.
         pieces: How many were cut.
         rows_cut: How many rows are in them.
     """
@@ -130,7 +130,7 @@ class Consumer:
             return self._consume_file(event, source, rejected)
         state = look(source, with_checksums=False)
         if state is None:
-            return Outcome("gone", part)
+            return Outcome("gone", part, version_id=event.version_id)
         if not _is_of(event, state):
             return Outcome("superseded", part, state.size, version_id=event.version_id)
         with TableFile(source, self.description.file_format, state) as file:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from lib.operate import logs
 
+GIVEN_UP = ("superseded", "gone")
 COLUMNS = ["key", "pieces", "stored", "rows", "rows_stored", "rows_rejected", "state", "seconds"]
 
 
@@ -19,6 +20,7 @@ class _File:
         is_cut: Whether it is cut to its end.
         parts: Of each piece and step: how many rows were stored.
         rejected: Of each piece that is stored: how many of its rows were rejected.
+        given_up: Why its other pieces were not stored, if that is so.
     """
 
     begun: pd.Timestamp
@@ -27,6 +29,7 @@ class _File:
     is_cut: bool = False
     parts: dict[tuple[int, int], int] = field(default_factory=dict)
     rejected: dict[int, int] = field(default_factory=dict)
+    given_up: str = ""
 
     def take(self, line: dict, when: pd.Timestamp) -> None:
         """Take a line of the log."""
@@ -35,7 +38,9 @@ class _File:
         if "rows_cut" in line:
             self.cuts[place] = line["pieces"], line["rows_cut"]
             self.is_cut |= line["done"]
-        elif line["done"] or line["rows_stored"]:
+        elif line["message"] in GIVEN_UP:
+            self.given_up = line["message"]
+        else:
             self.parts[place, line["step"]] = line["rows_stored"]
             if line["done"]:
                 self.rejected[place] = line["rows_rejected"]
@@ -44,9 +49,10 @@ class _File:
         """Return its row of the table, but for the key."""
         pieces, rows = (sum(each) for each in zip(*self.cuts.values(), strict=True))
         stored, rejected = sum(self.parts.values()), sum(self.rejected.values())
-        is_whole = self.is_cut and len(self.rejected) == pieces and stored + rejected == rows
+        # What was delivered twice may have stored some rows twice.
+        is_whole = self.is_cut and len(self.rejected) == pieces and stored + rejected >= rows
         seconds = round((self.ended - self.begun).total_seconds(), 1)
-        state = "stored" if is_whole else "under way"
+        state = "stored" if is_whole else self.given_up or "under way"
         return pieces, len(self.rejected), rows, stored, rejected, state, seconds
 
 
@@ -61,8 +67,9 @@ def progress(client, log_group: str, since: pd.Timestamp) -> pd.DataFrame:
     Returns:
         One row a version of a file, the newest last: key; how many `pieces` it was cut into up to now, and
         how many of them are `stored`; how many `rows` are in these pieces, `rows_stored` and `rows_rejected`;
-        its `state`, `stored` if that is all of its rows, else `under way`; and the `seconds` from the first
-        to the last that was logged. What has failed waits in the queue of dead letters, see 72_redrive.
+        its `state`, `stored` if that is all of its rows, `superseded` by another version, `gone`, or `under
+        way`; and the `seconds` from the first to the last that was logged. What has failed waits in the queue
+        of dead letters, see 72_redrive.
     """
     files: dict[tuple[str, str | None], _File] = {}
     for when, line in logs.timed_lines(client, log_group, since):
