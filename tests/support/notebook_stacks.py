@@ -46,12 +46,20 @@ def stack_of(
         for cell in (cell for cell in cells if cell.cell_type == "code"):
             if cell.source.strip().startswith("stack.plan()"):
                 return namespace["stack"]
-            if not cell.source.startswith("%%"):
+            if _runs(cell.source, namespace):
                 exec(re.sub(r"^%.*$", "", cell.source, flags=re.MULTILINE), namespace)  # noqa: S102
             if "parameters" in cell.metadata.get("tags", []):
                 namespace["kms_key_arns"] = list(kms_key_arns)
                 namespace |= {section[0]: dict(section[1])} if section else {}
     raise AssertionError(f"{notebook} has no plan")
+
+
+def _runs(source: str, namespace: dict) -> bool:
+    """Say whether a cell is Python that runs, as the first line of a `%%when` cell decides."""
+    magic, _, condition = source.partition("\n")[0].partition(" ")
+    if magic == "%%when":
+        return bool(eval(condition, namespace))  # noqa: S307
+    return not source.startswith("%%")
 
 
 def _of_reports(kms_key_arns: tuple[str, ...]) -> list[Resource]:
