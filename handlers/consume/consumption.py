@@ -133,7 +133,7 @@ class Consumer:
             return Outcome("gone", part, version_id=event.version_id)
         if not _is_of(event, state):
             return Outcome("superseded", part, state.size, version_id=event.version_id)
-        with TableFile(source, self.description.file_format, state) as file:
+        with TableFile(source, self.description.file_format, state, part.begin) as file:
             if part.kind == "Rest":
                 return self._cut(event, file, part, rejected)
             outcome = self._store(event, file, part, rejected)
@@ -166,7 +166,7 @@ class Consumer:
 
     def _store(self, event: ObjectEvent, file: TableFile, part: Part, rejected: RejectedPlace) -> Outcome:
         """Store the rows of a part."""
-        header, rows = file.rows(part.begin, part.end)
+        header, rows = file.rows(part.end)
         maker = self._maker(header, event.key)
         repeated, before, stopped = 0, part.begin.byte, None
         with (
@@ -207,7 +207,7 @@ class Consumer:
 
     def _cut(self, event: ObjectEvent, file: TableFile, part: Part, rejected: RejectedPlace) -> Outcome:
         """Send a message for each piece of the rest of a file."""
-        header, rows = file.rows(part.begin)
+        header, rows = file.rows()
         begin = part.begin
         if begin == BEGINNING:
             rejected.withdraw()

@@ -5,12 +5,13 @@ import io
 from collections.abc import Iterator
 
 from common.objects import ObjectState, Place
-from csv_rows import BEGINNING, Position, Row, read_rows
+from csv_rows import BEGINNING, MAX_ROW_CHARACTERS, Position, Row, read_rows
 from json_rows import read_json_rows
 from pieces import COMPRESSED_BYTES, PIECE_BYTES
 
 GZIP = b"\x1f\x8b"  # what it begins with, and no text in UTF-8: https://www.rfc-editor.org/rfc/rfc1952#page-6
 BLOCK_BYTES = 2**20
+HEADER_BYTES = 4 * MAX_ROW_CHARACTERS  # or less
 
 
 class TableFile:
@@ -21,15 +22,29 @@ class TableFile:
         is_compressed: Whether it is, by its first bytes.
     """
 
-    def __init__(self, source: Place, file_format: str, state: ObjectState | None = None):
+    def __init__(
+        self,
+        source: Place,
+        file_format: str,
+        state: ObjectState | None = None,
+        begin: Position = BEGINNING,
+    ):
         """Begin to read the version that was looked at, or the current one.
+
+        Args:
+            source: The file.
+            file_format: `csv` or `json lines`.
+            state: What was looked at.
+            begin: Where the part begins that is wanted; if that is elsewhere, this reads the header only.
 
         Raises:
             ClientError: S3 refused the call; 412 or 404 if it is not that version any more, or there is none.
         """
-        self._source, self._is_csv = source, file_format == "csv"
-        answer = source.client.get_object(**source.name, **(_pinned(state) if state else {}))
-        self.state = ObjectState(answer)
+        self._source, self._is_csv, self._begin = source, file_format == "csv", begin
+        pinned = _pinned(state) if state else {}
+        which = {} if begin == BEGINNING else {"Range": f"bytes=0-{HEADER_BYTES - 1}"}
+        answer = source.client.get_object(**source.name, **pinned, **which)
+        self.state = state or ObjectState(answer)
         self._bodies = [answer["Body"]]
         self._first = io.BufferedReader(answer["Body"])
         self.is_compressed = self._first.peek(len(GZIP)).startswith(GZIP)
@@ -46,11 +61,10 @@ class TableFile:
         """Whether it is more than one piece, or may be: how much is in a compressed one nobody knows."""
         return self.state.size > (COMPRESSED_BYTES if self.is_compressed else PIECE_BYTES)
 
-    def rows(self, begin: Position = BEGINNING, end: int | None = None) -> tuple[Row | None, Iterator[Row]]:
-        """Return the header, and the rows of a part; called once.
+    def rows(self, end: int | None = None) -> tuple[Row | None, Iterator[Row]]:
+        """Return the header, and the rows of the part; called once.
 
         Args:
-            begin: Where the part begins.
             end: The byte before which it ends; None: where the file does.
 
         Returns:
@@ -64,8 +78,8 @@ class TableFile:
         content = io.BufferedReader(gzip.GzipFile(fileobj=self._first)) if self.is_compressed else self._first
         rows = read(content)
         header = next(rows, None) if self._is_csv else None
-        if begin != BEGINNING:
-            rows = read(self._content_from(begin.byte, end), begin)
+        if self._begin != BEGINNING:
+            rows = read(self._content_from(self._begin.byte, end), self._begin)
         return header, rows if end is None else _until(rows, end)
 
     def _content_from(self, byte: int, end: int | None) -> io.BufferedReader:
