@@ -16,11 +16,12 @@ COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.1
 	--generate-hashes $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab live test test-long soak fuzz sweep notebooks record-calls tools requirements clean
+.PHONY: help install run plan destroy lab live types test test-long soak fuzz sweep corrections notebooks record-calls tools \
+	upgrade-local-aws requirements clean
 
 help: ## List what there is
 	@echo "make TARGET, where TARGET is"
-	@sed -n 's/^\([a-z-]*\):.*## /  \1	/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  \1	/p' Makefile | expand -t 21
 
 install: $(INSTALLED) ## Make .venv, unless it is there and up to date
 	@:
@@ -43,15 +44,27 @@ live: $(INSTALLED) ## Run all notebooks on a real account and remove it all agai
 		echo "make live ACCOUNT=123456789012 PREFIX=mine [ARGS=--dry-run]; see docs/live.md"; exit 1; } >&2
 	@$(BIN)/runbook live --account "$(ACCOUNT)" --prefix "$(PREFIX)" $(ARGS)
 
-# Three processes, since they wait half of the time, each with a local AWS of its own; a file's tests stay together,
-# for they share what is deployed.
-PROCESSES := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
+# Two processes for each core, since they wait half of the time (docs/decisions/0025), each with a local AWS of its
+# own, which takes a gigabyte; a file's tests stay together, for they share what is deployed.
+PROCESSES := --numprocesses=$(shell $(PYTHON) -c 'import os; print(min(2 * os.cpu_count(), 8))') --dist=loadfile \
+	--no-loadscope-reorder
+# The tests start hundreds of interpreters: without it each would compile all of lib.
+unexport PYTHONDONTWRITEBYTECODE
+
+# lib is one program; so is each handler, whose folder is a top level in its zip, as what is in `common` beside it.
+types: $(INSTALLED) ## Check the types of lib and of each handler
+	@$(BIN)/mypy --no-error-summary || failed=yes; \
+	for handler in $(wildcard handlers/*/handler.py); do \
+		folder=$$(dirname $$handler); \
+		MYPYPATH=$$folder:handlers $(BIN)/mypy --no-error-summary $$folder handlers/common || failed=yes; \
+	done; test -z "$$failed"
 
 test: $(INSTALLED) tools ## Run the linter, the check of types and all tests but the long ones
-	@$(BIN)/ruff check --quiet $(SOURCES) && check=ok || check=FAILED; \
+	@$(MAKE) --no-print-directory types & types_run=$$!; \
+	$(BIN)/ruff check --quiet $(SOURCES) && check=ok || check=FAILED; \
 	$(BIN)/ruff format --check --quiet $(SOURCES) && format=ok || format=FAILED; \
-	$(BIN)/mypy --no-error-summary && types=ok || types=FAILED; \
 	$(BIN)/pytest $(PROCESSES) -m "not long" $(ARGS) && tests=ok || tests=FAILED; \
+	wait $$types_run && types=ok || types=FAILED; \
 	echo "ruff check: $$check · ruff format: $$format · mypy: $$types · pytest: $$tests"; \
 	test "$$check $$format $$types $$tests" = "ok ok ok ok"
 
@@ -66,19 +79,23 @@ soak: $(INSTALLED) ## Put load and faults on migrate and backup, and count (docs
 fuzz: $(INSTALLED) ## Put random objects, CSV files, rows, parameters and SQL values in, and compare what comes out
 	@PYTHONPATH=tests TQDM_DISABLE=1 $(BIN)/python -m support.fuzz.fuzz $(ARGS)
 
+# In homes of their own: a server without each, and the tests that prove it. ARGS="s3-multipart-tags" takes that one.
+corrections: $(INSTALLED) tools ## Do without each correction of MiniStack, to see which it has mended meanwhile; takes minutes
+	@PYTHONPATH=tests $(BIN)/python -m support.without_corrections $(ARGS)
+
 # In a home of its own. Its figures are kept in docs/reliability.md.
 sweep: $(INSTALLED) ## Stop and disturb every pipeline at every call to AWS; takes most of an hour
 	@PYTHONPATH=tests $(BIN)/python -m support.sweep $(ARGS)
 
 # In a home of their own, so that the outputs are those of a first run; without bars, which would stay in them.
-notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, and keep the outputs in them
+notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, or ARGS=NN_NAME, and keep the outputs in them
 	@RUNBOOK_HOME=$$(mktemp -d); export RUNBOOK_HOME; \
 	TQDM_DISABLE=1 $(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
-		notebooks/[0-9][0-9]_*.ipynb; status=$$?; \
+		$(if $(ARGS),$(ARGS:%=notebooks/%.ipynb),notebooks/[0-9][0-9]_*.ipynb); status=$$?; \
 	$(BIN)/runbook local reset --yes; rm -rf "$$RUNBOOK_HOME"; exit $$status
 
 # Their permissions are proven from these: tests/permissions, docs/permissions.md. In a home of its own.
-record-calls: $(INSTALLED) ## Record anew what handlers and deployer ask of AWS, for docs/permissions.md; takes ten minutes
+record-calls: $(INSTALLED) ## Record anew what handlers and deployer ask of AWS, for docs/permissions.md; takes ten minutes; ARGS=NAME for one handler
 	@PYTHONPATH=tests $(BIN)/python -m support.permissions.record $(ARGS) && PYTHONPATH=tests $(BIN)/python -m support.permissions.report
 
 # Others' tools, for tests/local/test_others_tools.py: each list in an environment of its own, since they do not get
@@ -91,11 +108,30 @@ tools: .cache/tools/installed .cache/old-tools/installed ## Install others' tool
 		$(@D)/bin/python -m pip --disable-pip-version-check --no-input --quiet install -r $< && touch $@ || \
 		echo "They could not be installed: the tests that need them are skipped." >&2
 
-requirements: ## Compile requirements.txt and lib/local/requirements.txt anew, with the newest versions
-	@test -x .cache/uv/bin/uv || $(PYTHON) -m venv .cache/uv
-	@.cache/uv/bin/python -m pip --disable-pip-version-check --quiet install uv
+# MiniStack alone: what else is there keeps its version. CONTRIBUTING.md says what to do then.
+upgrade-local-aws: $(INSTALLED) ## Take the newest MiniStack (VERSION=… another), say what to review, then make corrections
+	@version="$(VERSION)"; \
+	test -n "$$version" || version=$$($(BIN)/python -m pip index versions ministack 2>&1 | sed -n 's/^ministack (\(.*\))$$/\1/p'); \
+	test -n "$$version" || { echo "The index does not tell the newest version; name one: VERSION=…" >&2; exit 1; }; \
+	echo "MiniStack $$version:"; \
+	sed -i.before "s/\(ministack\[full\]==\)[^\"]*/\1$$version/" pyproject.toml && rm pyproject.toml.before
+	@$(MAKE) --no-print-directory lib/local/requirements.txt UPGRADE="--upgrade-package ministack"
+	@$(BIN)/runbook local stop
+	@$(BIN)/python -m lib.local.originals && review=nothing || review="what is named above"; \
+	$(MAKE) --no-print-directory corrections && table="all are needed" || table="see the table"; \
+	echo "to review: $$review · corrections: $$table"; test "$$review $$table" = "nothing all are needed"
+
+requirements: .cache/uv/bin/uv ## Compile requirements.txt and lib/local/requirements.txt anew, with the newest versions
 	$(COMPILE) --group test --output-file requirements.txt pyproject.toml
-	$(COMPILE) --group local-aws --output-file lib/local/requirements.txt
+	@$(MAKE) --no-print-directory lib/local/requirements.txt
+
+.PHONY: lib/local/requirements.txt
+lib/local/requirements.txt: .cache/uv/bin/uv
+	$(COMPILE) --group local-aws --output-file $@
+
+.cache/uv/bin/uv:
+	@test -x .cache/uv/bin/python || $(PYTHON) -m venv .cache/uv
+	@.cache/uv/bin/python -m pip --disable-pip-version-check --quiet install uv
 
 # The reset stops the server, so that none is left behind without its files.
 clean: ## Stop the AWS on this laptop and remove all that is not in git: environments, runs, ledgers

@@ -4,6 +4,7 @@ import sys as _sys
 from pathlib import Path as _Path
 
 # What we import, and a notebook's neighbour may be called.
+_NEEDED: tuple[str, ...]
 _NEEDED = ("boto3", "botocore", "filelock", "jinja2", "matplotlib", "numpy", "pandas", "papermill", "psutil")
 _NEEDED += ("pyathena", "pydantic", "rich", "sqlalchemy", "sqlglot", "tenacity", "tqdm", "typer", "yaml")
 

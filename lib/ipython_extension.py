@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from html import escape
+from typing import Any
 
 import pandas as pd
 
@@ -32,7 +33,7 @@ def load_ipython_extension(shell) -> None:
         return [f"print({f'skipped, since this is not so: {expression}'!r})\n"]
 
     # Otherwise IPython would also call it to see whether the input is complete.
-    when.has_side_effects = True
+    vars(when)["has_side_effects"] = True
     shell.input_transformers_cleanup.append(when)
     shell.register_magic_function(_CallsOfCells(shell).table, "line", "calls")
     pd.options.display.max_colwidth = None
@@ -47,8 +48,8 @@ def load_ipython_extension(shell) -> None:
 def _printable(format_output: Callable) -> Callable:
     """Return what IPython formats outputs with, keys of control characters made visible in them."""
 
-    def formatted(*arguments, **named) -> tuple[dict, dict]:
-        data, metadata = format_output(*arguments, **named)
+    def formatted(obj: Any, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
+        data, metadata = format_output(obj, include, exclude)
         shown = {kind: printable(data[kind]) for kind in ("text/plain", "text/html") if kind in data}
         return data | shown, metadata
 

@@ -194,6 +194,13 @@ def tool_variables(parameters: Parameters) -> dict[str, str]:
     return dict(zip(LOCAL_VARIABLES, values, strict=True))
 
 
+def local_corrections() -> ModuleType:
+    """Return what the local AWS corrects, for the command line: `table`, `report` and `warning`."""
+    from lib.local import reports
+
+    return reports
+
+
 def local_aws() -> ModuleType:
     """Return the local AWS's life, for the command line: `start`, `status`, `stop` and `reset`."""
     from lib.local import ministack

@@ -12,7 +12,9 @@ from botocore.config import Config
 from hypothesis import HealthCheck, settings
 from moto.server import ThreadedMotoServer
 from support.cleanup import remove
+from support.homes import share_bundles
 
+import lib.execution  # noqa: F401  # before anybody imports jsonschema: it says what that does without
 from lib.engine.stack import Stack
 from lib.local import deployer, ministack
 from lib.parameters import Parameters
@@ -26,11 +28,16 @@ settings.register_profile(
 settings.load_profile("runbook")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the test that takes longest: it runs all notebooks, and nobody could share it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_outputs.py")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep state in a folder of our own and the caller's AWS_* variables out, subprocesses included."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUNBOOK_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("RUNBOOK_HOME", str(share_bundles(tmp_path_factory.mktemp("home"))))
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
         yield
@@ -47,7 +54,7 @@ def local_aws(own_environment: None) -> Iterator[ministack.LocalAws]:
 def deployer_session(local_aws: ministack.LocalAws) -> boto3.Session:
     """A session of the deployer of environment `test`."""
     key = deployer.credentials(local_aws, prefix="runbook", env="test")
-    return boto3.Session(key.access_key_id, key.secret_access_key, region_name="us-east-1")
+    return deployer.new_session(key.access_key_id, key.secret_access_key)
 
 
 @pytest.fixture(scope="session")

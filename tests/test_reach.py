@@ -3,7 +3,9 @@
 import pytest
 from support.reach import reached
 
-PIPELINES = {"migrate", "backup", "index", "summarize", "ingest"}
+from lib.parameters import Parameters
+
+PIPELINES = {*Parameters.pipelines()}
 
 
 @pytest.mark.parametrize(

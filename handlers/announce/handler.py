@@ -8,10 +8,12 @@ PIPELINE_FUNCTION, the name of a function in this region that takes them.
 import json
 import os
 import time
+from typing import Literal
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import S3BatchOperationEvent, S3BatchOperationResponse
 from aws_lambda_powertools.utilities.data_classes.s3_batch_operation_event import S3BatchOperationTask
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 from common.clients import clients
 from common.events import ObjectEvent
@@ -21,12 +23,14 @@ from common.observed import log_and_metrics
 
 logger, metrics = log_and_metrics("announce")
 client = clients()
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
+ResultCode = Literal["Succeeded", "TemporaryFailure", "PermanentFailure"]
 EVENT_NAME = "ObjectCreated:Backfill"  # as lib/operate/backfills/backfill.py calls it
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict, context: object) -> dict:
+def handler(event: dict, context: LambdaContext) -> dict:
     """Announce the object that a task names.
 
     Args:
@@ -46,7 +50,7 @@ def handler(event: dict, context: object) -> dict:
     return response.asdict()
 
 
-def announce(task: S3BatchOperationTask) -> tuple[str, str]:
+def announce(task: S3BatchOperationTask) -> tuple[ResultCode, str]:
     """Announce one object; return the result's code, and why."""
     started = time.perf_counter()
     place = Place(client("s3"), task.s3_bucket, task.s3_key)

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable
 
+from aws_lambda_powertools import Logger
+
 from common.events import ObjectEvent
 
 
 def for_each_event(
     events: Iterable[ObjectEvent],
     do: Callable[[ObjectEvent], None],
-    logger,
+    logger: Logger,
     message: str,
     facts: Callable[[ObjectEvent, Exception], dict] = lambda event, _: {"version": event.version_id},
 ) -> None:

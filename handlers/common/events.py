@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import unquote_plus
 
 from common.times import time_of
@@ -85,7 +86,7 @@ def object_events(message: object) -> Iterator[ObjectEvent]:
         raise unreadable[0]
 
 
-def _record_events(record: object) -> Iterator[ObjectEvent]:
+def _record_events(record: Any) -> Iterator[ObjectEvent]:
     """Yield the S3 records in one entry of `Records`."""
     match record:
         case {"eventSource": "aws:s3"}:

@@ -4,10 +4,12 @@ import json
 from datetime import UTC
 from urllib.parse import quote_plus
 
+from botocore.client import BaseClient
+
 from common.events import ObjectEvent
 
 
-def hand_over(client, function: str, event: ObjectEvent, event_name: str) -> None:
+def hand_over(client: BaseClient, function: str, event: ObjectEvent, event_name: str) -> None:
     """Invoke another function asynchronously with the key of an event.
 
     Two functions that hand a key back and forth do so only while it changes. Lambda stops such a chain after

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 # What describes an object besides its bytes, named as in HeadObject and CreateMultipartUpload of a client
@@ -104,7 +105,7 @@ class Place:
         key: Key of the object.
     """
 
-    client: object
+    client: BaseClient
     bucket: str
     key: str
 

@@ -16,7 +16,9 @@ from functools import cache, partial
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from common.clients import clients, table
 from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
@@ -36,7 +38,7 @@ SHARE_OF_TIME = 0.6
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict, context: object) -> dict:
+def handler(event: dict, context: LambdaContext) -> PartialItemFailureResponse:
     """Store the rows of every file that the messages name.
 
     Args:

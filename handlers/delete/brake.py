@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from botocore.client import BaseClient
+
 DAY_S = 24 * 60 * 60
 
 
@@ -40,7 +42,7 @@ class Brake:
         clock: Tells the seconds since the epoch.
     """
 
-    client: object
+    client: BaseClient
     table: str
     deletes: int
     minutes: int

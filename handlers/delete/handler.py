@@ -20,6 +20,7 @@ from collections.abc import Callable
 from functools import cache, partial
 
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from brake import Brake, BrakePulledError
 from common.clients import clients
 from common.each_event import for_each_event
@@ -38,7 +39,7 @@ client = clients()
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict, context: object) -> None:
+def handler(event: dict, context: LambdaContext) -> None:
     """Follow the deletion of every object that the event names; one that fails does not hold up the others.
 
     Args:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from common.clients import clients
 from common.observed import log_and_metrics
 from files import Settings, files_of_run, scheduled_time
@@ -22,7 +23,7 @@ client = clients(max_pool_connections=UPLOADS_AT_A_TIME)
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict, context: object) -> dict:
+def handler(event: dict, context: LambdaContext) -> dict:
     """Write the files of the minute that the event names.
 
     Args:
@@ -54,12 +55,12 @@ def upload(files: dict[str, bytes], bucket: str) -> None:
             key: pool.submit(put, Bucket=bucket, Key=key, Body=body, ContentType="text/csv")
             for key, body in files.items()
         }
-    failures = {key: done.exception() for key, done in uploads.items() if done.exception()}
+    failures = {key: error for key, done in uploads.items() if (error := done.exception())}
     for key, error in failures.items():
         logger.error("failed", bucket=bucket, key=key, reason=str(error))
     if failures:
         text = f"{len(failures)} of {len(files)} files not written, see the log for their keys"
-        raise ExceptionGroup(text, list(failures.values()))
+        raise BaseExceptionGroup(text, list(failures.values()))
 
 
 def report(due: datetime, files: dict[str, bytes], rows: int, seconds: float) -> None:

@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime
 
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from boto3.dynamodb.conditions import Attr
 from common.clients import clients, table
 from common.each_event import for_each_event
@@ -23,7 +24,7 @@ client = clients()
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict, context: object) -> None:
+def handler(event: dict, context: LambdaContext) -> None:
     """Write a row for each record of an event; the failure of one does not hold up the others.
 
     Args:

@@ -13,7 +13,9 @@ import time
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from common.clients import clients
 from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
@@ -31,7 +33,7 @@ client = clients(read_timeout=300)
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict, context: object) -> dict | None:
+def handler(event: dict, context: LambdaContext) -> PartialItemFailureResponse | None:
     """Replicate every object that the event names.
 
     Args:
@@ -49,7 +51,8 @@ def handler(event: dict, context: object) -> dict | None:
         return process_partial_response(
             event=event, record_handler=handle_message, processor=processor, context=context
         )
-    return replicate_all(event)
+    replicate_all(event)
+    return None
 
 
 def handle_message(record: SQSRecord) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
+from botocore.client import BaseClient
 from column_types import Column
 from profile_sql import MAX_VALUE_CHARACTERS, Functions, null_if_token
 from table_queries import TableQueries
@@ -59,7 +61,7 @@ class AthenaEngine(TableQueries):
         sleep: Waits so many seconds.
     """
 
-    client: object
+    client: BaseClient
     workgroup: str
     database: str
     table: str
@@ -74,7 +76,7 @@ class AthenaEngine(TableQueries):
         texts = ", ".join(f"{null_if_token(column.text)} AS {column.text}" for column in columns)
         return f'(SELECT {texts}, {SURPLUS} FROM "{self.database}"."{self.table}") AS source'
 
-    def rows(self, sql: str) -> list[Sequence]:
+    def rows(self, sql: str) -> list[Sequence[Any]]:
         """Return the rows of a query, all values as texts.
 
         Raises:
@@ -111,7 +113,7 @@ class AthenaEngine(TableQueries):
             self.sleep(poll_s)
             poll_s = min(poll_s * 1.5, LONGEST_POLL_S)
 
-    def _results(self, query: str) -> list[Sequence]:
+    def _results(self, query: str) -> list[Sequence[Any]]:
         pages = self.client.get_paginator("get_query_results").paginate(QueryExecutionId=query)
         rows = [row["Data"] for page in pages for row in page["ResultSet"]["Rows"]]
         return [[value.get("VarCharValue") for value in row] for row in rows[1:]]  # the first has the names

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from athena_engine import SURPLUS, AthenaEngine, TimeIsUpError
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from boto3.s3.transfer import TransferConfig
+from botocore.client import BaseClient
 from common.objects import ObjectState, Place
 from csv_dialect import Dialect, sniff
 from csv_text import (
@@ -34,10 +36,10 @@ NO_ESCAPE = "\x01"
 
 
 def profile_by_athena(
-    client: Callable[[str], object],
+    client: Callable[[str], BaseClient],
     source: Place,
     state: ObjectState,
-    context: object,
+    context: LambdaContext,
     log_step: Callable[..., None],
 ) -> tuple[dict, int, list[dict]]:
     """Profile a CSV by Athena. Columns are described as by DuckDB, but never exactly where that can estimate.
@@ -130,7 +132,7 @@ def staged(source: Place, state: ObjectState, digest: str) -> Iterator[str]:
 
 
 @contextmanager
-def table(glue: object, database: str, name: str, folder: str, dialect: Dialect) -> Iterator[str]:
+def table(glue: BaseClient, database: str, name: str, folder: str, dialect: Dialect) -> Iterator[str]:
     """Make a table over the folder, all of whose columns are texts, and yield its name.
 
     By Glue: unlike DDL through Athena that is one call without waiting, and can be done twice.

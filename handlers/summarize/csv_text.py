@@ -267,9 +267,8 @@ def _encoding_of_damaged(path: Path, marked: Encoding | None) -> Encoding:
         while piece := file.read(PIECE_BYTES):
             found = DAMAGE.findall(piece)
             characters += len(piece) - len(piece.encode("ascii", "ignore")) - len(found)
-            if found and line is None:
-                first = DAMAGE.search(piece).start()
-                line = lines + piece.count("\n", 0, first)
+            if line is None and (first := DAMAGE.search(piece)):
+                line = lines + piece.count("\n", 0, first.start())
             lines += piece.count("\n")
             damaged += len(found)
     if characters >= damaged:

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from column_types import Column
 from csv_dialect import Dialect
@@ -91,7 +91,7 @@ class DuckDbEngine(TableQueries):
             f" nullstr = [{literal(no_text)}], strict_mode = true)) AS file"
         )
 
-    def rows(self, sql: str, *parameters: object) -> list[Sequence]:
+    def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query.
 
         Raises:
@@ -133,8 +133,15 @@ def connect(folder: Path) -> "duckdb.DuckDBPyConnection":
     """
     import duckdb  # here, since most of what wakes the function up needs the log only
 
-    config = {"memory_limit": f"{memory_limit_mb()}MB", "temp_directory": str(folder), "threads": 1}
-    connection = duckdb.connect(":memory:", config=config | {"autoinstall_known_extensions": False})
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": f"{memory_limit_mb()}MB",
+            "temp_directory": str(folder),
+            "threads": 1,
+            "autoinstall_known_extensions": False,
+        },
+    )
     connection.execute("SET preserve_insertion_order = false")
     # DuckDB 2.0.0 would make TRY_CAST fail where it reads the file.
     connection.execute("SET disabled_optimizers = 'type_pushdown'")

@@ -12,9 +12,11 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from athena_profile import profile_by_athena
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from column_types import NULL_VALUES
 from common.clients import clients
 from common.each_event import for_each_event
@@ -35,7 +37,7 @@ client = clients(read_timeout=300)
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict, context: object) -> None:
+def handler(event: dict, context: LambdaContext) -> None:
     """Summarize every CSV that the event names; the failure of one does not hold up the others.
 
     Args:
@@ -51,7 +53,7 @@ def handler(event: dict, context: object) -> None:
     for_each_event(object_events(event), do, logger, "Not summarized, see the log for their keys")
 
 
-def summarize_one(event: ObjectEvent, context: object) -> None:
+def summarize_one(event: ObjectEvent, context: LambdaContext) -> None:
     """Summarize the object that one S3 record names, and log each step."""
     prefixes = Prefixes.from_environment()
     why = prefixes.why_ignored(event.key) or (None if event.is_created else event.event_name)
@@ -66,7 +68,7 @@ def summarize_one(event: ObjectEvent, context: object) -> None:
         logger.info("gone", bucket=event.bucket, key=event.key)
 
 
-def profile(context: object, source: Place, state: ObjectState) -> dict:
+def profile(context: LambdaContext, source: Place, state: ObjectState) -> dict:
     """Return what a summary says of the content, by the engine that the size asks for."""
     if not state.size:
         raise RejectedError("The file is empty.")
@@ -104,7 +106,7 @@ def profile_by_duckdb(source: Place, state: ObjectState) -> tuple[dict, int, lis
 def report(event: ObjectEvent, written: Written) -> None:
     """Log and count what was written about the CSV that an event names."""
     message = "CSV rejected" if written.reason else "JSON uploaded"
-    extra = {"reason": written.reason} if written.reason else {}
+    extra: dict[str, Any] = {"reason": written.reason} if written.reason else {}
     size, seconds = len(written.body), round(written.seconds, 3)
     lag_seconds = event.lag_seconds
     logger.info(

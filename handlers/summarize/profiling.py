@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from column_types import (
     BIGINT,
@@ -24,11 +24,15 @@ from csv_dialect import Dialect
 from profile_sql import MAX_VALUE_CHARACTERS, Functions, measures, type_counts
 from rejection import RejectedError
 
+Number = float | Decimal | str  # as an engine gives it: Athena's are texts
+
 
 class Engine(Protocol):
     """What runs the queries."""
 
-    functions: Functions
+    @property
+    def functions(self) -> Functions:
+        """What it calls differently."""
 
     def aggregates(
         self, columns: Sequence[Column], expressions: Callable[[Column], list[str]]
@@ -49,10 +53,10 @@ class Measured:
     count: int
     of_type: int
     distinct: int
-    minimum: object
-    maximum: object
-    mean: float | None
-    standard_deviation: float | None
+    minimum: Any
+    maximum: Any
+    mean: Number | None
+    standard_deviation: Number | None
     quartiles: list | None
     candidates: list[str] | None
 
@@ -123,7 +127,7 @@ def infer(engine: Engine, columns: Sequence[Column]) -> list[Column]:
 
 def most_frequent(engine: Engine, measured: Sequence[Measured]) -> dict[int, list[dict]]:
     """Return the most frequent texts of each column, by its number, with exact counts."""
-    found = {each.column.number: [] for each in measured}
+    found: dict[int, list[dict]] = {each.column.number: [] for each in measured}
     candidates = {each.column.number: each.candidates for each in measured}
     repeating = [each.column for each in measured if each.count and each.column.repeats]
     for number, text, count in engine.top_values(repeating, candidates):
@@ -168,14 +172,14 @@ def _array(value: list | str | None) -> list | None:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def _from_center(number: object, column: Column) -> object:
+def _from_center(number: Number | None, column: Column) -> Number | None:
     """Return a number that was measured from the column's center as what it is."""
     if number is None or column.center is None or not math.isfinite(float(number)):
         return number
     return column.center + Decimal(float(number))
 
 
-def _finite(number: object) -> float | None:
+def _finite(number: Number | None) -> float | None:
     """Return a number as JSON can have it, which knows no infinity."""
     # Without the sign of -0.0, which is zero
     return float(number) + 0.0 if number is not None and math.isfinite(float(number)) else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 from column_types import Column
 from profile_sql import Functions, top_values
@@ -22,7 +23,7 @@ class TableQueries:
         """Return what to select these columns from."""
         raise NotImplementedError
 
-    def rows(self, sql: str) -> list[Sequence]:
+    def rows(self, sql: str) -> Sequence[Sequence[Any]]:
         """Return the rows of a query."""
         raise NotImplementedError
 

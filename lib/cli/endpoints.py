@@ -11,7 +11,7 @@ import botocore.session
 from botocore.awsrequest import AWSPreparedRequest
 
 # Of every service that the runbook works with, a call; of S3 also one to a bucket, whose host may be its own.
-CALLS = (
+CALLS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("athena", "list_work_groups", {}),
     ("cloudtrail", "list_trails", {}),
     ("cloudwatch", "list_metrics", {}),

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ def exports(parameters: Parameters, environ: Mapping[str, str] = os.environ) -> 
     set, and what an earlier call changed for the local AWS is as it was.
 
     Args:
-        parameters: `target`, `account_id`, `prefix`, `env` and the region of the target bucket decide.
+        parameters: `target`, `account_id`, `prefix`, `env` and the regions decide.
         environ: The variables there are.
 
     Returns:
@@ -67,7 +68,7 @@ def exports(parameters: Parameters, environ: Mapping[str, str] = os.environ) -> 
     Raises:
         TargetError: With them, a tool would still go elsewhere.
     """
-    region = parameters.migrate.target_region
+    region = usual_region(parameters)
     regions = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
     own = tool_variables(parameters)
     if not own:
@@ -76,6 +77,17 @@ def exports(parameters: Parameters, environ: Mapping[str, str] = os.environ) -> 
     result = {name: value for name, value in ({**environ} | wanted).items() if value is not None}
     require_endpoint(result, own["AWS_ENDPOINT_URL"], own["AWS_ACCESS_KEY_ID"])
     return _keeping(wanted, environ) | wanted
+
+
+def usual_region(parameters: Parameters) -> str:
+    """Return the region in which most of what the pipelines read and write is; of several, the first by name.
+
+    Args:
+        parameters: Their regions.
+    """
+    expected = filter(None, map(parameters.expected, parameters.pipelines()))
+    counts = Counter(region for each in expected for region in (each.source_region, each.destination_region))
+    return min(counts, key=lambda region: (-counts[region], region))
 
 
 def to_shell(variables: Exports) -> str:

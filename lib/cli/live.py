@@ -9,7 +9,7 @@ import typer
 from lib.base.errors import ParameterError
 from lib.base.paths import ROOT
 from lib.cli import terminal
-from lib.cli.options import EXIT_FAILED, Assignments, Names, Yes, confirm, load
+from lib.cli.options import EXIT_FAILED, NONE_GIVEN, Assignments, Names, Yes, confirm, load
 from lib.parameters import Parameters
 
 DENY_LIST = ROOT / "params" / "live-deny.txt"
@@ -19,10 +19,10 @@ CAP_USD = 5.0
 def live(
     account: Annotated[str, typer.Option(help="The account, 12 digits; any other is refused.")],
     prefix: Annotated[str, typer.Option(help="What every name begins with.")],
-    names: Names = (),
+    names: Names = NONE_GIVEN,
     target: Annotated[str, typer.Option(help="aws, or local for a rehearsal.")] = "aws",
     params: Annotated[Path | None, typer.Option(help="Default: the target's file in params/.")] = None,
-    assignments: Assignments = (),
+    assignments: Assignments = NONE_GIVEN,
     cap_usd: Annotated[float, typer.Option(help="Refuse if it is estimated to cost more.")] = CAP_USD,
     deny_list: Annotated[Path, typer.Option(help="Accounts that are refused, one a line.")] = DENY_LIST,
     dry_run: Annotated[
@@ -75,7 +75,7 @@ def _run(parameters: Parameters, notebooks: list[Path]) -> None:
     results, index = tier.run(parameters, notebooks)
     terminal.show_results(results)
     bad = next((result for result in results if result.outcome != "ok"), None)
-    if bad and bad.failure:
+    if bad:
         terminal.show_failure(bad)
     print(f"Report   {terminal.shown_path(index)}")
     if bad:

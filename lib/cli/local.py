@@ -2,13 +2,15 @@
 
 import sys
 from functools import partial
+from typing import Annotated
 
 import typer
 
 from lib.base.run_data import forget_account
+from lib.cli import terminal
 from lib.cli.options import Yes, confirm
 from lib.parameters import Parameters
-from lib.target import local_aws, whereabouts
+from lib.target import local_aws, local_corrections, whereabouts
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -33,8 +35,9 @@ def stop() -> None:
 
 @app.command()
 def status() -> None:
-    """Say whether it runs, and where."""
+    """Say whether it runs, where, and what of it is to be reviewed."""
     print(whereabouts(Parameters())[0])
+    _warn()
 
 
 @app.command()
@@ -45,3 +48,29 @@ def reset(yes: Yes = False) -> None:
     local_aws().reset()
     forget_account(local_aws().ACCOUNT_ID)
     print("the local AWS is stopped and empty")
+
+
+@app.command(
+    epilog="Examples: runbook local corrections | runbook local corrections s3-multipart-tags > report.md"
+)
+def corrections(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", show_default=False, help="Print the report of this one.")
+    ] = None,
+) -> None:
+    """List what MiniStack, which is the local AWS, does otherwise than AWS, and is corrected.
+
+    With a name, print a report that can be sent to its developers: what it does, what AWS documents, how to
+    reproduce it, and what would have to change.
+    """
+    if name:
+        print(local_corrections().report(name), end="")
+        return
+    terminal.show_table(local_corrections().table())
+    _warn()
+
+
+def _warn() -> None:
+    """Say what has changed in MiniStack since it was reviewed."""
+    if warning := local_corrections().warning():
+        print(warning, file=sys.stderr)

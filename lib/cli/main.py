@@ -13,10 +13,11 @@ import typer
 
 from lib.base.errors import NotDeployedError, ParameterError
 from lib.base.paths import home
-from lib.cli import live, local, recovery, settings, terminal
+from lib.cli import live, local, new, recovery, settings, terminal
 from lib.cli.options import (
     DEFAULT_PARAMS,
     EXIT_FAILED,
+    NONE_GIVEN,
     Assignments,
     Commands,
     Names,
@@ -45,7 +46,10 @@ app.command()(live.live)
 app.command(epilog="Examples: runbook params > params/mine.yaml | runbook params migrate backup")(
     settings.params
 )
-app.add_typer(local.app, name="local", help="The AWS on this laptop: start, stop, status, reset.")
+app.add_typer(
+    local.app, name="local", help="The AWS on this laptop: start, stop, status, reset, corrections."
+)
+app.add_typer(new.app, name="new", help="Write what one begins with: a pipeline of your own.")
 
 
 def _version(asked: bool) -> None:
@@ -67,9 +71,9 @@ def main(
 
 @app.command(epilog="Examples: runbook run | runbook run migrate --no-exercise --params params/aws.yaml")
 def run(
-    names: Names = (),
+    names: Names = NONE_GIVEN,
     params: Params = DEFAULT_PARAMS,
-    assignments: Assignments = (),
+    assignments: Assignments = NONE_GIVEN,
     mode: Annotated[str | None, typer.Option(help=Parameters.model_fields["mode"].description)] = None,
     exercise: Annotated[
         bool | None, typer.Option(help=Parameters.model_fields["exercise"].description)
@@ -91,9 +95,9 @@ def run(
 
 @app.command(epilog="Examples: runbook plan | runbook plan --set migrate.batch_size=5 | runbook plan destroy")
 def plan(
-    names: Names = (),
+    names: Names = NONE_GIVEN,
     params: Params = DEFAULT_PARAMS,
-    assignments: Assignments = (),
+    assignments: Assignments = NONE_GIVEN,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if anything differs.")] = False,
 ) -> None:
     """Show what a run would create, change or leave; write nothing."""
@@ -108,9 +112,9 @@ def plan(
 
 @app.command(epilog="Where nobody can answer it needs --yes, except for the AWS on this laptop.")
 def destroy(
-    names: Names = (),
+    names: Names = NONE_GIVEN,
     params: Params = DEFAULT_PARAMS,
-    assignments: Assignments = (),
+    assignments: Assignments = NONE_GIVEN,
     yes: Yes = False,
 ) -> None:
     """Remove all pipelines, or those named, and prove that nothing is left; ask first on a terminal."""
@@ -131,7 +135,7 @@ def destroy(
 
 
 @app.command()
-def status(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> None:
+def status(params: Params = DEFAULT_PARAMS, assignments: Assignments = NONE_GIVEN) -> None:
     """Say where AWS is, whether it runs, and what exists there."""
     from lib.engine.inventory import Inventory
 
@@ -157,7 +161,7 @@ def output(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     params: Params = DEFAULT_PARAMS,
-    assignments: Assignments = (),
+    assignments: Assignments = NONE_GIVEN,
 ) -> None:
     """Print what the pipelines made, or one of them; of a single output the value alone, for scripts."""
     parameters = load(params, assignments)
@@ -182,7 +186,7 @@ def output(
 
 
 @app.command(epilog='Example: eval "$(runbook env)"; aws s3 ls')
-def env(params: Params = DEFAULT_PARAMS, assignments: Assignments = ()) -> None:
+def env(params: Params = DEFAULT_PARAMS, assignments: Assignments = NONE_GIVEN) -> None:
     """Print shell exports by which any AWS tool reaches the AWS on this laptop (starts it).
 
     What could lead a tool elsewhere is taken away: profiles, configuration files, tokens, other endpoints.
@@ -236,7 +240,7 @@ def _execute(
     left_out = [(result.name, each) for result in results for each in result.left_out]
     for name, each in left_out:
         print(f"{name}: left out: {each['what']}: {each['reason']}")
-    if bad and bad.failure:
+    if bad:
         terminal.show_failure(bad)
     print(f"Report   {terminal.shown_path(index)}")
     if bad:

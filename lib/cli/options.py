@@ -28,6 +28,7 @@ Params = Annotated[
 Assignments = Annotated[
     list[str], typer.Option("--set", metavar="NAME=VALUE", help="Such as migrate.batch_size=5; repeatable.")
 ]
+NONE_GIVEN: list[str] = []  # of names or assignments; Typer knows lists only, and makes each command its own
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -39,7 +40,7 @@ class Commands(TyperGroup):
         terminal.show_anything()
         return super().main(*arguments, **named)
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: Any) -> Any:  # a Context, of whose base Typer has no public name
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
@@ -51,7 +52,7 @@ class Commands(TyperGroup):
         raise typer.Exit(EXIT_FAILED)
 
 
-def load(params: Path, assignments: list[str], **given: Any) -> Parameters:
+def load(params: Path, assignments: Sequence[str], **given: Any) -> Parameters:
     """Read and check the parameters.
 
     Args:

@@ -8,7 +8,7 @@ import typer
 
 from lib.base.errors import ParameterError, RunbookError
 from lib.cli import terminal
-from lib.cli.options import DEFAULT_PARAMS, Assignments, Params, Yes, confirm, given, load
+from lib.cli.options import DEFAULT_PARAMS, NONE_GIVEN, Assignments, Params, Yes, confirm, given, load
 from lib.engine.ledger import NOT_RECORDED, Ledger
 from lib.parameters import Parameters
 from lib.target import connect
@@ -20,7 +20,7 @@ Run = Annotated[
 ]
 
 
-def unlock(params: Params = DEFAULT_PARAMS, assignments: Assignments = (), yes: Yes = False) -> None:
+def unlock(params: Params = DEFAULT_PARAMS, assignments: Assignments = NONE_GIVEN, yes: Yes = False) -> None:
     """Break the lock of a run that was killed; say who holds it, and ask first."""
     from lib.engine.lock import Lock
 
@@ -38,7 +38,7 @@ def unlock(params: Params = DEFAULT_PARAMS, assignments: Assignments = (), yes: 
 
 
 def rollback(
-    params: Params = DEFAULT_PARAMS, assignments: Assignments = (), run: Run = "", yes: Yes = False
+    params: Params = DEFAULT_PARAMS, assignments: Assignments = NONE_GIVEN, run: Run = "", yes: Yes = False
 ) -> None:
     """Delete what the last run created, and only that; ask first.
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lib.cli.options import Assignments, load
+from lib.cli.options import NONE_GIVEN, Assignments, load
 from lib.parameters import Parameters
 from lib.parameters.described import as_yaml
 
@@ -23,7 +23,7 @@ File = Annotated[
 ]
 
 
-def params(names: Chosen = (), file: File = None, assignments: Assignments = ()) -> None:
+def params(names: Chosen = NONE_GIVEN, file: File = None, assignments: Assignments = NONE_GIVEN) -> None:
     """Print parameters, each with what it is, what it may be and its default, as a file of parameters.
 
     Without options these are the defaults, which are for the AWS on this laptop. Nothing is asked of AWS.

@@ -103,8 +103,10 @@ def show_results(results: "Sequence[Result]") -> None:
 
 
 def show_failure(result: "Result") -> None:
-    """Print why a notebook failed and where to look: to stderr, without a traceback."""
+    """Print why a notebook failed and where to look, if it did: to stderr, without a traceback."""
     failure, err = result.failure, console(stderr=True)
+    if failure is None:
+        return
     where = f", cell {failure.cell}" if failure.cell else ""
     say_error(f"{result.name}{where}: {failure.kind}: {failure.message}")
     for line in failure.source.splitlines():

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,11 +17,11 @@ from lib.resources.dynamodb import Table
 from lib.resources.glue import Database, tables_of
 from lib.resources.s3 import Bucket
 from lib.resources.sqs import Queue
-from lib.s3.objects import Place
+from lib.s3.objects import VERSION_TOLD, Place
 from lib.target import Target
 
 STORES = (Deletion.CATALOGUE, Deletion.STORE, Deletion.BUCKET)
-COUNTED = {"id", "deletes", "expires"}  # what the brake of *backup* counts of each minute
+COUNTED = {"id", "deletes", "expires"}  # what a brake counts of each minute
 
 
 @dataclass
@@ -28,12 +29,12 @@ class Contents:
     """Looks into the stores that one run created.
 
     What a run put there is what it has written down: samples, and what it had AWS write. What the pipelines
-    made of these is told by what is in it: a copy has the same key and bytes, a summary and a row name the
-    version that they are of. All else is somebody's, and so is what cannot be looked at.
+    made of these is told by what is in it: a copy has the same key and bytes, a derived object and a row name
+    the version that they are of. All else is somebody's, and so is what cannot be looked at.
 
     Attributes:
         target: The AWS to work on.
-        parameters: `summarize` says where it writes about a file.
+        parameters: A pipeline's section says where that is which is derived of an object.
         items: What the run created, and exists.
         puts: As `Ledger.puts` returns it.
         passed: Key and version id of all that is the run's, by the bucket's ARN, of those looked into.
@@ -99,8 +100,8 @@ class Contents:
                 return True
         others = [put for put in self._puts_of(item) if put[2]]
         copies = (put for put in others if put[1] == key and put[0] is not item)
-        return any(self._is_copy(place, version, *put) for put in copies) or self._is_summary(
-            place, version, [put for put in others if put[0] is item]
+        return any(self._is_copy(place, version, *put) for put in copies) or self._is_derived(
+            item, place, version, others
         )
 
     def _is_copy(self, place: Place, version: dict, bucket: Existing, key: str, put: str) -> bool:
@@ -111,19 +112,21 @@ class Contents:
         same_etag = head["ETag"] == version["ETag"]
         return same_etag or source.digest(key, put) == place.digest(key, version["VersionId"])
 
-    def _is_summary(self, place: Place, version: dict, puts: list[tuple[Existing, str, str]]) -> bool:
-        """Return whether *summarize* wrote it of a file that the run put there."""
-        settings = self.parameters.summarize
-        of = {
-            key
-            for _, key, _ in puts
-            if version["Key"] in (settings.summary_key(key), settings.rejected_key(key))
-        }
+    def _is_derived(
+        self, item: Existing, place: Place, version: dict, puts: list[tuple[Existing, str, str]]
+    ) -> bool:
+        """Return whether a function derived it of an object of the run: it says of which version."""
+        pipeline, key = self._pipeline(item), version["Key"]
+        of = {(of, put) for _, of, put in puts if key in self.parameters.keys_derived_in(pipeline, of)}
         if not of:
             return False
         which = {"Bucket": place.bucket, "Key": version["Key"], "VersionId": version["VersionId"]}
-        text = json.load(place.client.get_object(**which)["Body"])
-        return (text["key"], text["version_id"]) in {(key, identifier) for _, key, identifier in puts}
+        answer = place.client.get_object(**which)
+        with closing(answer["Body"]) as body:
+            if told := answer["Metadata"].get(VERSION_TOLD):
+                return told in {put for _, put in of}
+            text = json.load(body)
+        return (text["key"], text["version_id"]) in of
 
     def _rows(self, item: Existing) -> Iterator[str]:
         client = self.target.client("dynamodb", item.region)

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,7 +135,7 @@ def kernels_of(folder: Path) -> type[OurKernels]:
     return type("Kernels", (OurKernels,), {"variables": {PATH_VARIABLE: str(folder / "calls.jsonl")}})
 
 
-def select(names: list[str]) -> list[Path]:
+def select(names: Sequence[str]) -> list[Path]:
     """Find runbooks by name.
 
     Args:

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from botocore.session import Session
 from filelock import FileLock
 
+from lib.base.aws_models import MODELS
 from lib.base.paths import write_atomically
 from lib.local import deployer_policies
 from lib.local.ministack import LocalAws
@@ -70,13 +71,14 @@ def credentials(server: LocalAws, prefix: str, env: str) -> Credentials:
         made_for = f"{server.started} {hashlib.sha256(json.dumps(documents).encode()).hexdigest()}"
         kept = json.loads(path.read_text("utf-8")) if path.exists() else {"made_for": None, "key": None}
         key = Credentials(**kept["key"]) if kept["key"] else None
-        known = key is not None and _is_known(server, key)
-        if known and kept["made_for"] == made_for:
+        if key is not None and not _is_known(server, key):
+            key = None
+        if key is not None and kept["made_for"] == made_for:
             return key
         root = client(server, "iam", ROOT_KEY, ROOT_KEY)
         _ensure_user(root, user_name)
         deployer_policies.attach(root, user_name, documents, account_id)
-        key = key if known else _new_key(root, user_name)
+        key = key or _new_key(root, user_name)
         content = {"made_for": made_for, "key": asdict(key)}
         write_atomically(path, json.dumps(content), mode=0o600)
         return key
@@ -114,12 +116,16 @@ def new_session(*key: str) -> boto3.Session:
     # Each: the configuration file's name for it, the environment's, the default, the conversion.
     no_file = (None, None, os.devnull, None)
     variables = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
-    return boto3.Session(*key, botocore_session=Session(session_vars=variables))
+    session = Session(session_vars=variables)
+    session.register_component("data_loader", MODELS)  # else each session reads them anew
+    made = boto3.Session(*key, botocore_session=session)
+    MODELS.search_paths[:] = dict.fromkeys(MODELS.search_paths)  # each session adds boto3's folder
+    return made
 
 
 @cache
 def local_session() -> boto3.Session:
-    """Return the session of `client`, made once: reading the services' models takes time."""
+    """Return the session of `client`, made once."""
     return new_session()
 
 

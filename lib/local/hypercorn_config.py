@@ -43,6 +43,7 @@ _lib = Path(__file__).parents[1]
 _spec = importlib.util.spec_from_file_location(
     "lib", _lib / "__init__.py", submodule_search_locations=[str(_lib)]
 )
+assert _spec and _spec.loader  # there is such a file
 sys.modules["lib"] = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(sys.modules["lib"])
 # Torn objects come first: MiniStack reads its objects when its S3 is imported. What saves comes last.
@@ -54,6 +55,7 @@ for _name in (
     "dynamodb",
     "glue",
     "iam",
+    "lambda_code",
     "lambda_svc",
     "logs",
     "s3",

@@ -46,6 +46,15 @@ def ensure_installed(folder: Path = FOLDER) -> Path:
     return (folder / CURRENT.name).resolve() / "bin" / "python"
 
 
+def installed_packages(folder: Path = FOLDER) -> Path | None:
+    """Return where the packages of the local AWS are, its site-packages; None if it is not installed.
+
+    Args:
+        folder: Where the environment is kept.
+    """
+    return next((folder / CURRENT.name).resolve().glob("lib/python*/site-packages"), None)
+
+
 def _stamp() -> str:
     """What the environment is made of: the pins and the interpreter's version."""
     return f"{hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()} python {sys.version.split()[0]}\n"

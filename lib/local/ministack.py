@@ -1,6 +1,7 @@
 """The local AWS's life: one server for each state folder, started when needed, kept until it is stopped."""
 
 import json
+import os
 import shutil
 import sqlite3
 import sys
@@ -18,7 +19,9 @@ from filelock import FileLock
 from lib.base.errors import RunbookError
 from lib.base.paths import home, write_atomically
 from lib.base.run_data import move_addresses
+from lib.local.in_server.correction import WITHOUT
 from lib.local.install import INSTALL_TIMEOUT_S
+from lib.local.reports import warning
 from lib.local.server_process import (
     POLL_INTERVAL_S,
     STOP_TIMEOUT_S,
@@ -207,6 +210,10 @@ def _launch() -> LocalAws:
             'terminal that works with it, enter `eval "$(runbook env)"` again.',
             file=sys.stderr,
         )
+    if said := warning():
+        print(said, file=sys.stderr)
+    if without := os.environ.get(WITHOUT):
+        print(f"The local AWS does without the correction {without}, as {WITHOUT} says.", file=sys.stderr)
     facts = asdict(server)
     del facts["state"]
     write_atomically(server.state / CODE, server_code())

@@ -14,6 +14,7 @@ from textwrap import shorten
 import psutil
 
 from lib.local.certificate import ensure_certificate
+from lib.local.in_server.correction import WITHOUT
 from lib.local.install import REQUIREMENTS, ensure_installed
 
 STOP_TIMEOUT_S = 120  # handlers get 3 s of it (in_server/saving.py), saving the rest
@@ -206,8 +207,12 @@ def _command(python: Path, listener: int, certificate: Path, key: Path) -> list[
 
 
 def _environment(state: Path, port: int, certificate: Path, key: Path) -> dict[str, str]:
-    """All that the server and its handlers see of the world outside: nothing of the caller's environment."""
-    return {
+    """All that the server and its handlers see of the world outside.
+
+    Nothing of the caller's environment, but the correction that a test does without.
+    """
+    without = {WITHOUT: os.environ[WITHOUT]} if os.environ.get(WITHOUT) else {}
+    return without | {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
         "TZ": "UTC",

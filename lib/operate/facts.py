@@ -9,7 +9,7 @@ of the pipeline, `bytes` (how large the object is) and what is in `KNOWN`, such 
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from jinja2 import StrictUndefined, TemplateError
@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from lib.base.errors import RunbookError
 from lib.base.paths import ROOT
+from lib.operate.results import Result
 from lib.parameters import Parameters
 from lib.resources.prices import prices
 
@@ -137,6 +138,8 @@ class Facts(_Said):
         calls: All calls to AWS that it makes, each below its price: how much of that one new object takes;
             0 for what only others take.
         uncounted: Its calls that cost nothing, or that are counted where they arrive.
+        result: What it makes of an object, by which its pipelines are audited; nothing if another handler's
+            work is audited instead.
         invoked_by: The service that invokes it, if it is in no pipeline.
         columns: Of the JSON lines that it writes, as Athena's types.
         pipelines: What it does in each pipeline.
@@ -154,6 +157,7 @@ class Facts(_Said):
     log_bytes: Amount
     calls: Calls
     uncounted: tuple[str, ...] = ()
+    result: Result | None = None
     invoked_by: str = ""
     columns: dict[str, str] = Field(default_factory=dict)
     pipelines: dict[str, Part] = Field(default_factory=dict)
@@ -292,7 +296,7 @@ def counting(pipeline: str) -> Facts | None:
     return next((each for each, part in parts(pipeline) if part.counts_objects), None)
 
 
-def value(amount: float | str, names: Mapping[str, object]) -> object:
+def value(amount: float | str, names: Mapping[str, object]) -> Any:
     """Return what an amount is.
 
     Args:

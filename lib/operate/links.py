@@ -5,15 +5,15 @@ the same words, since AWS lists it for a whole region, is asked once.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from lib.resources.base import GLOBAL_REGION, SOURCE, Scope, roles
+from lib.resources.base import GLOBAL_REGION, SOURCE, Resource, Scope, roles
 from lib.resources.dynamodb import Table
 from lib.resources.lambda_ import event_source_mappings, functions, on_failure
 from lib.resources.s3 import Bucket, notifications_of, tags_of
@@ -22,6 +22,9 @@ from lib.resources.sqs import Queue
 from lib.target import Target
 
 Answer = TypeVar("Answer")
+Scoped = TypeVar("Scoped", bound=Resource)
+AnyStore = Bucket | Table | Queue | Topic
+Kind = TypeVar("Kind", Bucket, Table, Queue, Topic)
 Variables = dict[str, str]
 
 
@@ -35,7 +38,7 @@ class Store:
         dead_letters: ARN of the queue for what was received from it too often; empty for none.
     """
 
-    resource: Bucket | Table | Queue | Topic
+    resource: AnyStore
     roles: frozenset[str]
     dead_letters: str = ""
 
@@ -54,9 +57,9 @@ class Parts:
     functions: dict[str, Variables] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
-    def of(self, kind: type) -> list[Store]:
-        """Return the stores of a type."""
-        return [store for store in self.stores.values() if isinstance(store.resource, kind)]
+    def of(self, kind: type[Kind]) -> list[tuple[Kind, Store]]:
+        """Return the resources of a type, each with its store."""
+        return [(one.resource, one) for one in self.stores.values() if isinstance(one.resource, kind)]
 
 
 class Account:
@@ -70,7 +73,9 @@ class Account:
             env: The scope of the whole environment.
         """
         self.target, self.env = target, env
-        self._lock, self._locks, self._answers = Lock(), {}, {}
+        self._lock = Lock()
+        self._locks: dict[Hashable, Lock] = {}
+        self._answers: dict[Hashable, Any] = {}
 
     def buckets(self) -> list[tuple[str, str]]:
         """Return the environment's buckets: name and region."""
@@ -98,7 +103,8 @@ class Account:
         """
         buckets = [(name, region) for name, region in self.buckets() if name.startswith(scope.beginning)]
         found = Parts({store.resource.arn: store for store in self._stores_of_s3(scope, buckets)})
-        todo, seen = regions | {region for _, region in buckets} or all_regions, set()
+        todo = regions | {region for _, region in buckets} or all_regions
+        seen: set[str] = set()
         while todo - seen:
             region = min(todo - seen)
             seen.add(region)
@@ -144,9 +150,9 @@ class Account:
 
     def _named(self, found: Parts) -> Iterator[str]:
         """Yield ARNs, each with a region, of what is linked to: where else to look."""
-        for store in found.of(Bucket):
+        for bucket, store in found.of(Bucket):
             if SOURCE in store.roles:
-                for each in self.notifications(store.resource):
+                for each in self.notifications(bucket):
                     yield each["destination"]
                     yield from self.receivers(each["destination"])
         yield from found.failures.values()
@@ -172,9 +178,9 @@ class Account:
     def _others(self, scope: Scope, region: str) -> Iterator[Store]:
         for table in Table.find(self.target.client("dynamodb", region), scope):
             what = table.name.removeprefix(scope.beginning)
-            yield _store(Table(what, region, partition_key=""), scope, table.tags)
+            yield _store(Table(what, region, partition_key=""), scope, table.tags or {})
         for topic in Topic.find(self.target.client("sns", region), scope):
-            yield _store(Topic(topic.name.removeprefix(scope.beginning), region), scope, topic.tags)
+            yield _store(Topic(topic.name.removeprefix(scope.beginning), region), scope, topic.tags or {})
 
     def _queues(self, scope: Scope, region: str) -> list[Queue]:
         client = self.target.client("sqs", region)
@@ -190,7 +196,7 @@ class Account:
         client = self.target.client("lambda", region)
         return self._once(("mappings", region), lambda: event_source_mappings(client))
 
-    def _once(self, what: object, ask: Callable[[], Answer]) -> Answer:
+    def _once(self, what: Hashable, ask: Callable[[], Answer]) -> Answer:
         with self._lock:
             lock = self._locks.setdefault(what, Lock())
         with lock:
@@ -204,13 +210,13 @@ def without_version(arn: str) -> str:
     return ":".join(arn.split(":")[:7]) if ":function:" in arn else arn
 
 
-def _store(resource, scope: Scope, tags: dict[str, str], dead_letters: str = "") -> Store:
+def _store(resource: AnyStore, scope: Scope, tags: dict[str, str], dead_letters: str = "") -> Store:
     """Return a store; what has our name, but not our tags, has no role, whatever its tags say."""
     is_ours = scope.tags.items() <= tags.items()
     return Store(_scoped(resource, scope), frozenset(roles(tags) if is_ours else ()), dead_letters)
 
 
-def _scoped(resource, scope: Scope):
+def _scoped(resource: Scoped, scope: Scope) -> Scoped:
     """Return a resource that knows its full name."""
     resource.scope = scope
     return resource

@@ -22,7 +22,7 @@ def events(client, log_group: str, since: pd.Timestamp, pattern: str) -> Iterato
         client: A CloudWatch Logs client of the log group's region.
         log_group: The log group's name.
         since: From when on.
-        pattern: A filter pattern; MiniStack 1.5.33 gives all lines, whatever the pattern.
+        pattern: A filter pattern; MiniStack gives all lines, whatever the pattern.
     """
     pages = client.get_paginator("filter_log_events").paginate(
         logGroupName=log_group, startTime=int(since.timestamp() * 1000), filterPattern=pattern

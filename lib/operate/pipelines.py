@@ -16,13 +16,12 @@ from lib.base.errors import NotDeployedError, ParameterError, RunbookError
 from lib.base.threads import WORKERS
 from lib.engine.ledger import Ledger
 from lib.operate.as_deployed import at_odds, tells_of
-from lib.operate.links import Account, Parts
+from lib.operate.links import Account, AnyStore, Parts
 from lib.parameters import Parameters
 from lib.parameters.sections import Expected
 from lib.resources.base import DESTINATION, HOLDING, SOURCE, TAG_ROLE, Resource, Scope
 from lib.resources.dynamodb import Table
 from lib.resources.s3 import Bucket
-from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
 from lib.s3.selection import KeyFilter
 from lib.target import Target
@@ -30,7 +29,7 @@ from lib.target import Target
 AnyResource = TypeVar("AnyResource", bound=Resource)
 CREATED, REMOVED = "s3:ObjectCreated:", "s3:ObjectRemoved:"
 # What the variables of a function say by the ends of their names, as `Function.links` reads them.
-TOLD = {"_BUCKET": Bucket, "_TABLE": Table, "_QUEUE": Queue}
+TOLD: dict[str, type[Resource]] = {"_BUCKET": Bucket, "_TABLE": Table, "_QUEUE": Queue}
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class Pipeline:
 
     name: str
     source: Bucket | None
-    destination: Bucket | Table | Queue | Topic | None
+    destination: AnyStore | None
     created: Queue | FunctionName | None
     removed: Queue | FunctionName | None
     functions: tuple[FunctionName, ...]
@@ -105,6 +104,53 @@ class Pipeline:
     def key_prefix(self) -> str:
         """What all keys begin with of which it is told."""
         return commonprefix([each.prefix for each in self.filters])
+
+    @property
+    def source_bucket(self) -> Bucket:
+        """The source, of a pipeline that has one.
+
+        Raises:
+            NotDeployedError: If it has none.
+        """
+        return self._known(SOURCE, self.source, Bucket)
+
+    @property
+    def destination_bucket(self) -> Bucket:
+        """The destination of a pipeline that writes to a bucket.
+
+        Raises:
+            NotDeployedError: If that is no bucket, or not there.
+        """
+        return self._known(DESTINATION, self.destination, Bucket)
+
+    @property
+    def destination_table(self) -> Table:
+        """The destination of a pipeline that writes to a table.
+
+        Raises:
+            NotDeployedError: If that is no table, or not there.
+        """
+        return self._known(DESTINATION, self.destination, Table)
+
+    @property
+    def entrance(self) -> Queue | FunctionName:
+        """What takes S3 events of objects that were written.
+
+        Raises:
+            RunbookError: If that is not one queue or function.
+        """
+        if self.created is None:
+            raise RunbookError(
+                f"{self.name}: what {self.source} tells of goes to several queues or functions, or to none "
+                "that is the pipeline's, so that there is no one place to send events to; nothing was sent"
+            )
+        return self.created
+
+    def _known(self, role: str, end: Resource | None, kind: type[AnyResource]) -> AnyResource:
+        if not isinstance(end, kind):
+            found = f"it is {end}" if end else "there is none"
+            raise NotDeployedError(f"{self.name} needs a {kind.noun} as its {role}, and {found}")
+        return end
 
     @property
     def follows_deletes(self) -> bool:
@@ -123,11 +169,7 @@ class Pipeline:
         """
         if self.at_odds:
             raise RunbookError(f"{self.name}: {self.contradiction}; nothing was sent")
-        if self.created is None:
-            raise RunbookError(
-                f"{self.name}: what {self.source} tells of goes to several queues or functions, or to none "
-                "that is the pipeline's, so that there is no one place to send events to; nothing was sent"
-            )
+        _ = self.entrance  # raises if there is none
         return self
 
     @property
@@ -339,10 +381,13 @@ class _Found:
 
     def pipeline(self) -> Pipeline:
         lacks = [*self._gone()]
-        source = self._end(SOURCE, "source_region", lacks, is_needed=True)
+        sources = [bucket for bucket, store in self.parts.of(Bucket) if SOURCE in store.roles]
+        source = self._end(sources, SOURCE, "source_region", lacks, is_needed=True)
         told = self.account.notifications(source) if source else self._untagged()
         created, removed = (self._of(told, kind) for kind in (CREATED, REMOVED))
-        destination = self._end(DESTINATION, "destination_region", lacks, is_needed=self.expected is not None)
+        ends = [store.resource for store in self.parts.stores.values() if DESTINATION in store.roles]
+        is_needed = self.expected is not None
+        destination = self._end(ends, DESTINATION, "destination_region", lacks, is_needed)
         entrances = [self._entrance(created), self._entrance(removed)]
         functions = self._functions(source, told)
         return Pipeline(
@@ -358,11 +403,10 @@ class _Found:
             there=tuple(self._there()),
         )
 
-    def _end(self, role: str, where: str, lacks: list[str], is_needed: bool) -> AnyResource | None:
+    def _end(
+        self, ends: list[AnyResource], role: str, where: str, lacks: list[str], is_needed: bool
+    ) -> AnyResource | None:
         """Return the end of a role, if there is one; where there are several, the one that work passes."""
-        ends = [store.resource for store in self.parts.stores.values() if role in store.roles]
-        if role == SOURCE:
-            ends = [each for each in ends if isinstance(each, Bucket)]
         if not ends:
             if is_needed:
                 noun = "an S3 bucket" if role == SOURCE else self._unwritten() or "a store"
@@ -385,14 +429,13 @@ class _Found:
         return ends[0]
 
     def _is_in_use(self, end: Resource, role: str) -> bool:
-        if role == SOURCE:
+        if isinstance(end, Bucket) and role == SOURCE:
             return bool(self.account.notifications(end))
         return any(tells_of(values, end) for values in self.parts.functions.values())
 
     def _untagged(self) -> list[dict]:
         """Return what is told of by buckets that nobody has given a role: a pipeline of an older day."""
-        buckets = [store.resource for store in self.parts.of(Bucket)]
-        return [told for bucket in buckets for told in self.account.notifications(bucket)]
+        return [told for bucket, _ in self.parts.of(Bucket) for told in self.account.notifications(bucket)]
 
     def _of(self, told: Iterable[dict], kind: str) -> list[dict]:
         return [each for each in told if any(event.startswith(kind) for event in each["events"])]
@@ -420,7 +463,8 @@ class _Found:
         """Return the functions: first those that write to the source, then along the way, then the others."""
         there = self.parts.functions
         received = [arn for each in told for arn in self.account.receivers(each["destination"])]
-        queues = [self.parts.stores[arn].resource for arn in received if arn in self.parts.stores]
+        ours = {queue.arn: queue for queue, _ in self.parts.of(Queue)}
+        queues = [ours[arn] for arn in received if arn in ours]
         passed = [*received, *(arn for queue in queues for arn in self.account.workers(queue))]
         first = [arn for arn in there if source and arn not in passed and source.name in there[arn].values()]
         order = dict.fromkeys([*first, *(arn for arn in passed if arn in there), *sorted(there)])
@@ -434,15 +478,15 @@ class _Found:
     ) -> tuple[DeadLetters, ...]:
         held = [*self._held(functions)]
         holders = [letters.origin for letters in held]
-        of_queues = [
-            (store.dead_letters, store.resource, "dead letters")
-            for store in self.parts.of(Queue)
+        unfinished: list[tuple[str, Queue | FunctionName, str]] = [
+            (store.dead_letters, queue, "dead letters")
+            for queue, store in self.parts.of(Queue)
             if store.dead_letters
         ]
         by_name = {arn.split(":")[6]: queue for arn, queue in self.parts.failures.items()}
-        of_functions = [(by_name[one.name], one, "failures") for one in functions if one.name in by_name]
+        unfinished += [(by_name[one.name], one, "failures") for one in functions if one.name in by_name]
         found: dict[str, DeadLetters] = {}
-        for arn, origin, kind in of_queues + of_functions:
+        for arn, origin, kind in unfinished:
             store = self.parts.stores.get(arn)
             if store is None or not isinstance(store.resource, Queue):
                 continue
@@ -457,16 +501,16 @@ class _Found:
 
     def _held(self, functions: Iterable[FunctionName]) -> Iterator[DeadLetters]:
         """Yield the queues in which a function holds work back that would delete something."""
-        for store in self.parts.of(Queue):
+        for queue, store in self.parts.of(Queue):
             if HOLDING in store.roles:
                 for function in functions:
-                    if tells_of(function.variables, store.resource):
-                        yield DeadLetters(store.resource, function, "holding", deletes=True)
+                    if tells_of(function.variables, queue):
+                        yield DeadLetters(queue, function, "holding", deletes=True)
                         break
 
     def _gone(self) -> Iterator[str]:
         """Yield what something of the pipeline is linked to, and what is not there."""
-        named = {store.dead_letters for store in self.parts.of(Queue)} | {*self.parts.failures.values()}
+        named = {store.dead_letters for _, store in self.parts.of(Queue)} | {*self.parts.failures.values()}
         for arn in sorted(named - {""} - self.parts.stores.keys()):
             queue = arn.split(":")[-1]
             if ":sqs:" in arn and queue.startswith(self.scope.beginning):

@@ -1,5 +1,6 @@
 """The sample files: real data under notebooks/samples, and how it is uploaded."""
 
+import mimetypes
 from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +11,14 @@ from urllib.parse import urlencode
 import pandas as pd
 from tqdm import tqdm
 
+from lib.base.errors import ParameterError
 from lib.base.paths import ROOT
 from lib.engine.ledger import note_put
 from lib.lake.query import Athena
+from lib.s3.selection import KeyFilter
 
 FOLDER = ROOT / "notebooks" / "samples"
+EVERY_KEY = KeyFilter()
 # A picture of one transparent pixel: a file that is no CSV, whatever it is called.
 PIXEL_PNG = b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -26,19 +30,21 @@ MULTIPART_THRESHOLD_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Sample:
-    """A CSV file to upload.
+    """A file to upload.
 
     Attributes:
         key: Its key in the bucket; the folder becomes the table's name.
         body: Its bytes.
         metadata: User metadata that must arrive with it.
         tags: Tags that must arrive with it.
+        content_type: What it is; a CSV file, unless somebody says otherwise.
     """
 
     key: str
     body: bytes = field(repr=False)
     metadata: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    content_type: str = "text/csv"
 
     @property
     def table(self) -> str:
@@ -47,12 +53,12 @@ class Sample:
 
     @property
     def rows(self) -> int:
-        """How many rows it has below its header."""
+        """How many rows a CSV file has below its header."""
         return len(pd.read_csv(BytesIO(self.body)))
 
 
 class Samples(list[Sample]):
-    """Samples, shown as a table."""
+    """Samples that are CSV files, shown as a table."""
 
     def table(self) -> pd.DataFrame:
         """Return one row a sample."""
@@ -64,6 +70,43 @@ class Samples(list[Sample]):
 
     def __repr__(self) -> str:
         return self.table().to_string(index=False)
+
+
+class Files(Samples):
+    """Samples of any kind, shown as a table."""
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a sample."""
+        rows = [(sample.key, len(sample.body), sample.content_type) for sample in self]
+        return pd.DataFrame(rows, columns=["key", "bytes", "content type"])
+
+
+def files_of(name: str, keys: KeyFilter = EVERY_KEY, folder: Path = FOLDER) -> Files:
+    """Return the files in a pipeline's own folder of samples, of any kind.
+
+    Args:
+        name: The pipeline's.
+        keys: Of which keys it is told: theirs begin as these, and those that do not end so are left out.
+        folder: Where the folders are.
+
+    Raises:
+        ParameterError: If there is none that the pipeline is told of.
+    """
+    paths = sorted(path for path in (folder / name).rglob("*") if path.is_file())
+    found = [
+        Sample(
+            f"{keys.prefix}{path.relative_to(folder / name).as_posix()}",
+            path.read_bytes(),
+            content_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+        )
+        for path in paths
+    ]
+    if not (followed := [sample for sample in found if keys.takes(sample.key)]):
+        raise ParameterError(
+            f"no sample in {folder / name} ends with {keys.suffix!r}, as keys do that {name} follows: put "
+            "one there, or set exercise to false"
+        )
+    return Files(followed)
 
 
 def load(key_prefix: str = "", folder: Path = FOLDER, hard: bool = True) -> Samples:
@@ -84,15 +127,18 @@ def load(key_prefix: str = "", folder: Path = FOLDER, hard: bool = True) -> Samp
     plain = [Sample(f"{key_prefix}{name}/{name}.csv", body) for name, body in files.items()]
     if not hard:
         return Samples(plain)
-    marks = {"metadata": {"origin": "runbook"}, "tags": {"project": "runbook", "kind": "sample"}}
+    metadata, tags = {"origin": "runbook"}, {"project": "runbook", "kind": "sample"}
     return Samples(
         [
             *plain,
-            Sample(f"{key_prefix}folder/Project Idea+ü 100%.csv", files["airlines"], **marks),
+            Sample(
+                f"{key_prefix}folder/Project Idea+ü 100%.csv", files["airlines"], metadata=metadata, tags=tags
+            ),
             Sample(
                 f"{key_prefix}large/planes repeated.csv",
                 repeat(files["planes"], MULTIPART_THRESHOLD_BYTES),
-                **marks,
+                metadata=metadata,
+                tags=tags,
             ),
         ]
     )
@@ -126,7 +172,11 @@ def upload(client, bucket: str, samples: Iterable[Sample]) -> pd.DataFrame:
     """
     rows = []
     for sample in tqdm(list(samples), desc="Upload", unit="object", leave=False, delay=1):
-        extra = {"ContentType": "text/csv", "Metadata": sample.metadata, "Tagging": urlencode(sample.tags)}
+        extra = {
+            "ContentType": sample.content_type,
+            "Metadata": sample.metadata,
+            "Tagging": urlencode(sample.tags),
+        }
         client.upload_fileobj(BytesIO(sample.body), bucket, sample.key, ExtraArgs=extra)
         found = client.head_object(Bucket=bucket, Key=sample.key)
         version_id = found["VersionId"]

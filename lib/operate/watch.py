@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 
 import pandas as pd
+from botocore.client import BaseClient
 from tqdm import tqdm
 
 from lib.base.retry import wait_until
@@ -136,7 +137,7 @@ def departures(
 
 
 def rows(
-    uploads: pd.DataFrame, client, *, table: str, dead_letters: Waiting, timeout_s: float
+    uploads: pd.DataFrame, client: BaseClient, *, table: str, dead_letters: Waiting, timeout_s: float
 ) -> pd.DataFrame:
     """Watch until the index has a row of every upload's or delete's version.
 
@@ -166,7 +167,7 @@ def rows(
 
 
 def function_log(
-    client,
+    client: BaseClient,
     log_group: str,
     *,
     since: pd.Timestamp,

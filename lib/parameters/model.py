@@ -4,12 +4,13 @@ import ast
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, create_model, model_validator
 
-from lib.base.errors import ParameterError
+from lib.base.errors import ParameterError, RunbookError
+from lib.parameters import pipelines
 from lib.parameters.sections import (
     Analyze,
     Audit,
@@ -35,8 +36,8 @@ from lib.resources.base import Scope
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BUCKET_NAME_CHARACTERS = 63
 RESERVED_PREFIX = "sthree"
-# {prefix}-{env}-{pipeline}-{what}-{account_id}-{region}: five hyphens, "summarize", "results", the account.
-BUCKET_NAME_FIXED_CHARACTERS = 5 + len("summarize") + len("results") + 12
+# {prefix}-{env}-{pipeline}-{what}-{account_id}-{region}: five hyphens, "results", the account.
+BUCKET_NAME_FIXED_CHARACTERS = 5 + len("results") + 12
 
 
 class Parameters(Section):
@@ -138,8 +139,20 @@ class Parameters(Section):
         return self
 
     @model_validator(mode="after")
+    def _reports_are_of_copies(self) -> "Parameters":
+        expected = {name: self.expected(name) for name in self.pipelines()}
+        copying = [name for name, one in expected.items() if one and one.copies]
+        if unknown := [name for name in self.audit.inventory_of if name not in copying]:
+            raise ValueError(
+                f"audit.inventory_of: {unknown[0]!r} is no pipeline that copies one bucket into another; "
+                f"there are: {', '.join(copying)}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _bucket_names_fit(self) -> "Parameters":
-        room = BUCKET_NAME_CHARACTERS - BUCKET_NAME_FIXED_CHARACTERS - max(map(len, self.regions))
+        longest = max(map(len, self.regions)) + max(map(len, self.pipelines()))
+        room = BUCKET_NAME_CHARACTERS - BUCKET_NAME_FIXED_CHARACTERS - longest
         if len(self.prefix) + len(self.env) > room:
             raise ValueError(
                 f"prefix {self.prefix!r} and env {self.env!r} have more than {room} characters together: "
@@ -179,6 +192,15 @@ class Parameters(Section):
         """
         section = getattr(self, pipeline) if pipeline in self.pipelines() else None
         return section and section.expected(self.scope(pipeline))
+
+    def keys_derived_in(self, pipeline: str, key: str) -> tuple[str, ...]:
+        """Return where that may be which a pipeline's functions derive of an object.
+
+        Args:
+            pipeline: Its name.
+            key: The object's.
+        """
+        return getattr(self, pipeline).derived_keys(key) if pipeline in self.pipelines() else ()
 
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> "Parameters":
@@ -285,6 +307,23 @@ class Parameters(Section):
             f"{len(self.differing())} of {len(self.table())} parameters differ from their defaults; "
             "parameters.table() shows all"
         )
+
+
+def _with_sections(known: type[Parameters]) -> type[Parameters]:
+    """Return the parameters with a section more for each further pipeline."""
+    found: dict[str, Any] = {
+        name: (kind, Field(kind(), description=kind.purpose)) for name, kind in pipelines.sections().items()
+    }
+    if taken := sorted(found.keys() & known.model_fields):
+        raise RunbookError(f"lib/parameters/pipelines/{taken[0]}.py: there is a parameter {taken[0]} already")
+    made: type[Parameters] = create_model(
+        known.__name__, __base__=known, __doc__=known.__doc__, __module__=known.__module__, **found
+    )
+    return made
+
+
+if not TYPE_CHECKING:  # mypy knows those that are written above
+    Parameters = _with_sections(Parameters)
 
 
 @cache

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import permutations
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -157,25 +157,33 @@ class Expected:
     """What a pipeline is by its parameters, to be compared with what is deployed.
 
     Attributes:
-        handler: Which one makes the outcome, so that an audit knows what to compare.
         source_region, destination_region: Where its ends are.
         prefix, suffixes: Of which of its source's keys it is told: that begin so, and end in one of these
             ways; empty for all.
         follows_deletes: Whether it is told of deletes.
         variables: Those of its functions' environment that say what is done to which data.
+        copies: What its two buckets are called, if it copies one into the other: S3 Inventory can report on
+            these.
     """
 
-    handler: str
     source_region: str
     destination_region: str
     prefix: str = ""
     suffixes: tuple[str, ...] = ("",)
     follows_deletes: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
+    copies: tuple[str, ...] = ()
 
 
 class Pipeline(Section):
-    """The parameters that every pipeline has."""
+    """The parameters that every pipeline has.
+
+    Attributes:
+        purpose: What the pipeline is for, as the table of the parameters says it; of a section that is found
+            in `lib.parameters.pipelines`.
+    """
+
+    purpose: ClassVar[str] = ""
 
     log_retention_days: RetentionDays = Field(
         30, description="days that CloudWatch keeps the functions' logs, and charges for keeping them"
@@ -194,6 +202,14 @@ class Pipeline(Section):
             scope: The pipeline's.
         """
         raise NotImplementedError
+
+    def derived_keys(self, key: str) -> tuple[str, ...]:
+        """Return where that may be in the pipeline's buckets which its functions derive of an object.
+
+        Args:
+            key: The object's.
+        """
+        return ()
 
 
 class Queried(Section):
@@ -234,7 +250,7 @@ class Migrate(Pipeline, Queried):
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
         regions = (self.source_region, self.target_region)
-        return Expected("replicate", *regions, self.key_prefix, (self.key_suffix,))
+        return Expected(*regions, self.key_prefix, (self.key_suffix,), copies=("source", "target"))
 
 
 class Backup(Pipeline):
@@ -276,7 +292,8 @@ class Backup(Pipeline):
             "DELETE_FUNCTION": scope.name("delete") if self.delete_sync else "",
         }
         regions = (self.primary_region, self.dr_region)
-        return Expected("replicate", *regions, follows_deletes=self.delete_sync, variables=variables)
+        copies = ("primary", "dr")
+        return Expected(*regions, follows_deletes=self.delete_sync, variables=variables, copies=copies)
 
     @model_validator(mode="after")
     def _are_two_regions(self) -> "Backup":
@@ -299,7 +316,7 @@ class Index(Pipeline, Queried):
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
         variables = {"TIME_TO_LIVE_DAYS": str(self.time_to_live_days)}
-        return Expected("index", self.region, self.region, follows_deletes=True, variables=variables)
+        return Expected(self.region, self.region, follows_deletes=True, variables=variables)
 
 
 class Summarize(Pipeline, Queried):
@@ -334,7 +351,7 @@ class Summarize(Pipeline, Queried):
             "REJECTED_PREFIX": self.rejected_prefix,
         }
         regions = (self.region, self.region)
-        return Expected("summarize", *regions, self.input_prefix, SUMMARIZED, variables=variables)
+        return Expected(*regions, self.input_prefix, SUMMARIZED, variables=variables)
 
     def summary_key(self, key: str) -> str:
         """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`.
@@ -350,6 +367,10 @@ class Summarize(Pipeline, Queried):
     def rejected_key(self, key: str) -> str:
         """Return where it is said why a file was rejected: `a/x.csv` → `rejected/a/x.csv.json`."""
         return f"{self.rejected_prefix}{key.removeprefix(self.input_prefix)}.json"
+
+    def derived_keys(self, key: str) -> tuple[str, ...]:
+        """As for every pipeline."""
+        return self.summary_key(key), self.rejected_key(key)
 
     @model_validator(mode="after")
     def _cannot_trigger_itself(self) -> "Summarize":
@@ -493,7 +514,7 @@ class Ingest(Pipeline, Queried):
             "TIME_TO_LIVE_DAYS": str(self.time_to_live_days),
             "TABLE_DESCRIPTION": self.table_description,
         }
-        return Expected("consume", self.region, self.region, self.key_prefix, variables=variables)
+        return Expected(self.region, self.region, self.key_prefix, variables=variables)
 
     @model_validator(mode="after")
     def _describes_a_table(self) -> "Ingest":
@@ -599,13 +620,16 @@ class Backfill(Section):
 class Restore(Section):
     """The parameters of *restore*."""
 
+    pipeline: PipelineName = Field(
+        "backup", description="pipeline whose source is restored from its destination, by the versions there"
+    )
     at: Moment = Field(
         "", description="point in time to restore to, such as 2026-01-02T15:04:05Z; empty for the drill alone"
     )
     into: str = Field(
         "",
         description="full name of the bucket to restore, which is written to; empty to only plan it, for "
-        "backup's primary bucket",
+        "the pipeline's source",
     )
     key_prefix: KeyPart = Field(
         "", description="only objects whose keys begin so are restored; empty for all"
@@ -718,7 +742,7 @@ class Audit(Queried):
         description="how often S3 writes Inventory reports of what is in the buckets, which it charges for; "
         "Weekly: on Sundays; empty for never, and those that are there stay until they expire",
     )
-    inventory_of: Annotated[list[Literal["migrate", "backup"]], Field(min_length=1)] = Field(
+    inventory_of: Annotated[list[PipelineName], Field(min_length=1)] = Field(
         ["migrate", "backup"], description="pipelines whose buckets S3 reports on; they must be deployed"
     )
     objects: Annotated[int, Field(ge=0)] = Field(

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any
 
-from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic.fields import FieldInfo
 
+from lib.base.aws_models import MODELS
 from lib.base.reasons import REASONS
 from lib.parameters.tables import COLUMN_TYPES, column_of
 from lib.resources.schedules import crawler_schedule, rule_schedule
@@ -41,7 +41,7 @@ SECRET = re.compile(
 def regions() -> tuple[str, ...]:
     """Return the names of all AWS regions that have S3, from botocore's own data (no call to AWS)."""
     # A session would also read the caller's profile, and fail if that is a wrong one.
-    endpoints = create_loader().load_data("endpoints")
+    endpoints = MODELS.load_data("endpoints")
     return tuple(EndpointResolver(endpoints).get_available_endpoints("s3"))
 
 

@@ -11,6 +11,7 @@ import sysconfig
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from lib.base.paths import ROOT, home
 MAX_ZIPPED_BYTES = 50 * 2**20
 MAX_UNZIPPED_BYTES = 250 * 2**20
 PIP_TIMEOUT_S = 600
+DIGEST_CHARACTERS = 16
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html#python-sdk-included
@@ -72,7 +74,7 @@ def bundle(handler: str, runtime: Runtime = LAMBDA, root: Path = ROOT) -> bytes:
 
     The same inputs give the same bytes, so that `CodeSha256` tells whether a function is up to date (though
     another build of zlib may compress otherwise). pip is called once for each set of requirements; what it
-    installs is kept in `<home>/.cache/bundles`.
+    installs is kept in `<home>/.cache/bundles`, and so is each handler's last zip.
 
     Args:
         handler: Name of a folder in `handlers/`.
@@ -93,7 +95,13 @@ def bundle(handler: str, runtime: Runtime = LAMBDA, root: Path = ROOT) -> bytes:
         if name in files:
             raise BundleError(f"{handler}: {files[name]} hides {name} of a dependency; rename it")
         files[name] = path
-    return _checked(handler, {name: path.read_bytes() for name, path in files.items()})
+    return _checked(handler, runtime, {name: path.read_bytes() for name, path in files.items()})
+
+
+def _cache() -> Path:
+    folder = home() / ".cache" / "bundles"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _sources(folder: Path, common: Path) -> Iterator[tuple[str, Path]]:
@@ -108,9 +116,8 @@ def _dependencies(folder: Path, constraints: Path, runtime: Runtime) -> Iterator
     if not requirements.exists():
         return
     inputs = [requirements.read_bytes(), constraints.read_bytes(), str(runtime).encode()]
-    digest = hashlib.sha256(b"\0".join(inputs)).hexdigest()[:16]
-    installed = home() / ".cache" / "bundles" / f"{folder.name}-{digest}"
-    installed.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256(b"\0".join(inputs)).hexdigest()[:DIGEST_CHARACTERS]
+    installed = _cache() / digest
     with FileLock(installed.with_suffix(".lock"), timeout=PIP_TIMEOUT_S):
         if not installed.exists():
             _install(requirements, constraints, runtime, installed)
@@ -168,16 +175,34 @@ def _require_hashes(report: dict, constraints: Path) -> None:
             )
 
 
-def _checked(handler: str, contents: dict[str, bytes]) -> bytes:
+def _checked(handler: str, runtime: Runtime, contents: dict[str, bytes]) -> bytes:
     """Return the zip, or raise if Lambda would not take it."""
     unzipped_bytes = sum(map(len, contents.values()))
-    zipped = _zip(contents)
+    zipped = _zipped(f"{handler}-{runtime.python_version}", contents)
     if len(zipped) > MAX_ZIPPED_BYTES or unzipped_bytes > MAX_UNZIPPED_BYTES:
         raise BundleError(
             f"{handler}: {len(zipped):,} bytes zipped, {unzipped_bytes:,} unzipped; Lambda takes "
             f"{MAX_ZIPPED_BYTES:,} and {MAX_UNZIPPED_BYTES:,}. Drop requirements of handlers/{handler}. "
             "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
         )
+    return zipped
+
+
+def _zipped(what: str, contents: dict[str, bytes]) -> bytes:
+    """Return the zip, the one that was kept if nothing has changed: DuckDB takes seconds to compress."""
+    digest = hashlib.sha256()
+    for name, content in sorted(contents.items()):
+        digest.update(f"{len(name)} {name} {len(content)} ".encode())
+        digest.update(content)
+    kept = _cache() / f"{what}-{digest.hexdigest()[:DIGEST_CHARACTERS]}.zip"
+    with suppress(FileNotFoundError):
+        return kept.read_bytes()
+    zipped = _zip(contents)
+    for older in kept.parent.glob(f"{what}-{'?' * DIGEST_CHARACTERS}.zip"):
+        older.unlink(missing_ok=True)
+    with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as staged:
+        staged.write(zipped)
+    Path(staged.name).replace(kept)
     return zipped
 
 

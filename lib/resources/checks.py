@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from botocore.loaders import create_loader
 from botocore.model import ServiceModel, Shape
+
+from lib.base.aws_models import MODELS
 
 # How the patterns of botocore's models, which are made for Java, spell characters beyond the first 65,536,
 # letters, numbers and separators; and how Python does.
@@ -85,7 +86,7 @@ def enumeration(service: str, shape: str) -> list[str]:
 
 @cache
 def _service_model(service: str) -> ServiceModel:
-    return ServiceModel(create_loader().load_service_model(service, "service-2"), service)
+    return ServiceModel(MODELS.load_service_model(service, "service-2"), service)
 
 
 def _wrong(shape: Shape, value: Any, where: str) -> Iterator[tuple[str, str]]:

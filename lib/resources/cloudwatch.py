@@ -128,7 +128,7 @@ MOST_WIDGETS = 500
 class Dashboard(Resource):
     """A page of graphs, the same in every region; whoever changes it by hand will lose that at the next run.
 
-    Dashboards can have tags, but the local AWS (MiniStack 1.5.33) refuses them, so ours are known by name.
+    Dashboards can have tags, but the local AWS (MiniStack) refuses them, so ours are known by name.
 
     Attributes:
         body: Its widgets, see

@@ -63,6 +63,12 @@ def differing_tags(one: dict[str, str], other: dict[str, str]) -> list[str]:
     return sorted(key for key in one.keys() | other if one.get(key) != other.get(key))
 
 
+def parts(head: dict) -> int:
+    """Return in how many parts an object was uploaded, by an answer of HeadObject; 0 if it was whole."""
+    found = OF_PARTS.search(head["ETag"])
+    return int(found[1]) if found else 0
+
+
 def _etag_is_digest(head: dict) -> bool:
     """Say whether the ETag is computed from the bytes, which KMS and customer keys prevent."""
     is_plain = head.get("ServerSideEncryption", "AES256") == "AES256"

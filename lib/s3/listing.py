@@ -117,6 +117,11 @@ def merge(one: Iterable[One], other: Iterable[Other]) -> Iterator[tuple[One | No
         yield sides.get(0), sides.get(1)
 
 
+def key_of(pair: Pair) -> str:
+    """Return the key of what two listings have, as `merge` yields it."""
+    return next(each.key for each in pair if each)
+
+
 def _in_order(listed: Iterable[Any], side: int) -> Iterator[tuple[bytes, int, Any]]:
     last = b""
     for each in listed:

@@ -16,6 +16,8 @@ from lib.target import Target
 
 CHUNK_BYTES = 1024 * 1024
 NOT_FOUND = 404
+# Metadata in which an object says of which version of another one it was made.
+VERSION_TOLD = "source-version-id"
 
 
 @dataclass(frozen=True)

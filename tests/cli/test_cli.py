@@ -21,13 +21,14 @@ from lib.engine import lock
 from lib.engine.inventory import Inventory
 from lib.engine.ledger import Ledger
 from lib.execution import run
+from lib.local import reports
 from lib.local.ministack import LocalAws
 from lib.parameters import Parameters
 from lib.target import connect
 
 COMMANDS = ["run", "plan", "destroy", "status", "output", "env", "lab", "local"]
 COMMANDS += ["unlock", "rollback", "params"]
-LOCAL_COMMANDS = ["start", "stop", "status", "reset"]
+LOCAL_COMMANDS = ["start", "stop", "status", "reset", "corrections"]
 AWS = "target: aws\nenv: test\naccount_id: '111122223333'\n"
 RUNBOOK = Path(sys.executable).with_name("runbook")
 
@@ -124,6 +125,31 @@ def test_status_does_not_start_the_local_aws(home: Path) -> None:
         assert result.exit_code == 0
         assert "does not run" in result.stdout
     assert not (home / ".local-aws" / "state" / "server.json").exists()
+
+
+def test_corrections_are_listed_and_each_is_a_report(home: Path) -> None:
+    listed = runbook("local", "corrections")
+    assert listed.exit_code == 0
+    for said in ("s3-multipart-tags", "CreateMultipartUpload: the tags", "not reported by us"):
+        assert said in listed.stdout
+    report = runbook("local", "corrections", "s3-multipart-tags")
+    assert report.stdout.startswith("# CreateMultipartUpload")
+    assert "API_CreateMultipartUpload.html" in report.stdout and "```python" in report.stdout
+    assert not (home / ".local-aws" / "state" / "server.json").exists()  # it starts nothing
+
+
+def test_a_correction_that_there_is_not_is_an_error() -> None:
+    result = runbook("local", "corrections", "nothing")
+    assert result.exit_code == 2 and is_one_line(result)
+    assert "`runbook local corrections` lists them" in result.stderr
+
+
+def test_a_local_aws_that_is_not_what_was_reviewed_is_said(home: Path, monkeypatch) -> None:
+    monkeypatch.setattr(reports, "warnings", lambda: ["one: ministack.app:app has changed"])
+    for command in ("status", "corrections"):
+        result = runbook("local", command)
+        assert result.exit_code == 0
+        assert "one: ministack.app:app has changed" in result.stderr
 
 
 @pytest.mark.parametrize("command", [["local", "reset"], ["destroy", "--set", "target=aws"]])

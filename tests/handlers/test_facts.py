@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 from support.handler_support import HANDLERS
 from support.permissions.proofs import recorded
-from support.scenarios import SCENARIOS, Seen
+from support.scenarios import scenario_of
+from support.seen import Seen
 from support.watched import Invocation
 
 from lib.operate import facts
@@ -24,6 +25,7 @@ PRICED = {
     "dynamodb_read": r"dynamodb:(Get|BatchGet)Item",
     "dynamodb_write": r"dynamodb:(Put|Update|BatchWrite)Item",
     "sqs_request": r"sqs:\w+",
+    "sns_publish": r"sns:Publish",
     "athena_scan": r"athena:StartQueryExecution",
 }
 # Free, or of the function or queue that takes it, whose own handler or pipeline counts it. A query that is
@@ -38,7 +40,7 @@ def observe(operator, as_handler, aws_environment):
 
     def of(name: str) -> Seen:
         if name not in seen:
-            seen[name] = SCENARIOS[name](operator, as_handler, aws_environment)
+            seen[name] = scenario_of(name)(operator, as_handler, aws_environment)
         return seen[name]
 
     return of
@@ -161,7 +163,3 @@ def test_about_as_much_is_logged_of_a_new_object_as_it_says(said, seen):
     values = Parameters().of_pipeline(pipeline) if pipeline else {}
     expected = seen.objects * facts.value(said.log_bytes, {**values, **seen.values, "bytes": size})
     assert expected / 2 < new.logged_bytes + LAMBDA_LINES_BYTES < 2 * expected
-
-
-def test_there_is_a_scenario_of_each_handler():
-    assert SCENARIOS.keys() == set(NAMES)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.homes import share_bundles
 
 from lib.local import ministack
 
@@ -10,7 +11,7 @@ from lib.local import ministack
 @pytest.fixture
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home whose local AWS the test may stop, kill and reset; none is left behind."""
-    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))
+    monkeypatch.setenv("RUNBOOK_HOME", str(share_bundles(tmp_path)))
     yield tmp_path
     ministack.reset()
 

@@ -210,19 +210,6 @@ def test_messages_in_a_handlers_hand_have_not_been_received(server, folder):
     assert dead["Attributes"]["ApproximateNumberOfMessages"] == "0"
 
 
-def test_what_eventbridge_and_sns_invoke_is_tried_again(server, folder):
-    made = create_function(server, "failing", FAILING.format(folder=str(folder)))
-    events, sns = root(server, "events"), root(server, "sns")
-    events.put_rule(Name="all", EventPattern=json.dumps({"source": ["test"]}))
-    events.put_targets(Rule="all", Targets=[{"Id": "one", "Arn": made["FunctionArn"]}])
-    topic = sns.create_topic(Name="all")["TopicArn"]
-    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=made["FunctionArn"])
-    events.put_events(Entries=[{"Source": "test", "DetailType": "a", "Detail": "{}"}])
-    eventually(lambda: len(seen(folder, "attempt")) == 3)
-    sns.publish(TopicArn=topic, Message="a")
-    eventually(lambda: len(seen(folder, "attempt")) == 6)
-
-
 def test_a_throttled_event_waits(server, folder):
     made = create_function(server, "gated", GATED.format(folder=str(folder)))
     functions = root(server, "lambda")

@@ -2,13 +2,20 @@
 
 import io
 import json
+import os
+import subprocess
 import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
+import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from lib.base.paths import ROOT
 from lib.local import ministack
+from lib.local.install import ensure_installed
 
 CODE = """
 import pathlib, time
@@ -18,8 +25,66 @@ def handle(event, context):
     return "done"
 """
 
+WHERE = """
+import os, pathlib
+here = pathlib.Path(__file__)
+def handle(event, context):
+    if event == "fail":
+        raise ValueError(os.getpid())
+    assert here.parent == pathlib.Path(os.environ["LAMBDA_TASK_ROOT"]), here
+    return [os.getpid(), str(here.resolve()), {version}]
+"""
 
-def test_an_environment_that_dies_while_it_starts_takes_no_other_with_it(local_aws, somebody, tmp_path):
+
+@pytest.fixture
+def function(somebody) -> Iterator[None]:
+    """Function `starts`, deleted after the test, with its role."""
+    yield
+    somebody("lambda").delete_function(FunctionName="starts")
+    somebody("iam").delete_role(RoleName="starts")
+
+
+def test_code_is_unpacked_once_and_new_code_anew(local_aws, somebody, function):
+    create_function(somebody, WHERE.format(version=1))
+    first, where, version = invoke(somebody)
+    assert version == 1
+    assert Path(where).is_relative_to(local_aws.state / "tmp")
+    invoke(somebody, "fail")  # ends the environment
+    second, again, _ = invoke(somebody)
+    assert (first == second, where == again) == (False, True)
+    assert list(Path(where).parent.glob("__pycache__/handler.*.pyc"))
+    somebody("lambda").update_function_code(FunctionName="starts", ZipFile=a_zip(WHERE.format(version=2)))
+    _, elsewhere, version = invoke(somebody)
+    assert (version, elsewhere == where) == (2, False)
+
+
+def test_code_that_nobody_runs_is_kept_for_a_while_and_code_in_use_for_ever(local_aws, tmp_path):
+    program = """if True:
+        import os, pathlib, sys
+        sys.path.insert(0, sys.argv[1])
+        from lib.local.in_server import lambda_code as module
+        tmp = pathlib.Path(os.environ["TMPDIR"])
+        for number in range(module.MOST_KEPT + 5):
+            (module.CODE / f"{number:03}").mkdir(parents=True)
+            os.utime(module.CODE / f"{number:03}", (number, number))
+        (tmp / "ministack-lambda-f-1").mkdir()
+        (tmp / "ministack-lambda-f-1" / "code").symlink_to(module.CODE / "001")
+        module.forget()
+        print(*sorted(set(range(module.MOST_KEPT + 5)) - {int(each.name) for each in module.CODE.iterdir()}))
+    """
+    done = subprocess.run(
+        [ensure_installed(), "-c", program, ROOT],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["0", "2", "3", "4"]
+
+
+def test_an_environment_that_dies_while_it_starts_takes_no_other_with_it(
+    local_aws, somebody, function, tmp_path
+):
     gate, lambda_ = tmp_path / "gate", somebody("lambda")
     create_function(somebody, CODE.format(gate=str(gate)))
     with ThreadPoolExecutor(2) as threads:
@@ -30,16 +95,23 @@ def test_an_environment_that_dies_while_it_starts_takes_no_other_with_it(local_a
         finally:
             gate.touch()
         said = sorted(json.dumps(json.loads(answer.result()["Payload"].read())) for answer in answers)
-    lambda_.delete_function(FunctionName="starts")
-    somebody("iam").delete_role(RoleName="starts")
     assert said[0] == '"done"'
     assert "Worker process exited" in said[1]
 
 
-def create_function(somebody, code: str) -> None:
+def a_zip(code: str) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as bundle:
         bundle.writestr("handler.py", code)
+    return archive.getvalue()
+
+
+def invoke(somebody, event: object = None) -> object:
+    answer = somebody("lambda").invoke(FunctionName="starts", Payload=json.dumps(event))
+    return json.loads(answer["Payload"].read())
+
+
+def create_function(somebody, code: str) -> None:
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     role = somebody("iam").create_role(RoleName="starts", AssumeRolePolicyDocument=document)
@@ -48,7 +120,7 @@ def create_function(somebody, code: str) -> None:
         Runtime="python3.12",
         Handler="handler.handle",
         Role=role["Role"]["Arn"],
-        Code={"ZipFile": archive.getvalue()},
+        Code={"ZipFile": a_zip(code)},
         Timeout=60,
     )
 

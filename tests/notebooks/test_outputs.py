@@ -7,18 +7,25 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.homes import share_bundles
 
 from lib.base.paths import ROOT
 
 CELL_TIMEOUT_S = 1800
-NBVAL = ["-m", "pytest", "--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}"]
-OPTIONS = ["-q", "-p", "no:cacheprovider", "--override-ini=timeout=0"]
+NBVAL = ["-m", "pytest", "-p", "nbval.plugin", "--nbval", "--nbval-current-env"]
+OPTIONS = [
+    f"--nbval-cell-timeout={CELL_TIMEOUT_S}",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "--override-ini=timeout=0",
+]
 
 
 @pytest.fixture
 def empty_aws(tmp_path):
     """The environment of a local AWS of its own, which nothing was deployed to."""
-    environment = {**os.environ, "RUNBOOK_HOME": str(tmp_path), "TQDM_DISABLE": "1"}
+    environment = {**os.environ, "RUNBOOK_HOME": str(share_bundles(tmp_path)), "TQDM_DISABLE": "1"}
     yield environment
     runbook = Path(sys.executable).with_name("runbook")
     subprocess.run([runbook, "local", "reset", "--yes"], env=environment, check=True)

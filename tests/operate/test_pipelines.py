@@ -327,7 +327,7 @@ def test_what_nobody_has_counted_or_audited_hides_nothing_else(there, announced)
     assert done.seen_errors()["errors"].tolist() == [0]
     assert "gazette" in operation.cost_so_far(sixth(), done).columns
     assert list(done.throughput().columns) == ["gazette"]
-    assert audits.not_auditable(sixth(), found) == {"gazette": NOT_KNOWN}
+    assert audits.not_auditable(found) == {"gazette": NOT_KNOWN}
     with pytest.raises(RunbookError, match=f"gazette: {NOT_KNOWN}"):
         audits.audit(there, sixth(), "gazette")
 

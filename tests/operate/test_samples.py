@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
+from lib.base.errors import ParameterError
 from lib.engine.stack import Stack
 from lib.operate import samples
+from lib.s3.selection import KeyFilter
 
 ROWS = st.lists(st.from_regex(r"[a-z0-9,]{1,9}", fullmatch=True), min_size=1, max_size=5)
 
@@ -69,3 +71,26 @@ def test_uploads_carry_type_metadata_and_tags(stack: Stack, which: int):
     assert {tag["Key"]: tag["Value"] for tag in tags} == sample.tags
     assert ("-" in head["ETag"]) == (len(sample.body) > samples.MULTIPART_THRESHOLD_BYTES)
     assert client.get_object(Bucket=bucket.name, Key=sample.key)["Body"].read() == sample.body
+
+
+def test_a_pipeline_s_own_samples_are_of_any_kind_and_pass_its_filter(tmp_path):
+    folder = tmp_path / "mine"
+    (folder / "a").mkdir(parents=True)
+    for name in ("a/x.png", "b.csv", "strange"):
+        (folder / name).write_bytes(b"1")
+    found = samples.files_of("mine", KeyFilter("in/"), tmp_path)
+    assert [(each.key, each.content_type) for each in found] == [
+        ("in/a/x.png", "image/png"),
+        ("in/b.csv", "text/csv"),
+        ("in/strange", "application/octet-stream"),
+    ]
+    assert "content type" in found._repr_html_()
+    assert [each.key for each in samples.files_of("mine", KeyFilter("", ".csv"), tmp_path)] == ["b.csv"]
+
+
+@pytest.mark.parametrize("name", ["mine", "nobodys"])
+def test_without_a_sample_that_passes_somebody_is_told_what_to_do(tmp_path, name):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.txt").write_bytes(b"1")
+    with pytest.raises(ParameterError, match="put one there, or set exercise to false"):
+        samples.files_of(name, KeyFilter("", ".csv"), tmp_path)

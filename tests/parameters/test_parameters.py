@@ -81,7 +81,10 @@ def test_accepted(values: dict):
         # reports
         ({"audit": {"inventory": "daily"}}, "audit.inventory: Input should be '', 'Daily' or 'Weekly'"),
         ({"audit": {"inventory_of": []}}, "audit.inventory_of: List should have at least 1 item"),
-        ({"audit": {"inventory_of": ["index"]}}, "Input should be 'migrate' or 'backup'; found 'index'"),
+        (
+            {"audit": {"inventory_of": ["index"]}},
+            "audit.inventory_of: 'index' is no pipeline that copies",
+        ),
         # account ids: what YAML and papermill make of digits
         ({"account_id": 111122223333}, "account_id: must be 12 digits in quotes; found 111122223333 (int)"),
         ({"account_id": "11112222333"}, "account_id: must be 12 digits in quotes; found '11112222333' (str)"),

@@ -2,6 +2,7 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -19,14 +20,7 @@ RUNTIME = ["boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six.py"]
 
 
 @pytest.fixture(scope="module")
-def module_home(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUNBOOK_HOME", str(tmp_path_factory.mktemp("home")))
-        yield Path(os.environ["RUNBOOK_HOME"])
-
-
-@pytest.fixture(scope="module")
-def zipped(module_home):
+def zipped():
     return bundle("replicate", THIS)
 
 
@@ -67,7 +61,7 @@ def test_the_second_build_does_without_pip(zipped, monkeypatch):
 
 
 @pytest.mark.parametrize("handler", ["replicate", "summarize"])
-def test_it_imports_with_nothing_but_itself_and_the_runtime(module_home, handler, tmp_path):
+def test_it_imports_with_nothing_but_itself_and_the_runtime(handler, tmp_path):
     zipfile.ZipFile(io.BytesIO(bundle(handler, THIS))).extractall(tmp_path / "task")
     (tmp_path / "runtime").mkdir()
     installed = Path(sysconfig.get_path("purelib"))
@@ -89,7 +83,7 @@ def test_it_imports_with_nothing_but_itself_and_the_runtime(module_home, handler
     assert result.stdout.split() == ["True", str(tmp_path / "task" / "handler.py")], result.stderr
 
 
-def test_lambda_gets_the_binaries_of_its_own_runtime(module_home):
+def test_lambda_gets_the_binaries_of_its_own_runtime():
     built = names(bundle("summarize", LAMBDA))  # or BundleError: Lambda would not take it
     binaries = {name for name in built if name.endswith(".so")}
     assert any(name.startswith("_duckdb.") for name in binaries)
@@ -102,6 +96,40 @@ def test_runtimes_do_not_share_what_pip_installed(project):
         bundle("one", runtime, root=project)
     cached = [path for path in (project / "home/.cache/bundles").iterdir() if path.is_dir()]
     assert len(cached) == 3
+
+
+def kept(project):
+    return [path for path in (project / "home/.cache/bundles").iterdir() if path.suffix == ".zip"]
+
+
+def test_the_last_zip_is_kept_and_no_older_one(project, monkeypatch):
+    source = project / "handlers/one/handler.py"
+    first = bundle("one", root=project)
+    source.write_text("x = 1")
+    second = bundle("one", root=project)
+    assert [path.read_bytes() for path in kept(project)] == [second]
+    with monkeypatch.context() as patch:
+        patch.setattr(bundle_module, "_zip", None)
+        assert bundle("one", root=project) == second
+    source.write_text("")
+    assert bundle("one", root=project) == first
+
+
+def test_each_handler_and_each_runtime_has_a_zip_of_its_own(project):
+    shutil.copytree(project / "handlers/one", project / "handlers/one-2")
+    for handler in ("one", "one-2"):
+        for runtime in (Runtime("3.12"), Runtime("3.13")):
+            bundle(handler, runtime, root=project)
+    assert len(kept(project)) == 4
+
+
+def test_a_name_and_a_content_are_told_apart(project):
+    source = project / "handlers/one"
+    (source / "a.py").write_text("b")
+    one = bundle("one", root=project)
+    (source / "a.py").unlink()
+    (source / "ab.py").write_text("")
+    assert bundle("one", root=project) != one
 
 
 def test_without_requirements(project):
@@ -127,8 +155,8 @@ def test_what_pip_says_is_told_and_nothing_is_kept(project):
     (project / "handlers/one/requirements.txt").write_text("./no-such-folder")
     with pytest.raises(BundleError, match=r"(?s)pip could not install .*no-such-folder"):
         bundle("one", root=project)
-    kept = [path.suffix for path in (project / "home/.cache/bundles").iterdir()]
-    assert [suffix for suffix in kept if suffix not in (".lock", ".partial")] == []
+    suffixes = [path.suffix for path in (project / "home/.cache/bundles").iterdir()]
+    assert [suffix for suffix in suffixes if suffix not in (".lock", ".partial")] == []
 
 
 def test_a_killed_build_is_done_again(project):

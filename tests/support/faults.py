@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -231,6 +232,11 @@ class Disturber:
     disturbed: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
 
+    @cached_property
+    def session(self) -> URLLib3Session:
+        """What sends on; its connections are kept, as a client's are."""
+        return URLLib3Session(verify=self.verify, proxies={})
+
     def __call__(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse | None:
         _, service, operation = event_name.split(".")
         call = Call(service, operation, request, lambda: self._send(request))
@@ -238,7 +244,7 @@ class Disturber:
         if self.fault is None:
             return None
         if invocation in self.seen:
-            # MiniStack 1.5.33 makes a second mapping of the same queue and function; AWS never does.
+            # MiniStack makes a second mapping of the same queue and function; AWS never does.
             is_second = self.fault is lost_answer and operation == "CreateEventSourceMapping"
             return refuse(call, 409, "ResourceConflictException", SECOND_MAPPING) if is_second else None
         self.seen.add(invocation)
@@ -255,7 +261,7 @@ class Disturber:
             raise
 
     def _send(self, request: AWSPreparedRequest) -> None:
-        URLLib3Session(verify=self.verify, proxies={}).send(request)
+        self.session.send(request)
 
 
 def disturbed(target: Target, disturber: Disturber) -> Target:

@@ -23,6 +23,7 @@ def execute(name: str, folder: Path, **parameters):
         NOTEBOOKS / f"{name}.ipynb",
         folder / f"{name}.ipynb",
         parameters,
+        request_save_on_cell_execute=False,  # it would be written twice for each cell
         cwd=NOTEBOOKS,
         progress_bar=False,
         kernel_name="python3",

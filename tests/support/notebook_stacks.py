@@ -15,7 +15,8 @@ from lib.parameters import Parameters
 from lib.resources import bundle
 from lib.resources.base import Resource
 
-PIPELINES = ["10_migrate", "20_backup", "30_index", "40_summarize", "50_ingest", "60_analyze"]
+# What describes resources by its parameters alone: the pipelines, and what asks about them.
+PIPELINES = sorted(path.stem for path in (ROOT / "notebooks").glob("[1-6][0-9]_*.ipynb"))
 ACCOUNT = "000000000000"
 
 

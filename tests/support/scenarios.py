@@ -1,7 +1,10 @@
-"""What happens to each handler, so that it does all that it says of itself: a function each."""
+"""What happens to each handler, so that it does all that it says of itself: a function each.
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+Those of a pipeline of one's own stand in its handler's tests: `scenario` of tests/handlers/test_NAME.py.
+"""
+
+from collections.abc import Callable, Iterable
+from importlib.util import module_from_spec, spec_from_file_location
 from itertools import chain, repeat
 from time import perf_counter
 from types import SimpleNamespace
@@ -9,36 +12,13 @@ from types import SimpleNamespace
 from support.backup_pipeline import Backup
 from support.buckets import Bucket
 from support.consuming import Consume, small_pieces
-from support.handler_support import TARGET_REGION
+from support.handler_support import HANDLERS, TARGET_REGION
 from support.handler_user import lambda_context
 from support.index_table import Index
 from support.s3_messages import raw, s3_event, sqs_event
+from support.seen import LOG_GROUP, REMOVED, Seen
 from support.summaries import INPUT, NO_ATHENA, ONLY_ATHENA, Summaries
 from support.watched import Invocation, watched
-
-LOG_GROUP = "arn:aws:logs:us-east-1:000000000000:log-group:unused"
-REMOVED = "ObjectRemoved:Delete"
-
-
-@dataclass
-class Seen:
-    """What a handler was seen to do.
-
-    Attributes:
-        new: With objects that are new, from one invocation: how many bytes each has, and the invocation.
-        others: With all else.
-        objects: How many objects are new in that invocation.
-        values: Of parameters, as the handler's environment has them.
-    """
-
-    new: list[tuple[int, Invocation]]
-    others: list[Invocation]
-    objects: int = 1
-    values: dict = field(default_factory=dict)
-
-    @property
-    def all(self) -> list[Invocation]:
-        return [*(invocation for _, invocation in self.new), *self.others]
 
 
 def replicate(operator, as_handler, _environment) -> Seen:
@@ -166,3 +146,14 @@ def announce(operator, as_handler, _environment) -> Seen:
 SCENARIOS = {
     each.__name__: each for each in (announce, consume, delete, generate, index, replicate, summarize)
 }
+
+
+def scenario_of(name: str) -> Callable[..., Seen]:
+    """What happens to a handler."""
+    if name in SCENARIOS:
+        return SCENARIOS[name]
+    path = HANDLERS.parent / "tests" / "handlers" / f"test_{name}.py"
+    spec = spec_from_file_location(f"scenario_of_{name}", path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.scenario

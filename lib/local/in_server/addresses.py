@@ -1,6 +1,6 @@
 """Gives stored addresses the server's port.
 
-MiniStack 1.5.33 stores queues by their URLs, with the port of the server that made them in it. Under another
+MiniStack stores queues by their URLs, with the port of the server that made them in it. Under another
 port it says that the queue of a mapping is there and the mapping enabled, and never looks into the queue. On
 AWS an address never changes. So queues, and their URLs in the environments of functions, get the port that
 the server has now when they are loaded; what a client still calls by an old URL is found as before, by the
@@ -10,17 +10,17 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-q
 
 import re
 
-from ministack import app
 from ministack.services import lambda_svc, sqs
+
+from lib.local.in_server.corrections import sqs as corrections
 
 QUEUE_URL = re.compile(r"https://(127\.0\.0\.1|localhost):\d+/(\d{12})/([\w-]+(?:\.fifo)?)(?![\w-])")
 
-_load = app._load_persisted_state
 
-
+@corrections.ADDRESSES.replacing("ministack.app:_load_persisted_state")
 def load() -> None:
     """Load what was saved, under the address of today."""
-    _load()
+    load.original()
     readdress_queues()
     named = {(account, name) for account, _, name in sqs._queue_name_to_url._data}
     for function in lambda_svc._functions._data.values():
@@ -57,6 +57,3 @@ def readdress_environment(function: dict, named: set[tuple[str, str]]) -> None:
 
     for variable, value in variables.items():
         variables[variable] = QUEUE_URL.sub(here, value)
-
-
-app._load_persisted_state = load

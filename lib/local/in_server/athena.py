@@ -1,24 +1,4 @@
-"""Corrections of MiniStack's Athena.
-
-MiniStack 1.5.33 asks IAM of a query without naming its workgroup. It reads JSON with the columns and types
-that DuckDB guesses from the objects; Athena reads it with the catalogue's: text that looks like a time stays
-text, and a column that no row has is NULL. It reads a CSV's decimals with nine digits of a fraction, JSON's
-as doubles, and 1.5 as the whole number 2. And it says of a decimal neither how many digits it has nor how
-many are a fraction.
-https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
-https://docs.aws.amazon.com/athena/latest/APIReference/API_ColumnInfo.html
-
-It takes a location for a URL, so that a folder `a?b` is `a`, and the names of objects for names of files, so
-that some are patterns, some lie outside of the folder that they are copied to, and some are too long. To S3
-they are names, whatever is in them. And it reads what is archived; Athena skips that.
-https://docs.aws.amazon.com/athena/latest/ug/querying-glacier.html
-
-It runs DuckDB's SQL, not Trino's, in any workgroup, whatever it would read; answers SHOW and
-information_schema with nothing; and puts the result into a folder of the name that the result should have,
-with nobody's rights. Here a query is checked and translated first (`queries.py`), with its caller's rights.
-https://docs.aws.amazon.com/athena/latest/ug/querying-finding-output-files.html
-https://docs.aws.amazon.com/athena/latest/ug/security-iam-athena.html
-"""
+"""Corrections of MiniStack's Athena: `corrections/athena.py` says what of it, and why."""
 
 import asyncio
 import gzip
@@ -32,11 +12,12 @@ import time
 from contextvars import ContextVar
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import duckdb
 from botocore.exceptions import ClientError
-from ministack.core import iam_actions, iam_evaluator
+from ministack.core import iam_evaluator
 from ministack.core.concurrency import run_reentrant
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
 from ministack.services import athena, iam, s3
@@ -45,6 +26,7 @@ from lib.local.in_server import clients, trino_macros
 from lib.local.in_server.announcements import TRANSLATED
 from lib.local.in_server.announcing import announcing, refused
 from lib.local.in_server.clients import MakeClient
+from lib.local.in_server.corrections import athena as corrections
 from lib.local.in_server.not_here import NotOnLocalAwsError
 from lib.local.in_server.trust import trusts
 
@@ -87,25 +69,19 @@ SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
 TOKENS = re.compile(r"`[^`]+`|[\w.]+(?:\([^)]*\))?|[<>:,]")
 
 # Of the query that is being started: who asked.
-caller: ContextVar[MakeClient] = ContextVar("caller")
+caller: ContextVar[MakeClient | None] = ContextVar("caller", default=None)
 # Why it will fail; "" if nothing is known against it.
-failing: ContextVar[str] = ContextVar("failing")
+failing: ContextVar[str] = ContextVar("failing", default="")
 # By account, region and ClientRequestToken: what was asked, and the query that was started.
 _by_token: dict[tuple[str, str, str | None], tuple[dict, str]] = {}
 RUNNING_FAILURE = re.compile(r"[A-Z]+_[A-Z_]+: |Bytes scanned limit")
 
-_handle_request = athena.handle_request
-_execution_out = athena._execution_out
-_get_workgroup = athena._get_workgroup
-_table_relation = athena._table_relation
-_extract_resource_arn = iam_actions.extract_resource_arn
-_type_precision_scale = athena._type_precision_scale
 
-
+@corrections.SQL.replacing("ministack.services.athena:handle_request")
 async def handle_request(method: str, path: str, headers: dict, body: bytes, query_params: dict) -> tuple:
     """Answer a request to Athena."""
     if not headers.get("x-amz-target", "").endswith(".StartQueryExecution"):
-        return await _handle_request(method, path, headers, body, query_params)
+        return await handle_request.original(method, path, headers, body, query_params)
     athena._ensure_default_workgroup()
     asked = json.loads(body or b"{}")
     workgroup = athena._workgroups.get(asked.get("WorkGroup", "primary"))
@@ -181,6 +157,7 @@ def invalid(message: str) -> tuple:
     return error_response_json("InvalidRequestException", message, 400)
 
 
+@corrections.RESULTS.replacing("ministack.services.athena:_execute_query")
 async def execute(query_id: str, query: str, database: str, ddl: object, catalog: str | None = None) -> None:
     """Run a query and keep its result; it has succeeded once the result is where it is to be.
 
@@ -191,19 +168,19 @@ async def execute(query_id: str, query: str, database: str, ddl: object, catalog
         ddl: The statement, if it is one of the catalogue's.
         catalog: The catalogue's name.
     """
-    execution = athena._executions[query_id]
+    execution, client = athena._executions[query_id], caller.get() or clients.of_aws()
     status, statistics, began = execution["Status"], execution["Statistics"], time.monotonic()
     status["State"] = "RUNNING"
     try:
         if reason := failing.get():
             raise ValueError(reason)
         if ddl is None:
-            results = await run_duckdb(query, database, catalog)
+            results = await athena._run_duckdb(query, database, catalog)
         else:
-            results = await run_reentrant(change_catalogue, ddl, database, caller.get())
+            results = await run_reentrant(change_catalogue, ddl, database, client)
         execution["_results"] = {name: results[name] for name in ("columns", "rows")}
         execution["_column_types"] = results["column_types"]
-        await run_reentrant(put_result, execution, caller.get())
+        await run_reentrant(put_result, execution, client)
         end = {"State": "SUCCEEDED"}
     except Exception as error:  # what fails is the query, whatever it is
         athena.logger.error("Athena query %s failed: %s", query_id, error)
@@ -249,7 +226,7 @@ def csv_text(found: list[list]) -> str:
     )
 
 
-def change_catalogue(ddl: object, database: str, client: MakeClient) -> dict:
+def change_catalogue(ddl: Any, database: str, client: MakeClient) -> dict:
     """Create or drop a table, with the rights of whoever asked.
 
     Args:
@@ -279,12 +256,13 @@ def change_catalogue(ddl: object, database: str, client: MakeClient) -> dict:
     return {"columns": [], "rows": [], "column_types": []}
 
 
+@corrections.WORKGROUP_DEFAULTS.replacing("ministack.services.athena:_get_workgroup")
 def get_workgroup(asked: dict) -> tuple:
     """Describe a workgroup, with what nobody has set as AWS has it.
 
     https://docs.aws.amazon.com/athena/latest/APIReference/API_WorkGroupConfiguration.html
     """
-    status, headers, body = answer = _get_workgroup(asked)
+    status, headers, body = answer = get_workgroup.original(asked)
     if status != 200:
         return answer
     told = json.loads(body)
@@ -297,9 +275,10 @@ def get_workgroup(asked: dict) -> tuple:
     return json_response(told)
 
 
+@corrections.SCANNED.replacing("ministack.services.athena:_execution_out")
 def execution_out(execution: dict) -> dict:
     """Return what GetQueryExecution tells; how much was scanned is Athena's own, not the result's size."""
-    told = _execution_out(execution)
+    told = execution_out.original(execution)
     scanned = execution.get("_scanned_bytes", 0)
     return told | {"Statistics": told["Statistics"] | {"DataScannedInBytes": scanned}}
 
@@ -307,9 +286,11 @@ def execution_out(execution: dict) -> dict:
 class ColumnType(str):
     """Athena's name of a column's type, with what else ColumnInfo says of it."""
 
-    precision, scale = None, None
+    precision: int | None = None
+    scale: int | None = None
 
 
+@corrections.COLUMN_TYPES.replacing("ministack.services.athena:_run_duckdb")
 async def run_duckdb(query: str, database: str, catalog: str | None = None) -> dict:
     """Run a query, off the event loop.
 
@@ -370,7 +351,7 @@ def rows(found: list[tuple], kinds: list[str]) -> list[list]:
     return [[shown(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in found]
 
 
-def shown(value: object, kind: str) -> object:
+def shown(value: Any, kind: str) -> Any:
     """Return a value as MiniStack is to show it: as it is, or as text."""
     if isinstance(value, list):
         parts = (shown(each, kind.removesuffix("[]")) for each in value)
@@ -392,11 +373,12 @@ def shortest(value: float | None) -> float | None:
     )
 
 
+@corrections.COLUMN_TYPES.replacing("ministack.services.athena:_type_precision_scale")
 def type_precision_scale(kind: str) -> tuple[int, int]:
     """Return what ColumnInfo says of a type's digits."""
-    if getattr(kind, "precision", None) is not None:
+    if isinstance(kind, ColumnType) and kind.precision is not None and kind.scale is not None:
         return kind.precision, kind.scale
-    return _type_precision_scale(kind)
+    return type_precision_scale.original(kind)
 
 
 def failure(message: str) -> str:
@@ -408,12 +390,14 @@ def failure(message: str) -> str:
     return message
 
 
+@corrections.WORKGROUP_RIGHTS.replacing("ministack.core.iam_actions:extract_resource_arn")
 def extract_resource_arn(service, method, path, headers, body, query_params, region, account_id) -> str:
     """Return what IAM is asked about: for whatever concerns a workgroup, the workgroup.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonathena.html
     """
-    arn = _extract_resource_arn(service, method, path, headers, body, query_params, region, account_id)
+    request = (service, method, path, headers, body, query_params, region, account_id)
+    arn = extract_resource_arn.original(*request)
     if service != "athena" or arn != "*":
         return arn
     asked = json.loads(body or b"{}")
@@ -423,6 +407,7 @@ def extract_resource_arn(service, method, path, headers, body, query_params, reg
     return asked.get("ResourceARN") or own
 
 
+@corrections.TABLE_TYPES.replacing("ministack.services.athena:_table_relation")
 def table_relation(table: dict, files: list[str]) -> str:
     """Return what stands for a table in DuckDB's SQL.
 
@@ -434,7 +419,7 @@ def table_relation(table: dict, files: list[str]) -> str:
     if athena._data_format(table) == "csv" and columns:
         return csv_relation(table, files)
     if athena._data_format(table) != "json" or not columns:
-        return _table_relation(table, files)
+        return table_relation.original(table, files)
     for file in files:
         quote_fractions(Path(file))
     kinds = {column["Name"]: duckdb_type(column["Type"]) for column in columns}
@@ -473,6 +458,7 @@ def whole(name: str, kind: str) -> str:
     return f"CASE WHEN {column} IS NOT NULL THEN CAST({found} AS {kind}) END AS {column}"
 
 
+@corrections.OBJECT_NAMES.replacing("ministack.services.athena:_materialize_table_files")
 def materialize_table_files(location: str, workdirs: list[str]) -> list[str]:
     """Copy the objects below a table's location to files that DuckDB can name.
 
@@ -517,7 +503,7 @@ def csv_relation(table: dict, files: list[str]) -> str:
     """Return what stands for a table of CSV files; a text that is no value of its column's type is NULL."""
     storage = table["StorageDescriptor"]
     texts = [{**column, "Type": "string"} for column in storage["Columns"]]
-    relation = _table_relation({**table, "StorageDescriptor": {**storage, "Columns": texts}}, files)
+    relation = table_relation.original({**table, "StorageDescriptor": {**storage, "Columns": texts}}, files)
     said = [typed(column["Name"], column["Type"].lower()) for column in storage["Columns"]]
     keys = [_name(key["Name"]) for key in table.get("PartitionKeys") or []]
     return f"(SELECT {', '.join([*said, *keys])} FROM {relation})"
@@ -532,6 +518,7 @@ def typed(name: str, hive: str) -> str:
     return f"{cast} AS {column}"
 
 
+@corrections.HIVE_TYPES.replacing("ministack.services.athena:_duckdb_type")
 def partition_type(column: dict) -> str:
     """Return DuckDB's type of a partition key, or of a column of a table without objects."""
     return duckdb_type(column.get("Type", "string").lower())
@@ -562,15 +549,3 @@ def _name(value: str) -> str:
 
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
-
-
-athena.handle_request = handle_request
-athena._execute_query = execute
-athena._execution_out = execution_out
-athena._get_workgroup = get_workgroup
-athena._run_duckdb = run_duckdb
-athena._type_precision_scale = type_precision_scale
-athena._table_relation = table_relation
-athena._materialize_table_files = materialize_table_files
-athena._duckdb_type = partition_type
-iam_actions.extract_resource_arn = extract_resource_arn

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/athena/latest/ug/ddl-sql-reference.html
 """
 
 from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import sqlglot
 from sqlglot import exp
@@ -20,7 +21,7 @@ class AthenaSqlError(ValueError):
     """AWS would not run this either; worded as Athena words it."""
 
 
-def _literal_of_a_type(_: TrinoParser, this: exp.Expression, kind: exp.DataType) -> exp.Cast:
+def _literal_of_a_type(_: TrinoParser, this: exp.Expr, kind: exp.DataType) -> exp.Cast:
     """Tell DECIMAL '1.5', which has two digits, from CAST('1.5' AS decimal), which has 38 and no fraction."""
     cast = exp.Cast(this=this, to=kind)
     cast.meta[LITERAL] = True
@@ -41,7 +42,7 @@ class AsWritten(Trino):
             for name, parser in TrinoParser.FUNCTION_PARSERS.items()
             if name in ("CAST", "TRY_CAST", "EXTRACT", "POSITION", "SUBSTRING", "TRIM", "LISTAGG")
         }
-        TYPE_LITERAL_PARSERS = dict.fromkeys(exp.DType, _literal_of_a_type)
+        TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = dict.fromkeys(exp.DType, _literal_of_a_type)
 
 
 LITERAL = "literal"
@@ -168,7 +169,7 @@ def _check_tokens(tokens: list[Token]) -> None:
         if token.token_type in _FOREIGN or token.text in ("==", "<=>"):
             raise _mismatched(token)
         touches = token.token_type == TokenType.NUMBER and after and after.start == token.end + 1
-        if touches and after.token_type in (TokenType.VAR, TokenType.NUMBER):
+        if after and touches and after.token_type in (TokenType.VAR, TokenType.NUMBER):
             why = "it knows digits, a point and an exponent only"
             raise not_here(f"the number {token.text}{after.text}", why, "write it so")
         if token.token_type == TokenType.LIMIT and third and third.token_type == TokenType.OFFSET:
@@ -179,7 +180,7 @@ def _mismatched(token: Token) -> AthenaSqlError:
     return AthenaSqlError(f"line {token.line}:{token.col}: mismatched input {token.text!r}")
 
 
-def _query(statement: exp.Expression, sql: str) -> exp.Query | None:
+def _query(statement: exp.Expr, sql: str) -> exp.Query | None:
     if isinstance(statement, exp.Query):
         return statement
     kind = statement.args.get("kind")

@@ -86,7 +86,7 @@ class Translator:
         # CTEs by name: what they are called here, and their columns.
         self._ctes: dict[str, tuple[str, Columns]] = {}
 
-    def query(self, query: exp.Expression, scope: Scope, named: bool = False) -> tuple[str, Columns]:
+    def query(self, query: exp.Expr, scope: Scope, named: bool = False) -> tuple[str, Columns]:
         """Return a query's SQL, and the names and types of its columns.
 
         Args:
@@ -166,7 +166,7 @@ class Translator:
         parts.append(self._limit(query))
         return " ".join(part for part in parts if part), columns
 
-    def _items(self, node: exp.Expression, scope: Scope) -> list[tuple[str, Value]]:
+    def _items(self, node: exp.Expr, scope: Scope) -> list[tuple[str, Value]]:
         """What one item of SELECT is: each column of a star, or an expression with its name."""
         if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star)):
             only(node if isinstance(node, exp.Star) else node.this)
@@ -179,7 +179,7 @@ class Translator:
             name = (node.this if isinstance(node, exp.Column) else node.expression).name.lower()
         return [(name, self._expressions.value(node, scope))]
 
-    def _star(self, node: exp.Expression, scope: Scope) -> list[tuple[str, Value]]:
+    def _star(self, node: exp.Star | exp.Column, scope: Scope) -> list[tuple[str, Value]]:
         if isinstance(node, exp.Star):
             if not scope.sources:
                 raise AthenaSqlError("SELECT * not allowed in queries without FROM clause")
@@ -197,8 +197,12 @@ class Translator:
         only(group, "expressions")
         return ", ".join(self._grouped(item, items, scope) for item in group.expressions) or "()"
 
-    def _grouped(self, node: exp.Expression, items: list[Value], scope: Scope) -> str:
-        sets = {exp.Rollup: "ROLLUP", exp.Cube: "CUBE", exp.GroupingSets: "GROUPING SETS"}
+    def _grouped(self, node: exp.Expr, items: list[Value], scope: Scope) -> str:
+        sets: dict[type[exp.Expr], str] = {
+            exp.Rollup: "ROLLUP",
+            exp.Cube: "CUBE",
+            exp.GroupingSets: "GROUPING SETS",
+        }
         if word := sets.get(type(node)):
             return f"{word} ({', '.join(self._grouped(item, items, scope) for item in node.expressions)})"
         if isinstance(node, exp.Tuple):
@@ -235,7 +239,7 @@ class Translator:
             said.append(f"{found.sql}{direction(item)}")
         return f"ORDER BY {', '.join(said)}"
 
-    def _limit(self, query: exp.Expression) -> str:
+    def _limit(self, query: exp.Expr) -> str:
         parts = []
         limit, offset = query.args.get("limit"), query.args.get("offset")
         if isinstance(limit, exp.Fetch):
@@ -253,7 +257,7 @@ class Translator:
 
     # --- FROM ---
 
-    def _from(self, query: exp.Expression, scope: Scope) -> str:
+    def _from(self, query: exp.Expr, scope: Scope) -> str:
         found = query.args.get("from_")
         if not found:
             return ""
@@ -298,7 +302,7 @@ class Translator:
                 source.columns = [column for column in source.columns if column.name != name]
         return " AND ".join(conditions)
 
-    def _source(self, node: exp.Expression, scope: Scope) -> str:
+    def _source(self, node: exp.Expr, scope: Scope) -> str:
         """Say what stands after FROM or JOIN, and add what it offers to the scope."""
         if isinstance(node, exp.Table):
             return self._table(node, scope)
@@ -321,7 +325,7 @@ class Translator:
             raise refused(node)
         return f"({sql}) AS {self._offer(node, columns, scope)}"
 
-    def _offer(self, node: exp.Expression, columns: Columns, scope: Scope) -> str:
+    def _offer(self, node: exp.Expr, columns: Columns, scope: Scope) -> str:
         alias = quoted(f"t{next(self._aliases)}")
         named = _renamed(columns, node.args.get("alias"))
         offered = [
@@ -340,8 +344,7 @@ class Translator:
             scope.sources[-1].name = node.alias.lower() or name
             return f"{real} AS {alias}"
         database = database or self._database
-        columns = self._schema[database][name]
-        kinds = [(column, kind_of(column, hive)) for column, hive in columns.items()]
+        kinds = [(column, kind_of(column, hive)) for column, hive in self._schema[database][name].items()]
         null = (self._texts[database, name],) if (database, name) in self._texts else ()
         said = ", ".join(
             f"{self._read(quoted(column), kind, null)} AS {quoted(f'_{position}')}"
@@ -489,7 +492,7 @@ def kind_of(column: str, hive: str) -> Type:
     return trino_types.from_sqlglot(found, hive=True)
 
 
-def _by_position(node: exp.Expression, items: list[Value], clause: str) -> Value | None:
+def _by_position(node: exp.Expr, items: list[Value], clause: str) -> Value | None:
     if not isinstance(node, exp.Literal) or node.is_string or not node.this.isdigit():
         return None
     if not 1 <= int(node.this) <= len(items):
@@ -497,7 +500,7 @@ def _by_position(node: exp.Expression, items: list[Value], clause: str) -> Value
     return items[int(node.this) - 1]
 
 
-def _count(node: exp.Expression) -> int:
+def _count(node: exp.Expr) -> int:
     if not isinstance(node, exp.Literal) or node.is_string or not node.this.isdigit():
         raise AthenaSqlError(f"mismatched input {node.sql('trino')!r}: a number of rows is needed")
     return int(node.this)
@@ -525,7 +528,7 @@ def _fitted(sql: str, columns: Columns, kinds: list[Type]) -> str:
     return f'SELECT {said} FROM ({sql}) AS "s"'
 
 
-def _without_alias(node: exp.Subquery) -> exp.Expression:
+def _without_alias(node: exp.Subquery) -> exp.Expr:
     bare = node.copy()
     bare.set("alias", None)
     return bare

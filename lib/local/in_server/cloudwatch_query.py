@@ -3,14 +3,16 @@
 https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 from xml.sax.saxutils import escape
 
 from botocore.model import OperationModel, Shape
 
 NAMESPACE = "http://monitoring.amazonaws.com/doc/2010-08-01/"
-SCALARS = {
+SCALARS: dict[str, Callable[[str], Any]] = {
     "integer": int,
     "long": int,
     "float": float,
@@ -60,7 +62,7 @@ def _operation(action: str) -> OperationModel:
     return _model().operation_model(action)
 
 
-def _read(shape: Shape, name: str, params: dict[str, str]) -> object:
+def _read(shape: Shape, name: str, params: dict[str, str]) -> Any:
     """Return a member of a request; None if the request does not have it."""
     match shape.type_name:
         case "structure":
@@ -68,7 +70,7 @@ def _read(shape: Shape, name: str, params: dict[str, str]) -> object:
             members = ((each, _read(kind, prefix + each, params)) for each, kind in shape.members.items())
             return {each: value for each, value in members if value is not None} or None
         case "list":
-            found = [] if name in params else None
+            found: list | None = [] if name in params else None
             while (value := _read(shape.member, f"{name}.member.{len(found or ()) + 1}", params)) is not None:
                 found = [*(found or ()), value]
             return found
@@ -76,7 +78,7 @@ def _read(shape: Shape, name: str, params: dict[str, str]) -> object:
     return None if text is None else SCALARS.get(shape.type_name, str)(text)
 
 
-def _written(shape: Shape, value: object) -> str:
+def _written(shape: Shape, value: Any) -> str:
     match shape.type_name:
         case "structure":
             return "".join(

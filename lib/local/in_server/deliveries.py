@@ -1,17 +1,8 @@
 """Keeps what is on its way.
 
-MiniStack 1.5.33 delivers an event of S3 and invokes a function asynchronously in a thread of which nothing is
-written down: what is on its way when the server ends is lost, retries and destinations of failures with it.
-Here each is written into a journal before the call that caused it is answered, and is there until it is done
-and what it has done is saved. The next server goes on with what it finds, retries as they were counted.
-AWS keeps them until they are processed:
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html
-https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
-
-And it invokes a function for EventBridge and for SNS once, whatever comes of it; and gives an asynchronous
-invocation that is throttled up. AWS invokes it again, as any that is asynchronous.
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
-https://docs.aws.amazon.com/sns/latest/dg/sns-lambda-as-subscriber.html
+Events of S3 and asynchronous invocations are written into a journal before the call that caused them is
+answered, and are there until they are done and what they have done is saved. The next server goes on with
+what it finds, retries as they were counted. `corrections/lambda_svc.py` says why.
 """
 
 import contextvars
@@ -25,10 +16,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region, now_iso, request_scope
-from ministack.services import eventbridge, lambda_svc, s3, sns
+from ministack.services import lambda_svc, s3
+
+from lib.local.in_server.corrections import lambda_svc as corrections
 
 # What a stopped server has left is begun anew with so many at once, not in a thread and a process each.
 RESUMED_AT_ONCE = 16
@@ -57,7 +51,7 @@ class Journal:
         """Write down that something is on its way; return its number."""
         with self.lock:
             row = self._rows.execute("INSERT INTO deliveries (facts) VALUES (?)", [json.dumps(facts)])
-            return row.lastrowid
+            return cast(int, row.lastrowid)  # which each INSERT has
 
     def change(self, number: int, facts: dict) -> None:
         """Write down how far something has come."""
@@ -98,11 +92,10 @@ class Journal:
 journal = Journal(Path(os.environ["STATE_DIR"]) / "deliveries.sqlite")
 closing = threading.Event()  # from then on nothing is begun, only ended
 
-_poll_sqs = lambda_svc._poll_sqs
-_run_sqs_batch = lambda_svc._run_sqs_batch
 _in_hand: dict[int, list[dict]] = {}  # messages that handlers work on
 
 
+@corrections.S3_EVENTS.replacing("ministack.services.s3:_fire_s3_event_async")
 def fire_s3_event(
     bucket_name: str, key: str, event_name: str, *, record_extra: dict | None = None, **named
 ) -> None:
@@ -118,6 +111,7 @@ def fire_s3_event(
     _in_thread(_tell, journal.add(facts), facts)
 
 
+@corrections.ASYNCHRONOUS.replacing("ministack.services.lambda_svc:invoke_async_with_retry")
 def invoke_function(func: dict, event: dict) -> None:
     """Invoke a function asynchronously, in a thread.
 
@@ -250,6 +244,7 @@ def _give_up(func: dict, event: dict, answer: dict) -> None:
         lambda_svc._route_async_failure(destination, config.get("FunctionName", ""), event, answer)
 
 
+@corrections.FROM_EVENTBRIDGE.replacing("ministack.services.eventbridge:_dispatch_to_lambda")
 def invoke_for_eventbridge(arn: str, payload: str) -> None:
     """Invoke the function that is a rule's target."""
     try:
@@ -262,6 +257,7 @@ def invoke_for_eventbridge(arn: str, payload: str) -> None:
         logger.warning("EventBridge: function %s does not exist", arn)
 
 
+@corrections.FROM_SNS.replacing("ministack.services.sns:_deliver_to_lambda")
 def invoke_for_sns(endpoint: str, envelope: str, _topic_arn: str, subscription_arn: str, *_: object) -> None:
     """Invoke the function that has subscribed to a topic."""
     if func := _function(endpoint):
@@ -276,23 +272,17 @@ def invoke_for_sns(endpoint: str, envelope: str, _topic_arn: str, subscription_a
         logger.warning("SNS: function %s does not exist", endpoint)
 
 
+@corrections.MESSAGES_IN_HAND.replacing("ministack.services.lambda_svc:_poll_sqs")
 def poll_sqs() -> bool:
     """Give handlers messages, unless the server is about to end."""
-    return False if closing.is_set() else _poll_sqs()
+    return False if closing.is_set() else poll_sqs.original()
 
 
+@corrections.MESSAGES_IN_HAND.replacing("ministack.services.lambda_svc:_run_sqs_batch")
 def run_sqs_batch(esm: dict, func_rec: dict, event: dict, batch: list[dict], *others) -> None:
     """Let a handler work on messages, and know of them."""
     _in_hand[id(batch)] = batch
     try:
-        _run_sqs_batch(esm, func_rec, event, batch, *others)
+        run_sqs_batch.original(esm, func_rec, event, batch, *others)
     finally:
         del _in_hand[id(batch)]
-
-
-s3._fire_s3_event_async = fire_s3_event
-lambda_svc.invoke_async_with_retry = invoke_function
-eventbridge._dispatch_to_lambda = invoke_for_eventbridge
-sns._deliver_to_lambda = invoke_for_sns
-lambda_svc._poll_sqs = poll_sqs
-lambda_svc._run_sqs_batch = run_sqs_batch

@@ -1,9 +1,4 @@
-"""What MiniStack's DynamoDB lacks: an export to S3 that writes.
-
-MiniStack 1.5.33 reports COMPLETED and writes nothing, of whatever was asked for and whether point-in-time
-recovery is on or not.
-https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
-"""
+"""An export of DynamoDB to S3 that writes: `corrections/dynamodb.py` says why."""
 
 import json
 import time
@@ -15,6 +10,7 @@ from ministack.services import dynamodb
 from lib.local.in_server import clients
 from lib.local.in_server.announcements import EXPORTED
 from lib.local.in_server.announcing import announcing, refused
+from lib.local.in_server.corrections import dynamodb as corrections
 from lib.local.in_server.not_here import not_here
 
 # What is exported: all, as it is now, in DynamoDB's JSON.
@@ -24,14 +20,12 @@ TOLD_AT_THE_END = frozenset(
     ("EndTime", "ItemCount", "BilledSizeBytes", "ExportManifest", "FailureCode", "FailureMessage")
 )
 
-_handle_request = dynamodb.handle_request
-_describe_export = dynamodb._describe_export
 
-
+@corrections.EXPORTS.replacing("ministack.services.dynamodb:handle_request")
 async def handle_request(method: str, path: str, headers: dict, body: bytes, query_params: dict) -> tuple:
     """Answer a request to DynamoDB."""
     if not headers.get("x-amz-target", "").endswith(".ExportTableToPointInTime"):
-        return await _handle_request(method, path, headers, body, query_params)
+        return await handle_request.original(method, path, headers, body, query_params)
     asked = json.loads(body or b"{}")
     for name, value in USUAL.items():
         if asked.get(name, value) != value:
@@ -43,7 +37,7 @@ async def handle_request(method: str, path: str, headers: dict, body: bytes, que
         return error_response_json(
             UNAVAILABLE, f"Point in time recovery is not enabled for table '{name}'", 400
         )
-    answer = await _handle_request(method, path, headers, body, query_params)
+    answer = await handle_request.original(method, path, headers, body, query_params)
     if answer[0] != 200:
         return answer
     told = json.loads(answer[2])["ExportDescription"]
@@ -62,15 +56,12 @@ def export(*arguments) -> dict:
     return exports.export(*arguments)
 
 
+@corrections.EXPORTS.replacing("ministack.services.dynamodb:_describe_export")
 def describe_export(asked: dict) -> tuple:
     """Describe an export; as with AWS, whoever does not wait sees it in progress."""
-    status, headers, body = answer = _describe_export(asked)
+    status, headers, body = answer = describe_export.original(asked)
     description = json.loads(body).get("ExportDescription", {})
     if status != 200 or time.time() - description["StartTime"] >= dynamodb._EXPORT_COMPLETE_AFTER_SEC:
         return answer
     kept = {name: value for name, value in description.items() if name not in TOLD_AT_THE_END}
     return dynamodb.json_response({"ExportDescription": kept | {"ExportStatus": "IN_PROGRESS"}})
-
-
-dynamodb.handle_request = handle_request
-dynamodb._describe_export = describe_export

@@ -1,12 +1,4 @@
-"""Corrections of MiniStack's Glue.
-
-MiniStack 1.5.33 passes over the tags of CreateCrawler, and tells of a table without an owner that its owner
-is "", which no call takes: on AWS a name has a character at least.
-https://docs.aws.amazon.com/glue/latest/webapi/API_CreateCrawler.html (Tags)
-https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html (Owner)
-
-Its crawlers succeed after 5 s, whatever is to be crawled, and write no table; here they crawl (`crawls.py`).
-"""
+"""Corrections of MiniStack's Glue: `corrections/glue.py` says what of it, and why."""
 
 import time
 import uuid
@@ -18,6 +10,7 @@ from ministack.services import glue
 
 from lib.local.in_server.announcements import CRAWLED
 from lib.local.in_server.announcing import announcing, refused
+from lib.local.in_server.corrections import glue as corrections
 from lib.local.in_server.crawler_role import CrawlerRoleError
 from lib.local.in_server.not_here import not_here
 
@@ -25,20 +18,17 @@ from lib.local.in_server.not_here import not_here
 _running: dict[str, str] = {}
 _left_out: dict[str, list[str]] = {}  # of the last crawl of each
 
-_create_crawler = glue._create_crawler
-_create_table = glue._create_table
-_get_crawler = glue._get_crawler
-_stop_crawler = glue._stop_crawler
 
-
+@corrections.CRAWLER_TAGS.replacing("ministack.services.glue:_create_crawler")
 def create_crawler(asked: dict):
     """Create a crawler, and give it its tags."""
-    answer = _create_crawler(asked)
+    answer = create_crawler.original(asked)
     if answer[0] == 200:
         glue._tags[glue._arn("crawler", asked["Name"])] = dict(asked.get("Tags", {}))
     return answer
 
 
+@corrections.CRAWLS.replacing("ministack.services.glue:_start_crawler")
 def start_crawler(asked: dict):
     """Start a crawl; how it ended, GetCrawler tells."""
     name, region = asked.get("Name"), get_region()
@@ -65,7 +55,8 @@ def run(crawler: dict, crawl: str, region: str) -> None:
     """
     from lib.local.in_server import crawls  # here, since a server starts sooner without it
 
-    began, left_out = time.time(), []
+    began = time.time()
+    left_out: list = []
     last = {"Status": "SUCCEEDED"}
     try:
         crawls.crawl(dict(crawler), region, left_out.append)
@@ -92,33 +83,30 @@ def end(crawler: dict, began: float, last: dict) -> None:
     crawler |= {"State": "READY", "CrawlElapsedTime": int((time.time() - began) * 1000)}
 
 
+@corrections.CRAWLS.replacing("ministack.services.glue:_stop_crawler")
 def stop_crawler(asked: dict):
     """Stop a crawl; what it has written stays."""
     crawler, arn = glue._crawlers.get(asked.get("Name")), glue._arn("crawler", asked.get("Name"))
-    answer = _stop_crawler(asked)
+    answer = stop_crawler.original(asked)
     if answer[0] == 200:
         _running.pop(arn, None)
         end(crawler, time.time(), {"Status": "CANCELLED"})
     return answer
 
 
+@corrections.CRAWLS.replacing("ministack.services.glue:_get_crawler")
 def get_crawler(asked: dict):
     """Describe a crawler, and announce what its last crawl has left out."""
-    return announcing(_get_crawler(asked), *_left_out.get(glue._arn("crawler", asked.get("Name")), ()))
+    left_out = _left_out.get(glue._arn("crawler", asked.get("Name")), ())
+    return announcing(get_crawler.original(asked), *left_out)
 
 
+@corrections.TABLE_OWNER.replacing("ministack.services.glue:_create_table")
 def create_table(asked: dict):
     """Create a table, without an owner if none is named."""
-    answer = _create_table(asked)
+    answer = create_table.original(asked)
     name = asked.get("TableInput", {}).get("Name")
     table = glue._tables.get(f"{asked.get('DatabaseName')}/{name}")
     if answer[0] == 200 and not table["Owner"]:
         del table["Owner"]
     return answer
-
-
-glue._create_crawler = create_crawler
-glue._create_table = create_table
-glue._get_crawler = get_crawler
-glue._start_crawler = start_crawler
-glue._stop_crawler = stop_crawler

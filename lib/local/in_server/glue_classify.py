@@ -203,9 +203,9 @@ def _digits(number: str) -> str:
     return re.sub("[^0-9]", "", number.lower().partition("e")[0]).strip("0")
 
 
-def _widest(kinds: set[str | None]) -> str:
+def _widest(found: set[str | None]) -> str:
     """The one type that holds them all."""
-    kinds = kinds - {None}
+    kinds = {kind for kind in found if kind is not None}
     if len(kinds) == 1:
         return kinds.pop()
     for family in (("int", "bigint"), ("int", "bigint", LONG), ("int", "bigint", "double")):
@@ -216,7 +216,7 @@ def _widest(kinds: set[str | None]) -> str:
 
 def _serde(classifier: dict, text: str) -> str:
     """The classifier's SerDe; when it leaves the choice to the crawler, quoted text gets OpenCSVSerDe."""
-    chosen = {"OpenCSVSerDe": OPEN_CSV, "LazySimpleSerDe": LAZY_SIMPLE}.get(classifier.get("Serde"))
+    chosen = {"OpenCSVSerDe": OPEN_CSV, "LazySimpleSerDe": LAZY_SIMPLE}.get(classifier.get("Serde", ""))
     return chosen or (OPEN_CSV if (classifier.get("QuoteSymbol") or "\0") in text else LAZY_SIMPLE)
 
 
@@ -264,4 +264,6 @@ def _json_type(value: object) -> str:
         return f"array<{hive_type(_widest({_json_type(item) for item in value}))}>"
     if isinstance(value, int) and not isinstance(value, bool):
         return "int" if abs(value) < 2**31 else _whole_type(value)
-    return {bool: "boolean", float: "double"}.get(type(value), "string")
+    if isinstance(value, bool):
+        return "boolean"
+    return "double" if isinstance(value, float) else "string"

@@ -1,22 +1,13 @@
-"""Correction of MiniStack's Lambda.
+"""Correction of MiniStack's Lambda: `corrections/lambda_svc.py` says what of it, and why."""
 
-When the process of one execution environment ends while it starts, MiniStack 1.5.33 kills all those of the
-function, whether they start or work; those end while they start, and so on. In AWS each is on its own.
-https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
-"""
-
-from ministack.core import lambda_runtime
-
-_invoke = lambda_runtime.Worker.invoke
+from lib.local.in_server.corrections import lambda_svc as corrections
 
 
+@corrections.ENVIRONMENTS.replacing("ministack.core.lambda_runtime:Worker.invoke")
 def invoke(self, *arguments, **named) -> dict:
     """Invoke a function; a process that did not start fails this invocation only, and is begun anew later."""
     try:
-        return _invoke(self, *arguments, **named)
+        return invoke.original(self, *arguments, **named)
     except (RuntimeError, OSError) as error:  # said by its start; else by a pipe that nobody reads
         self.kill()
         return {"status": "error", "error": str(error)}
-
-
-lambda_runtime.Worker.invoke = invoke

@@ -1,22 +1,4 @@
-"""Corrections of MiniStack's S3.
-
-MiniStack 1.5.33 ignores the tags of a multipart upload. S3 gives them to the object when it is completed,
-before it tells anybody: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
-And it computes no checksum of parts that are copied, so that the object has none; under a KMS key, where an
-ETag tells nothing of the bytes, a copy could then never be told to be faithful.
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html (CopyPartResult)
-
-Of a version it does not tell the tags while a delete marker is the current one, and returns the whole of it
-whatever the range or the part that is asked for; of a part, HEAD tells nothing. S3 does all of these:
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html (versionId)
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html (Range, partNumber)
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html (partNumber)
-
-It copies what is archived and has not been restored; S3 refuses. It does not encode the keys in listings of
-versions and of uploads, which XML cannot hold all of, and loses their carriage returns in every answer.
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html (archived objects)
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html (encoding-type)
-"""
+"""Corrections of MiniStack's S3: `corrections/s3.py` says what of it, and why."""
 
 import re
 from collections.abc import Callable
@@ -25,6 +7,8 @@ from urllib.parse import parse_qs, parse_qsl, quote, unquote
 
 from ministack.services import s3
 
+from lib.local.in_server.corrections import s3 as corrections
+
 # Of the upload that is being completed.
 tags_of_upload: ContextVar[dict[str, str]] = ContextVar("tags_of_upload")
 # Whether the keys of the listing that is being answered are to be encoded.
@@ -32,22 +16,11 @@ encoded: ContextVar[bool] = ContextVar("encoded", default=False)
 
 HOLD_KEYS = {"Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"}
 
-_create = s3._create_multipart_upload
-_complete = s3._complete_multipart_upload
-_copy = s3._copy_object
-_copy_part = s3._upload_part_copy
-_list_versions = s3._list_object_versions
-_list_uploads = s3._list_multipart_uploads
-_xml_body = s3._xml_body
-_record = s3._record_object_version
-_get_tags = s3._get_object_tagging
-_get = s3._get_object
-_head = s3._head_object
 
-
+@corrections.MULTIPART_TAGS.replacing("ministack.services.s3:_create_multipart_upload")
 def create(bucket: str, key: str, headers: dict):
     """Begin an upload, and remember its tags."""
-    answer = _create(bucket, key, headers)
+    answer = create.original(bucket, key, headers)
     upload_id = re.search(rb"<UploadId>(.+?)</UploadId>", answer[2])
     if answer[0] == 200 and upload_id:
         tags = dict(parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True))
@@ -55,21 +28,21 @@ def create(bucket: str, key: str, headers: dict):
     return answer
 
 
+@corrections.MULTIPART_TAGS.replacing("ministack.services.s3:_complete_multipart_upload")
 def complete(bucket: str, key: str, body: bytes, query_params: dict, headers: dict):
     """Complete an upload, knowing its tags."""
     upload = s3._multipart_uploads.get(s3._qp(query_params, "uploadId")) or {}
     token = tags_of_upload.set(upload.get("tags", {}))
     try:
-        return _complete(bucket, key, body, query_params, headers)
+        return complete.original(bucket, key, body, query_params, headers)
     finally:
         tags_of_upload.reset(token)
 
 
+@corrections.COPIED_PARTS.replacing("ministack.services.s3:_upload_part_copy")
 def copy_part(bucket: str, key: str, query_params: dict, headers: dict):
-    """Copy a part of what can be read, and compute the checksum that its upload was begun with."""
-    if refused := archived(headers):
-        return refused
-    answer = _copy_part(bucket, key, query_params, headers)
+    """Copy a part, and compute the checksum that its upload was begun with."""
+    answer = copy_part.original(bucket, key, query_params, headers)
     if answer[0] == 200:
         upload = s3._multipart_uploads[s3._qp(query_params, "uploadId")]
         part = upload["parts"][int(s3._qp(query_params, "partNumber", "1"))]
@@ -77,9 +50,16 @@ def copy_part(bucket: str, key: str, query_params: dict, headers: dict):
     return answer
 
 
+@corrections.ARCHIVED_COPIES.replacing("ministack.services.s3:_upload_part_copy")
+def copy_readable_part(bucket: str, key: str, query_params: dict, headers: dict):
+    """Copy a part of an object that can be read."""
+    return archived(headers) or copy_readable_part.original(bucket, key, query_params, headers)
+
+
+@corrections.ARCHIVED_COPIES.replacing("ministack.services.s3:_copy_object")
 def copy(bucket: str, key: str, headers: dict):
     """Copy an object that can be read."""
-    return archived(headers) or _copy(bucket, key, headers)
+    return archived(headers) or copy.original(bucket, key, headers)
 
 
 def archived(headers: dict) -> tuple | None:
@@ -99,42 +79,59 @@ def archived(headers: dict) -> tuple | None:
     return s3._error("InvalidObjectState", message, 403, f"/{bucket}/{key}")
 
 
-def encoding(call: Callable) -> Callable:
-    """Return a listing that encodes keys if it is asked to."""
-
-    def listing(bucket: str, query_params: dict):
-        token = encoded.set(s3._qp(query_params, "encoding-type") == "url")
-        try:
-            return call(bucket, query_params)
-        finally:
-            encoded.reset(token)
-
-    return listing
+@corrections.ENCODED_KEYS.replacing("ministack.services.s3:_list_object_versions")
+def list_versions(bucket: str, query_params: dict):
+    """List versions, keys encoded if that is asked for."""
+    return encoding(list_versions.original, bucket, query_params)
 
 
+@corrections.ENCODED_KEYS.replacing("ministack.services.s3:_list_multipart_uploads")
+def list_uploads(bucket: str, query_params: dict):
+    """List uploads, keys encoded if that is asked for."""
+    return encoding(list_uploads.original, bucket, query_params)
+
+
+def encoding(call: Callable, bucket: str, query_params: dict):
+    """List; what writes the answer knows whether keys are to be encoded."""
+    token = encoded.set(s3._qp(query_params, "encoding-type") == "url")
+    try:
+        return call(bucket, query_params)
+    finally:
+        encoded.reset(token)
+
+
+@corrections.CARRIAGE_RETURNS.replacing("ministack.services.s3:_xml_body")
 def xml_body(root) -> bytes:
     """Write an answer; who reads it takes a carriage return for a line feed, unless it is escaped."""
+    return xml_body.original(root).replace(b"\r", b"&#13;")
+
+
+@corrections.ENCODED_KEYS.replacing("ministack.services.s3:_xml_body")
+def encoded_xml_body(root) -> bytes:
+    """Write an answer, with its keys encoded if it is such a listing."""
     if encoded.get():
         for element in root.iter():
             if element.tag.rpartition("}")[2] in HOLD_KEYS and element.text:
                 element.text = quote(element.text, safe="/")
         s3.SubElement(root, "EncodingType").text = "url"
-    return _xml_body(root).replace(b"\r", b"&#13;")
+    return encoded_xml_body.original(root)
 
 
+@corrections.MULTIPART_TAGS.replacing("ministack.services.s3:_record_object_version")
 def record(bucket: str, key: str, *arguments) -> str | None:
     """Record a version, with the tags of the upload that it comes of."""
-    version_id = _record(bucket, key, *arguments)
+    version_id = record.original(bucket, key, *arguments)
     if tags := tags_of_upload.get({}):
         s3._object_tags[(bucket, key, version_id)] = tags
     return version_id
 
 
+@corrections.TAGS_UNDER_A_MARKER.replacing("ministack.services.s3:_get_object_tagging")
 def get_tags(bucket: str, key: str, query_params: dict | None = None):
     """Return the tags of an object; those of a version, too, if a delete marker is the current one."""
     version = version_asked_for(bucket, key, query_params)
     if version is None or version.get("is_delete_marker") or key in s3._ensure_bucket(bucket)["objects"]:
-        return _get_tags(bucket, key, query_params)
+        return get_tags.original(bucket, key, query_params)
     version_id = version["version_id"]
     root = s3.Element("Tagging", xmlns=s3.S3_NS)
     tag_set = s3.SubElement(root, "TagSet")
@@ -146,9 +143,10 @@ def get_tags(bucket: str, key: str, query_params: dict | None = None):
     return 200, {"Content-Type": "application/xml", "x-amz-version-id": version_id}, s3._xml_body(root)
 
 
+@corrections.RANGES_OF_VERSIONS.replacing("ministack.services.s3:_get_object")
 def get(bucket: str, key: str, headers: dict, query_params: dict | None = None):
     """Return an object; of a version, too, only the part or the range that is asked for."""
-    status, described, body = answer = _get(bucket, key, headers, query_params)
+    status, described, body = answer = get.original(bucket, key, headers, query_params)
     version = version_asked_for(bucket, key, query_params)
     if status != 200 or version is None:
         return answer
@@ -164,9 +162,10 @@ def get(bucket: str, key: str, headers: dict, query_params: dict | None = None):
     return 206, partial(described, first, last, len(body)), body[first : last + 1]
 
 
+@corrections.HEAD_OF_PARTS.replacing("ministack.services.s3:_head_object")
 def head(bucket: str, key: str, headers: dict | None = None, query_params: dict | None = None):
     """Describe an object, or the part of it that is asked for."""
-    status, described, body = answer = _head(bucket, key, headers, query_params)
+    status, described, body = answer = head.original(bucket, key, headers, query_params)
     if status != 200:
         return answer
     there = version_asked_for(bucket, key, query_params) or s3._ensure_bucket(bucket)["objects"].get(key)
@@ -201,16 +200,3 @@ def partial(described: dict, first: int, last: int, size: int) -> dict:
     # Of nothing there is no range.
     which = {"Content-Range": f"bytes {first}-{last}/{size}"} if length else {}
     return kept | {"Content-Length": str(length)} | which
-
-
-s3._get_object_tagging = get_tags
-s3._get_object = get
-s3._head_object = head
-s3._create_multipart_upload = create
-s3._complete_multipart_upload = complete
-s3._copy_object = copy
-s3._upload_part_copy = copy_part
-s3._list_object_versions = encoding(_list_versions)
-s3._list_multipart_uploads = encoding(_list_uploads)
-s3._xml_body = xml_body
-s3._record_object_version = record

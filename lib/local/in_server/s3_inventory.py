@@ -1,9 +1,6 @@
-"""What MiniStack's S3 lacks.
+"""What MiniStack's S3 lacks: inventory configurations (`corrections/s3.py`).
 
-MiniStack 1.5.33 knows no inventory configurations: it takes a PUT of one for a PUT of the bucket, and a
-DELETE of one for a DELETE of the bucket. Here they are kept, and that is all: no report is ever written,
-which is said to whoever puts one.
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketInventoryConfiguration.html
+Here they are kept, and that is all: no report is ever written, which is said to whoever puts one.
 """
 
 import re
@@ -14,23 +11,23 @@ from ministack.services import s3
 
 from lib.local.in_server.announcements import NO_REPORTS
 from lib.local.in_server.announcing import announcing
-
-_handle = s3.handle_request
-_delete_bucket = s3._delete_bucket
+from lib.local.in_server.corrections.s3 import INVENTORY
 
 # Each bucket's configurations, by their ids: XML as it was sent. MiniStack saves it with the others.
-configurations = AccountScopedDict()
-s3._PERSISTED_BUCKET_DICTS["bucket_inventory_configurations"] = configurations
+configurations = INVENTORY.adding(
+    "ministack.services.s3:_PERSISTED_BUCKET_DICTS[bucket_inventory_configurations]", AccountScopedDict()
+)
 
 PAGE = 100  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBucketInventoryConfigurations.html
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
+@INVENTORY.replacing("ministack.services.s3:handle_request")
 async def handle(method: str, path: str, headers: dict, body: bytes, query: dict, *others, **named) -> tuple:
     """Answer a request to S3."""
     bucket, key = s3._parse_bucket_key(path, headers)
     if "inventory" not in query or key:
-        return await _handle(method, path, headers, body, query, *others, **named)
+        return await handle.original(method, path, headers, body, query, *others, **named)
     if s3._ensure_bucket(bucket) is None:
         return s3._no_such_bucket(bucket)
     kept, name = configurations.setdefault(bucket, {}), s3._qp(query, "id")
@@ -63,13 +60,10 @@ def _xml(text: str) -> tuple:
     return 200, {"Content-Type": "application/xml"}, text.encode()
 
 
+@INVENTORY.replacing("ministack.services.s3:_delete_bucket")
 def delete_bucket(name: str) -> tuple:
     """Delete a bucket, and its configurations with it."""
-    answer = _delete_bucket(name)
+    answer = delete_bucket.original(name)
     if answer[0] == 204:
         configurations.pop(name, None)
     return answer
-
-
-s3.handle_request = handle
-s3._delete_bucket = delete_bucket

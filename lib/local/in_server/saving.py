@@ -1,16 +1,9 @@
 """Saves MiniStack's state while it runs and when it ends.
 
-MiniStack 1.5.33 writes objects down when they are put, and all else only when it is stopped: a server that
-was killed has forgotten it, even its buckets' regions. Here, buckets and their settings are written down
-before the call that changed them is answered, and all else every few seconds while the server is used.
-
-When it is stopped, it forgets the uploads whose parts are not complete, waits for every request that waits
-for a handler, and saves once, whatever of it failed since a thread was changing it. Here it is stopped in
-another way: nothing new is begun, what handlers do may end for a few seconds, all is saved until that
-succeeds, and what was not done is as it was before, to be done by the next server.
-
-Nor can it write down results of queries with times or decimals in them, and so nothing of Athena's state.
-What it had only begun when it was saved, it would tell of as running for ever: functions, queries, crawlers.
+Buckets and their settings are written down before the call that changed them is answered, and all else
+every few seconds while the server is used. When it is stopped, nothing new is begun, what handlers do may end
+for a few seconds, all is saved until that succeeds, and what was not done is as it was before, to be done by
+the next server. `corrections/saving.py` says why.
 """
 
 import asyncio
@@ -21,7 +14,10 @@ import pickle
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TextIO
 
 from ministack import app
 from ministack.core import lambda_runtime, persistence
@@ -29,6 +25,8 @@ from ministack.core.responses import request_scope
 from ministack.services import athena, glue, lambda_svc, s3, sqs
 
 from lib.local.in_server import deliveries
+from lib.local.in_server.corrections import saving as corrections
+from lib.local.in_server.corrections import sqs as corrections_of_sqs
 
 SAVE_EVERY_S = 2
 # Requests wait while it saves, so that no one changes what is being saved: for a 20th of the time at most.
@@ -45,11 +43,6 @@ WORK_PATH = "/_ministack/work"
 NOT_SAVED = Path(os.environ["STATE_DIR"]) / "not_saved.txt"  # what whoever stops it is told
 UPLOADS = Path(os.environ["STATE_DIR"]) / "multipart_uploads.pickle"
 
-_app = app.app
-_load = app._load_persisted_state
-_handle_s3 = s3.handle_request
-_load_queues = sqs.load_persisted_state
-_to_json = persistence._json_default
 _used_at = 0.0
 _tasks: list[asyncio.Task] = []  # the loop alone would let them be collected
 _not_saved: list[str] = []
@@ -74,7 +67,7 @@ def save() -> bool:
 
 async def keep_saving() -> None:
     """Save again and again; what could not be saved is saved the next time."""
-    pause_s = SAVE_EVERY_S
+    pause_s: float = SAVE_EVERY_S
     while True:
         await asyncio.sleep(pause_s)
         began = time.monotonic()
@@ -83,9 +76,10 @@ async def keep_saving() -> None:
         pause_s = max(SAVE_EVERY_S, PAUSE_FOR_EACH_SECOND_S * (time.monotonic() - began))
 
 
+@corrections.WHILE_IT_RUNS.replacing("ministack.app:_load_persisted_state")
 def load() -> None:
     """Load what was saved, go on with what was on its way, and only then begin to save."""
-    _load()
+    load.original()
     NOT_SAVED.unlink(missing_ok=True)
     if UPLOADS.exists():
         s3._multipart_uploads._data.update(pickle.loads(UPLOADS.read_bytes()))  # of our own private folder
@@ -171,6 +165,7 @@ def work() -> dict:
     return {"running": names, "on_their_way": deliveries.journal.count()}
 
 
+@corrections.WHILE_IT_RUNS.replacing("ministack.app:app")
 async def note_use(scope, receive, send) -> None:
     """Answer a request, and remember that there was one."""
     global _used_at
@@ -179,21 +174,23 @@ async def note_use(scope, receive, send) -> None:
         await send({"type": "http.response.body", "body": json.dumps(work()).encode()})
         return
     _used_at = time.monotonic()
-    await _app(scope, receive, send)
+    await note_use.original(scope, receive, send)
 
 
+@corrections.WHILE_IT_RUNS.replacing("ministack.services.s3:handle_request")
 async def handle_s3(method: str, path: str, headers: dict, *others, **named) -> tuple:
     """Answer a request to S3, once the bucket that it has changed is saved."""
-    answer = await _handle_s3(method, path, headers, *others, **named)
+    answer = await handle_s3.original(method, path, headers, *others, **named)
     bucket, key = s3._parse_bucket_key(path, headers)
     if method in ("PUT", "DELETE") and bucket and not key:
         persistence.save_state("s3", s3.get_state())
     return answer
 
 
+@corrections_of_sqs.MESSAGES_IN_HAND.replacing("ministack.services.sqs:load_persisted_state")
 def load_queues(data: dict) -> None:
     """Load queues; whoever was working on a message is gone with the server, so it can be received now."""
-    _load_queues(data)
+    load_queues.original(data)
     now = time.time()
     for queue in sqs._queues._data.values():
         for message in queue["messages"]:
@@ -201,18 +198,24 @@ def load_queues(data: dict) -> None:
                 message["visible_at"] = min(message["visible_at"], now)
 
 
+@corrections.QUERY_VALUES.replacing("ministack.core.persistence:_json_default")
 def to_json(value: object) -> object:
     """Return what JSON can hold; of a query's values their text, which is all that Athena answers of them."""
     try:
-        return _to_json(value)
+        return to_json.original(value)
     except TypeError:
         return str(value)
 
 
-persistence.logger.setLevel("WARNING")  # else a line for each service and save
-persistence.logger.addHandler(_Errors(logging.ERROR))
-app.app = note_use
-app._load_persisted_state = load
-s3.handle_request = handle_s3
-sqs.load_persisted_state = load_queues
-persistence._json_default = to_json
+def dump(value: object, file: TextIO, default: Callable[[object], object]) -> None:
+    """Write JSON at once: json.dump, which goes piece by piece, takes four times as long."""
+    file.write(json.dumps(value, default=default))
+
+
+corrections.WHILE_IT_RUNS.adding(
+    "ministack.core.persistence:json",
+    SimpleNamespace(dump=dump, load=json.load, JSONDecodeError=json.JSONDecodeError),
+)
+_logger = logging.getLogger(persistence.logger.name)
+_logger.setLevel("WARNING")  # else a line for each service and save
+_logger.addHandler(_Errors(logging.ERROR))

@@ -1,30 +1,30 @@
-"""What MiniStack's SQS lacks.
+"""What MiniStack's SQS lacks: tasks that move messages out of a dead-letter queue (`corrections/sqs.py`).
 
-MiniStack 1.5.33 has no tasks that move messages out of a dead-letter queue. These end before they are
-answered, and are forgotten when the server ends.
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
+These end before they are answered, and are forgotten when the server ends.
 """
 
 import json
 import time
 import uuid
 
-from ministack.core import iam_actions
 from ministack.services import sqs
 
-_extract_resource_arn = iam_actions.extract_resource_arn
+from lib.local.in_server.corrections.sqs import MOVE_TASKS
 
 tasks: dict[str, list[dict]] = {}  # by the dead-letter queue's ARN, the newest first
 
 
+@MOVE_TASKS.replacing("ministack.core.iam_actions:extract_resource_arn")
 def extract_resource_arn(service, method, path, headers, body, query_params, region, account_id) -> str:
     """Return what IAM is asked about: for a task that moves messages, the queue that they are in."""
-    arn = _extract_resource_arn(service, method, path, headers, body, query_params, region, account_id)
+    request = (service, method, path, headers, body, query_params, region, account_id)
+    arn = extract_resource_arn.original(*request)
     if service != "sqs" or arn != "*" or not (body or b"").startswith(b"{"):
         return arn
     return json.loads(body).get("SourceArn", arn)
 
 
+@MOVE_TASKS.replacing("ministack.services.sqs:_HANDLERS[StartMessageMoveTask]")
 def start(asked: dict, _url: str) -> dict:
     """Move all that nobody has in hand, and return the task's handle."""
     arn = asked["SourceArn"]
@@ -46,6 +46,7 @@ def start(asked: dict, _url: str) -> dict:
     return {"TaskHandle": str(uuid.uuid4())}
 
 
+@MOVE_TASKS.replacing("ministack.services.sqs:_HANDLERS[ListMessageMoveTasks]")
 def listed(asked: dict, _url: str) -> dict:
     """Return the newest tasks of a queue; by default, as on AWS, one."""
     _queue(asked["SourceArn"])
@@ -84,7 +85,3 @@ def _queue(arn: str) -> dict:
 
 def _dead_letter_queue(queue: dict) -> str:
     return json.loads(queue["attributes"].get("RedrivePolicy") or "{}").get("deadLetterTargetArn", "")
-
-
-sqs._HANDLERS.update({"StartMessageMoveTask": start, "ListMessageMoveTasks": listed})
-iam_actions.extract_resource_arn = extract_resource_arn

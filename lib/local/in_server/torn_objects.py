@@ -1,9 +1,6 @@
 """Takes back what a killed MiniStack has half written.
 
-MiniStack 1.5.33 writes an object into two files: its bytes, then what describes them. Killed between the two,
-the next server would show the new bytes under the old ETag, or without their metadata. S3 never does: a PUT
-that was not answered has happened or not, as a whole. Executed before MiniStack reads its folder.
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel
+Executed before MiniStack reads its folder; `corrections/saving.py` says why.
 """
 
 import json
@@ -11,6 +8,8 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from lib.local.in_server.corrections.saving import TORN_OBJECTS
 
 SIDECAR = ".meta.json"  # MiniStack stores keys that end so under other names
 VERSIONS = ".versions"  # the bytes of versions that are not the current one
@@ -48,4 +47,5 @@ def _put_back(versions: Path, bucket_and_key: Path, path: Path, sidecar: Path) -
         staged.replace(path)
 
 
-take_back(Path(os.environ["S3_DATA_DIR"]))
+if TORN_OBJECTS.is_applied:
+    take_back(Path(os.environ["S3_DATA_DIR"]))

@@ -17,7 +17,7 @@ from lib.local.in_server.not_here import NotOnLocalAwsError, not_here
 from lib.local.in_server.trino_types import BIGINT, BOOLEAN, DATE, TEXT, UNKNOWN, VARBINARY, Type
 from lib.local.in_server.trino_values import Value, cast, text
 
-Compile = Callable[[exp.Query, "Scope"], tuple[str, list[tuple[str, Type]]]]
+Compile = Callable[[exp.Expr, "Scope"], tuple[str, list[tuple[str, Type]]]]
 
 
 @dataclass
@@ -94,15 +94,13 @@ def _fields(value: Value, names: list[str]) -> Value:
     return value
 
 
-def refused(
-    node: exp.Expression, why: str = "it does not know this, or in another way"
-) -> NotOnLocalAwsError:
+def refused(node: exp.Expr, why: str = "it does not know this, or in another way") -> NotOnLocalAwsError:
     """Return the error for what is not translated."""
     shown = node.sql("trino")
     return not_here(shown if len(shown) < 100 else f"{shown[:100]}…", why, "write it in another way")
 
 
-def only(node: exp.Expression, *names: str) -> None:
+def only(node: exp.Expr, *names: str) -> None:
     """Refuse a part of an expression that is none of these.
 
     Raises:
@@ -124,7 +122,7 @@ class Expressions:
         """
         self._compile = compile_query
 
-    def value(self, node: exp.Expression, scope: Scope) -> Value:
+    def value(self, node: exp.Expr, scope: Scope) -> Value:
         """Return what an expression is.
 
         Args:
@@ -140,16 +138,16 @@ class Expressions:
             if type(node) in _ARITHMETIC:
                 only(node, "this", "expression", "typed", "safe")
                 return trino_values.calculate(_ARITHMETIC[type(node)], *self._sides(node, scope))
-            if type(node) in _COMPARISONS:
+            if isinstance(node, exp.Binary) and type(node) in _COMPARISONS:
                 return self._comparison(node, scope)
             raise refused(node)
         return method(node, scope)
 
-    def condition(self, node: exp.Expression, scope: Scope) -> str:
+    def condition(self, node: exp.Expr, scope: Scope) -> str:
         """Return a condition's SQL."""
         return trino_values.coerce(self.value(node, scope), BOOLEAN, "condition").sql
 
-    def _sides(self, node: exp.Expression, scope: Scope) -> list[Value]:
+    def _sides(self, node: exp.Expr, scope: Scope) -> list[Value]:
         return [self.value(node.this, scope), self.value(node.expression, scope)]
 
     # --- Names and literals ---
@@ -319,7 +317,7 @@ class Expressions:
             return Value(f"({either})", BOOLEAN)
         return Value(f"({value.sql} IN ({', '.join(item.sql for item in items)}))", BOOLEAN)
 
-    def _in_query(self, node: exp.In, value: Value, query: exp.Expression, scope: Scope) -> Value:
+    def _in_query(self, node: exp.In, value: Value, query: exp.Expr, scope: Scope) -> Value:
         sql, kind = self._single_column(query.unnest(), scope)
         met = trino_types.common(value.type, kind)
         if met is None:
@@ -448,7 +446,7 @@ class Expressions:
         sql, kind = self._single_column(node, scope)
         return Value(f"({sql})", kind)
 
-    def _single_column(self, query: exp.Query, scope: Scope) -> tuple[str, Type]:
+    def _single_column(self, query: exp.Expr, scope: Scope) -> tuple[str, Type]:
         sql, columns = self._compile(query, scope)
         if len(columns) != 1:
             raise AthenaSqlError(f"Multiple columns returned by subquery: {len(columns)}")
@@ -487,7 +485,7 @@ class Expressions:
                 return Value(exact.sql, trino_types.zoned(digits) if zoned else exact.type)
         return functions.call(name, arguments)
 
-    def _try(self, node: exp.Expression, scope: Scope) -> Value:
+    def _try(self, node: exp.Expr, scope: Scope) -> Value:
         if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast) and not node.meta.get(LITERAL):
             return cast(self.value(node.this, scope), trino_types.from_sqlglot(node.to), safe=True)
         if node.find(exp.Query, exp.Window) or any(
@@ -506,7 +504,7 @@ class Expressions:
         return Value(f"TRY({value.sql})", value.type)
 
     def _arguments_and_result(
-        self, node: exp.Expression, kinds: list[Type], scope: Scope
+        self, node: exp.Expr, kinds: list[Type], scope: Scope
     ) -> tuple[list[str], Value]:
         """Return the names of a lambda's arguments, and what it gives."""
         if not isinstance(node, exp.Lambda) or len(node.expressions) != len(kinds):
@@ -567,7 +565,7 @@ class Expressions:
 
     # --- Aggregates and windows ---
 
-    def _aggregate(self, node: exp.Expression, scope: Scope, over: str = "", condition: str = "") -> Value:
+    def _aggregate(self, node: exp.Expr, scope: Scope, over: str = "", condition: str = "") -> Value:
         """Return what an aggregate or a window function gives, with what surrounds it."""
         nulls = ""
         if isinstance(node, exp.IgnoreNulls | exp.RespectNulls):
@@ -672,7 +670,7 @@ class Expressions:
             f"{self.sortable(item.this, scope)}{direction(item)}" for item in node.expressions
         )
 
-    def sortable(self, node: exp.Expression, scope: Scope) -> str:
+    def sortable(self, node: exp.Expr, scope: Scope) -> str:
         """Return what to sort by."""
         value = self.value(node, scope)
         trino_values.check_comparable(value.type, "ORDER BY")
@@ -690,8 +688,21 @@ def _is_bare(node: exp.Subquery) -> bool:
     return not any(part for name, part in node.args.items() if name != "this")
 
 
-_ARITHMETIC = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
-_COMPARISONS = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
+_ARITHMETIC: dict[type[exp.Expr], str] = {
+    exp.Add: "+",
+    exp.Sub: "-",
+    exp.Mul: "*",
+    exp.Div: "/",
+    exp.Mod: "%",
+}
+_COMPARISONS: dict[type[exp.Expr], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
 _WITH_LAMBDAS = {
     "transform": Expressions._transform,
     "filter": Expressions._filter_array,

@@ -732,13 +732,13 @@ def _repeat(name: str, arguments: list[Value]) -> Value:
 def _sequence(name: str, arguments: list[Value]) -> Value:
     _count(name, arguments, 2, 3)
     if all(types.becomes(value.type, BIGINT) for value in arguments):
-        low, high, *step = (values.coerce(value, BIGINT, name).sql for value in arguments)
+        begin, end, *given = (values.coerce(value, BIGINT, name).sql for value in arguments)
         by = (
-            step[0]
-            if step
-            else f"CASE WHEN {low} <= {high} THEN CAST(1 AS BIGINT) ELSE CAST(-1 AS BIGINT) END"
+            given[0]
+            if given
+            else f"CASE WHEN {begin} <= {end} THEN CAST(1 AS BIGINT) ELSE CAST(-1 AS BIGINT) END"
         )
-        return Value(f"trino_sequence({low}, {high}, {by})", types.array(BIGINT))
+        return Value(f"trino_sequence({begin}, {end}, {by})", types.array(BIGINT))
     low, high = arguments[:2]
     step = arguments[2] if len(arguments) == 3 else values.Value("CAST(86400000 AS BIGINT)", DAYS)
     if low.type != DATE or high.type != DATE or step.type != DAYS:

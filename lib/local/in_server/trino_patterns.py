@@ -149,7 +149,8 @@ def _joined(parts: list[tuple[str, str | None, str]]) -> DatePattern:
     fields = frozenset(field for *_, field in parts)
     # What a text does not say is another day in each of them; a half of the day needs its hour, and back.
     whole = "year" in fields and ("half" in fields) == ("hour of half" in fields)
-    read = "".join(reads) if whole and None not in reads else None
+    known = [read for read in reads if read is not None]
+    read = "".join(known) if whole and len(known) == len(reads) else None
     loose = "".join(_LOOSE.get(part or "", part or ".*") for part in reads)
     return DatePattern("".join(format_ for format_, *_ in parts), read, loose, fields)
 

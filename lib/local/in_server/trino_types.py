@@ -32,9 +32,9 @@ class Type:
         if self.name == "timestamp with time zone":
             return f"timestamp({self.arguments[0]}) with time zone"
         if self.name == "row":
-            inner = zip(self.fields, self.arguments, strict=True)
+            named = zip(self.fields, self.arguments, strict=True)
             return "row({})".format(
-                ", ".join(f'"{name}" {kind}' if name else str(kind) for name, kind in inner)
+                ", ".join(f'"{name}" {kind}' if name else str(kind) for name, kind in named)
             )
         inner = ", " if self.name == "map" else ","
         shown = [str(argument) for argument in self.arguments if argument != LENGTH_UNKNOWN]
@@ -193,7 +193,7 @@ def from_sqlglot(found: exp.DataType, hive: bool = False) -> Type:
     raise _no_type(found)
 
 
-def _no_type(found: exp.Expression) -> Exception:
+def _no_type(found: exp.Expr) -> Exception:
     shown = found.sql("trino").lower()
     return not_here(f"the type {shown}", "its engine does not have it, or not the same", "use another type")
 

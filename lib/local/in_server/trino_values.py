@@ -468,15 +468,17 @@ def calculate(operator: str, left: Value, right: Value) -> Value:
         if found is None:
             raise mismatch(f"Cannot apply operator: {left.type} {operator} {right.type}")
         return found
-    kind = common(left.type, right.type)
-    if kind.is_a("decimal"):
+    met = common(left.type, right.type)
+    if met is None:
+        raise mismatch(f"Cannot apply operator: {left.type} {operator} {right.type}")
+    if met.is_a("decimal"):
         return _calculate_decimals(operator, left, right)
     a, b = (side.sql for side in together([left, right], operator))
-    if kind.is_a("double", "real"):
-        return Value(f"({a} {operator} {b})", kind)
+    if met.is_a("double", "real"):
+        return Value(f"({a} {operator} {b})", met)
     if operator == "/":
-        return Value(f"({a} // trino_nonzero({b}))", kind)
-    return Value(f"({a} % trino_nonzero({b}))" if operator == "%" else f"({a} {operator} {b})", kind)
+        return Value(f"({a} // trino_nonzero({b}))", met)
+    return Value(f"({a} % trino_nonzero({b}))" if operator == "%" else f"({a} {operator} {b})", met)
 
 
 def _calculate_decimals(operator: str, left: Value, right: Value) -> Value:

@@ -23,7 +23,7 @@ from lib.base.own_fault import such_as
 from lib.base.shown import printable
 from lib.engine.checklist import Checklist
 from lib.operate.audits import repairing
-from lib.operate.audits.comparisons import NOT_KNOWN, comparison, handler_of
+from lib.operate.audits.comparisons import comparison, why_not
 from lib.operate.audits.findings import STATES, UNJUDGED, Findings, walk
 from lib.operate.pipelines import Deployed, deployed
 from lib.parameters import Parameters
@@ -123,14 +123,13 @@ def attempt(
         return ended
 
 
-def not_auditable(parameters: Parameters, found: Deployed) -> dict[str, str]:
+def not_auditable(found: Deployed) -> dict[str, str]:
     """Return the pipelines that cannot be audited, and why.
 
     Args:
-        parameters: A pipeline's section names its handler.
         found: Those that are deployed.
     """
-    return {one.name: NOT_KNOWN for one in found if handler_of(parameters, one) is None}
+    return {one.name: why for one in found if (why := why_not(one))}
 
 
 def enter(checklist: Checklist, audits: Iterable[Audit]) -> None:

@@ -1,4 +1,4 @@
-"""Bucket against bucket: *migrate* and *backup*, object by object."""
+"""Bucket against bucket, object by object: of a pipeline that copies."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from lib.operate.audits.findings import METADATA, MISSING, SAME, STALE, TAGS, Finding, not_due
 from lib.operate.audits.history import Extras, Grace
 from lib.s3.comparison import differing_attributes, differing_tags, same_bytes
-from lib.s3.listing import Pair, same_listed
+from lib.s3.listing import Pair, key_of, same_listed
 from lib.s3.objects import Place
 
 LOOKS = 3  # at an object that changes while it is looked at
@@ -37,8 +37,8 @@ class BucketPair:
     def judge(self, pair: Pair) -> Finding:
         """Judge what two listings have of a key."""
         if not self.looks_closer and same_listed(*pair):
-            return Finding(pair[0].key, SAME)
-        return self.look((pair[0] or pair[1]).key)
+            return Finding(key_of(pair), SAME)
+        return self.look(key_of(pair))
 
     def look(self, key: str) -> Finding:
         """Judge a key by what both buckets have of it now."""

@@ -1,25 +1,37 @@
 """What an audit of each pipeline compares: which listings and tables, and what judges their items."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.client import BaseClient
 
 from lib.base.errors import RunbookError
 from lib.operate import facts
 from lib.operate.audits import inventory_reports
 from lib.operate.audits.buckets import BucketPair
+from lib.operate.audits.derived import DerivedObjects
 from lib.operate.audits.findings import Finding, Findings
 from lib.operate.audits.history import Extras, Grace
-from lib.operate.audits.index import SEGMENTS, IndexedBucket
-from lib.operate.audits.summaries import Summaries
+from lib.operate.audits.items import SEGMENTS, IndexedBucket
 from lib.operate.audits.table_files import StoredFiles
 from lib.operate.audits.table_shape import Shape
+from lib.operate.facts import Facts
 from lib.operate.pipelines import Pipeline
+from lib.operate.results import Copy, Derived, DerivedKey, Item, Nothing, Rows
 from lib.parameters import Parameters
-from lib.s3.listing import Entry, Pair, Range, listing, merge, ranges
+from lib.resources.base import Resource
+from lib.resources.dynamodb import Table
+from lib.resources.s3 import Bucket
+from lib.s3.listing import Entry, Pair, Range, key_of, listing, merge, ranges
 from lib.s3.objects import Place
 from lib.target import Target
 
 NOT_KNOWN = "no audit knows what its functions make of an object"
+
+
+Part = tuple[Sequence[Iterable], Callable[..., Finding | None]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,7 @@ class Comparison:
         begin: Counts what needs no judging.
     """
 
-    parts: list[tuple[list[Iterable], Callable[..., Finding | None]]]
+    parts: Sequence[Part]
     look: Callable[[str], Finding]
     method: str = "listing"
     begin: Callable[[Findings], None] = field(default=lambda findings: None)
@@ -51,85 +63,127 @@ def comparison(target: Target, parameters: Parameters, pipeline: Pipeline) -> Co
         RunbookError: If no audit knows what its functions make of an object; or if it is so large that S3
             Inventory is to be asked, and there are no reports.
     """
-    handler = handler_of(parameters, pipeline)
-    if handler is None:
-        raise RunbookError(f"{pipeline.name}: {NOT_KNOWN}")
-    return BY_HANDLER[handler](target, parameters, pipeline)
+    said = _saying(pipeline)
+    if said is None or (why := why_not(pipeline)):
+        raise RunbookError(f"{pipeline.name}: {NOT_KNOWN if said is None else why}")
+    expected = parameters.expected(pipeline.name)
+    # As it is deployed; if the function is gone, as it shall be.
+    ours = [one.variables for one in pipeline.functions if facts.handler_of(one.name) == said.name]
+    variables = dict(ChainMap(*map(dict, ours), dict(expected.variables if expected else {})))
+    compare, _ = _HOW[type(said.result)]
+    return compare(_Asked(target, parameters, pipeline, variables), said.result)
 
 
-def handler_of(parameters: Parameters, pipeline: Pipeline) -> str | None:
-    """Return the handler by whose work a pipeline is audited; None if there is none that an audit knows.
+def why_not(pipeline: Pipeline) -> str:
+    """Return why a pipeline cannot be audited; empty if it can.
 
     Args:
-        parameters: A pipeline's section names its handler, also if the function is gone.
         pipeline: Which.
     """
-    expected = parameters.expected(pipeline.name)
-    deployed = [facts.handler_of(function.name) for function in pipeline.functions]
-    known = [*([expected.handler] if expected else []), *deployed]
-    return next((handler for handler in known if handler in BY_HANDLER), None)
+    said = _saying(pipeline)
+    if said is None or said.result is None:
+        return NOT_KNOWN
+    if isinstance(said.result, Nothing):
+        return f"there is nothing that could be compared: {said.result.why}"
+    _, kind = _HOW[type(said.result)]
+    if pipeline.destination is not None and not isinstance(pipeline.destination, kind):
+        return f"*{said.name}* makes a {said.result.kind}, but {pipeline.destination} is no {kind.noun}"
+    return ""
 
 
-def _of_buckets(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
-    settings = parameters.audit
-    source, destination = Place.of(target, pipeline.source), Place.of(target, pipeline.destination)
-    grace = Grace(settings.grace_s)
-    extras = Extras(source, grace, follows_deletes=pipeline.follows_deletes)
-    pair = BucketPair(source, destination, grace, extras, settings.metadata_and_tags)
-    objects = settings.objects or inventory_reports.daily_count(target, pipeline.source)
+def _saying(pipeline: Pipeline) -> Facts | None:
+    """Return the handler by whose result a pipeline is audited; None if none says what it makes of an object.
+
+    One that says that it is in this pipeline, also if its function is gone; else of one that is deployed.
+    """
+    by_name = [said for said, _ in facts.parts(pipeline.name)]
+    deployed = [facts.of_function(function.name) for function in pipeline.functions]
+    return next((said for said in [*by_name, *deployed] if said and said.result), None)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be compared.
+
+    Attributes:
+        target: The AWS to work on.
+        parameters: `audit` says how closely to look.
+        pipeline: Which.
+        variables: The environment of its function.
+    """
+
+    target: Target
+    parameters: Parameters
+    pipeline: Pipeline
+    variables: Mapping[str, str]
+
+    @property
+    def source(self) -> Place:
+        return Place.of(self.target, self.pipeline.source_bucket)
+
+    @property
+    def grace(self) -> Grace:
+        return Grace(self.parameters.audit.grace_s)
+
+    @property
+    def looks_closer(self) -> bool:
+        return self.parameters.audit.metadata_and_tags
+
+    @property
+    def table(self) -> tuple[BaseClient, str]:
+        table = self.pipeline.destination_table
+        return self.target.client("dynamodb", table.region), table.name
+
+    def days(self, variable: str) -> int:
+        """Return after how many days items expire; 0 for never."""
+        return int(self.variables.get(variable) or 0)
+
+
+def _of_copies(asked: _Asked, said: Copy) -> Comparison:
+    target, pipeline, settings = asked.target, asked.pipeline, asked.parameters.audit
+    source, destination = asked.source, Place.of(target, pipeline.destination_bucket)
+    extras = Extras(source, asked.grace, follows_deletes=pipeline.follows_deletes)
+    pair = BucketPair(source, destination, asked.grace, extras, asked.looks_closer)
+    objects = settings.objects or inventory_reports.daily_count(target, pipeline.source_bucket)
     if objects > settings.inventory_above:
-        reports = inventory_reports.Reports.of(target, parameters, pipeline)
+        reports = inventory_reports.Reports.of(target, asked.parameters, pipeline)
         return Comparison([([reports.unlike()], pair.look)], pair.look, "inventory", reports.count_same)
 
     def pairs(within: Range) -> Iterator[Pair]:
         both = (listing(place, pipeline.key_prefix, within) for place in (source, destination))
-        for one, other in merge(*both):
-            if pipeline.follows((one or other).key):
-                yield one, other
+        return (pair for pair in merge(*both) if pipeline.follows(key_of(pair)))
 
     streams = [pairs(within) for within in ranges([source, destination], pipeline.key_prefix)]
     return Comparison([(streams, pair.judge)], pair.look)
 
 
-def _of_index(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
-    settings, table = parameters.audit, pipeline.destination
-    files, client = Place.of(target, pipeline.source), target.client("dynamodb", table.region)
-    days = _days(pipeline, parameters.index.time_to_live_days)
-    judge = IndexedBucket(
-        files, client, table.name, Grace(settings.grace_s), days, settings.metadata_and_tags
-    )
+def _of_items(asked: _Asked, said: Item) -> Comparison:
+    files, pipeline = asked.source, asked.pipeline
+    days = asked.days(said.expires_days)
+    judge = IndexedBucket(files, pipeline, said, *asked.table, asked.grace, days, asked.looks_closer)
     scan = [judge.keys(segment) for segment in range(SEGMENTS)]
-    return Comparison([(_listings(files), judge.judge), (scan, judge.judge_row)], judge.look)
+    return Comparison([(_followed(files, pipeline), judge.judge), (scan, judge.judge_row)], judge.look)
 
 
-def _of_summarize(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
-    settings, own = parameters.audit, parameters.summarize
-    files = Place.of(target, pipeline.source)
-    judge = Summaries(files, own, Grace(settings.grace_s), settings.metadata_and_tags)
-    outcomes = [*_listings(files, own.output_prefix), *_listings(files, own.rejected_prefix)]
-    written = [(entry.key for entry in stream) for stream in outcomes]
-    parts = [(_listings(files, own.input_prefix), judge.judge), (written, judge.judge_written)]
+def _of_derived(asked: _Asked, said: Derived) -> Comparison:
+    files, pipeline = asked.source, asked.pipeline
+    there = Place.of(asked.target, pipeline.destination_bucket)
+    where = {
+        suffix: tuple(DerivedKey(pattern, asked.variables) for pattern in patterns)
+        for suffix, patterns in {"": said.keys, **said.keys_by_suffix}.items()
+    }
+    judge = DerivedObjects(files, there, pipeline, where, said.told_in, asked.grace, asked.looks_closer)
+    prefixes = {each.prefix for keys in where.values() for each in keys}
+    apart = [one for one in sorted(prefixes) if not any(one.startswith(o) for o in prefixes - {one})]
+    written = [(entry.key for entry in stream) for prefix in apart for stream in _listings(there, prefix)]
+    parts: list[Part] = [(_followed(files, pipeline), judge.judge), (written, judge.judge_written)]
     return Comparison(parts, judge.look)
 
 
-def _of_consume(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
-    own, table = parameters.ingest, pipeline.destination
-    files, client = Place.of(target, pipeline.source), target.client("dynamodb", table.region)
-    described = _told(pipeline, "TABLE_DESCRIPTION", own.table_description)
-    shape = Shape.read(described, _days(pipeline, own.time_to_live_days))
-    judge = StoredFiles(files, client, table.name, Grace(parameters.audit.grace_s), shape)
-    return Comparison([(_followed(files, pipeline), judge.judge)], judge.look)
-
-
-def _days(pipeline: Pipeline, described: int) -> int:
-    """Return after how many days items expire."""
-    return int(_told(pipeline, "TIME_TO_LIVE_DAYS", str(described)))
-
-
-def _told(pipeline: Pipeline, variable: str, described: str) -> str:
-    """Return what a function is told, or what the parameters say if none is there."""
-    told = (function.variables.get(variable) for function in pipeline.functions)
-    return next(filter(None, told), described)
+def _of_rows(asked: _Asked, said: Rows) -> Comparison:
+    shape = Shape.read(asked.variables.get(said.described_by, ""), asked.days(said.expires_days))
+    judge = StoredFiles(asked.source, *asked.table, asked.grace, shape)
+    return Comparison([(_followed(asked.source, asked.pipeline), judge.judge)], judge.look)
 
 
 def _followed(place: Place, pipeline: Pipeline) -> list[Iterator[Entry]]:
@@ -145,9 +199,10 @@ def _listings(place: Place, key_prefix: str = "") -> list[Iterator[Entry]]:
     return [listing(place, key_prefix, within) for within in ranges([place], key_prefix)]
 
 
-BY_HANDLER = {
-    "replicate": _of_buckets,
-    "index": _of_index,
-    "summarize": _of_summarize,
-    "consume": _of_consume,
+# How each kind of result is compared, and what it lies in.
+_HOW: dict[type, tuple[Callable[[_Asked, Any], Comparison], type[Resource]]] = {
+    Copy: (_of_copies, Bucket),
+    Item: (_of_items, Table),
+    Rows: (_of_rows, Table),
+    Derived: (_of_derived, Bucket),
 }

@@ -42,7 +42,7 @@ def configurations(
         scope: The audit's.
         frequency: `Daily` or `Weekly`.
     """
-    return _both(pipeline.name, (pipeline.source, pipeline.destination), scope, frequency)
+    return _both(pipeline.name, (pipeline.source_bucket, pipeline.destination_bucket), scope, frequency)
 
 
 def describe(stack: Stack) -> None:
@@ -80,12 +80,16 @@ def described(parameters: Parameters, scope: Scope) -> Iterator[tuple[Resource, 
 
 
 def _ends(parameters: Parameters) -> dict[str, tuple[Bucket, Bucket]]:
-    """Return what `audit.inventory_of` can name: pipelines between two buckets, deployed or not."""
-    ends = {
-        "migrate": {"source": parameters.migrate.source_region, "target": parameters.migrate.target_region},
-        "backup": {"primary": parameters.backup.primary_region, "dr": parameters.backup.dr_region},
-    }
-    return {name: tuple(_bucket(parameters.scope(name), *end) for end in ends[name].items()) for name in ends}
+    """Return what `audit.inventory_of` can name: pipelines from bucket to bucket, deployed or not."""
+    ends = {}
+    for name in parameters.pipelines():
+        expected = parameters.expected(name)
+        if expected and expected.copies:
+            regions = (expected.source_region, expected.destination_region)
+            source, destination = zip(expected.copies, regions, strict=True)
+            scope = parameters.scope(name)
+            ends[name] = (_bucket(scope, *source), _bucket(scope, *destination))
+    return ends
 
 
 def _bucket(scope: Scope, what: str, region: str) -> Bucket:

@@ -87,7 +87,7 @@ class Reports:
     source: str
     destination: str
     keys: str
-    values: dict[str, str]
+    values: dict[str, str | int]
 
     @classmethod
     def of(cls, target: Target, parameters: Parameters, pipeline: Pipeline) -> "Reports":
@@ -103,9 +103,10 @@ class Reports:
             RunbookError: If a bucket has no report, or one that cannot be compared.
         """
         place = _Workplace.of(target, parameters)
-        tables = [place.table(configuration) for configuration in configurations(pipeline, place.scope)]
+        source, destination = map(place.table, configurations(pipeline, place.scope))
         analyst = Athena(target, place.region, workgroup=place.workgroup, database=place.database, quiet=True)
-        return cls(analyst, *tables, *_keys(pipeline.filters))
+        keys, values = _keys(pipeline.filters)
+        return cls(analyst, source, destination, keys, values)
 
     def count_same(self, findings: Findings) -> None:
         """Count the objects that are provably the same."""
@@ -128,7 +129,8 @@ class Reports:
 
 def _keys(filters: Iterable[KeyFilter]) -> tuple[str, dict[str, str | int]]:
     """Return the condition that one of the filters takes a key, and its values."""
-    conditions, values = [], {}
+    conditions: list[str] = []
+    values: dict[str, str | int] = {}
     for number, each in enumerate(filters):
         condition = f"starts_with(key, %(prefix{number})s)"
         values[f"prefix{number}"] = each.prefix

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 
 from tqdm import tqdm
@@ -44,14 +45,14 @@ def send_all(target: Target, pipeline: Pipeline, differences: Iterable[Finding])
         RunbookError: If a queue did not accept all.
         ClientError: If AWS refuses a call.
     """
-    source, sent, faults = Place.of(target, pipeline.source), 0, list[Fault[Finding]]()
+    source, sent, faults = Place.of(target, pipeline.source_bucket), 0, list[Fault[Finding]]()
     todo = tqdm(differences, desc="Repair", unit="object", leave=False, delay=1)
-    event_of = or_fault(lambda finding: _event(source, finding))
+    event_of = or_fault(partial(_event, source))
     events = (event_of(finding) for finding in todo if is_mendable(pipeline, finding))
     entrances = {"ObjectCreated:": pipeline.created, "ObjectRemoved:": pipeline.removed}
     with ExitStack() as ready:
         send = {
-            kind: ready.enter_context(sending(target, entrance, pipeline.source))
+            kind: ready.enter_context(sending(target, entrance, pipeline.source_bucket))
             for kind, entrance in entrances.items()
             if entrance
         }

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 
+from botocore.client import BaseClient
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from lib.base.errors import RunbookError
@@ -52,7 +53,7 @@ class StoredFiles:
     """
 
     files: Place
-    client: object
+    client: BaseClient
     table: str
     grace: Grace
     shape: Shape

@@ -41,7 +41,7 @@ def save(target: Target, audit: "Audit", bucket: Bucket) -> None:
     client, name = target.client("s3", bucket.region), f"{audit.began:%Y%m%dT%H%M%S%fZ}-{audit.name}.json.gz"
     found = audit.findings.counts or {SAME: 0}  # that nothing was there is a result, too
     counts = [{"state": state, "objects": number} for state, number in found.items()]
-    differences = (finding.row() for finding in audit.findings)
+    differences: Iterable[dict] = (finding.row() for finding in audit.findings)
     if audit.error:
         counts.append({"state": UNFINISHED, "objects": 0})
         differences = chain(differences, [Finding("", UNFINISHED, audit.why_it_ended).row()])

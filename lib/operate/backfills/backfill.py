@@ -50,7 +50,7 @@ def selection(target: Target, parameters: Parameters) -> tuple[Pipeline, Selecti
         )
     times = (settings.modified_after, settings.modified_before)
     after, before = (datetime.fromisoformat(time) if time else None for time in times)
-    return pipeline, Selection(pipeline.source, key_prefix, pipeline.filters, after, before)
+    return pipeline, Selection(pipeline.source_bucket, key_prefix, pipeline.filters, after, before)
 
 
 def backfill(
@@ -124,7 +124,7 @@ class _Sending:
     def run(self) -> None:
         stop = Event()
         with (
-            sending(self.target, self.pipeline.created, self.pipeline.source) as send,
+            sending(self.target, self.pipeline.entrance, self.pipeline.source_bucket) as send,
             ThreadPoolExecutor(PARALLEL) as threads,
         ):
             todo = [stretch for stretch in self.progress.stretches if not stretch.done]

@@ -80,13 +80,13 @@ def describe(stack: Stack, pipeline: Pipeline, log_retention_days: int = 30) -> 
     """
     stack.is_whole = False  # what the jobs of other pipelines need is there, too
     handler = facts.invoked_by(PRINCIPAL).name
-    region, what = pipeline.source.region, f"{handler}-{pipeline.name}"
+    region, what = pipeline.source_bucket.region, f"{handler}-{pipeline.name}"
     bucket = stack.add(Bucket("jobs", region, expire_days=JOBS_EXPIRE_DAYS))
     log_group = stack.add(LogGroup(what, region, retention_days=log_retention_days))
     environment, entrance = _entrance(stack.target, pipeline)
     policy = from_template(
         f"handlers/{handler}/policy.json",
-        source_bucket=pipeline.source,
+        source_bucket=pipeline.source_bucket,
         key_prefix=pipeline.key_prefix,
         log_group=log_group,
         **entrance,
@@ -162,7 +162,7 @@ def state(target: Target, jobs: Jobs, job_id: str) -> pd.DataFrame:
 
 def _entrance(target: Target, pipeline: Pipeline) -> tuple[dict[str, str], dict[str, Queue | str | None]]:
     """Return how the function is told of the entrance, and what its policy asks for."""
-    entrance = pipeline.created
+    entrance = pipeline.entrance
     if isinstance(entrance, Queue):
         url = entrance.output(target.client(entrance.service, entrance.region))
         environment = {"QUEUE_URL": url, "QUEUE_REGION": entrance.region}

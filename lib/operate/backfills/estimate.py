@@ -108,7 +108,7 @@ def _used(parameters: Parameters, objects: int, size: int, by_job: bool) -> usag
     name, mean_bytes = parameters.backfill.pipeline, size / objects if objects else 0
     one = usage.per_object(parameters, name, mean_bytes) if name in facts.pipelines() else {}
     used = {name: amount * objects for name, amount in one.items() if name != "sns_publish"}
-    more = {"s3_write": 2 * ceil(objects / KEYS_PER_LIST)}
+    more: usage.Usage = {"s3_write": 2 * ceil(objects / KEYS_PER_LIST)}
     if by_job:
         work = usage.of_handler(facts.invoked_by(batch_job.PRINCIPAL), batch_job.MEMORY_MB)
         more |= {name: amount * objects for name, amount in {"s3_batch_object": 1, **work}.items()}

@@ -10,7 +10,7 @@ from lib.base.retry import wait_until
 from lib.engine.checklist import Checklist
 from lib.engine.waiting import Waiting
 from lib.operate.audits.audit import audit
-from lib.operate.audits.comparisons import NOT_KNOWN, handler_of
+from lib.operate.audits.comparisons import why_not
 from lib.operate.audits.findings import EXTRA, UNJUDGED
 from lib.operate.backfills.backfill import selection
 from lib.operate.pipelines import Pipeline
@@ -32,11 +32,11 @@ def missing(target: Target, parameters: Parameters) -> pd.DataFrame:
     Returns:
         One row an object, by key: key, state, detail, as an audit tells them. It judges objects of any age;
         of one that cannot be judged for a fault of its own the detail says why, and so of all if no audit
-        knows the pipeline.
+        can judge the pipeline.
     """
     pipeline, selected = selection(target, parameters)
-    if handler_of(parameters, pipeline) is None:
-        unknown = [(entry.key, UNJUDGED, NOT_KNOWN) for entry in selected.objects(target, Range())]
+    if why := why_not(pipeline):
+        unknown = [(entry.key, UNJUDGED, why) for entry in selected.objects(target, Range())]
         return pd.DataFrame(unknown, columns=["key", "state", "detail"])
     at_once = parameters.audit.model_copy(update={"grace_s": 0})
     found = audit(target, parameters.model_copy(update={"audit": at_once}), parameters.backfill.pipeline)

@@ -1,6 +1,7 @@
-"""The brake of *backup*, for the operator: look at it, release it, or discard what it holds.
+"""A brake on deletes, for the operator: look at it, release it, or discard what it holds.
 
-handlers/delete/brake.py pulls it and says what is in its table.
+A function pulls it which is told of a queue with the role `holding`; handlers/delete/brake.py says what is in
+its table.
 """
 
 import json
@@ -11,16 +12,19 @@ from dataclasses import dataclass
 import pandas as pd
 from tqdm import tqdm
 
-from lib.base.errors import ItemError, ParameterError
+from lib.base.errors import ItemError, NotDeployedError, ParameterError
 from lib.base.json_text import json_object
 from lib.base.own_fault import Fault, or_fault
 from lib.engine.waiting import SETTLE_S, Waiting
+from lib.operate.as_deployed import tells_of
 from lib.operate.failures.letters import Letter
 from lib.operate.pipelines import FunctionName
 from lib.resources.dynamodb import Table
+from lib.resources.lambda_ import functions
 from lib.resources.sqs import Queue
 from lib.target import Target
 
+TABLE = "brake"  # what the table is called in which it counts
 BATCH = 10  # messages one receive can give
 # How long nobody else gets a message that was received: an invocation is accepted within seconds.
 HIDDEN_S = 60
@@ -38,16 +42,19 @@ def brake_of(target: Target, holding: Queue, minutes: int = 0) -> "Brake":
         minutes: How many minutes it counts; 0 to ask its function, which must be there for that.
 
     Raises:
-        ClientError: If its function is asked and not there.
+        NotDeployedError: If its function is asked and not there.
     """
-    table = Table("brake", holding.region, partition_key="id")
+    found = functions(target.client("lambda", holding.region), holding.scope)
+    arn, variables = next(((a, told) for a, told in found.items() if tells_of(told, holding)), ("", {}))
+    if not arn and not minutes:
+        raise NotDeployedError(
+            f"no function is told of {holding}, so that nothing is known of its brake. Deploy it first: "
+            f"runbook run {holding.scope.pipeline}"
+        )
+    table = Table(TABLE, holding.region, partition_key="id")
     table.scope = holding.scope
-    function = FunctionName(holding.scope.name("delete"), holding.region)
-    if not minutes:
-        client = target.client("lambda", function.region)
-        found = client.get_function_configuration(FunctionName=function.name)
-        minutes = int(found["Environment"]["Variables"]["BRAKE_MINUTES"])
-    return Brake(target, table, holding, function, minutes)
+    function = FunctionName(arn.rpartition(":")[2], holding.region, variables)
+    return Brake(target, table, holding, function, minutes or int(variables["BRAKE_MINUTES"]))
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class Brake:
         target: Where it is deployed.
         table: Its state.
         queue: What it holds: the events of deletes that were not done.
-        function: The Lambda *delete*.
+        function: The one that pulls it; without a name if it is gone.
         minutes: How many minutes it counts.
         clock: Tells the seconds since the epoch.
     """

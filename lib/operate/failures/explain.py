@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 import pandas as pd
 from botocore.exceptions import ClientError
@@ -108,9 +107,9 @@ def _by_log(letter: Letter, logged: dict[str, str]) -> Explained | None:
 def _by_now(target: Target, pipeline: Pipeline, letter: Letter) -> Explained:
     """Explain by what has become of the object since."""
     first = letter.objects[0] if letter.objects else None
-    source_name = pipeline.source.name if pipeline.source else ""
-    is_ours = first and first.bucket == source_name and first.event.startswith("ObjectCreated:")
-    if not is_ours:
+    if not first or not pipeline.source or first.bucket != pipeline.source.name:
+        return Explained(letter, NO_TRACE)
+    if not first.event.startswith("ObjectCreated:"):
         return Explained(letter, NO_TRACE)
     source = Place.of(target, pipeline.source)
     try:
@@ -138,8 +137,11 @@ def failures(
     lines: list[dict] = []
     for function in pipeline.functions:
         deadline, client = clock() + LOG_S, target.client("logs", function.region)
-        read = logs.lines(client, log_group_name(function.name), since, "ERROR")
-        errors = (line for line in read if line.get("level") == "ERROR")
-        lines += takewhile(lambda _, end=deadline: clock() < end, errors)
+        for line in logs.lines(client, log_group_name(function.name), since, "ERROR"):
+            if line.get("level") != "ERROR":
+                continue
+            if clock() >= deadline:
+                break
+            lines.append(line)
     lines.sort(key=lambda line: str(line.get("timestamp", "")))
     return {line["key"]: of_log_line(line) for line in lines}

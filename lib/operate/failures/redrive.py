@@ -272,7 +272,8 @@ def move_all(target: Target, letters: DeadLetters, sleep: Callable[[float], None
     if before.get("Status") != "RUNNING":
         # Without a destination each goes back to the queue that it came from:
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
-        destination = {} if letters.others else {"DestinationArn": letters.origin.arn}
+        origin = None if letters.others else letters.origin
+        destination = {"DestinationArn": origin.arn} if isinstance(origin, Queue) else {}
         client.start_message_move_task(**source, **destination)
     else:
         before = {}

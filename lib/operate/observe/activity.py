@@ -149,8 +149,11 @@ def _take_all(
     take: Callable[[Activity, str, str, pd.Timestamp, str], None],
 ) -> None:
     """Take what each line of a log tells; one that cannot be read is counted."""
-    attempt = or_fault(lambda line: take(activity, pipeline, function, *line))
-    faults = [fault for fault in map(attempt, lines) if isinstance(fault, Fault)]
+
+    def take_one(line: tuple[pd.Timestamp, str]) -> None:
+        take(activity, pipeline, function, *line)
+
+    faults = [fault for fault in map(or_fault(take_one), lines) if isinstance(fault, Fault)]
     for reason, count, time in by_reason((str(fault.item[0]), fault.reason) for fault in faults):
         what = such_as(count, "lines of its log", time)
         activity.left_out.append((f"{pipeline} {function}: {what}", reason))

@@ -1,7 +1,7 @@
 """The dashboard's graphs, drawn in a notebook."""
 
 import pandas as pd
-from matplotlib import pyplot
+from matplotlib import colormaps, pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -48,7 +48,8 @@ def monthly_cost(cost: pd.DataFrame) -> Figure:
     """
     figure, axes = pyplot.subplots(figsize=COST_SIZE, layout="constrained")
     items = cost.drop(index=TOTAL)
-    colours = pyplot.get_cmap("tab20").colors  # ten would come twice
+    palette = colormaps["tab20"]  # of ten, some would come twice
+    colours = [palette(number) for number in range(palette.N)]
     items.T.plot.barh(ax=axes, stacked=True, xlabel="US dollars a month", ylabel="", color=colours)
     axes.invert_yaxis()
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))

@@ -1,6 +1,7 @@
 """The dashboard: CloudWatch's page of graphs over all pipelines that are deployed. No calls."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from lib.operate import facts
 from lib.operate.observe import cost, usage
@@ -73,8 +74,12 @@ def _graph(region: str, title: str, metrics: list, stat: str = "Maximum") -> Wid
     return {"type": "metric", "properties": {**properties, "metrics": metrics}}
 
 
-def _ours(metric: str, function: FunctionName, **how: object) -> list:
-    return [NAMESPACE, metric, DIMENSION, function.name, {"label": f"{what(function)}: {metric}", **how}]
+def _ours(metric: str, function: FunctionName, shown: Mapping[str, object] = MappingProxyType({})) -> list:
+    """Return one of our own metrics for a graph; `shown` has CloudWatch's rendering properties.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Metric-Widget-Structure.html
+    """
+    return [NAMESPACE, metric, DIMENSION, function.name, {"label": f"{what(function)}: {metric}", **shown}]
 
 
 def _lag(functions: Iterable[FunctionName]) -> Iterator[list]:
@@ -82,7 +87,7 @@ def _lag(functions: Iterable[FunctionName]) -> Iterator[list]:
         said = facts.of_function(function.name)
         if said and said.lag:
             for stat in ("p50", "p99"):
-                yield _ours(said.lag, function, stat=stat, label=f"{what(function)}: {stat}")
+                yield _ours(said.lag, function, {"stat": stat, "label": f"{what(function)}: {stat}"})
 
 
 def _throughput(functions: Iterable[FunctionName]) -> Iterator[list]:
@@ -124,14 +129,14 @@ def _cost(parameters: Parameters, pipeline: Pipeline) -> Iterator[Widget]:
     """What the objects since the left edge have cost: counted objects and bytes, times prices."""
     said = facts.counting(pipeline.name)
     function = next((each for each in pipeline.functions if said and what(each) == said.name), None)
-    if function is None:
+    if said is None or function is None:
         return
     hidden = {"visible": False, "stat": "Sum"}
-    metrics = [_ours(said.work, function, id="objects", **hidden)]
+    metrics = [_ours(said.work, function, {"id": "objects", **hidden})]
     usd_per_object, usd_per_byte = _rates(parameters, pipeline.name)
     expression = f"FILL(objects, 0) * {usd_per_object:.12f}"
     if usd_per_byte and said.bytes:
-        metrics.append(_ours(said.bytes, function, id="bytes", **hidden))
+        metrics.append(_ours(said.bytes, function, {"id": "bytes", **hidden}))
         expression += f" + FILL(bytes, 0) * {usd_per_byte:.18f}"
     total = {"expression": f"RUNNING_SUM({expression})", "label": "US dollars", "id": "usd"}
     title = f"cost so far, an estimate (prices of {prices.looked_up()})"

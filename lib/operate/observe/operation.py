@@ -60,7 +60,7 @@ def cost_so_far(parameters: Parameters, activity: Activity) -> pd.DataFrame:
 def _used(parameters: Parameters, activity: Activity, pipeline: str) -> usage.Usage:
     said = facts.counting(pipeline)
     objects = activity.total(pipeline, said.work) if said else 0
-    mean_bytes = activity.total(pipeline, said.bytes) / objects if objects else 0
+    mean_bytes = activity.total(pipeline, said.bytes) / objects if said and objects else 0
     one = usage.per_object(parameters, pipeline, mean_bytes) if objects else {}
     invocations = [each for each in activity.invocations if each[0] == pipeline]
     return {

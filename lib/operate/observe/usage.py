@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from lib.operate import facts
-from lib.operate.facts import Amounts, Facts, Part
+from lib.operate.facts import Amounts, Facts, Made, Part
 from lib.parameters import Parameters
 
 GB = facts.UNITS["GB"]
@@ -89,7 +89,7 @@ def data_events(parameters: Parameters, pipeline: str, mean_bytes: float) -> flo
     if not parameters.observe.trail:
         return 0
     one = per_object(parameters, pipeline, mean_bytes)
-    upload = 0 if _maker(pipeline) else 1  # its own is among its writes
+    upload = 0 if _made(pipeline) else 1  # its own is among its writes
     reads = one.get("s3_read", 0) if parameters.observe.trail_events == "all" else 0
     return upload + one.get("s3_write", 0) + reads
 
@@ -102,17 +102,18 @@ def objects_per_day(parameters: Parameters, pipeline: str, given: float) -> floa
         pipeline: Its name.
         given: How many it gets, if it makes none.
     """
-    maker, names = _maker(pipeline), _names(parameters, pipeline, 0)
-    schedule = str(facts.value(maker.makes.schedule, names)) if maker else ""
+    made, names = _made(pipeline), _names(parameters, pipeline, 0)
+    schedule = str(facts.value(made.schedule, names)) if made else ""
     rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", schedule)
-    if not rate:
+    if not made or not rate:
         return given
     runs = {"minute": 24 * 60, "hour": 24, "day": 1}[rate[2]] / int(rate[1])
-    return runs * _number(maker.makes.objects, names)
+    return runs * _number(made.objects, names)
 
 
-def _maker(pipeline: str) -> Part | None:
-    return next((part for _, part in facts.parts(pipeline) if part.makes), None)
+def _made(pipeline: str) -> Made | None:
+    """Return which objects a pipeline makes by itself; None if they all come from elsewhere."""
+    return next((part.makes for _, part in facts.parts(pipeline) if part.makes), None)
 
 
 def _names(parameters: Parameters, pipeline: str, mean_bytes: float) -> dict[str, object]:

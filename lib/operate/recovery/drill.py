@@ -1,4 +1,4 @@
-"""The disaster-recovery drill: objects of its own in *backup*'s primary bucket, which are really lost.
+"""The disaster-recovery drill: objects of its own in the primary bucket, which are really lost.
 
 All that a drill writes and erases is below a folder of its own, `runbook-drill/<time>/`; nothing else in the
 bucket is touched.
@@ -39,7 +39,7 @@ class Drill:
 
     Attributes:
         target: The AWS it takes place on.
-        pipeline: *backup*.
+        pipeline: Whose source is the primary bucket, and whose destination is the DR bucket.
         prefix: Its folder, which begins with `runbook-drill/`.
     """
 
@@ -54,12 +54,12 @@ class Drill:
     @property
     def primary(self) -> Place:
         """The bucket that is used."""
-        return Place.of(self.target, self.pipeline.source)
+        return Place.of(self.target, self.pipeline.source_bucket)
 
     @property
     def dr(self) -> Place:
-        """Its backup."""
-        return Place.of(self.target, self.pipeline.destination)
+        """The bucket that follows it."""
+        return Place.of(self.target, self.pipeline.destination_bucket)
 
     def manifest(self, place: Place) -> pd.DataFrame:
         """Read every object of the drill whole.
@@ -145,7 +145,7 @@ class Drill:
 
     def _logged_lags(self, since: pd.Timestamp) -> dict[str, float]:
         """Return the first copy's lag of each version that the function's log names."""
-        function = self.pipeline.created
+        function = self.pipeline.entrance
         done = facts.of(facts.handler_of(function.name)).done
         client = self.target.client("logs", function.region)
         lines = logs.lines(client, log_group_name(function.name), since)
@@ -183,7 +183,8 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
 
     Args:
         target: The AWS to work on.
-        parameters: The section `backup`: whether deletes are followed and versions erased, and the brake.
+        parameters: `restore.pipeline` says which pipeline; its section whether deletes are followed and
+            versions erased, and the brake.
         deletes: How many objects it is going to delete at most, in all.
         now: The time that its folder is named after.
 
@@ -191,40 +192,43 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
         The drill; nothing is written yet.
 
     Raises:
-        RunbookError: If *backup* is not deployed, or not as the parameters say; if the drill's deletes would
+        RunbookError: If it is not deployed, or not as the parameters say; if the drill's deletes would
             pull the brake; or if deletes are not followed, or erased versions are.
     """
-    pipeline, settings = deployed(target, parameters, "backup"), parameters.backup
-    if settings.erase_versions:
+    name = parameters.restore.pipeline
+    pipeline, settings = deployed(target, parameters, name), parameters.of_pipeline(name)
+    if settings.get("erase_versions"):
         raise RunbookError(
-            "backup.erase_versions is on: what is erased in the primary bucket is erased in the DR bucket "
+            f"{name}.erase_versions is on: what is erased in the primary bucket is erased in the DR bucket "
             "too, so that nothing would be left to restore from; nothing was done"
         )
-    if not settings.delete_sync:
+    if not settings.get("delete_sync"):
         raise RunbookError(
-            "backup.delete_sync is off: the DR bucket would keep the drill's objects, where nobody may delete"
-            " them; nothing was done"
+            f"{name}.delete_sync is off: the DR bucket would keep the drill's objects, where nobody may "
+            "delete them; nothing was done"
         )
     pipeline.require_agreement()
     state = brake(target, parameters).state().iloc[0]
-    if state["pulled"] == "yes" or state["deletes"] + deletes > settings.brake_deletes:
+    most, minutes = settings["brake_deletes"], settings["brake_minutes"]
+    if state["pulled"] == "yes" or state["deletes"] + deletes > most:
         raise RunbookError(
             f"the brake is pulled, or the drill would pull it: {state['deletes']} deletes in the last "
-            f"{settings.brake_minutes} minutes and {deletes} more, of {settings.brake_deletes} that are let "
-            "pass. Wait, or release it (20_backup); nothing was done"
+            f"{minutes} minutes and {deletes} more, of {most} that are let pass. Wait, or release it "
+            "(72_redrive); nothing was done"
         )
     began = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     return Drill(target, pipeline, f"{FOLDER}{began}/")
 
 
 def brake(target: Target, parameters: Parameters) -> Brake:
-    """Return *backup*'s brake, to look at, though its function may be lost."""
+    """Return the brake of the drill's pipeline, to look at, though its function may be lost."""
+    name = parameters.restore.pipeline
     (holding,) = (
         letters.queue
-        for letters in deployed(target, parameters, "backup").dead_letters
+        for letters in deployed(target, parameters, name).dead_letters
         if letters.kind == "holding"
     )
-    return brake_of(target, holding, parameters.backup.brake_minutes)
+    return brake_of(target, holding, parameters.of_pipeline(name)["brake_minutes"])
 
 
 def compare(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
@@ -248,6 +252,8 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 def _facts(place: Place, key: str) -> tuple:
     """Read an object: size, SHA-256 of its bytes, headers, tags."""
     head = place.head(key)
+    if head is None:
+        raise RunbookError(f"s3://{place.bucket}/{key} was deleted while it was read; begin the drill again")
     described = json.dumps(headers(head), sort_keys=True, default=str)
     tags = json.dumps(place.tags(key), sort_keys=True)
     return head["ContentLength"], place.digest(key), described, tags

@@ -21,6 +21,7 @@ from lib.operate.recovery.restore_tally import KNOWN_THEN, Outcome, Tally
 from lib.operate.recovery.version_copy import copy_version, difference, head_version
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, TAG_ENV, tag_dict
+from lib.resources.s3 import Bucket
 from lib.s3.comparison import differing_attributes, same_bytes
 from lib.s3.listing import Entry, listing, merge
 from lib.s3.objects import Place
@@ -117,7 +118,10 @@ class Restore:
         now = listing(self.into, self.prefix)
         dr = (Found(key, history) for key, history in histories(self.source, self.prefix))
         for there, found in merge(now, dr):
-            yield replace(found, there=there) if found else Found(there.key, [], there)
+            if found:
+                yield replace(found, there=there)
+            elif there:
+                yield Found(there.key, [], there)
 
     def _judge(self, found: Found) -> Outcome:
         """Decide what is to become of a key."""
@@ -154,9 +158,8 @@ class Restore:
         """Decide and do; what S3 refuses is an outcome, too."""
         outcome = self._judge_or_say_why_not(found)
         version = outcome.version
-        if outcome.state not in ("to restore", "to replace") and not (
-            outcome.state == "newer" and self.overwrite_newer
-        ):
+        is_due = outcome.state in ("to restore", "to replace")
+        if version is None or not (is_due or (outcome.state == "newer" and self.overwrite_newer)):
             return outcome
         # Whatever is written by others meanwhile is not overwritten.
         only_if = {"IfMatch": f'"{found.there.etag}"'} if found.there else {"IfNoneMatch": "*"}
@@ -194,30 +197,32 @@ def from_parameters(target: Target, parameters: Parameters) -> Restore:
 
     Args:
         target: The AWS to work on.
-        parameters: The section `restore`; without `restore.into`, it is into *backup*'s primary bucket.
+        parameters: The section `restore`; without `restore.into`, it is into the source of its pipeline.
 
     Returns:
         The restore, nothing read of it yet.
 
     Raises:
-        RunbookError: If *backup* is not deployed.
+        RunbookError: If the pipeline is not deployed, or its ends are no buckets.
         ParameterError: If no point in time is given, or the bucket is no place to restore to.
         NotOursError: If the bucket is not this environment's.
     """
     settings = parameters.restore
     if not settings.at:
         raise ParameterError('restore.at: say to which point in time, such as "2026-01-31T09:30:00+00:00"')
-    pipeline = deployed(target, parameters, "backup")
+    pipeline = deployed(target, parameters, settings.pipeline)
+    if not isinstance(pipeline.destination, Bucket):
+        raise ParameterError(f"restore.pipeline: {pipeline.name} does not write into a bucket")
     if pipeline.at_odds:  # said, and no more: a restore deletes nothing, and may be needed badly
-        print(f"backup: {pipeline.contradiction}")
+        print(f"{pipeline.name}: {pipeline.contradiction}")
     target = target.with_config(PATIENT)
-    source = Place.of(target, pipeline.destination)
+    source = Place.of(target, pipeline.destination_bucket)
     if settings.into == source.bucket:
         raise ParameterError(f"restore.into: {source.bucket} is the DR bucket itself")
     if settings.into:
         into = our_bucket(target, parameters, settings.into)
     else:
-        into = Place.of(target, pipeline.source)
+        into = Place.of(target, pipeline.source_bucket)
     at = datetime.fromisoformat(settings.at)
     return Restore(source, into, at, settings.key_prefix, settings.overwrite_newer)
 

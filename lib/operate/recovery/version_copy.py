@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from lib.base.threads import in_threads
-from lib.s3.comparison import ATTRIBUTES, CHECKSUM, OF_PARTS, OMITTED, differing_attributes, same_bytes
+from lib.s3.comparison import ATTRIBUTES, CHECKSUM, OMITTED, differing_attributes, parts, same_bytes
 from lib.s3.objects import Place
 from lib.s3.versions import Version
 
@@ -56,7 +56,7 @@ def copy_version(source: Place, into: Place, version: Version, head: Head, only_
         ClientError: If S3 refuses, or something else is there by now.
     """
     # In one call, an object of parts would get another ETag and checksum.
-    if OF_PARTS.search(head["ETag"]):
+    if parts(head):
         _in_parts(source, into, version, head, only_if)
     else:
         _whole(source, into, version, head, only_if)
@@ -100,8 +100,8 @@ def _in_parts(source: Place, into: Place, version: Version, head: Head, only_if:
 
         numbered = zip(range(1, len(sizes) + 1), accumulate(sizes, initial=0), sizes, strict=False)
         copied = sorted(in_threads(copy_part, numbered), key=lambda part: part["PartNumber"])
-        parts = [{name: part[name] for name in part if _is_of_part(name)} for part in copied]
-        into.client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, **only_if)
+        done = [{name: part[name] for name in part if _is_of_part(name)} for part in copied]
+        into.client.complete_multipart_upload(**upload, MultipartUpload={"Parts": done}, **only_if)
 
 
 def part_sizes(source: Place, version: Version, head: Head) -> list[int]:
@@ -120,7 +120,7 @@ def part_sizes(source: Place, version: Version, head: Head) -> list[int]:
         which = {"Bucket": source.bucket, **version.name, "PartNumber": number}
         return source.client.head_object(**which)["ContentLength"]
 
-    count, whole = int(OF_PARTS.search(head["ETag"])[1]), head["ContentLength"]
+    count, whole = parts(head), head["ContentLength"]
     if count == 1 or whole == 0:  # only a last part may be empty
         return [whole]
     first, last = size(1), size(count)

@@ -7,11 +7,10 @@ from support.audited import audited, clear, make, states
 from support.cleanup import remove
 from support.the_five import pipelines
 
+from lib.operate.audits.comparisons import comparison
 from lib.operate.audits.findings import UNJUDGED
-from lib.operate.audits.history import Grace
-from lib.operate.audits.summaries import Summaries
+from lib.operate.pipelines import deployed
 from lib.parameters import Parameters
-from lib.s3.objects import Place
 from lib.target import connect
 
 
@@ -102,8 +101,9 @@ def test_what_is_young_is_not_judged(aws, own, files):
     assert audited(aws, own, "summarize", grace_s=600).findings.counts == {UNJUDGED: 1}
 
 
-def test_a_key_is_looked_at_from_both_sides(own, files):
-    judge = Summaries(Place(files.client, files.bucket), own.summarize, Grace(0))
+def test_a_key_is_looked_at_from_both_sides(aws, own, files):
+    at_once = Parameters.check({"env": own.env, "audit": {"grace_s": 0}})
+    judge = comparison(aws, at_once, deployed(aws, at_once, "summarize"))
     head = files.put("x.csv")
     assert judge.look("synthetic-data/x.csv").state == "missing"
     files.write("summaries/summary_x.json", head)

@@ -1,8 +1,5 @@
 """What the permissions boundary, and the policies for the boundary and the live tier, are needed for."""
 
-from collections import defaultdict
-from pathlib import Path
-
 from support.permissions.call_shapes import statements
 from support.permissions.service_uses import DOCS, Use
 
@@ -64,14 +61,7 @@ def uses(roles: list[str]) -> tuple[Use, ...]:
     Args:
         roles: The policies of the roles that the boundary must not stop.
     """
-    needing = defaultdict(dict)
-    for path in roles:
-        name = Path(path).parent.name if path.startswith("handlers/") else Path(path).stem
-        for one in statements(path):
-            for action in one.actions:
-                needing[action][f"*{name.removesuffix('-policy')}*"] = None
-    of_roles = (
-        Use(BOUNDARY, (action,), "*", f"refused to the roles of {', '.join(names)}", BOUNDARIES)
-        for action, names in needing.items()
-    )
+    needed = dict.fromkeys(action for path in roles for one in statements(path) for action in one.actions)
+    why = "refused to the roles whose policies have it"
+    of_roles = (Use(BOUNDARY, (action,), "*", why, BOUNDARIES) for action in needed)
     return (*of_roles, *_DEPLOYER_USES)

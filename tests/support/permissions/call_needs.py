@@ -98,6 +98,8 @@ GIVES_A_TABLE_A_KEY = (
 OF_KEYS = {
     "sqs:ReceiveMessage": ("kms:Decrypt",),
     "sqs:SendMessage": SENDS,
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+    "sns:Publish": SENDS,
     "sqs:StartMessageMoveTask": SENDS,
     "dynamodb:CreateTable": GIVES_A_TABLE_A_KEY,
     "dynamodb:UpdateTable": GIVES_A_TABLE_A_KEY,

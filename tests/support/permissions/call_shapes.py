@@ -161,23 +161,17 @@ def _glue_arns(call: Call, where: dict[str, str]) -> Iterator[str]:
             yield level.format(database=database, **where | {"name": f"{database}/{table}"})
 
 
-def write(path: Path, recorded: dict[str, dict[Shape, set[str]]]) -> None:
-    """Keep shapes by policy, each with where it was seen, one on a line."""
-    lines = []
-    for policy, seen in sorted(recorded.items()):
-        rows = [json.dumps([*_row(shape), sorted(where)]) for shape, where in sorted(seen.items())]
-        lines.append(f"{json.dumps(policy)}: [\n" + ",\n".join(rows) + "\n]")
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+def write(path: Path, seen: dict[Shape, set[str]]) -> None:
+    """Keep shapes, each with where it was seen, one on a line."""
+    rows = [json.dumps([*_row(shape), sorted(where)]) for shape, where in sorted(seen.items())]
+    path.write_text("[\n" + ",\n".join(rows) + "\n]\n", "utf-8")
 
 
 def _row(shape: Shape) -> list:
     return [shape.action, shape.resource, shape.source, list(shape.parameters), shape.missing]
 
 
-def load(path: Path) -> dict[str, dict[Shape, set[str]]]:
-    """Read what `write` kept."""
-    kept = json.loads(path.read_text("utf-8"))
-    return {
-        policy: {Shape(a, r, s, tuple(p), m): set(where) for a, r, s, p, m, where in rows}
-        for policy, rows in kept.items()
-    }
+def load(path: Path) -> dict[Shape, set[str]]:
+    """Read what `write` kept; nothing if it kept nothing."""
+    rows = json.loads(path.read_text("utf-8")) if path.exists() else []
+    return {Shape(a, r, s, tuple(p), m): set(where) for a, r, s, p, m, where in rows}

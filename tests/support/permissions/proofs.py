@@ -11,7 +11,6 @@ from support.permissions.service_uses import USES as OF_AWS
 
 from lib.base.paths import ROOT
 
-RECORDED = Path(__file__).with_name("recorded-calls.json")
 HANDLERS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("handlers/*/policy.json"))
 DEPLOYER = "lib/policies/deployer-policy.json"
 OF_SERVICES = ["lib/policies/crawler-policy.json", "lib/policies/batch-operations-policy.json"]
@@ -41,7 +40,14 @@ class Proof:
 
 def recorded(policy: str) -> dict[Shape, set[str]]:
     """Return the calls that were recorded of whom this policy binds, and where."""
-    return load(RECORDED).get(policy, {})
+    return load(record_of(policy))
+
+
+def record_of(policy: str) -> Path:
+    """Return the file in which the calls are kept of whom a policy binds: a handler's is in its folder."""
+    if policy in HANDLERS:
+        return (ROOT / policy).with_name("calls.json")
+    return Path(__file__).with_name(f"{Path(policy).stem.removesuffix('-policy')}-calls.json")
 
 
 def denied(policy: list[Statement], calls: Iterable[Shape]) -> list[str]:

@@ -1,5 +1,7 @@
 """Record which calls the handlers and the deployer make: `make record-calls`, some minutes.
 
+With ARGS=NAME those of one handler.
+
 The handlers' calls are those of their own tests, on the local AWS, IAM on. The deployer's are those of all
 notebooks, run, planned and destroyed from nothing, and of the tests of what no notebook does.
 """
@@ -14,7 +16,7 @@ from pathlib import Path
 
 from support.permissions.call_needs import Shape
 from support.permissions.call_shapes import shapes, write
-from support.permissions.proofs import DEPLOYER, RECORDED
+from support.permissions.proofs import DEPLOYER, HANDLERS, record_of
 
 from lib.base.call_ledger import PATH_VARIABLE, read
 from lib.base.paths import ROOT
@@ -53,11 +55,19 @@ def record(folder: Path) -> None:
         subprocess.run([*RUNBOOK, "local", "reset", "--yes"], env=environment, check=True)
 
 
+def record_handler(folder: Path, name: str) -> None:
+    """Make the calls of one handler, by its own tests and its scenario, which need not pass yet."""
+    environment = {**os.environ, "RECORDED": str(folder), "PYTHONPATH": str(ROOT / "tests")}
+    own = sorted((ROOT / "tests" / "handlers").glob(f"test_{name}*.py"))
+    plugin = ["-p", "support.permissions.handler_recording", "-k", name]
+    subprocess.run([*PYTEST, *plugin, *own, "tests/handlers/test_facts.py"], env=environment, check=False)
+
+
 def compact(folder: Path) -> dict[str, dict[Shape, set[str]]]:
     """Return the shapes of all calls in a folder by policy, each with where it was seen."""
     found: dict[str, dict[Shape, set[str]]] = defaultdict(lambda: defaultdict(set))
     ledgers = [("run", path) for path in folder.glob("home/runs/*/calls.jsonl")]
-    for where, path in [*ledgers, ("tests", folder / "tests.jsonl")]:
+    for where, path in [*ledgers, *(("tests", path) for path in folder.glob("tests.jsonl"))]:
         calls = [call for call in read(path) if call.caller.endswith("-deployer")]
         for shape in shapes(DEPLOYER, calls, [_filling(caller) for caller in {c.caller for c in calls}]):
             found[DEPLOYER][shape].add(where)
@@ -71,6 +81,15 @@ def compact(folder: Path) -> dict[str, dict[Shape, set[str]]]:
     return found
 
 
+def keep(folder: Path, which: str = "") -> None:
+    """Keep the shapes of all calls in a folder, each policy's in a file, or one policy's."""
+    for policy, seen in compact(folder).items():
+        if which not in ("", policy):
+            continue
+        write(record_of(policy), seen)
+        print(f"wrote {record_of(policy).relative_to(ROOT)}")
+
+
 def _filling(caller: str) -> dict[str, str]:
     """Return what the policy of `arn:aws:iam::…:user/<prefix>-<env>-deployer` is filled in with."""
     prefix, env, _ = caller.rpartition("/")[2].split("-")
@@ -78,10 +97,14 @@ def _filling(caller: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:  # ledgers that were recorded already
-        write(RECORDED, compact(Path(sys.argv[1])))
+    (given,) = sys.argv[1:] or [""]
+    if policy := next((path for path in HANDLERS if Path(path).parent.name == given), ""):
+        with tempfile.TemporaryDirectory() as temporary:
+            record_handler(Path(temporary), given)
+            keep(Path(temporary), policy)
+    elif given:  # ledgers that were recorded already
+        keep(Path(given))
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            record(Path(folder))
-            write(RECORDED, compact(Path(folder)))
-    print(f"wrote {RECORDED.relative_to(ROOT)}")
+        with tempfile.TemporaryDirectory() as temporary:
+            record(Path(temporary))
+            keep(Path(temporary))

@@ -1,10 +1,10 @@
-"""Write docs/permissions.md: every statement of every policy, and what fails without it."""
+"""Write docs/permissions.md, and what is beside each handler: what fails without a statement of a policy."""
 
 from pathlib import Path
 
 from support.permissions.call_shapes import Statement, statements
 from support.permissions.code_uses import code_uses
-from support.permissions.proofs import DEPLOYER, POLICIES, Proof, proofs, recorded
+from support.permissions.proofs import DEPLOYER, HANDLERS, POLICIES, Proof, proofs, recorded
 
 from lib.base.paths import ROOT
 
@@ -12,9 +12,17 @@ REPORT = ROOT / "docs" / "permissions.md"
 HEAD = Path(__file__).with_name("report-head.md")
 
 
-def report() -> str:
-    """Return the report, from the policies and the recorded calls."""
-    return HEAD.read_text("utf-8") + "".join(_policy(path) for path in POLICIES)
+def reports() -> dict[Path, str]:
+    """Return the reports by their files, from the policies and the recorded calls."""
+    of_handlers = {(ROOT / path).with_name("permissions.md"): _of_handler(path) for path in HANDLERS}
+    others = (path for path in POLICIES if path not in HANDLERS)
+    return {REPORT: HEAD.read_text("utf-8") + "".join(map(_policy, others))} | of_handlers
+
+
+def _of_handler(path: str) -> str:
+    how = "../../docs/permissions.md"
+    head = f"# Permissions of *{Path(path).parent.name}*\n\nGenerated, and proven: see [{how}]({how}).\n"
+    return head + _policy(path)
 
 
 def _policy(path: str) -> str:
@@ -44,5 +52,6 @@ def _fails(proven: list[Proof]) -> list[str]:
 
 
 if __name__ == "__main__":
-    REPORT.write_text(report(), "utf-8")
-    print(f"wrote {REPORT.relative_to(ROOT)}")
+    for report, text in reports().items():
+        report.write_text(text, "utf-8")
+        print(f"wrote {report.relative_to(ROOT)}")

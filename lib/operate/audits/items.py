@@ -1,4 +1,4 @@
-"""Bucket against table: the objects of *index* and their rows.
+"""Bucket against table: objects and their items.
 
 Two walks. Each object of the bucket: its latest row is asked for, one small query each, many at a time. Then
 each key of the table: a scan that hands on one key after the other, to find those whose object is gone
@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from botocore.client import BaseClient
+
 from lib.operate.audits.findings import EXTRA, METADATA, MISSING, SAME, STALE, Finding, not_due
 from lib.operate.audits.history import Extras, Grace
+from lib.operate.pipelines import Pipeline
+from lib.operate.results import Item
 from lib.s3.listing import Entry
 from lib.s3.objects import Place
 
 SEGMENTS = 4  # of the scan, each read by a thread of its own
-NAMES = {"#timestamp": "timestamp", "#expires": "expires"}
-NEEDED = "file_key, event_name, version_id, file_size, etag, content_type, #timestamp, #expires"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class IndexedBucket:
 
     Attributes:
         files: The bucket.
+        pipeline: Of which keys it is told.
+        said: What a row's attributes are called.
         client: A DynamoDB client of the table's region.
         table: The table's name.
         grace: How old a change must be.
@@ -34,7 +38,9 @@ class IndexedBucket:
     """
 
     files: Place
-    client: object
+    pipeline: Pipeline
+    said: Item
+    client: BaseClient
     table: str
     grace: Grace
     time_to_live_days: int = 0
@@ -42,10 +48,10 @@ class IndexedBucket:
 
     def judge(self, entry: Entry) -> Finding:
         """Judge an object of the bucket by its latest row."""
-        head = {"ContentLength": entry.size, "ETag": entry.etag, "LastModified": entry.modified}
         if self.looks_closer:
-            head = self.files.head(entry.key)
-        return self._compare(entry.key, head)
+            return self._compare(entry.key, self.files.head(entry.key))
+        listed = {"ContentLength": entry.size, "ETag": entry.etag, "LastModified": entry.modified}
+        return self._compare(entry.key, listed)
 
     def look(self, key: str) -> Finding:
         """Judge a key, whether there is an object now or only a row."""
@@ -53,11 +59,14 @@ class IndexedBucket:
         return self._compare(key, head) if head else self.judge_row(key) or Finding(key, SAME)
 
     def judge_row(self, key: str) -> Finding | None:
-        """Judge a key of the table; None if its object is there, or a row says that it was removed."""
-        row = self.latest(key)
-        if row is None or row["event_name"].startswith("ObjectRemoved:") or self.files.head(key):
+        """Judge a key of the table; None if its object is there, or a row says that it was removed.
+
+        Nor is one judged of which the pipeline is not told.
+        """
+        row = self.latest(key) if self.pipeline.follows(key) else None
+        if row is None or _is_removed(row) or self.files.head(key):
             return None
-        finding = Extras(self.files, self.grace, follows_deletes=True).judge(key)
+        finding = Extras(self.files, self.grace, self.pipeline.follows_deletes).judge(key)
         if finding.state == EXTRA:
             return Finding(key, EXTRA, f"no row says that it is gone; {finding.detail}")
         return finding
@@ -65,29 +74,37 @@ class IndexedBucket:
     def keys(self, segment: int) -> Iterator[str]:
         """Yield the keys of a segment of the table; rows of one key come one after the other."""
         pages = self.client.get_paginator("scan").paginate(
-            TableName=self.table, ProjectionExpression="file_key", Segment=segment, TotalSegments=SEGMENTS
+            TableName=self.table,
+            ProjectionExpression="#key",
+            ExpressionAttributeNames={"#key": self.said.key},
+            Segment=segment,
+            TotalSegments=SEGMENTS,
         )
         last = None
         for item in (item for page in pages for item in page["Items"]):
-            if item["file_key"]["S"] != last:
-                last = item["file_key"]["S"]
+            if item[self.said.key]["S"] != last:
+                last = item[self.said.key]["S"]
                 yield last
 
     def latest(self, key: str) -> dict[str, str] | None:
-        """Return the latest row of a key that has not expired, all values as text."""
+        """Return the latest row of a key that has not expired: what it tells, all values as text."""
+        told = self.said.attributes
         answer = self.client.query(
             TableName=self.table,
-            KeyConditionExpression="file_key = :key",
+            KeyConditionExpression="#key = :key",
             ExpressionAttributeValues={":key": {"S": key}},
-            ExpressionAttributeNames=NAMES,
-            ProjectionExpression=NEEDED,
+            ExpressionAttributeNames={f"#{name}": attribute for name, attribute in told.items()},
+            ProjectionExpression=", ".join(f"#{name}" for name in told),
             ScanIndexForward=False,
             ConsistentRead=True,
             Limit=1,
         )
-        row = next(({name: next(iter(v.values())) for name, v in i.items()} for i in answer["Items"]), None)
+        if not answer["Items"]:
+            return None
+        (item,) = answer["Items"]
+        row = {name: next(iter(item[told[name]].values())) for name in told if told[name] in item}
         # DynamoDB deletes expired items within days: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
-        has_expired = row and float(row.get("expires", "inf")) < datetime.now(UTC).timestamp()
+        has_expired = float(row.get("expires", "inf")) < datetime.now(UTC).timestamp()
         return None if has_expired else row
 
     def _compare(self, key: str, head: dict | None) -> Finding:
@@ -96,7 +113,7 @@ class IndexedBucket:
         row = self.latest(key)
         if row is None and self._may_have_expired(head["LastModified"]):
             return not_due(key, "so old that its row has expired")
-        finding = Finding(key, MISSING) if row is None else _compared(key, row, head)
+        finding = Finding(key, MISSING) if row is None else _compared(key, row, head, self.said)
         return finding if finding.state == SAME else self.grace.or_in_flight(finding, head["LastModified"])
 
     def _may_have_expired(self, modified: datetime) -> bool:
@@ -104,14 +121,20 @@ class IndexedBucket:
         return bool(days) and datetime.now(UTC) - modified > timedelta(days=days)
 
 
-def _compared(key: str, row: dict[str, str], head: dict) -> Finding:
-    """Compare an object with its latest row; what the caller did not ask S3 for is not compared."""
-    if row["event_name"].startswith("ObjectRemoved:"):
+def _is_removed(row: dict[str, str]) -> bool:
+    return row.get("event", "").startswith("ObjectRemoved:")
+
+
+def _compared(key: str, row: dict[str, str], head: dict, said: Item) -> Finding:
+    """Compare an object with its latest row; what neither tells is not compared."""
+    if _is_removed(row):
         return Finding(key, STALE, "its latest row says that it was removed")
-    if (int(row.get("file_size", -1)), row.get("etag")) != (head["ContentLength"], head["ETag"].strip('"')):
+    there = {"size": str(head["ContentLength"]), "etag": head["ETag"].strip('"')}
+    if any(row.get(name) != value for name, value in there.items() if name in said.attributes):
         return Finding(key, STALE, "its latest row has another size or ETag")
     if "version_id" in row and row["version_id"] != head.get("VersionId", row["version_id"]):
         return Finding(key, STALE, "its latest row is of another version")
-    if "ContentType" in head and row.get("content_type") != head["ContentType"]:
-        return Finding(key, METADATA, "content_type")
+    told = "ContentType" in head and "content_type" in said.attributes
+    if told and row.get("content_type") != head["ContentType"]:
+        return Finding(key, METADATA, said.content_type)
     return Finding(key, SAME)

@@ -1,0 +1,45 @@
+"""DynamoDB: what MiniStack does otherwise."""
+
+from lib.local.in_server.correction import NOT_FOUND, Correction
+
+EXPORTS = Correction(
+    name="dynamodb-exports",
+    title="ExportTableToPointInTime reports COMPLETED and writes nothing",
+    replaces={
+        "ministack.services.dynamodb:handle_request": "0670441d9622",
+        "ministack.services.dynamodb:_describe_export": "c3fbdcabbd3e",
+    },
+    ministack="The export is COMPLETED, whatever was asked for, whether point-in-time recovery is on or not, "
+    "and the bucket stays empty.",
+    aws="Data files and manifests are written to the bucket with the caller's rights; without point-in-time "
+    "recovery the call is refused.",
+    sources=(
+        "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html",
+        "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Write a full export in DYNAMODB_JSON, and refuse with PointInTimeRecoveryUnavailableException; "
+    "until then end as FAILED.",
+    reproduce="""
+dynamodb = client("dynamodb")
+client("s3").create_bucket(Bucket="exported")
+table = dynamodb.create_table(
+    TableName="exported", BillingMode="PAY_PER_REQUEST",
+    KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+)["TableDescription"]["TableArn"]
+dynamodb.put_item(TableName="exported", Item={"id": {"S": "1"}})
+try:
+    dynamodb.export_table_to_point_in_time(TableArn=table, S3Bucket="exported")
+except dynamodb.exceptions.PointInTimeRecoveryUnavailableException:
+    pass
+else:
+    raise AssertionError("it is exported without point-in-time recovery")
+on = {"PointInTimeRecoveryEnabled": True}
+dynamodb.update_continuous_backups(TableName="exported", PointInTimeRecoverySpecification=on)
+dynamodb.export_table_to_point_in_time(TableArn=table, S3Bucket="exported")
+keys = [each["Key"] for each in client("s3").list_objects_v2(Bucket="exported").get("Contents", [])]
+assert any("/data/" in key for key in keys), keys
+""",
+    tests=("tests/local/test_dynamodb_export.py::test_it_shows_the_table_as_it_was_when_called",),
+)

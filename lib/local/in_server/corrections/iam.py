@@ -1,0 +1,124 @@
+"""IAM, as MiniStack enforces it with AUTH=true: what it does otherwise."""
+
+from lib.local.in_server.correction import NOT_FOUND, Correction
+
+ACTIONS, EVALUATOR = "ministack.core.iam_actions:", "ministack.core.iam_evaluator:"
+
+# A user with one policy; who has no key of his own has all rights.
+AS_USER = """
+import json
+
+
+def policy(**statement):
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def key_of_user(name, **allowed):
+    iam = client("iam")
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=policy(Effect="Allow", **allowed))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return key["AccessKeyId"], key["SecretAccessKey"]
+"""
+
+BATCHES = Correction(
+    name="iam-batches",
+    title="SQS: SendMessageBatch asks for a permission sqs:SendMessageBatch, which does not exist",
+    replaces={f"{ACTIONS}extract_iam_action": "016f42aa8516"},
+    ministack="The permission is named after the call, so that whoever may send a message is denied a batch.",
+    aws="The calls with batches need the permission of the single call: sqs:SendMessage, sqs:DeleteMessage, "
+    "sqs:ChangeMessageVisibility.",
+    sources=(
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Map the three calls with batches to the single ones.",
+    reproduce=AS_USER
+    + """
+url = client("sqs").create_queue(QueueName="batches")["QueueUrl"]
+mine = client("sqs", key=key_of_user("sender", Action="sqs:SendMessage", Resource="*"))
+mine.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "hello"}])
+""",
+)
+PRINCIPAL_ARN = Correction(
+    name="iam-principal-arn",
+    title="aws:PrincipalArn of an assumed role is the session's ARN instead of the role's",
+    replaces={f"{EVALUATOR}_resolve_condition_key": "805e8af9f186"},
+    ministack="In conditions, aws:PrincipalArn is arn:aws:sts::…:assumed-role/NAME/SESSION.",
+    aws="For a session of a role it is the role's ARN, with its path.",
+    sources=(
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html"
+        "#condition-keys-principalarn",
+    ),
+    upstream=NOT_FOUND,
+    change="Resolve the key to the ARN of the role that the session is of.",
+    reproduce=AS_USER
+    + """
+iam, s3 = client("iam"), client("s3")
+trust = policy(Effect="Allow", Principal={"AWS": "*"}, Action="sts:AssumeRole")
+arn = iam.create_role(RoleName="known", Path="/some/", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+named = {"Condition": {"ArnEquals": {"aws:PrincipalArn": arn}}}
+allowed = policy(Effect="Allow", Action="s3:PutObject", Resource="*", **named)
+iam.put_role_policy(RoleName="known", PolicyName="put", PolicyDocument=allowed)
+key = client("sts").assume_role(RoleArn=arn, RoleSessionName="me")["Credentials"]
+s3.create_bucket(Bucket="principals")
+mine = client("s3", key=(key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"]))
+mine.put_object(Bucket="principals", Key="a", Body=b"1")
+""",
+    tests=(
+        "tests/local/test_iam_in_server.py::test_a_session_is_known_in_conditions_by_the_arn_of_its_role",
+    ),
+)
+WILDCARDS = Correction(
+    name="iam-wildcards",
+    title="The wildcard * of a policy does not match a line feed",
+    replaces={f"{EVALUATOR}_fnmatch_compile": "83529dd8c266"},
+    ministack="Patterns are compiled without DOTALL, and $ matches before a last line feed: a key with a line"
+    " feed is matched by no wildcard, and `a` also matches `a` with a line feed after it.",
+    aws="* is any combination of characters, ? any one.",
+    sources=("https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html",),
+    upstream=NOT_FOUND,
+    change=r"Compile with re.DOTALL, and end the pattern with \Z.",
+    reproduce=AS_USER
+    + r"""
+client("s3").create_bucket(Bucket="wildcards")
+mine = client("s3", key=key_of_user("wild", Action="s3:PutObject", Resource="arn:aws:s3:::wildcards/*"))
+mine.put_object(Bucket="wildcards", Key="two\nlines", Body=b"1")
+""",
+    tests=(
+        "tests/local/test_iam_in_server.py::test_a_wildcard_is_any_characters",
+        "tests/local/test_iam_in_server.py::test_a_key_without_a_wildcard_is_that_key_only",
+    ),
+)
+SLASHES = Correction(
+    name="iam-slashes-of-keys",
+    title="Rights on objects are asked of keys without their slashes",
+    replaces={
+        f"{ACTIONS}extract_resource_arn": "ed1944a5400d",
+        f"{ACTIONS}s3_additional_checks": "54b96959f0ec",
+        f"{ACTIONS}_s3_action": "7c7a7fb0cbe9",
+    },
+    ministack="Of a key that begins or ends with a slash, or has two together, these are left out before IAM "
+    "is asked; a key of slashes alone is taken for the bucket.",
+    aws="A slash in a key is a character as others are; the resource is arn:aws:s3:::BUCKET/KEY.",
+    sources=(
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html",
+        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Split the path at its first slash only.",
+    reproduce=AS_USER
+    + """
+client("s3").create_bucket(Bucket="slashes")
+mine = client("s3", key=key_of_user("slash", Action="s3:PutObject", Resource="arn:aws:s3:::slashes/a/b"))
+try:
+    mine.put_object(Bucket="slashes", Key="a//b", Body=b"1")
+except mine.exceptions.ClientError as error:
+    assert error.response["Error"]["Code"] == "AccessDenied", error
+else:
+    raise AssertionError("whoever may put a/b may put a//b")
+all_keys = client("s3", key=key_of_user("all", Action="s3:PutObject", Resource="arn:aws:s3:::slashes/*"))
+all_keys.put_object(Bucket="slashes", Key="//", Body=b"1")
+""",
+    tests=("tests/local/test_iam_in_server.py::test_a_wildcard_is_any_characters",),
+)

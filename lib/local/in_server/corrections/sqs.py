@@ -1,0 +1,82 @@
+"""SQS: what MiniStack does otherwise."""
+
+from lib.local.in_server.correction import ABSENT, NOT_FOUND, Correction
+
+MOVE_TASKS = Correction(
+    name="sqs-message-move-tasks",
+    title="StartMessageMoveTask and ListMessageMoveTasks are missing",
+    replaces={
+        "ministack.services.sqs:_HANDLERS[StartMessageMoveTask]": ABSENT,
+        "ministack.services.sqs:_HANDLERS[ListMessageMoveTasks]": ABSENT,
+        "ministack.core.iam_actions:extract_resource_arn": "ed1944a5400d",
+    },
+    ministack="InvalidAction for both; so a dead-letter queue cannot be redriven as on AWS.",
+    aws="A task moves the messages of a dead-letter queue to a queue or to where each came from; who may is"
+    " asked of the queue that they are in.",
+    sources=(
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html",
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListMessageMoveTasks.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Implement the two calls, and CancelMessageMoveTask.",
+    reproduce="""
+import json
+
+sqs = client("sqs")
+names = ("move-dead", "move-work", "move-there")
+urls = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in names}
+arns = {
+    name: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    for name, url in urls.items()
+}
+redrive = json.dumps({"deadLetterTargetArn": arns["move-dead"], "maxReceiveCount": 1})
+sqs.set_queue_attributes(QueueUrl=urls["move-work"], Attributes={"RedrivePolicy": redrive})
+sqs.send_message(QueueUrl=urls["move-dead"], MessageBody="hello")
+sqs.start_message_move_task(SourceArn=arns["move-dead"], DestinationArn=arns["move-there"])
+messages = sqs.receive_message(QueueUrl=urls["move-there"], WaitTimeSeconds=5).get("Messages", [])
+assert [each["Body"] for each in messages] == ["hello"], messages
+assert sqs.list_message_move_tasks(SourceArn=arns["move-dead"])["Results"]
+""",
+)
+MESSAGES_IN_HAND = Correction(
+    name="sqs-messages-in-hand-when-it-ends",
+    title="Messages that were being worked on when the server ended stay invisible after a restart",
+    replaces={"ministack.services.sqs:load_persisted_state": "2ab5ce6b5b9a"},
+    ministack="With PERSIST_STATE=1 a message that a function had in hand when the server ended is invisible "
+    "until its visibility timeout is over, though nobody works on it any more.",
+    aws="Queues and functions do not end. A restart should be as if the message had not been received.",
+    sources=(
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Make messages visible when the state is loaded.",
+    steps=(
+        "Start MiniStack with PERSIST_STATE=1; send a message to a queue whose VisibilityTimeout is 600.",
+        "Receive it, stop MiniStack, and start it again.",
+        "Receive: there is none for ten minutes.",
+    ),
+    tests=("tests/local/test_killed.py::test_messages_items_functions_and_users_are_saved_within_seconds",),
+)
+ADDRESSES = Correction(
+    name="sqs-addresses",
+    title="Persisted queues keep the port of the server that made them: mappings never poll them again",
+    replaces={"ministack.app:_load_persisted_state": "bb9ec2b2f3ef"},
+    ministack="With PERSIST_STATE=1, queues are stored by their URLs, with GATEWAY_PORT in them. Under "
+    "another port, a mapping is said to be enabled and never looks into its queue, and the "
+    "environments of functions lead to nowhere.",
+    aws="The address of a queue never changes.",
+    sources=(
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/"
+        "sqs-queue-message-identifiers.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Key queues by account, region and name, and make the URL when it is told.",
+    steps=(
+        "Start MiniStack with PERSIST_STATE=1 and GATEWAY_PORT=4566; map a queue to a function.",
+        "Stop it, and start it with GATEWAY_PORT=4567.",
+        "Send a message: the mapping is Enabled, and the function is never invoked.",
+    ),
+    tests=(
+        "tests/local/test_addresses_in_server.py::test_nothing_that_is_told_or_stored_has_the_old_address",
+    ),
+)
