@@ -55,13 +55,14 @@ def timestamp_of(value: object, column: str = "timestamp") -> datetime:
 
     Times finer than that are refused, not cut: two of them could become one key, and one row be lost.
     """
-    written = TIMESTAMP.fullmatch(value) if type(value) is str else None
+    text = value if isinstance(value, str) else ""
+    written = TIMESTAMP.fullmatch(text)
     if not written:
         raise BadRowError(f"{column} is not such as 2026-01-02T15:04:05.123Z")
     if (fraction := written["fraction"]) and fraction[MILLISECONDS:].strip("0"):
         raise BadRowError(f"{column} is finer than milliseconds")
     try:
-        time = datetime.fromisoformat(value)
+        time = datetime.fromisoformat(text)
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise BadRowError(f"{column} is on no day of the years 0001 to 9999") from error

@@ -31,7 +31,7 @@ from dataclasses import dataclass, replace
 from column_values import BadRowError
 from common.events import ObjectEvent
 from common.objects import ObjectState, Place, look
-from csv_rows import BEGINNING
+from csv_rows import BEGINNING, Row
 from item_writer import ItemWriter
 from items import ItemMaker
 from pieces import Part, PieceQueue, pieces
@@ -172,7 +172,7 @@ class Consumer:
         with (
             RejectedRows() as bad_rows,
             SeenRows(self.description) as seen,
-            ItemWriter(self.table) as writer,
+            ItemWriter[tuple[Row, int]](self.table) as writer,
         ):
             for row in rows:
                 if self.is_over():
@@ -189,21 +189,26 @@ class Consumer:
                     repeated += row.end.byte > part.stored and not is_first
                 before = row.end.byte
             writer.flush()
-            done = {"size": file.state.size, "version_id": file.state.head.get("VersionId")}
-            done["rows_stored"] = writer.count + repeated
+            outcome = Outcome(
+                "stored",
+                part,
+                file.state.size,
+                rows_stored=writer.count + repeated,
+                version_id=file.state.head.get("VersionId"),
+            )
             if stopped is not None:
-                # Whoever goes on tells what is wrong with refused rows, since it reads, but writes nothing
-                # again.
+                # Whoever goes on tells what is wrong with refused rows, since it writes them once more.
                 stopped = min([stopped, *(begin for (_, begin), _ in writer.refused)])
-                self.queue.send(event, file.state, [part.next(stored=max(stopped, part.stored))])
-                return Outcome("stored in part", part, **done)
+                rest = replace(part.next(), stored=max(stopped, part.stored))
+                self.queue.send(event, file.state, [rest])
+                return replace(outcome, name="stored in part")
             for (row, _), reason in writer.refused:
                 bad_rows.add_late(row, reason)
             if part.is_whole:
                 bad_rows.publish(rejected)
             else:
                 bad_rows.publish_piece(rejected, part.begin.line)
-            return Outcome("stored", part, rows_rejected=bad_rows.count, **done)
+            return replace(outcome, rows_rejected=bad_rows.count)
 
     def _cut(self, event: ObjectEvent, file: TableFile, part: Part, rejected: RejectedPlace) -> Outcome:
         """Send a message for each piece of the rest of a file."""
@@ -215,18 +220,19 @@ class Consumer:
             self._maker(header, event.key)  # which raises if it is none
             begin = header.end if header else begin
         name, count, rows_cut = "cut", 0, 0
-        piece = part.next(kind="Piece")
+        following = part.next()
         for first, last, rows_of_it in pieces(rows, begin):
             if self.is_over():
-                self.queue.send(event, file.state, [part.next(begin=first)])
+                self.queue.send(event, file.state, [replace(following, begin=first)])
                 name = "cut in part"
                 break
-            self.queue.send(event, file.state, [replace(piece, begin=first, end=last.byte)])
+            piece = replace(following, kind="Piece", begin=first, end=last.byte)
+            self.queue.send(event, file.state, [piece])
             count, rows_cut = count + 1, rows_cut + rows_of_it
         version_id = file.state.head.get("VersionId")
         return Outcome(name, part, file.state.size, version_id=version_id, pieces=count, rows_cut=rows_cut)
 
-    def _maker(self, header, source_key: str) -> ItemMaker:
+    def _maker(self, header: Row | None, source_key: str) -> ItemMaker:
         if self.description.file_format == "csv":
             return ItemMaker.from_header(self.description, header, source_key, self.time_to_live_days)
         return ItemMaker(self.description, (), source_key, self.time_to_live_days)

@@ -59,7 +59,7 @@ class Lines:
         bytes: How many bytes these have.
     """
 
-    def __init__(self, body: io.IOBase, begin: Position = BEGINNING):
+    def __init__(self, body: io.RawIOBase | io.BufferedReader, begin: Position = BEGINNING):
         """Take the bytes from a place on: UTF-8, at the beginning with or without byte order mark."""
         self.count, self.bytes = begin.line - 1, begin.byte
         # newline="": a quoted newline stays as it is. https://docs.python.org/3/library/csv.html#id4
@@ -104,7 +104,7 @@ class Lines:
         return line.removeprefix(BYTE_ORDER_MARK) if self.count == 0 else line
 
 
-def read_rows(body: io.IOBase, begin: Position = BEGINNING) -> Iterator[Row]:
+def read_rows(body: io.RawIOBase | io.BufferedReader, begin: Position = BEGINNING) -> Iterator[Row]:
     """Yield the rows of a CSV file; blank lines are no rows.
 
     Args:

@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable
 from functools import cache, partial
+from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -106,7 +107,7 @@ def described(text: str) -> TableDescription:
 
 def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
     """Log and count what was done."""
-    facts: dict[str, object] = {}
+    facts: dict[str, Any] = {}
     if outcome.part:
         begin, step = outcome.part.begin, outcome.part.step
         facts |= {"line": begin.line, "byte": begin.byte, "step": step, "done": outcome.is_done}

@@ -7,6 +7,7 @@ backoff, and goes on sending when the block that uses it has failed. https://git
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Generic, TypeVar
 
 from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -20,14 +21,14 @@ ATTEMPTS = 10
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5
 
-Batch = list[tuple[dict, object]]
+About = TypeVar("About")
 
 
 class UnprocessedItemsError(Exception):
     """DynamoDB did not take all items of a batch."""
 
 
-class ItemWriter:
+class ItemWriter(Generic[About]):
     """Puts items into a table; used in a `with` block, which ends when no call is under way any more.
 
     Attributes:
@@ -36,9 +37,9 @@ class ItemWriter:
 
     def __init__(self, table, sleep: Callable[[float], None] = time.sleep):
         """Take a boto3 Table, and what waits between two attempts."""
-        self.refused: list[tuple[object, str]] = []
+        self.refused: list[tuple[About, str]] = []
         self._table, self._sleep = table, sleep
-        self._batch: Batch = []
+        self._batch: list[tuple[dict, About]] = []
         self._put = 0
         self._threads = ThreadPoolExecutor(CALLS_AT_A_TIME)
         self._sending: set[Future] = set()
@@ -54,7 +55,7 @@ class ItemWriter:
         """How many items were put and not refused."""
         return self._put - len(self.refused)
 
-    def put(self, item: dict, about: object = None) -> None:
+    def put(self, item: dict, about: About) -> None:
         """Put an item, with others and later; no two with one key.
 
         Args:
@@ -86,7 +87,7 @@ class ItemWriter:
         for each in done:
             each.result()
 
-    def _send(self, batch: Batch) -> None:
+    def _send(self, batch: list[tuple[dict, About]]) -> None:
         """Send a batch; what is refused as a whole, item by item."""
         try:
             self._send_all([{"PutRequest": {"Item": item}} for item, _ in batch])

@@ -80,7 +80,8 @@ class ItemMaker:
         if type(row.fields) is dict:
             item = {name: held(value, name) for name, value in item.items()}
         item |= {name: value for name, value in described.items() if name not in stand_for}
-        item |= keys | {"source_key": self.source_key} | self._expires(described)
+        item |= keys
+        item |= {"source_key": self.source_key, **self._expires(described)}
         # Most rows are so short that there is nothing to count.
         characters = len(row.text) + self._characters_of_each
         return item if characters * MOST_BYTES_A_CHARACTER < MAX_ITEM_BYTES // 4 else _checked(item)
@@ -97,13 +98,11 @@ class ItemMaker:
             return row.fields
         if len(row.fields) != len(self.columns):
             raise BadRowError(f"{len(row.fields)} columns, not {len(self.columns)}")
-        values: dict[str, object] = dict(zip(self.columns, row.fields, strict=True))
+        texts = dict(zip(self.columns, row.fields, strict=True))
         for name in self.description.stripped:
-            values[name] = values[name].strip(BLANKS)
-        for name in self.description.json_columns:
-            if values[name]:
-                values[name] = json_text_of(values[name], name)
-        return values
+            texts[name] = texts[name].strip(BLANKS)
+        parsed = {n: json_text_of(texts[n], n) for n in self.description.json_columns if texts[n]}
+        return {**texts, **parsed} if parsed else texts
 
     def _described(self, values: Mapping[str, object]) -> dict[str, object]:
         """Return the described columns as DynamoDB holds them; what is empty as the description says."""

@@ -7,7 +7,7 @@ from column_values import read_json
 from csv_rows import BEGINNING, Lines, PoisonFileError, Position, Row
 
 
-def read_json_rows(body: io.IOBase, begin: Position = BEGINNING) -> Iterator[Row]:
+def read_json_rows(body: io.RawIOBase | io.BufferedReader, begin: Position = BEGINNING) -> Iterator[Row]:
     """Yield the rows of a file with a JSON object in each line; blank lines are no rows.
 
     Args:
@@ -27,14 +27,15 @@ def read_json_rows(body: io.IOBase, begin: Position = BEGINNING) -> Iterator[Row
         line, text = lines.count, lines.take_row().rstrip("\r\n")
         if not text.strip():
             continue
-        fields, problem = {}, None
+        found: object = {}
+        problem = None
         try:
-            fields = read_json(text)
+            found = read_json(text)
         except ValueError as error:
             problem = f"not JSON: {error}"
-        if not isinstance(fields, dict):
-            fields, problem = {}, "no JSON object"
+        if not isinstance(found, dict):
+            found, problem = {}, "no JSON object"
         if is_first and problem:
             raise PoisonFileError(f"the first line is {problem}")
         is_first = False
-        yield Row(line, text, fields, problem, lines.position)
+        yield Row(line, text, found, problem, lines.position)

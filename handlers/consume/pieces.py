@@ -76,8 +76,8 @@ class Part:
             f"stored to {self.stored}, step {self.step}"
         )
 
-    def next(self, **changes: object) -> "Part":
-        """Return it, changed, for the next step.
+    def next(self) -> "Part":
+        """Return it for the next step.
 
         Raises:
             TooManyStepsError: There were too many.
@@ -87,7 +87,7 @@ class Part:
                 f"not done in {MOST_STEPS} steps: raise function_timeout_s or function_memory_mb, or is the "
                 "table throttled?"
             )
-        return replace(self, step=self.step + 1, **changes)
+        return replace(self, step=self.step + 1)
 
 
 def pieces(rows: Iterable[Row], begin: Position) -> Iterator[tuple[Position, Position, int]]:

@@ -3,6 +3,7 @@
 import gzip
 import io
 from collections.abc import Iterator
+from typing import Any
 
 from common.objects import ObjectState, Place
 from csv_rows import BEGINNING, MAX_ROW_CHARACTERS, Position, Row, read_rows
@@ -75,14 +76,16 @@ class TableFile:
             ClientError: S3 refused a call, or it is not that version any more.
         """
         read = read_rows if self._is_csv else read_json_rows
-        content = io.BufferedReader(gzip.GzipFile(fileobj=self._first)) if self.is_compressed else self._first
+        content: io.BufferedReader[Any] = self._first
+        if self.is_compressed:
+            content = io.BufferedReader(gzip.GzipFile(fileobj=self._first))
         rows = read(content)
         header = next(rows, None) if self._is_csv else None
         if self._begin != BEGINNING:
             rows = read(self._content_from(self._begin.byte, end), self._begin)
         return header, rows if end is None else _until(rows, end)
 
-    def _content_from(self, byte: int, end: int | None) -> io.BufferedReader:
+    def _content_from(self, byte: int, end: int | None) -> io.RawIOBase | io.BufferedReader[Any]:
         """Return what is in the file from a byte on; what is compressed is read from the beginning."""
         which = {} if self.is_compressed else {"Range": f"bytes={byte}-{'' if end is None else end - 1}"}
         answer = self._source.client.get_object(**self._source.name, **_pinned(self.state), **which)

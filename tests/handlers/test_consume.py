@@ -336,7 +336,7 @@ def test_a_table_throttled_for_long_is_an_error(consume, ticker, throttled):
 
     waits_s = []
     writer = ItemWriter(consume.module.table(consume.table.name), sleep=waits_s.append)
-    writer.put({"PK": ticker, "SK": "1"})
+    writer.put({"PK": ticker, "SK": "1"}, "row 1")
     sent = throttled(taken=0, times=100)
     with pytest.raises(UnprocessedItemsError, match="1 items not taken"):
         writer.flush()

@@ -60,7 +60,7 @@ def place_of(item: Mapping[str, Value]) -> tuple[Value, ...]:
     return tuple(item[name] for name in ("PK", "SK") if name in item)
 
 
-def rows_of(body: io.IOBase, rejected_lines: Iterator[int], shape: Shape) -> Iterator[Row]:
+def rows_of(body: io.RawIOBase, rejected_lines: Iterator[int], shape: Shape) -> Iterator[Row]:
     """Yield the rows of a file, those included that can be no items.
 
     Args:
@@ -71,9 +71,10 @@ def rows_of(body: io.IOBase, rejected_lines: Iterator[int], shape: Shape) -> Ite
     Raises:
         NotOfTableError: If it is no file of the table, which may turn out in the middle of it.
     """
-    content = io.BufferedReader(body)  # type: ignore[arg-type]
-    if content.peek(len(GZIP)).startswith(GZIP):
-        content = io.BufferedReader(gzip.GzipFile(fileobj=content))  # type: ignore[arg-type]
+    plain = io.BufferedReader(body)
+    content: io.BufferedReader[Any] = plain
+    if plain.peek(len(GZIP)).startswith(GZIP):
+        content = io.BufferedReader(gzip.GzipFile(fileobj=plain))
     read = _named_in_csv if shape.file_format == "csv" else _named_in_json
     rejected = next(rejected_lines, None)
     for line, text, named in read(content, shape):
@@ -88,13 +89,13 @@ def rows_of(body: io.IOBase, rejected_lines: Iterator[int], shape: Shape) -> Ite
             yield Row(line, is_rejected)
 
 
-def rejected_lines(body: io.IOBase) -> Iterator[int]:
+def rejected_lines(body: io.RawIOBase) -> Iterator[int]:
     """Yield the line numbers in the file that *consume* writes about the rows it rejects.
 
     Read by hand: what was rejected may be longer than Python's limit for a field, which holds for the whole
     process.
     """
-    with io.TextIOWrapper(io.BufferedReader(body), encoding="utf-8", newline="") as text:  # type: ignore[arg-type]
+    with io.TextIOWrapper(io.BufferedReader(body), encoding="utf-8", newline="") as text:
         next(text, "")
         is_open = False  # a quote, in which the row goes on over the end of the line
         for line in text:
@@ -103,7 +104,9 @@ def rejected_lines(body: io.IOBase) -> Iterator[int]:
             is_open ^= line.count('"') % 2 == 1
 
 
-def _named_in_csv(content: io.IOBase, shape: Shape) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
+def _named_in_csv(
+    content: io.BufferedReader[Any], shape: Shape
+) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
     """Yield each row's line, its text or about that, and its values by their names; None if it has none."""
     rows = _csv_rows(content)
     _, header = next(rows, (0, []))
@@ -122,7 +125,9 @@ def _named_in_csv(content: io.IOBase, shape: Shape) -> Iterator[tuple[int, str, 
         yield line, "".join([*columns, *fields]), named
 
 
-def _named_in_json(content: io.IOBase, shape: Shape) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
+def _named_in_json(
+    content: io.BufferedReader[Any], shape: Shape
+) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
     """As `_named_in_csv`, of JSON lines."""
     is_first = True
     for line, text in enumerate(_lines(content), 1):
@@ -143,7 +148,7 @@ def _has_twice(names: list[str]) -> bool:
     return len(set(named)) < len(named)
 
 
-def _csv_rows(content: io.IOBase) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(content: io.BufferedReader[Any]) -> Iterator[tuple[int, list[str]]]:
     """Yield the number of the line where each row begins, and its fields; blank lines are no rows."""
     reader = csv.reader(_lines(content), strict=True)
     while True:
@@ -158,8 +163,8 @@ def _csv_rows(content: io.IOBase) -> Iterator[tuple[int, list[str]]]:
             yield line, fields
 
 
-def _lines(content: io.IOBase) -> Iterator[str]:
-    text = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")  # type: ignore[type-var]
+def _lines(content: io.BufferedReader[Any]) -> Iterator[str]:
+    text = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
     while True:
         try:
             line = text.readline(MAX_LINE_CHARACTERS + 1)

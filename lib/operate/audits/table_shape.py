@@ -186,7 +186,8 @@ def sort_key(text: str) -> str | None:
     if finer.strip("0") or offset is None:
         return None
     try:
-        time = datetime(*map(int, day.groups()), int(hours), int(minutes), int(seconds or 0), tzinfo=UTC)
+        year, month, of_month = map(int, day.groups())
+        time = datetime(year, month, of_month, int(hours), int(minutes), int(seconds or 0), tzinfo=UTC)
         time -= offset
     except (ValueError, OverflowError):
         return None
