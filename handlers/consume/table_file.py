@@ -85,7 +85,7 @@ class TableFile:
             rows = read(self._content_from(self._begin.byte, end), self._begin)
         return header, rows if end is None else _until(rows, end)
 
-    def _content_from(self, byte: int, end: int | None) -> io.RawIOBase | io.BufferedReader[Any]:
+    def _content_from(self, byte: int, end: int | None) -> "io.RawIOBase | io.BufferedReader[Any]":
         """Return what is in the file from a byte on; what is compressed is read from the beginning."""
         which = {} if self.is_compressed else {"Range": f"bytes={byte}-{'' if end is None else end - 1}"}
         answer = self._source.client.get_object(**self._source.name, **_pinned(self.state), **which)

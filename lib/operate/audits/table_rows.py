@@ -105,7 +105,7 @@ def rejected_lines(body: io.RawIOBase) -> Iterator[int]:
 
 
 def _named_in_csv(
-    content: io.BufferedReader[Any], shape: Shape
+    content: "io.BufferedReader[Any]", shape: Shape
 ) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
     """Yield each row's line, its text or about that, and its values by their names; None if it has none."""
     rows = _csv_rows(content)
@@ -126,7 +126,7 @@ def _named_in_csv(
 
 
 def _named_in_json(
-    content: io.BufferedReader[Any], shape: Shape
+    content: "io.BufferedReader[Any]", shape: Shape
 ) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
     """As `_named_in_csv`, of JSON lines."""
     is_first = True
@@ -148,7 +148,7 @@ def _has_twice(names: list[str]) -> bool:
     return len(set(named)) < len(named)
 
 
-def _csv_rows(content: io.BufferedReader[Any]) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(content: "io.BufferedReader[Any]") -> Iterator[tuple[int, list[str]]]:
     """Yield the number of the line where each row begins, and its fields; blank lines are no rows."""
     reader = csv.reader(_lines(content), strict=True)
     while True:
@@ -163,7 +163,7 @@ def _csv_rows(content: io.BufferedReader[Any]) -> Iterator[tuple[int, list[str]]
             yield line, fields
 
 
-def _lines(content: io.BufferedReader[Any]) -> Iterator[str]:
+def _lines(content: "io.BufferedReader[Any]") -> Iterator[str]:
     text = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
     while True:
         try:
