@@ -1,40 +1,34 @@
-"""The IPython extension of the notebooks: `%%when`, `%calls`, and how tables look."""
+"""The IPython extension of the notebooks: `%when`, `%calls`, and how tables look."""
 
-from collections.abc import Callable
+import ast
+import re
+from collections.abc import Callable, Iterable
 from html import escape
-from typing import Any
 
 import pandas as pd
+from IPython.core.error import InputRejected
 
 from lib.base import call_ledger
 from lib.base.shown import printable
 
-MAGIC = "%%when "
+MAGIC = "%when "
 
 
 def load_ipython_extension(shell) -> None:
-    """Let cells begin with `%%when expression`, and show tables whole, and empty ones as what they are.
+    """Let cells begin with `%when expression`, and show tables whole, and empty ones as what they are.
 
-    A cell that begins so runs only if the expression is true. The line is taken away, or the whole cell
-    replaced by one that says it was skipped, before the cell is compiled; so a cell that runs is an ordinary
-    one, with its output and its tracebacks. https://ipython.readthedocs.io/en/stable/config/inputtransforms.html
+    A cell that begins so runs only if the expression is true, and so does every cell that reads a variable
+    which such a cell sets: docs/decisions/0022-a-condition-goes-with-what-was-made-under-it.md. Otherwise the
+    cell is replaced by a line that says it was skipped, before it is compiled; so a cell that runs is an
+    ordinary one, with its output and its tracebacks.
+    https://ipython.readthedocs.io/en/stable/config/inputtransforms.html
 
     Args:
         shell: IPython's shell.
     """
-
-    def when(lines: list[str]) -> list[str]:
-        if not lines or not lines[0].startswith(MAGIC):
-            return lines
-        expression = lines[0].removeprefix(MAGIC).strip()
-        if eval(expression, shell.user_ns):  # the cell's own author wrote it
-            # A magic of the rest must be on the first line; otherwise tracebacks count lines as they stand.
-            return lines[1:] if lines[1:] and lines[1].startswith("%%") else ["\n", *lines[1:]]
-        return [f"print({f'skipped, since this is not so: {expression}'!r})\n"]
-
-    # Otherwise IPython would also call it to see whether the input is complete.
-    vars(when)["has_side_effects"] = True
-    shell.input_transformers_cleanup.append(when)
+    guards = _Guards(shell)
+    shell.input_transformers_cleanup.append(guards)
+    shell.ast_transformers.append(guards)
     shell.register_magic_function(_CallsOfCells(shell).table, "line", "calls")
     pd.options.display.max_colwidth = None
     pd.options.display.max_rows = 200
@@ -45,11 +39,134 @@ def load_ipython_extension(shell) -> None:
     shell.display_formatter.format = _printable(shell.display_formatter.format)
 
 
+def names(tree: ast.Module) -> tuple[set[str], set[str]]:
+    """Return which variables a cell reads that it has not set itself before, and which it sets.
+
+    Args:
+        tree: The cell, its magics replaced by what IPython makes of them; those of SQL read `:name`.
+    """
+    reads: set[str] = set()
+    sets: set[str] = set()
+    for statement in tree.body:
+        nodes = list(ast.walk(statement))
+        loops = [n for n in nodes if isinstance(n, ast.comprehension | ast.For | ast.withitem)]
+        own = {name for loop in loops for name in _stored(_target(loop))}
+        own |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+        inner = {
+            name for loop in loops if isinstance(loop, ast.comprehension) for name in _stored(loop.target)
+        }
+        loaded = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        loaded |= {name for n in nodes if isinstance(n, ast.AugAssign) for name in _stored(n.target)}
+        reads |= (loaded | _in_sql(nodes)) - own - sets
+        sets |= set(_stored(statement)) - inner
+        sets |= {(n.asname or n.name).split(".")[0] for n in nodes if isinstance(n, ast.alias)}
+    return reads, sets
+
+
+def _target(loop: ast.AST) -> ast.AST | None:
+    return loop.optional_vars if isinstance(loop, ast.withitem) else getattr(loop, "target", None)
+
+
+def _stored(node: ast.AST | None) -> Iterable[str]:
+    nodes = ast.walk(node) if node else ()
+    return [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+
+
+def _in_sql(nodes: list[ast.AST]) -> set[str]:
+    texts = [
+        [str(a.value) for a in n.args if isinstance(a, ast.Constant)]
+        for n in nodes
+        if isinstance(n, ast.Call)
+    ]
+    return {name for text in texts if text[:1] == ["sql"] for name in re.findall(r"(?<!:):(\w+)", text[-1])}
+
+
+def _loaded(expression: str) -> set[str]:
+    try:
+        return {node.id for node in ast.walk(ast.parse(expression)) if isinstance(node, ast.Name)}
+    except SyntaxError:  # which is the cell's, when it is asked
+        return set()
+
+
+class Conditions:
+    """Under which conditions variables are set: whatever reads one is under the same."""
+
+    def __init__(self) -> None:
+        # Several cells may set one, each under conditions of its own; under none at all, it is always there.
+        self._of: dict[str, list[tuple[str, ...]]] = {}
+
+    def enter(self, tree: ast.Module, own: Iterable[str] = ()) -> tuple[str, ...]:
+        """Take note of what a cell reads and sets, in the order in which cells run.
+
+        Args:
+            tree: As for `names`.
+            own: The expressions of its own `%when`.
+
+        Returns:
+            Every expression that must be true for it to run.
+        """
+        reads, sets = names(tree)
+        reads |= {name for expression in own for name in _loaded(expression)}
+        of_reads = (condition for name in sorted(reads) for condition in self._of_name(name))
+        conditions = tuple(dict.fromkeys([*of_reads, *own]))
+        for name in sets:
+            others = self._of.get(name, []) if conditions else []
+            self._of[name] = [*(each for each in others if each != conditions), conditions]
+        return conditions
+
+    def _of_name(self, name: str) -> tuple[str, ...]:
+        ways = self._of.get(name, [()])
+        if len(ways) == 1:
+            return ways[0]
+        return (" or ".join(f"({' and '.join(map(_grouped, way))})" for way in ways),) if all(ways) else ()
+
+
+def _grouped(expression: str) -> str:
+    return f"({expression})" if " or " in expression else expression
+
+
+class _Guards(ast.NodeTransformer):
+    """Skips the cells whose conditions are not met."""
+
+    # Otherwise IPython would also call it to see whether the input is complete.
+    has_side_effects = True
+
+    def __init__(self, shell) -> None:
+        self._shell = shell
+        self._conditions = Conditions()
+        self._own: list[str] = []
+
+    def __call__(self, lines: list[str]) -> list[str]:
+        """Take the line with `%when` away."""
+        self._own = []
+        if not lines or not lines[0].startswith(MAGIC):
+            return lines
+        self._own = [lines[0].removeprefix(MAGIC).strip()]
+        # A magic of the rest must be on the first line; otherwise tracebacks count lines as they stand.
+        return lines[1:] if lines[1:] and lines[1].startswith("%%") else ["\n", *lines[1:]]
+
+    def visit_Module(self, tree: ast.Module) -> ast.Module:  # noqa: N802
+        """Return a cell as it is to run: itself, or a line that says why it does not."""
+        own, self._own = self._own, []
+        try:
+            conditions = self._conditions.enter(tree, own)
+        except Exception as error:  # IPython would do without us from now on, and run what is to be skipped
+            raise InputRejected(f"it cannot be told whether this cell is to run: {error!r}") from error
+        for expression in conditions:
+            try:
+                holds = eval(expression, self._shell.user_ns)  # the cell's own author wrote it
+            except Exception:  # it is the cell's: there it is raised once more
+                return ast.parse(f"eval({expression!r})")
+            if not holds:
+                return ast.parse(f"print({f'skipped, since this is not so: {expression}'!r})")
+        return tree
+
+
 def _printable(format_output: Callable) -> Callable:
     """Return what IPython formats outputs with, keys of control characters made visible in them."""
 
-    def formatted(obj: Any, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
-        data, metadata = format_output(obj, include, exclude)
+    def formatted(*arguments, **named) -> tuple[dict, dict]:
+        data, metadata = format_output(*arguments, **named)
         shown = {kind: printable(data[kind]) for kind in ("text/plain", "text/html") if kind in data}
         return data | shown, metadata
 

@@ -53,8 +53,9 @@ def pipeline(
 ) -> None:
     """Write a pipeline that works, to be made your own: S3, SQS, Lambda, S3.
 
-    Its notebook, its handler with its policy, the section of its parameters, a sample and its tests. No file
-    that is there is changed, but docs/parameters.md, which is generated. Nothing is asked of AWS.
+    Its notebook, its handler with its policy, the section of its parameters, a sample and its tests.
+
+    No file that is there is changed but docs/parameters.md, which is generated. Nothing is asked of AWS.
     """
     written = write_pipeline(name)
     for path in written:

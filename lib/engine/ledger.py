@@ -1,7 +1,9 @@
 """The ledger: what ran in an environment, what it set out to make there, and what of that exists."""
 
 import json
+import os
 import re
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +15,6 @@ from filelock import FileLock
 
 from lib.base import paths
 from lib.base.run_data import LOCK_TIMEOUT_S, file_of
-from lib.engine.holder import run_id
 
 if TYPE_CHECKING:
     from lib.parameters import Parameters
@@ -26,12 +27,29 @@ MODES = ("not recorded", "plan", "apply", "move")  # the later ones do more
 NOT_RECORDED = MODES[0]  # the mode of a run of which an older ledger only knew what it made
 
 
+# Kernels inherit it from the command that starts them: all of them are one run.
+RUN_VARIABLE = "RUNBOOK_RUN"
+
+
+def new_run_id() -> str:
+    """Return an id for a run: when it began, in UTC, and some letters that no other run has."""
+    return f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}-{secrets.token_hex(3)}"
+
+
+_THIS_PROCESS = new_run_id()
+
+
+def run_id() -> str:
+    """Return the id of this run: that of the command which started us, or else this process's own."""
+    return os.environ.get(RUN_VARIABLE) or _THIS_PROCESS
+
+
 @dataclass(frozen=True)
 class Run:
     """A run that has begun; how it ended it does not say.
 
     Attributes:
-        id: As `lib.engine.holder.run_id` gives it.
+        id: As `run_id` gives it.
         at: When it began, UTC, ISO 8601.
         mode: `apply`, `move` or `plan`; NOT_RECORDED for one of before runs were written down.
     """

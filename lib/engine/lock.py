@@ -1,22 +1,31 @@
-"""One operator at a time: a lock object in S3, taken by a conditional put (docs/decisions/0010-…)."""
+"""One operator at a time: a lock object in S3, taken by a conditional put, and who holds it.
 
+docs/decisions/0010-the-lock-is-an-object-in-a-bucket-of-its-own.md says why.
+"""
+
+import getpass
 import json
 import os
+import shlex
+import socket
+import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from datetime import timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from time import monotonic, sleep
 
+import psutil
 from botocore.exceptions import ClientError
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from lib.base.errors import LockError, NotOursError
 from lib.base.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
-from lib.engine.holder import VARIABLE, Holder, new_run_id, run_id, this_holder
-from lib.engine.ledger import Ledger
+from lib.engine.ledger import RUN_VARIABLE, Ledger, new_run_id, run_id
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.target import Target, connect
@@ -34,6 +43,80 @@ GONE = ("NoSuchBucket", "NoSuchKey", "404")
 BROKEN = ("PreconditionFailed", *GONE)
 
 _held: set[str] = set()  # the homes of the locks that this process holds
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that holds the lock.
+
+    Attributes:
+        run: The id of its run.
+        user: Who started it.
+        caller: As whom it calls AWS, an ARN.
+        host: The name of its machine.
+        machine: What tells machines of the same name apart.
+        pid: Its process id there.
+        process_started: When that process began, in seconds since 1970, since ids are used again.
+        since: When it took the lock.
+        command: What it runs.
+    """
+
+    run: str
+    user: str
+    caller: str
+    host: str
+    machine: str
+    pid: int
+    process_started: float
+    since: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host} (pid {self.pid}, {self.command})"
+
+    @property
+    def is_this_process(self) -> bool:
+        """Whether it is we ourselves."""
+        return self.is_here and self.pid == os.getpid()
+
+    @property
+    def is_parent(self) -> bool:
+        """Whether it is the command that runs us."""
+        return self.run == run_id() and not self.is_this_process and not self.is_dead
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it runs, or ran, on this machine."""
+        return (self.host, self.machine) == (socket.gethostname(), f"{uuid.getnode():x}")
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether we can see that it has ended, which we can on this machine only."""
+        if not self.is_here:
+            return False
+        try:
+            return abs(psutil.Process(self.pid).create_time() - self.process_started) > 1
+        except psutil.NoSuchProcess:
+            return True
+
+
+def this_holder(caller: str) -> Holder:
+    """Return this process as others shall see it.
+
+    Args:
+        caller: The ARN that it calls AWS as.
+    """
+    return Holder(
+        run=run_id(),
+        user=_user(),
+        caller=caller,
+        host=socket.gethostname(),
+        machine=f"{uuid.getnode():x}",
+        pid=os.getpid(),
+        process_started=psutil.Process().create_time(),
+        since=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=_command(),
+    )
 
 
 class _AgainError(Exception):
@@ -289,8 +372,8 @@ def run_alone(parameters: Parameters) -> Iterator[str]:
     Yields:
         The run's id.
     """
-    before, run = os.environ.get(VARIABLE), new_run_id()
-    os.environ[VARIABLE] = run
+    before, run = os.environ.get(RUN_VARIABLE), new_run_id()
+    os.environ[RUN_VARIABLE] = run
     try:
         if parameters.mode == "plan":
             Ledger.of(parameters).begin(run, parameters.mode)
@@ -299,9 +382,9 @@ def run_alone(parameters: Parameters) -> Iterator[str]:
             with locked(connect(parameters), parameters):
                 yield run
     finally:
-        del os.environ[VARIABLE]
+        del os.environ[RUN_VARIABLE]
         if before is not None:
-            os.environ[VARIABLE] = before
+            os.environ[RUN_VARIABLE] = before
 
 
 def _renew(lock: Lock, ended: threading.Event) -> None:
@@ -324,3 +407,16 @@ def _idle_s(answer: dict) -> float:
 
 def _code(error: ClientError) -> str:
     return error.response["Error"]["Code"]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        return f"uid {os.getuid()}"
+
+
+def _command() -> str:
+    if "ipykernel" in sys.modules:
+        return f"a notebook in {Path.cwd()}"
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])

@@ -19,9 +19,8 @@ from lib.base.errors import (
 from lib.base.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
 from lib.engine import moving, preflight
 from lib.engine.description import Description
-from lib.engine.holder import run_id
 from lib.engine.inventory import Existing, Inventory
-from lib.engine.ledger import Ledger
+from lib.engine.ledger import Ledger, run_id
 from lib.engine.lock import Lock, locked
 from lib.engine.plan import PAST, Done, Plan, Step
 from lib.engine.rollback import BACK_FROM_A_MOVE, Rollback, rollback, touched

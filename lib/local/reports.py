@@ -94,7 +94,7 @@ def warnings() -> list[str]:
     if packages is None:
         return []
     environment = packages.parents[2]
-    known = {each.name: each.replaces for each in CORRECTIONS.values()}
+    known = {each.name: each.replaces | each.goes_by for each in CORRECTIONS.values()}
     key = sha256(json.dumps(known).encode() + (environment / "stamp").read_bytes()).hexdigest()
     kept = environment / "to_review.json"
     found = json.loads(kept.read_text("utf-8")) if kept.exists() else {}

@@ -186,6 +186,22 @@ def delivery(logs: Bucket, trail: str) -> list[Statement]:
     ]
 
 
+def log_bucket(scope: Scope, what: str, *, region: str, trail: str, expire_days: int) -> Bucket:
+    """Return a bucket into which CloudTrail may write the log files of one trail; it is still to be added.
+
+    Args:
+        scope: Whose bucket.
+        what: The last part of its name.
+        region: Its region.
+        trail: The trail's ARN.
+        expire_days: After how many days each log file is deleted.
+    """
+    logs = Bucket(what, region, expire_days=expire_days)
+    logs.scope = scope
+    logs.statements = delivery(logs, trail)
+    return logs
+
+
 def _selectors(client, name: str) -> list[dict]:
     """Return a trail's advanced selectors; there are none as long as it has CloudTrail's default ones."""
     return client.get_event_selectors(TrailName=name).get("AdvancedEventSelectors", [])

@@ -38,7 +38,7 @@ class Role(Resource):
 
     @property
     def arn(self) -> str:
-        return f"arn:aws:iam::{self.scope.account_id}:role/{self.name}"
+        return role_arn(self.scope, self.what)
 
     def desired(self) -> Settings:
         trust = {"Effect": "Allow", "Principal": {"Service": self.trusts}, "Action": "sts:AssumeRole"}
@@ -125,3 +125,13 @@ class Role(Resource):
                 with suppress(gone):
                     client.delete_role_policy(RoleName=identifier, PolicyName=name)
             client.delete_role(RoleName=identifier)
+
+
+def role_arn(scope: Scope, what: str) -> str:
+    """Return the ARN of a pipeline's role, which need not be described yet.
+
+    Args:
+        scope: The pipeline.
+        what: The last part of its name.
+    """
+    return f"arn:aws:iam::{scope.account_id}:role/{scope.name(what)}"

@@ -39,7 +39,7 @@ class Named(Protocol):
 
     @property
     def kms_key_arn(self) -> str:
-        """The key's, or empty."""
+        """The ARN of the KMS key that it is encrypted with; empty if it is under the service's own."""
 
 
 def from_template(path: str | Path, **values: Named | str | None) -> Document:

@@ -260,6 +260,19 @@ class Bucket(End):
             return
 
 
+def bucket_arn(scope: Scope, what: str, *, region: str) -> str:
+    """Return the ARN of a pipeline's bucket, which need not be described yet, for its own policy.
+
+    Args:
+        scope: The pipeline.
+        what: The last part of its name.
+        region: Its region.
+    """
+    bucket = Bucket(what, region)
+    bucket.scope = scope
+    return bucket.arn
+
+
 def _rule(identifier: str, prefix: str) -> dict:
     return {"ID": identifier, "Status": "Enabled", "Filter": {"Prefix": prefix}}
 

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from lib.base.call_ledger import CallLedgerError
 from lib.base.errors import LockError, NotOursError
 from lib.cli.main import app
-from lib.engine import holder, lock
+from lib.engine import ledger, lock
 from lib.engine.inventory import Inventory
 from lib.engine.ledger import Ledger
 from lib.engine.lock import Lock, locked
@@ -44,9 +44,9 @@ def somebody_s(target, parameters, somebody, monkeypatch):
     """Has somebody hold the lock; `somebody_s(host="desk")` says what is different of them."""
     s3, home = somebody("s3"), Lock(target, parameters).home.name
 
-    def hold(**changed) -> holder.Holder:
+    def hold(**changed) -> lock.Holder:
         them = replace(
-            holder.this_holder("arn:theirs"), **{"run": "hers", "user": "anna", "host": "desk", **changed}
+            lock.this_holder("arn:theirs"), **{"run": "hers", "user": "anna", "host": "desk", **changed}
         )
         Lock(target, parameters)._make_home()
         s3.put_object(Bucket=home, Key=lock.KEY, Body=json.dumps(vars(them)).encode())
@@ -248,7 +248,7 @@ def test_what_is_broken_stops(target, parameters, somebody):
 
 def test_what_a_command_started_goes_on_under_its_lock(target, parameters, somebody_s, monkeypatch):
     """A kernel has the run id of `runbook run`, and lets go of its lock only when nothing is left."""
-    monkeypatch.setenv(holder.VARIABLE, "the-run")
+    monkeypatch.setenv(ledger.RUN_VARIABLE, "the-run")
     parent = psutil.Process(os.getppid())
     here = {"host": socket.gethostname(), "pid": parent.pid, "process_started": parent.create_time()}
     command = somebody_s(run="the-run", **here)

@@ -33,7 +33,7 @@ def target(parameters: Parameters) -> Target:
 
 @pytest.fixture
 def inventory(target: Target, parameters: Parameters):
-    """Of the environment, which is empty again after the test."""
+    """The inventory of the environment, which is destroyed, and so empty again, after the test."""
     inventory = Inventory(target, parameters)
     yield inventory
     for item in inventory.existing():

@@ -10,8 +10,8 @@ from support.described import NOTEBOOKS, PIPELINES, describe
 
 from lib.base.errors import LeftBehindError, RunbookError, UnfinishedError
 from lib.engine import moving
-from lib.engine.holder import VARIABLE
 from lib.engine.inventory import Inventory
+from lib.engine.ledger import RUN_VARIABLE
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
 from lib.parameters.sections import Section
@@ -121,7 +121,7 @@ def no_wait(seconds: float) -> None:
 
 
 def test_a_move_removes_what_acts_and_keeps_what_holds_data(moved, target, parameters, monkeypatch, capsys):
-    monkeypatch.setenv(VARIABLE, "a-move")
+    monkeypatch.setenv(RUN_VARIABLE, "a-move")
     new = there(target, parameters, "move", monkeypatch)
     done = new.apply(no_wait)
     assert ({one.action for one in done.left}, done.left_behind) == ({"kept"}, [])

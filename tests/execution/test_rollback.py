@@ -9,7 +9,7 @@ from support.calls import KillAt, Killed, watched
 from support.drift import DRIFT
 
 from lib.base.errors import UnfinishedError
-from lib.engine import holder
+from lib.engine import ledger
 from lib.engine.contents import Contents
 from lib.engine.inventory import Existing, Inventory
 from lib.engine.rollback import rollback
@@ -63,13 +63,13 @@ def more(stack: Stack) -> None:
 
 
 def test_what_a_run_created_goes_and_what_was_there_stays(target, parameters, somebody, monkeypatch):
-    monkeypatch.setenv(holder.VARIABLE, "run-1")
+    monkeypatch.setenv(ledger.RUN_VARIABLE, "run-1")
     first = Stack(target, parameters, "migrate")
     queue = examples.queue(first)
     first.apply()
     before = arns(target, parameters)
 
-    monkeypatch.setenv(holder.VARIABLE, "run-2")
+    monkeypatch.setenv(ledger.RUN_VARIABLE, "run-2")
     DRIFT["Queue"]["VisibilityTimeout"](somebody("sqs", queue.region), queue)
     second = Stack(target, parameters, "migrate")
     examples.queue(second)
@@ -115,7 +115,7 @@ def test_a_store_that_holds_what_others_put_is_kept_and_the_rest_goes(target, pa
 
 def run(monkeypatch, number: int) -> str:
     """Be another run from here on."""
-    monkeypatch.setenv(holder.VARIABLE, f"run-{number}")
+    monkeypatch.setenv(ledger.RUN_VARIABLE, f"run-{number}")
     return f"run-{number}"
 
 

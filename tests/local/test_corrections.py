@@ -4,18 +4,18 @@ import ast
 import json
 import re
 import subprocess
+import sys
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
+from types import ModuleType
 
-import boto3
 import pytest
 from botocore.config import Config
 
 from lib.base.errors import ParameterError
 from lib.base.paths import ROOT
 from lib.local import install, ministack, originals, reports
-from lib.local.deployer import ROOT_KEY
+from lib.local.deployer import ROOT_KEY, local_session
 from lib.local.in_server.correction import ABSENT, WITHOUT
 from lib.local.in_server.corrections import CORRECTIONS
 
@@ -27,14 +27,12 @@ PINNED_IN = {"pyproject.toml", "lib/local/requirements.txt"}
 
 def reproduce(server: ministack.LocalAws, name: str) -> None:
     """Run the code of a correction's report."""
-    session = boto3.Session()
 
-    @cache
     def client(service, region="us-east-1", key=(ROOT_KEY, ROOT_KEY)):
         names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
         endpoint = {"endpoint_url": server.endpoint_url, "verify": server.ca_bundle}
         credentials = dict(zip(names, key, strict=False))
-        return session.client(service, region, config=Config(proxies={}), **endpoint, **credentials)
+        return local_session().client(service, region, config=Config(proxies={}), **endpoint, **credentials)
 
     exec(compile(CORRECTIONS[name].reproduce, name, "exec"), {"client": client})
 
@@ -133,6 +131,57 @@ def test_a_record_is_whole(name):
 def test_what_is_replaced_is_what_was_reviewed():
     install.ensure_installed()
     assert [str(each) for each in originals.to_review()] == []
+
+
+def correction_of(**replaces):
+    any_correction = next(iter(CORRECTIONS.values()))
+    return replace(
+        any_correction, name="one", replaces={f"theirs:{key}": each for key, each in replaces.items()}
+    )
+
+
+@pytest.fixture
+def theirs(monkeypatch):
+    """A module in place of MiniStack's."""
+    module = ModuleType("theirs")
+    module.double, module.TABLE = (lambda n: 2 * n), {}
+    monkeypatch.setitem(sys.modules, "theirs", module)
+    return module
+
+
+def test_a_function_is_wrapped_by_each_of_its_corrections(theirs):
+    @correction_of(double="0").replacing("theirs:double")
+    def one_more(n):
+        return one_more.original(n) + 1
+
+    @correction_of(double="0").replacing("theirs:double")
+    def negative(n):
+        return -negative.original(n)
+
+    assert theirs.double(4) == -9
+    assert negative.original is one_more
+
+
+def test_a_correction_that_is_left_out_replaces_nothing(theirs, monkeypatch):
+    monkeypatch.setenv(WITHOUT, "one")
+    added = correction_of(**{"TABLE[a]": ABSENT}).adding("theirs:TABLE[a]", {})
+    correction_of(double="0").replacing("theirs:double")(lambda n: 0)
+    assert (theirs.double(4), theirs.TABLE, added) == (8, {}, {})
+
+
+def test_what_a_record_does_not_name_cannot_be_replaced(theirs):
+    with pytest.raises(KeyError, match="one does not say that it replaces theirs:double"):
+        correction_of(other="0").replacing("theirs:double")(lambda n: 0)
+    assert theirs.double(4) == 8
+
+
+def test_what_is_gone_is_logged_and_the_rest_goes_on(theirs, caplog):
+    @correction_of(**{"Gone.method": "0"}).replacing("theirs:Gone.method")
+    def method(self):
+        return 1
+
+    assert method.original is None
+    assert "one: theirs:Gone.method is gone" in caplog.text
 
 
 SOURCE = '''

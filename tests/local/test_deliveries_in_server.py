@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -110,6 +111,22 @@ def test_events_keep_their_time_and_their_order(server, folder):
     first, second = (json.loads((folder / f"done-key-{number:03}").read_text()) for number in (1, 2))
     assert first["s3"]["object"]["sequencer"] < second["s3"]["object"]["sequencer"]
     assert first["eventTime"][:19] == before[0]["LastModified"].isoformat()[:19]
+
+
+def test_an_event_is_written_down_before_the_call_is_answered(server):
+    """And stays so until what it has done is saved, which may be at once, but not five times."""
+    arn = root(server, "sns").create_topic(Name="told")["TopicArn"]
+    put = bucket_telling(
+        server, "told", TopicConfigurations=[{"TopicArn": arn, "Events": ["s3:ObjectCreated:*"]}]
+    )
+
+    def written(number: int) -> bool:
+        put(number)
+        with closing(sqlite3.connect(server.state / "data" / "deliveries.sqlite")) as rows:
+            facts = [json.loads(found) for (found,) in rows.execute("SELECT facts FROM deliveries")]
+        return f"key-{number:03}" in [each["arguments"][1] for each in facts if each["kind"] == "s3"]
+
+    assert any(written(number) for number in range(5))
 
 
 @pytest.mark.parametrize("end", [stop, kill])

@@ -1,21 +1,30 @@
 """Cells of notebooks as Python, without a kernel."""
 
-WHEN = "%%when "
+import ast
+
+WHEN = "%when "
+SKIPPED = "__skipped__"  # among the names: those that were not set, since their cell was skipped
 
 
 def python_of(source: str, names: dict) -> str:
-    """Return the Python of a cell, without magics.
+    """Return the Python of a cell, without magics; nothing if its conditions do not hold.
 
     Args:
         source: The cell's.
-        names: What is known to it, by which a `%%when` cell is run or skipped.
+        names: What is known to it. What a skipped cell would have set is noted there, and a cell that
+            reads it is skipped as well, as the extension of the notebooks has it.
 
     Returns:
-        As many lines as the cell has; nothing if it is skipped, or in another language.
+        As many lines as the cell has.
     """
-    if source.startswith(WHEN):
-        condition, _, rest = source.removeprefix(WHEN).partition("\n")
-        return f"\n{rest}" if eval(condition, names) else ""
     if source.startswith("%%"):
         return ""
-    return "\n".join("" if line.startswith("%") else line for line in source.split("\n"))
+    python = "\n".join("" if line.startswith("%") else line for line in source.split("\n"))
+    found = [node for node in ast.walk(ast.parse(python)) if isinstance(node, ast.Name)]
+    reads, sets = ({n.id for n in found if isinstance(n.ctx, kind)} for kind in (ast.Load, ast.Store))
+    skipped = names.setdefault(SKIPPED, set())
+    conditions = [line.removeprefix(WHEN) for line in source.split("\n") if line.startswith(WHEN)]
+    if reads & skipped or not all(eval(condition, names) for condition in conditions):
+        skipped |= sets
+        return ""
+    return python

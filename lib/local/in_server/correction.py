@@ -3,6 +3,7 @@
 Read by the server, which replaces, and by the runbook, which tells of it: it needs nothing but Python.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ NOT_FOUND = (
 ABSENT = ""
 
 Value = TypeVar("Value")
+logger = logging.getLogger("corrections")
 
 
 class Replacement(Protocol):
@@ -95,10 +97,14 @@ class Correction:
         return value
 
     def _put(self, target: str, value: Any) -> Any:
-        """Put a value into its place, and return what was there."""
+        """Put a value into its place, and return what was there; of what has no place any more, None."""
         if target not in self.replaces:
             raise KeyError(f"The correction {self.name} does not say that it replaces {target}.")
-        holder, name, is_entry = _place(target)
+        try:
+            holder, name, is_entry = _place(target)
+        except (ImportError, AttributeError):  # another MiniStack; the server is to start all the same
+            logger.warning("%s: %s is gone, so it is not corrected", self.name, target)
+            return None
         before = holder.get(name) if is_entry else getattr(holder, name, None)
         if self.is_applied and is_entry:
             holder[name] = value

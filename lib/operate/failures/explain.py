@@ -45,7 +45,7 @@ class Explained:
 
     @property
     def key(self) -> str:
-        """Of the first object that it speaks of; empty if there is none."""
+        """The key of the first object that it speaks of; empty if there is none."""
         return self.letter.objects[0].key if self.letter.objects else ""
 
 

@@ -191,9 +191,8 @@ HIVE_TYPES = Correction(
     reproduce=QUERY
     + """
 s3.create_bucket(Bucket="without")
-table("without", "s3://without/t/", "csv", CSV, n="decimal(20,12)")
-(column,) = result("SELECT n FROM without.t")["ResultSetMetadata"]["ColumnInfo"]
-assert (column["Precision"], column["Scale"]) == (20, 12), column
+table("without", "s3://without/t/", "json", JSON, items="array<struct<name:string>>")
+assert rows("SELECT items[1].name FROM without.t") == []
 """,
 )
 OBJECT_NAMES = Correction(
@@ -226,7 +225,8 @@ WORKGROUP_RIGHTS = Correction(
     name="athena-rights-on-workgroups",
     title="Rights are asked of * instead of the workgroup",
     replaces={"ministack.core.iam_actions:extract_resource_arn": "ed1944a5400d"},
-    ministack="With AUTH=true a policy that allows athena:* on one workgroup allows nothing.",
+    ministack="With AUTH=true a policy that allows athena:* on one workgroup does not allow to ask about a "
+    "query in it.",
     aws="The resource of the calls about queries and workgroups is the workgroup.",
     sources=("https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonathena.html",),
     upstream=NOT_FOUND,
@@ -237,12 +237,16 @@ import json
 iam = client("iam")
 account = client("sts").get_caller_identity()["Account"]
 arn = f"arn:aws:athena:us-east-1:{account}:workgroup/mine"
-client("athena").create_work_group(Name="mine")
+client("s3").create_bucket(Bucket="mine")
+place = {"ResultConfiguration": {"OutputLocation": "s3://mine/"}}
+client("athena").create_work_group(Name="mine", Configuration=place)
+started = client("athena").start_query_execution(QueryString="SELECT 1", WorkGroup="mine")
 iam.create_user(UserName="analyst")
 allowed = {"Effect": "Allow", "Action": "athena:*", "Resource": arn}
 policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
 iam.put_user_policy(UserName="analyst", PolicyName="all", PolicyDocument=policy)
 key = iam.create_access_key(UserName="analyst")["AccessKey"]
-client("athena", key=(key["AccessKeyId"], key["SecretAccessKey"])).get_work_group(WorkGroup="mine")
+mine = client("athena", key=(key["AccessKeyId"], key["SecretAccessKey"]))
+mine.get_query_execution(QueryExecutionId=started["QueryExecutionId"])
 """,
 )

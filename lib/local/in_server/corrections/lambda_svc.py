@@ -90,7 +90,7 @@ S3_EVENTS = Correction(
         "Put five objects, stop MiniStack while the function waits, create the file, and start MiniStack.",
         "The function is never invoked for what it had not done.",
     ),
-    tests=(f"{DELIVERIES}test_events_that_are_not_delivered_yet",),
+    tests=(f"{DELIVERIES}test_an_event_is_written_down_before_the_call_is_answered",),
 )
 ASYNCHRONOUS = Correction(
     name="lambda-asynchronous-invocations",

@@ -215,8 +215,5 @@ assert [each["Id"] for each in found] == ["daily"], found
 s3.delete_bucket_inventory_configuration(Bucket="inventories", Id="daily")
 s3.head_bucket(Bucket="inventories")
 """,
-    tests=(
-        "tests/local/test_s3_inventory_in_server.py::test_they_go_with_their_bucket",
-        "tests/local/test_s3_inventory_in_server.py::test_a_server_that_is_killed_has_kept_them",
-    ),
+    tests=("tests/local/test_s3_inventory_in_server.py::test_a_server_that_is_killed_has_kept_them",),
 )
