@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import pandas as pd
+from botocore.client import BaseClient
 
 from lib.operate import logs
 
@@ -56,7 +57,7 @@ class _File:
         return pieces, len(self.rejected), rows, stored, rejected, state, seconds
 
 
-def progress(client, log_group: str, since: pd.Timestamp) -> pd.DataFrame:
+def progress(client: BaseClient, log_group: str, *, since: pd.Timestamp) -> pd.DataFrame:
     """Tell how far large files are.
 
     Args:

@@ -416,7 +416,7 @@ class _Found:
             here = [each for each in ends if each.region == region]
             if not here:
                 (there, *_) = ends
-                missing = type(there)(*_described(there, region))
+                missing = _elsewhere(there, region)
                 missing.scope = self.scope
                 lacks.append(f"{missing} does not exist")
                 return there
@@ -541,6 +541,7 @@ def _filter(told: Mapping) -> KeyFilter:
     return KeyFilter(told["filter"].get("prefix", ""), told["filter"].get("suffix", ""))
 
 
-def _described(end: Resource, region: str) -> tuple:
-    """Return with what an end like another is described in another region."""
-    return (end.what, region, "") if isinstance(end, Table) else (end.what, region)
+def _elsewhere(end: AnyResource, region: str) -> AnyResource:
+    """Return an end like another, in another region."""
+    keys = {"partition_key": ""} if isinstance(end, Table) else {}
+    return type(end)(end.what, region, **keys)

@@ -114,18 +114,15 @@ def test_any_file_is_in_pieces_what_it_is_as_a_whole(consume, rows, newline, bla
 def test_what_there_is_no_time_for_is_handed_on_and_nothing_is_written_twice(consume, name, monkeypatch):
     """The invocation's time is over after each 7 rows; whoever goes on knows which rows there were."""
     body = text_of(name, 30, bad={1, 20}) + f"{name},2,7,another\n" + f"{name},2,2.5,note 2\n"
-    over = itertools.count()
-    put = []
+    over, put = itertools.count(), []
+    writer = sys.modules["item_writer"].ItemWriter
+    put_one = writer.put
 
-    consumption = sys.modules["consumption"]
-    writer = consumption.ItemWriter
+    def noting(self, item, about):
+        put.append(item["SK"])
+        put_one(self, item, about)
 
-    class Noting(writer):
-        def put(self, item, about=None):
-            put.append(item["SK"])
-            super().put(item, about)
-
-    monkeypatch.setattr(consumption, "ItemWriter", Noting)
+    monkeypatch.setattr(writer, "put", noting)
     record = consume.put(f"{name}.csv", body)
     event = next(iter(consume.module.object_events({"Records": [record]})))
     consume.module.consume_one(event, is_over=lambda: next(over) >= 7)

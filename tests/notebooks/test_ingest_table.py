@@ -123,11 +123,11 @@ def test_a_large_file_is_stored_in_pieces_its_progress_is_seen_and_the_audit_is_
     logs, group = ingest.aws.client("logs", "us-east-1"), f"/aws/lambda/{ingest.outputs['consume_function']}"
 
     def is_stored() -> bool:
-        found = large_files.progress(logs, group, since)
+        found = large_files.progress(logs, group, since=since)
         return list(found["state"]) == ["stored"]
 
     assert eventually(is_stored, ARRIVAL_S)
-    (found,) = large_files.progress(logs, group, since).to_dict("records")
+    (found,) = large_files.progress(logs, group, since=since).to_dict("records")
     assert (found["pieces"], found["rows"], found["rows_rejected"]) == (2, count, 3)
     assert found["rows_stored"] == count - 3
     assert audited(ingest.aws, ingest.parameters, "ingest").is_clean

@@ -23,7 +23,7 @@ def told(stack, somebody):
             {"timestamp": began + 1000 * n, "message": json.dumps(line)} for n, line in enumerate(lines)
         ]
         logs.put_log_events(logGroupName=group.name, logStreamName="s", logEvents=events)
-        return progress(stack.client(group), group.name, since)
+        return progress(stack.client(group), group.name, since=since)
 
     return tell
 
