@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Callable, Iterable
 from html import escape
+from typing import Any
 
 import pandas as pd
 from IPython.core.error import InputRejected
@@ -73,12 +74,9 @@ def _stored(node: ast.AST | None) -> Iterable[str]:
 
 
 def _in_sql(nodes: list[ast.AST]) -> set[str]:
-    texts = [
-        [str(a.value) for a in n.args if isinstance(a, ast.Constant)]
-        for n in nodes
-        if isinstance(n, ast.Call)
-    ]
-    return {name for text in texts if text[:1] == ["sql"] for name in re.findall(r"(?<!:):(\w+)", text[-1])}
+    calls = [[getattr(a, "value", None) for a in node.args] for node in nodes if isinstance(node, ast.Call)]
+    texts = [str(values[-1]) for values in calls if values[:1] == ["sql"]]
+    return {name for text in texts for name in re.findall(r"(?<!:):(\w+)", text)}
 
 
 def _loaded(expression: str) -> set[str]:
@@ -165,8 +163,8 @@ class _Guards(ast.NodeTransformer):
 def _printable(format_output: Callable) -> Callable:
     """Return what IPython formats outputs with, keys of control characters made visible in them."""
 
-    def formatted(*arguments, **named) -> tuple[dict, dict]:
-        data, metadata = format_output(*arguments, **named)
+    def formatted(obj: Any, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
+        data, metadata = format_output(obj, include, exclude)
         shown = {kind: printable(data[kind]) for kind in ("text/plain", "text/html") if kind in data}
         return data | shown, metadata
 

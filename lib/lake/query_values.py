@@ -70,10 +70,10 @@ def exact(value: Decimal) -> str:
     """Return a decimal's literal.
 
     Raises:
-        ValueError: It is infinite, or has more than 38 digits.
+        ValueError: It is infinite, or has more than 38 digits; those behind the point all count.
     """
     digits = f"{value:f}" if value.is_finite() else ""
-    if not digits or len(digits.lstrip("-").replace(".", "").lstrip("0")) > MAX_DIGITS:
+    if not digits or len(digits.lstrip("-0").replace(".", "")) > MAX_DIGITS:
         raise ValueError(f"{value} is no decimal of at most {MAX_DIGITS} digits")
     return f"DECIMAL '{digits}'"
 

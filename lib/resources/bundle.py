@@ -200,7 +200,7 @@ def _zipped(what: str, contents: dict[str, bytes]) -> bytes:
     zipped = _zip(contents)
     for older in kept.parent.glob(f"{what}-{'?' * DIGEST_CHARACTERS}.zip"):
         older.unlink(missing_ok=True)
-    with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as staged:
+    with tempfile.NamedTemporaryFile(dir=kept.parent, suffix=".partial", delete=False) as staged:
         staged.write(zipped)
     Path(staged.name).replace(kept)
     return zipped

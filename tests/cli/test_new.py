@@ -90,6 +90,12 @@ def test_what_it_writes_is_as_the_rules_of_the_house_have_it(project, made):
     own = [path for path in files(project).keys() - made.keys() if path.endswith((".py", ".ipynb"))]
     run(project, BIN / "ruff", "check", "--no-cache", *own)
     run(project, BIN / "ruff", "format", "--check", "--no-cache", *own)
+    typed = [
+        f"handlers/{NAME}",
+        "handlers/common",
+    ]  # as `make types` does
+    kept = f"--cache-dir={SHARED / 'mypy'}"
+    run(project, "env", f"MYPYPATH=handlers/{NAME}:handlers", BIN / "mypy", kept, *typed)
 
 
 TESTS = (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support import examples
+from support import cases
 
 from lib.base.errors import RunbookError
 from lib.engine.checklist import Checklist
@@ -34,7 +34,7 @@ def test_a_checklist_of_nothing_does_not_hold():
 
 
 def test_a_plan_gives_a_point_for_each_type(stack: Stack):
-    queue = examples.queue(stack)
+    queue = cases.sqs.queue(stack)
     missing = Checklist()
     missing.check_plan(stack.plan())
     with pytest.raises(RunbookError, match="SQS queue: as described .*does not exist"):

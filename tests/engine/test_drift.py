@@ -1,39 +1,15 @@
 """What somebody changed or took away from a deployed pipeline is named, and exactly that is repaired."""
 
 import pytest
+from support import cases
 from support.calls import Recorder, watched
+from support.case import WHOLE
 from support.described import PIPELINES, describe
-from support.drift import DRIFT
 
 from lib.engine.inventory import Inventory
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
-from lib.resources.base import Resource
-from lib.resources.glue import Table as GlueTable
 from lib.target import connect
-
-# What is taken away whole; of everything else one setting is changed.
-REMOVED = ("BucketNotification", "Permission", "EventInvokeConfig", "Subscription", "Alarm")
-CHANGED = {
-    "Bucket": "policy",
-    "Topic": "policy",
-    "Queue": "policy",
-    "Role": "policy",
-    "LogGroup": "retentionInDays",
-    "Function": "MemorySize",
-    "EventSourceMapping": "Enabled",
-    "Table": "PointInTimeRecovery",
-    "Glue table": "Columns",
-    "Rule": "Description",
-    "Database": "Description",
-    "CsvClassifier": "Delimiter",
-    "Crawler": "Configuration",
-    "WorkGroup": "BytesScannedCutoffPerQuery",
-}
-
-
-def kind(resource: Resource) -> str:
-    return "Glue table" if isinstance(resource, GlueTable) else type(resource).__name__
 
 
 @pytest.fixture(params=PIPELINES)
@@ -50,13 +26,15 @@ def drift(stack: Stack, somebody) -> tuple[set[str], dict[str, set[str]]]:
     removed, changed = set(), {}
     for resource in reversed(stack.resources.values()):
         client = somebody(resource.service, resource.region)
-        if kind(resource) in REMOVED:
+        what = cases.of(resource).in_notebooks
+        assert what, f"the case of {resource.noun} does not say what somebody changes of it in notebooks"
+        if what == WHOLE:
             found = next(f for f in resource.find(client, stack.scope) if f.arn == resource.arn)
             resource.delete(client, found.identifier)
             removed.add(resource.arn)
-        elif setting := CHANGED.get(kind(resource)):
-            DRIFT[kind(resource)][setting](client, resource)
-            changed[resource.arn] = {setting}
+        else:
+            cases.drifting(resource, what, client)
+            changed[resource.arn] = {what}
     return removed, changed
 
 
@@ -79,7 +57,7 @@ def test_a_repair_writes_only_what_differs(local_aws, somebody, pipeline):
     stack = describe(pipeline, watched(connect(parameters), "before-call", recorder), parameters)
     stack.apply()
     queue = next(resource for resource in stack.resources.values() if resource.noun == "SQS queue")
-    DRIFT["Queue"]["policy"](somebody("sqs", queue.region), queue)
+    cases.drifting(queue, "policy", somebody("sqs", queue.region))
     recorder.made.clear()
     stack.apply()
     assert recorder.writes == ["PutObject", "SetQueueAttributes", "DeleteObject"]

@@ -1,7 +1,7 @@
 """What AWS and the network do now and then is not noticed; one pipeline a fault, `make sweep` takes all."""
 
 import pytest
-from support import examples
+from support import cases
 from support.cleanup import remove
 from support.faults import FAULTS, Disturber, disturbed, lost_answer, without_waits
 from support.interruptions import subject
@@ -29,9 +29,9 @@ def test_a_fault_in_every_call_is_not_noticed(local_aws, monkeypatch, fault):
     assert disturber.disturbed
 
 
-@pytest.mark.parametrize("name", examples.EXAMPLES)
-def test_lost_answers_neither_end_a_run_nor_leave_anything_behind(stack, lossy, name):
-    examples.EXAMPLES[name](lossy)
+@pytest.mark.parametrize("case", cases.EVERY.values(), ids=repr)
+def test_lost_answers_neither_end_a_run_nor_leave_anything_behind(stack, lossy, case):
+    case.describe(lossy)
     lossy.apply()
     stack.resources = lossy.resources
     assert stack.plan().count("unchanged") == len(stack.resources)
@@ -40,7 +40,7 @@ def test_lost_answers_neither_end_a_run_nor_leave_anything_behind(stack, lossy, 
 
 
 def test_a_database_goes_with_its_tables_though_the_answers_are_lost(stack, lossy, somebody):
-    database = examples.database(lossy)
+    database = cases.glue.database(lossy)
     lossy.apply()
     somebody("glue", database.region).create_table(DatabaseName=database.name, TableInput={"Name": "found"})
     database.delete(lossy.client(database), database.name)

@@ -3,19 +3,20 @@
 import secrets
 
 import pytest
-from support import examples
+from support import cases
 from support.calls import Recorder, watched
+from support.case import HERE
 from support.cleanup import remove
-from support.drift import DRIFT
 
 from lib.base.errors import ParameterError, RunbookError
 from lib.engine import lock
 from lib.engine.inventory import TYPES, Inventory
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
-from lib.resources import glue, s3, sns
-from lib.resources.base import Resource
+from lib.resources import s3, sns
 from lib.target import Target, connect
+
+EVERYTHING = [case.describe for case in cases.EVERY.values()]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def target(parameters: Parameters) -> Target:
 
 @pytest.fixture
 def make(target, parameters):
-    """Makes stacks, `make("migrate", examples.queue)`, which are deleted after the test."""
+    """Makes stacks, `make("migrate", cases.sqs.queue)`, which are deleted after the test."""
     made = []
 
     def apply(pipeline: str, *describe) -> Stack:
@@ -50,22 +51,16 @@ def names(inventory: Inventory) -> set[str]:
     return {item.found.arn for item in inventory.existing()}
 
 
-def untagging(resource: Resource):
-    """How somebody takes our tags away."""
-    name = "Glue table" if isinstance(resource, glue.Table) else type(resource).__name__
-    return DRIFT.get(name, {}).get("tags")
-
-
 def make_it_somebody_else_s(stack: Stack, somebody) -> None:
     """Take our tags away, and what the ledger knows of it."""
     for resource in stack.resources.values():
-        if change := untagging(resource):
-            change(somebody(resource.service, resource.region), resource)
+        if "tags" in cases.of(resource).drift:
+            cases.drifting(resource, "tags", somebody(resource.service, resource.region))
     stack.ledger.forget(stack.scope.pipeline)
 
 
 def test_everything_is_found_deleted_and_proven_to_be_gone(make, target, parameters):
-    stack = make("migrate", *examples.EXAMPLES.values())
+    stack = make("migrate", *EVERYTHING)
     inventory = Inventory(target, parameters, "migrate")
     assert names(inventory) == set(stack.resources)
     table = inventory.table()
@@ -85,12 +80,12 @@ def test_everything_is_found_deleted_and_proven_to_be_gone(make, target, paramet
 
 
 def test_what_another_run_made_until_the_lock_was_ours_is_deleted_too(make, target, parameters):
-    make("migrate", examples.topic)
+    make("migrate", cases.sns.topic)
     others: list[Stack] = []
 
     def make_more(**_) -> None:  # another run, whole, before this one takes the lock
         if not others:
-            others.append(make("backup", examples.queue))
+            others.append(make("backup", cases.sqs.queue))
 
     late = watched(target, "before-call.s3.PutObject", make_more)
     destroyed = Inventory(late, parameters).destroy()
@@ -99,7 +94,7 @@ def test_what_another_run_made_until_the_lock_was_ours_is_deleted_too(make, targ
 
 
 def test_in_plan_mode_nothing_is_deleted(make, target, parameters, capsys):
-    stack = make("migrate", examples.mapping, examples.notification)
+    stack = make("migrate", cases.lambda_.mapping, cases.s3.notification)
     recorder = Recorder()
     planning = parameters.model_copy(update={"mode": "plan"})
     inventory = Inventory(watched(target, "before-call", recorder), planning, "migrate")
@@ -112,7 +107,7 @@ def test_in_plan_mode_nothing_is_deleted(make, target, parameters, capsys):
 
 
 def test_another_pipeline_of_the_environment_survives(make, target, parameters):
-    other, ours = make("backup", *examples.EXAMPLES.values()), make("migrate", examples.queue)
+    other, ours = make("backup", *EVERYTHING), make("migrate", cases.sqs.queue)
     Inventory(target, parameters, "migrate").destroy()
     Inventory(target, parameters, "migrate").prove_empty()
     assert ours.plan().count("create") == len(ours.resources)
@@ -124,11 +119,11 @@ def test_another_environment_survives(make, target, parameters):
     """One whose name begins like ours, too."""
     longer = Parameters.check({"env": "inventory2"})
     other = Stack(connect(longer), longer, "migrate")
-    for describe in (examples.queue, examples.database, examples.role):
+    for describe in (cases.sqs.queue, cases.glue.database, cases.iam.role):
         describe(other)
     other.apply()
     try:
-        make("migrate", examples.queue)
+        make("migrate", cases.sqs.queue)
         Inventory(target, parameters).destroy()
         assert other.plan().count("unchanged") == len(other.resources)
     finally:
@@ -136,8 +131,8 @@ def test_another_environment_survives(make, target, parameters):
 
 
 def test_without_a_pipeline_all_of_the_environment_goes(make, target, parameters):
-    make("migrate", examples.queue)
-    make("backup", examples.function)
+    make("migrate", cases.sqs.queue)
+    make("backup", cases.lambda_.function)
     inventory = Inventory(target, parameters)
     inventory.destroy()
     inventory.prove_empty()
@@ -146,7 +141,7 @@ def test_without_a_pipeline_all_of_the_environment_goes(make, target, parameters
 
 def test_what_is_not_ours_is_left_alone_and_counted(make, target, parameters, somebody):
     """Neither the thing itself nor its parts: a topic's subscriptions, a bucket's notifications, mappings."""
-    stack = make("migrate", *examples.EXAMPLES.values())
+    stack = make("migrate", *EVERYTHING)
     remove_what_has_no_tags(stack)
     make_it_somebody_else_s(stack, somebody)
     recorder = Recorder()
@@ -171,19 +166,19 @@ def remove_what_has_no_tags(stack: Stack) -> None:
 
 
 def test_what_lost_its_tags_is_ours_if_the_ledger_knows_it(make, target, parameters, somebody):
-    stack = make("migrate", examples.mapping, examples.notification, examples.subscription)
+    stack = make("migrate", cases.lambda_.mapping, cases.s3.notification, cases.sns.subscription)
     for resource in stack.resources.values():
-        if change := untagging(resource):
-            change(somebody(resource.service, resource.region), resource)
+        if "tags" in cases.of(resource).drift:
+            cases.drifting(resource, "tags", somebody(resource.service, resource.region))
     Inventory(target, parameters, "migrate").destroy()
     assert names(Inventory(target, parameters)) == set()
 
 
 def test_the_ledger_tells_types_apart(make, target, parameters, somebody):
     """A queue of somebody else's that has the name of our topic is still somebody else's."""
-    stack = make("migrate", examples.topic)
+    stack = make("migrate", cases.sns.topic)
     name = stack.scope.name("files")
-    sqs = somebody("sqs", examples.HERE)
+    sqs = somebody("sqs", HERE)
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     try:
         Inventory(target, parameters, "migrate").destroy()
@@ -197,15 +192,15 @@ def test_regions_that_are_no_longer_used_are_still_looked_at(make, target, param
     moved = parameters.model_copy(
         update={"migrate": parameters.migrate.model_copy(update={"source_region": "eu-west-1"})}
     )
-    make("migrate", examples.topic)
+    make("migrate", cases.sns.topic)
     inventory = Inventory(target, moved, "migrate")
-    assert examples.HERE in inventory.regions
+    assert HERE in inventory.regions
     inventory.destroy()
     assert inventory.existing() == []
 
 
 def test_what_aws_is_still_deleting_is_waited_for(make, target, parameters):
-    stack, waits = make("migrate", examples.queue), []
+    stack, waits = make("migrate", cases.sqs.queue), []
 
     def sleep(seconds: float) -> None:
         waits.append(seconds)
@@ -223,7 +218,7 @@ def test_a_pipeline_that_there_is_not():
 
 
 def test_what_lies_in_a_region_that_nobody_remembers_is_found_by_its_bucket(make, target, parameters):
-    stack = make("migrate", examples.bucket)
+    stack = make("migrate", cases.s3.bucket)
     elsewhere = stack.add(s3.Bucket("source", "eu-west-1"))
     topic = stack.add(sns.Topic("uploads", "eu-west-1"))
     stack.apply()
@@ -236,7 +231,7 @@ def test_what_lies_in_a_region_that_nobody_remembers_is_found_by_its_bucket(make
 
 
 def test_what_is_described_no_more_is_named(make, target, parameters):
-    stack = make("migrate", examples.bucket, examples.queue)
+    stack = make("migrate", cases.s3.bucket, cases.sqs.queue)
     inventory = Inventory(target, parameters, "migrate")
     assert inventory.left_behind(stack.resources) == []
     queue = next(resource for resource in stack.resources.values() if resource.noun == "SQS queue")

@@ -12,7 +12,7 @@ from dataclasses import replace
 import psutil
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from support import examples
+from support import cases
 from support.calls import Recorder, watched
 from support.cleanup import remove
 from typer.testing import CliRunner
@@ -67,7 +67,7 @@ def nothing_left(target, parameters):
 
 def a_stack(target, parameters) -> Stack:
     stack = Stack(target, parameters, "migrate")
-    examples.queue(stack)
+    cases.sqs.queue(stack)
     return stack
 
 

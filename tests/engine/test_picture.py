@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from support import examples
+from support import cases
 
 from lib.engine import picture
 from lib.engine.stack import Stack
@@ -41,8 +41,8 @@ def test_nothing_gives_an_empty_picture():
 
 
 def test_only_what_exists_is_drawn(stack: Stack):
-    examples.notification(stack)
-    examples.subscription(stack)
+    cases.s3.notification(stack)
+    cases.sns.subscription(stack)
     assert picture.draw(stack).mermaid == "flowchart LR"
     stack.apply()
     drawn = picture.draw(stack)
@@ -52,7 +52,7 @@ def test_only_what_exists_is_drawn(stack: Stack):
 
 
 def test_what_somebody_changed_is_drawn_as_it_is_now(stack: Stack, somebody):
-    notification = examples.notification(stack)
+    notification = cases.s3.notification(stack)
     stack.apply()
     stack.replace(replace(notification, events=("s3:ObjectRemoved:*",)))
     assert "ObjectCreated" in picture.draw(stack).mermaid
@@ -61,8 +61,8 @@ def test_what_somebody_changed_is_drawn_as_it_is_now(stack: Stack, somebody):
 
 
 def test_every_kind_of_link_is_drawn(stack: Stack):
-    for describe in examples.EXAMPLES.values():
-        describe(stack)
+    for case in cases.EVERY.values():
+        case.describe(stack)
     stack.apply()
     mermaid = picture.draw(stack).mermaid
     for label in ("batches of 10", "alarm", "is read by", "writes tables", "results", "email"):

@@ -5,10 +5,10 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
-from support import examples
+from support import cases
 from support.calls import KillAt, Killed, Recorder, watched
+from support.case import ELSEWHERE, HERE
 from support.cleanup import remove
-from support.drift import DRIFT
 
 from lib.base.errors import DescribedTwiceError, NotOursError
 from lib.engine.inventory import Inventory
@@ -23,7 +23,8 @@ from lib.target import Target, connect
 
 @pytest.fixture(scope="module")
 def parameters(local_aws) -> Parameters:
-    return Parameters.check({"env": "stack"})
+    # Two regions, those of the examples: every look for what exists asks all services in all regions.
+    return Parameters.check({"env": "stack", "backup": {"dr_region": HERE}})
 
 
 @pytest.fixture(scope="module")
@@ -51,16 +52,16 @@ def undeployed(parameters: Parameters) -> Stack:
 def few(target: Target, parameters: Parameters, pipeline: str = "migrate") -> Stack:
     """A few resources, with all the kinds of dependence there are."""
     stack = Stack(target, parameters, pipeline)
-    examples.subscription(stack)
-    examples.notification(stack)
+    cases.sns.subscription(stack)
+    cases.s3.notification(stack)
     return stack
 
 
 def everything(target: Target, parameters: Parameters, pipeline: str = "migrate") -> Stack:
     """One resource of every class at least."""
     stack = Stack(target, parameters, pipeline)
-    for describe in examples.EXAMPLES.values():
-        describe(stack)
+    for case in cases.EVERY.values():
+        case.describe(stack)
     return stack
 
 
@@ -92,12 +93,12 @@ def test_a_plan_of_what_has_drifted_only_reads_and_names_it(inventory, target, p
     stack = everything(target, parameters)
     assert str(stack.apply()) == f"{len(stack.resources)} created, 0 changed, 0 deleted, 0 unchanged"
     assert str(stack.apply()) == f"0 created, 0 changed, 0 deleted, {len(stack.resources)} unchanged"
-    settings = {"Bucket": "versioning", "Queue": "VisibilityTimeout", "Role": "trust", "Crawler": "Schedule"}
+    settings = {s3.Bucket: "versioning", sqs.Queue: "VisibilityTimeout", iam.Role: "trust"}
+    settings |= {glue.Crawler: "Schedule"}
     drifted = {}
     for resource in stack.resources.values():
-        if setting := settings.get(type(resource).__name__):
-            change = DRIFT[type(resource).__name__][setting]
-            change(somebody(resource.service, resource.region), resource)
+        if setting := settings.get(type(resource)):
+            cases.drifting(resource, setting, somebody(resource.service, resource.region))
             drifted[resource.arn] = {setting}
     recorder = Recorder()
     plan = everything(watched(target, "before-call", recorder), planning(parameters)).apply()
@@ -118,7 +119,7 @@ def test_what_a_plan_shows(inventory, target, parameters):
     assert bundle[COUNTS]["summary"] == summary
     assert bundle["text/html"].startswith(f"<details><summary>{summary}</summary>")
     assert done.table()["why"].tolist() == ["did not exist"] * 6
-    stack.replace(replace(examples.bucket(stack), expire_days=3))
+    stack.replace(replace(cases.s3.bucket(stack), expire_days=3))
     table = stack.plan().table()
     changed = table[table["action"] == "change"]
     assert changed["why"].tolist()[0].startswith("lifecycle.runbook.Expiration: None → {'Days': 3}; ")
@@ -197,18 +198,18 @@ def test_destroying_that_is_killed_is_simply_run_again(inventory, target, parame
     assert inventory.existing() == []
 
 
-@pytest.mark.parametrize("name", [name for name in examples.EXAMPLES if "tags" in DRIFT.get(name, {})])
+@pytest.mark.parametrize("case", [case for case in cases.EVERY.values() if "tags" in case.drift], ids=repr)
 def test_what_somebody_else_made_is_refused_before_anything_is_written(
-    inventory, target, parameters, somebody, name
+    inventory, target, parameters, somebody, case
 ):
     stack = Stack(target, parameters, "migrate")
-    resource = examples.EXAMPLES[name](stack)
+    resource = case.describe(stack)
     stack.apply()
-    DRIFT[name]["tags"](somebody(resource.service, resource.region), resource)
+    cases.drifting(resource, "tags", somebody(resource.service, resource.region))
     stack.ledger.forget("migrate")
     recorder = Recorder()
     again = Stack(watched(target, "before-call", recorder), parameters, "migrate")
-    examples.EXAMPLES[name](again)
+    case.describe(again)
     with pytest.raises(NotOursError) as error:
         again.apply()
     assert resource.name in str(error.value)
@@ -216,22 +217,22 @@ def test_what_somebody_else_made_is_refused_before_anything_is_written(
     assert recorder.writes == []
 
 
-@pytest.mark.parametrize("name", examples.EXAMPLES)
-def test_the_same_description_again_changes_nothing(undeployed, name):
+@pytest.mark.parametrize("case", cases.EVERY.values(), ids=repr)
+def test_the_same_description_again_changes_nothing(undeployed, case):
     """As when a cell is run again."""
-    examples.EXAMPLES[name](undeployed)
+    case.describe(undeployed)
     described = list(undeployed.resources.values())
-    examples.EXAMPLES[name](undeployed)
+    case.describe(undeployed)
     assert [id(one) for one in undeployed.resources.values()] == list(map(id, described))
 
 
 def test_what_was_set_on_it_since_stays_when_its_cell_is_run_again(undeployed):
-    bucket = undeployed.add(s3.Bucket("files", examples.HERE))
-    notified = undeployed.add(sns.Topic("files", examples.HERE, publishers={"s3.amazonaws.com": bucket.arn}))
-    notification = s3.BucketNotification("files", examples.HERE, bucket=bucket, destination=notified)
+    bucket = undeployed.add(s3.Bucket("files", HERE))
+    notified = undeployed.add(sns.Topic("files", HERE, publishers={"s3.amazonaws.com": bucket.arn}))
+    notification = s3.BucketNotification("files", HERE, bucket=bucket, destination=notified)
     undeployed.add(notification)
     bucket.statements = [{"Sid": "set later"}]
-    again = undeployed.add(s3.Bucket("files", examples.HERE))
+    again = undeployed.add(s3.Bucket("files", HERE))
     assert again.statements == [{"Sid": "set later"}]
     assert undeployed.add(replace(notification, bucket=again)) is notification
 
@@ -240,8 +241,8 @@ def test_what_was_set_on_it_since_stays_when_its_cell_is_run_again(undeployed):
     ("first", "second", "said"),
     [
         (
-            lambda: sqs.Queue("files", examples.HERE, visibility_timeout_s=30),
-            lambda: sqs.Queue("files", examples.HERE, visibility_timeout_s=360),
+            lambda: sqs.Queue("files", HERE, visibility_timeout_s=30),
+            lambda: sqs.Queue("files", HERE, visibility_timeout_s=360),
             "SQS queue runbook-stack-migrate-files in us-west-1 is described twice in migrate, but "
             "not alike: visibility_timeout_s was 30 and is 360. For a second one give it another name",
         ),
@@ -251,13 +252,13 @@ def test_what_was_set_on_it_since_stays_when_its_cell_is_run_again(undeployed):
             "region was 'us-east-1' and is 'us-west-2'",
         ),
         (
-            lambda: glue.Database("a-b", examples.HERE),
-            lambda: glue.Database("a_b", examples.HERE),
+            lambda: glue.Database("a-b", HERE),
+            lambda: glue.Database("a_b", HERE),
             "what was 'a-b' and is 'a_b'",
         ),
         (
-            lambda: s3.Bucket("files", examples.HERE),
-            lambda: s3.Bucket("files", examples.HERE, statements=[{"Sid": "x" * 200}]),
+            lambda: s3.Bucket("files", HERE),
+            lambda: s3.Bucket("files", HERE, statements=[{"Sid": "x" * 200}]),
             "statements was",
         ),
     ],
@@ -274,24 +275,24 @@ def test_two_descriptions_of_one_resource_are_refused(undeployed, first, second,
 
 
 def test_it_is_wanted_or_not(undeployed):
-    undeployed.add(sqs.Queue("files", examples.HERE))
+    undeployed.add(sqs.Queue("files", HERE))
     with pytest.raises(DescribedTwiceError, match="wanted was True and is False"):
-        undeployed.add(sqs.Queue("files", examples.HERE), wanted=False)
+        undeployed.add(sqs.Queue("files", HERE), wanted=False)
     assert (len(undeployed.resources), undeployed.unwanted) == (1, {})
 
 
 def test_one_of_another_region_or_type_is_a_second_resource(undeployed):
-    undeployed.add(sns.Topic("files", examples.HERE))
-    undeployed.add(sns.Topic("files", examples.ELSEWHERE))
-    undeployed.add(sqs.Queue("files", examples.HERE))
+    undeployed.add(sns.Topic("files", HERE))
+    undeployed.add(sns.Topic("files", ELSEWHERE))
+    undeployed.add(sqs.Queue("files", HERE))
     assert len(undeployed.resources) == 3
 
 
 def test_a_description_may_be_replaced_where_it_stands(undeployed):
-    first, second = (undeployed.add(sqs.Queue(what, examples.HERE)) for what in ("first", "second"))
-    other = undeployed.replace(sqs.Queue("first", examples.HERE, visibility_timeout_s=77))
+    first, second = (undeployed.add(sqs.Queue(what, HERE)) for what in ("first", "second"))
+    other = undeployed.replace(sqs.Queue("first", HERE, visibility_timeout_s=77))
     assert list(undeployed.resources.values()) == [other, second]
-    assert undeployed.add(sqs.Queue("first", examples.HERE, visibility_timeout_s=77)) is other
+    assert undeployed.add(sqs.Queue("first", HERE, visibility_timeout_s=77)) is other
     undeployed.replace(first, wanted=False)
     assert (list(undeployed.resources.values()), list(undeployed.unwanted.values())) == ([second], [first])
 
@@ -308,10 +309,10 @@ def test_outputs_are_written_down(inventory, target, parameters):
 
 
 def test_what_is_not_wanted_any_more_is_deleted_and_only_that(stack: Stack):
-    wanted = examples.notification(stack)
+    wanted = cases.s3.notification(stack)
     stack.add(
         s3.BucketNotification(
-            "other", examples.HERE, bucket=wanted.bucket, destination=wanted.destination, key_prefix="x/"
+            "other", HERE, bucket=wanted.bucket, destination=wanted.destination, key_prefix="x/"
         )
     )
     stack.apply()

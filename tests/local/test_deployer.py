@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from botocore.exceptions import ClientError
-from support import examples
+from support import cases
 
 from lib.base.paths import ROOT
 from lib.engine.inventory import TYPES
@@ -138,7 +138,8 @@ def test_what_iam_would_refuse_is_refused_with_the_reason(policy_file, text, mes
 
 def test_it_may_do_what_operators_do(stack, client):
     """Invoke, look at rows, export them, put a message back or away; as the deployer, on what is ours."""
-    function, queue, table = examples.function(stack), examples.queue(stack), examples.table(stack)
+    function, queue = cases.lambda_.function(stack), cases.sqs.queue(stack)
+    table = cases.dynamodb.table(stack)
     stack.apply()
     client("lambda").invoke(FunctionName=function.name, Payload=b"{}")
     dynamodb = client("dynamodb", table.region)

@@ -132,6 +132,25 @@ def test_the_state_of_athena_is_saved_whatever_its_queries_have_found(server, ki
     assert athena.get_query_results(QueryExecutionId=execution)["ResultSet"]["Rows"] == before
 
 
+def test_what_has_not_changed_is_not_written_again(server, kill):
+    sqs, sns = root(server, "sqs"), root(server, "sns")
+    sqs.create_queue(QueueName="kept")
+    sns.create_topic(Name="first")
+    eventually(lambda: is_saved(server, "sqs", "kept") and is_saved(server, "sns", "first"))
+    written = (server.state / "data" / "sqs.json").stat().st_mtime_ns
+    sns.create_topic(Name="second")
+    eventually(lambda: is_saved(server, "sns", "second"))
+    assert (server.state / "data" / "sqs.json").stat().st_mtime_ns == written
+    sqs.create_queue(QueueName="later")
+    eventually(lambda: is_saved(server, "sqs", "later"))
+    kill(server.pid)
+    server = ministack.start()
+    assert len(root(server, "sqs").list_queues()["QueueUrls"]) == 2
+    sqs = root(server, "sqs")
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName="kept")["QueueUrl"])
+    eventually(lambda: not is_saved(server, "sqs", "kept"))
+
+
 def run(*arguments: str) -> str:
     """Run the runbook as an operator does; it must end well."""
     done = subprocess.run([RUNBOOK, *arguments], env=os.environ, capture_output=True, text=True)

@@ -4,15 +4,16 @@ import json
 
 import pandas as pd
 import pytest
-from support import examples
 
 from lib.operate.large_files import COLUMNS, progress
+from lib.resources.logs import LogGroup
 
 
 @pytest.fixture
 def told(stack, somebody):
     """Returns a function that tells how far files are if these lines are in the log, one a second."""
-    group, logs = examples.log_group(stack), somebody("logs")
+    group = stack.add(LogGroup("large", "us-east-1", retention_days=1))
+    logs = somebody("logs")
     stack.apply()
     since = pd.Timestamp.now("UTC")
     logs.create_log_stream(logGroupName=group.name, logStreamName="s")

@@ -11,9 +11,9 @@ from support.audited import audited
 from support.calls import watched
 from support.cleanup import remove
 from support.described import CODE, describe
-from support.examples import a_zip
 from support.running import eventually
 from support.the_five import pipelines
+from support.zips import a_zip
 
 from lib.base.errors import NotDeployedError, ParameterError, RunbookError
 from lib.engine.stack import Stack

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import examples
+from support import cases
 
 from lib.base.errors import ParameterError
 from lib.engine.stack import Stack
@@ -60,7 +60,7 @@ def test_samples_are_shown_as_a_table():
 
 @pytest.mark.parametrize("which", [-2, -1])
 def test_uploads_carry_type_metadata_and_tags(stack: Stack, which: int):
-    bucket = examples.bucket(stack)
+    bucket = cases.s3.bucket(stack)
     stack.apply()
     client, sample = stack.client(bucket), samples.load()[which]
     uploads = samples.upload(client, bucket.name, [sample])

@@ -5,19 +5,17 @@ from urllib.parse import quote_plus
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from support import examples
+from support import cases
+from support.case import HERE
 
 from lib.base.errors import RunbookError
-from lib.engine import waiting
 from lib.engine.stack import Stack
 from lib.engine.waiting import Waiting
 from lib.operate import logs, samples, watch
 from lib.operate.samples import Sample
 from lib.resources import s3, sqs
 from lib.resources.logs import LogGroup
-from lib.s3 import comparison, objects
+from lib.s3 import objects
 from lib.s3.objects import Place
 
 KEYS = ["a.csv", "folder/Project Idea+ü 100%.csv", "never.csv"]
@@ -42,7 +40,7 @@ class Pipeline:
     def __init__(self, stack: Stack, sqs_client):
         self.sqs = sqs_client
         source, target = (
-            stack.add(s3.Bucket("source", examples.HERE)),
+            stack.add(s3.Bucket("source", HERE)),
             stack.add(s3.Bucket("target", "us-east-1")),
         )
         queue, dead = stack.add(sqs.Queue("files", "us-east-1")), stack.add(sqs.Queue("dead", "us-east-1"))
@@ -181,43 +179,8 @@ def test_a_queue_settles_or_the_wait_ends(pipeline: Pipeline):
     assert pipeline.queue.settle(sleep=receive) == 0
 
 
-# --- what is the same
-
-CRC = {"ChecksumCRC64NVME": "x"}
-HEAD = {
-    "ContentLength": 1,
-    "ContentType": "text/csv",
-    "Metadata": {},
-    "ETag": '"1"',
-    "ChecksumType": "FULL_OBJECT",
-}
-
-
-def test_without_checksums_the_etag_decides():
-    assert objects.is_same(HEAD, HEAD | {"ChecksumType": "COMPOSITE"})
-    assert not objects.is_same(HEAD, HEAD | {"ETag": '"2"'})
-
-
-def test_checksums_that_both_have_decide_rather_than_the_etag():
-    """The ETag of a multipart copy, or of one encrypted with KMS, is another."""
-    assert objects.is_same(HEAD | CRC, HEAD | CRC | {"ETag": '"1-2"'})
-    assert not objects.is_same(HEAD | CRC, HEAD | {"ChecksumCRC64NVME": "y"})
-    assert not objects.is_same(HEAD | CRC, HEAD | {"ChecksumSHA256": "z", "ETag": '"1-2"'})
-
-
-@given(st.sampled_from(["ContentLength", *comparison.ATTRIBUTES]))
-def test_every_attribute_counts(name: str):
-    assert not objects.is_same(HEAD, HEAD | {name: "another"})
-
-
-def test_what_is_not_there_is_not_the_same():
-    assert not objects.is_same(HEAD, None)
-    assert not objects.is_same(None, HEAD)
-    assert not objects.is_same(None, None)
-
-
 def test_the_function_s_log_is_read_by_key(stack: Stack, somebody):
-    group = examples.log_group(stack)
+    group = cases.logs.log_group(stack)
     stack.apply()
     since = pd.Timestamp.now("UTC")
     lines = [
@@ -283,27 +246,6 @@ def test_a_log_is_looked_at_soon_again_but_not_often(stack: Stack):
         )
     assert waits[0] <= 0.25
     assert waits[-4:] == [logs.POLL_S] * 4
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "no JSON",
-        "[" * 10_000,
-        '{"Records": 7}',
-        '{"Records": "text"}',
-        '{"Records": [7, null, "s3", {"s3": 7}, {"s3": {"object": []}}, {"s3": {"object": {"key": 7}}}]}',
-        '{"requestPayload": [1]}',
-        '{"requestPayload": "text"}',
-    ],
-)
-def test_a_dead_letter_that_is_no_event_speaks_of_nothing_and_stops_nothing(body):
-    assert list(waiting._versions(body)) == []
-
-
-def test_of_a_dead_letter_all_records_that_can_be_read_are():
-    records = [{"s3": {"object": {"key": "a+b", "versionId": "v"}}}, 7, {"s3": {"object": {"key": "c"}}}]
-    assert list(waiting._versions(json.dumps({"Records": records}))) == [("a b", "v"), ("c", None)]
 
 
 def test_lines_of_a_log_whose_key_is_none_are_left_out(monkeypatch):

@@ -125,10 +125,10 @@ def test_each_handler_and_each_runtime_has_a_zip_of_its_own(project):
 
 def test_a_name_and_a_content_are_told_apart(project):
     source = project / "handlers/one"
-    (source / "a.py").write_text("b")
+    (source / "a.py").write_text("b.py")
     one = bundle("one", root=project)
-    (source / "a.py").unlink()
-    (source / "ab.py").write_text("")
+    (source / "a.py").write_text("")
+    (source / "b.py").write_text("")
     assert bundle("one", root=project) != one
 
 

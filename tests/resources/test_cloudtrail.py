@@ -1,8 +1,9 @@
 """Trails: what they record, who writes their log files, and how they end."""
 
 import pytest
-from support import examples
-from support.drift import KEYS
+from support import cases
+from support.case import HERE
+from support.theirs import OUR_TAGS
 
 from lib.base.errors import NotOursError
 from lib.engine.stack import Stack
@@ -13,7 +14,7 @@ from lib.resources.base import differences
 @pytest.fixture
 def trail(stack: Stack) -> cloudtrail.Trail:
     """A trail that is made, of one bucket."""
-    made = examples.trail(stack)
+    made = cases.cloudtrail.trail(stack)
     stack.apply()
     return made
 
@@ -51,7 +52,7 @@ def test_its_files_can_be_proven_and_it_is_one_of_all_regions(stack: Stack, trai
 
 
 def test_it_is_listed_in_every_region_and_found_only_at_home(stack: Stack, trail):
-    elsewhere = stack.target.client("cloudtrail", examples.HERE)
+    elsewhere = stack.target.client("cloudtrail", HERE)
     assert trail.name in [one["Name"] for one in elsewhere.list_trails()["Trails"]]
     assert list(cloudtrail.Trail.find(elsewhere, stack.scope)) == []
     assert [one.arn for one in cloudtrail.Trail.find(stack.client(trail), stack.scope)] == [trail.arn]
@@ -59,7 +60,7 @@ def test_it_is_listed_in_every_region_and_found_only_at_home(stack: Stack, trail
 
 def test_one_that_was_only_begun_is_finished(stack: Stack):
     """The run ended after the first of four calls."""
-    trail = examples.trail(stack)
+    trail = cases.cloudtrail.trail(stack)
     for one in (trail.logs, *trail.recorded):
         one.create(stack.client(one))
     client = stack.client(trail)
@@ -83,7 +84,7 @@ def test_what_is_switched_off_goes_first_the_trail_and_then_its_bucket_with_all_
 
 
 def test_a_trail_of_somebody_else_with_our_name_is_not_touched(stack: Stack, trail, somebody):
-    tags = [{"Key": key} for key in KEYS]
+    tags = [{"Key": key} for key in OUR_TAGS]
     somebody("cloudtrail", trail.region).remove_tags(ResourceId=trail.arn, TagsList=tags)
     stack.ledger.forget(stack.scope.pipeline)
     stack.resources = {trail.arn: trail, trail.logs.arn: trail.logs}
@@ -92,7 +93,7 @@ def test_a_trail_of_somebody_else_with_our_name_is_not_touched(stack: Stack, tra
 
 
 def test_cloudtrail_may_write_for_this_trail_only(stack: Stack):
-    trail = examples.trail(stack)
+    trail = cases.cloudtrail.trail(stack)
     look, write = cloudtrail.delivery(trail.logs, trail.arn)
     for statement in (look, write):
         assert statement["Principal"] == {"Service": "cloudtrail.amazonaws.com"}
@@ -109,6 +110,13 @@ def test_cloudtrail_may_write_for_this_trail_only(stack: Stack):
     assert policy["RunbookDenyInsecureTransport"]["Effect"] == "Deny"
 
 
+def test_the_bucket_for_log_files_lets_its_trail_in_from_the_start(stack: Stack):
+    arn = cloudtrail.trail_arn(stack.scope, "objects", HERE)
+    logs = cloudtrail.log_bucket(stack.scope, "logs", region=HERE, trail=arn, expire_days=9)
+    assert stack.add(logs).statements == cloudtrail.delivery(logs, arn)
+    assert (logs.what, logs.region, logs.expire_days) == ("logs", HERE, 9)
+
+
 def test_the_picture_has_what_it_records_and_where_the_files_go(stack: Stack, trail):
     links = {(link.source, link.target): link.label for link in stack.links()}
     assert links[trail.recorded[0].arn, trail.arn] == "reads, writes"
@@ -116,8 +124,8 @@ def test_the_picture_has_what_it_records_and_where_the_files_go(stack: Stack, tr
 
 
 def test_a_bucket_whose_name_begins_like_a_recorded_one_is_not_recorded(stack: Stack):
-    trail = examples.trail(stack)
-    longer = stack.add(s3.Bucket("files", f"{examples.HERE}a"))
+    trail = cases.cloudtrail.trail(stack)
+    longer = stack.add(s3.Bucket("files", f"{HERE}a"))
     (starts,) = [one["StartsWith"] for one in trail.desired()["FieldSelectors"] if "StartsWith" in one]
     assert longer.arn.startswith(trail.recorded[0].arn)
     assert not any(f"{longer.arn}/key".startswith(start) for start in starts)

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
-from support import examples
+from support import cases
 from support.calls import Recorder, watched
+from support.case import HERE
 
 from lib.base.errors import RunbookError
 from lib.base.retry import WAIT_S
@@ -23,12 +24,12 @@ def refusing(stack: Stack, operation: str, *errors: tuple[str, str]):
             raise ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
     target = watched(stack.target, f"before-call.dynamodb.{operation}", refuse)
-    return target.client("dynamodb", examples.HERE)
+    return target.client("dynamodb", HERE)
 
 
 @pytest.mark.parametrize("change", [{"sort_key": ""}, {"partition_key": "bucket"}, {"sort_key": "when"}])
 def test_other_keys_are_planned_and_refused_with_the_way_out(stack: Stack, change: dict):
-    table = examples.table(stack)
+    table = cases.dynamodb.table(stack)
     stack.apply()
     stack.replace(replace(table, **change))
     (step,) = [step for step in stack.plan() if step.action == "change"]
@@ -38,21 +39,21 @@ def test_other_keys_are_planned_and_refused_with_the_way_out(stack: Stack, chang
 
 
 def test_keys_of_a_table_that_is_gone_by_now_are_not_called_changed(stack: Stack):
-    table = examples.table(stack)
+    table = cases.dynamodb.table(stack)
     with pytest.raises(RunbookError, match="was deleted since it was looked at"):
         table.update(stack.client(table), {"keys": table.desired()["keys"]})
 
 
 def test_a_table_without_sort_key_and_time_to_live(stack: Stack, somebody):
-    table = stack.add(Table("plain", examples.HERE, partition_key="ticker"))
+    table = stack.add(Table("plain", HERE, partition_key="ticker"))
     stack.apply()
     assert stack.plan().count("unchanged") == 1
-    found = somebody("dynamodb", examples.HERE).describe_table(TableName=table.name)["Table"]
+    found = somebody("dynamodb", HERE).describe_table(TableName=table.name)["Table"]
     assert found["KeySchema"] == [{"AttributeName": "ticker", "KeyType": "HASH"}]
 
 
 def test_backups_that_are_being_enabled_are_waited_for(stack: Stack):
-    table = examples.table(stack)
+    table = cases.dynamodb.table(stack)
     error = ("ContinuousBackupsUnavailableException", "Backups are being enabled for the table")
     waits = []
     table.create(refusing(stack, "UpdateContinuousBackups", error, error), waits.append)
@@ -61,7 +62,7 @@ def test_backups_that_are_being_enabled_are_waited_for(stack: Stack):
 
 
 def test_a_time_to_live_that_was_just_changed_is_an_error_that_says_when(stack: Stack):
-    table = examples.table(stack)
+    table = cases.dynamodb.table(stack)
     stack.apply()
     error = ("ValidationException", "Time to live has been modified multiple times within a fixed interval")
     client = refusing(stack, "UpdateTimeToLive", error)
@@ -76,7 +77,7 @@ def replace_time_to_live(table: Table, client, attribute: str) -> None:
 
 
 def test_another_mistake_about_the_time_to_live_is_told_as_it_is(stack: Stack):
-    table = examples.table(stack)
+    table = cases.dynamodb.table(stack)
     stack.apply()
     client = refusing(stack, "UpdateTimeToLive", ("ValidationException", "No such attribute"))
     with pytest.raises(ClientError, match="No such attribute"):
@@ -85,7 +86,7 @@ def test_another_mistake_about_the_time_to_live_is_told_as_it_is(stack: Stack):
 
 def test_a_time_to_live_that_is_on_is_not_set_again(stack: Stack):
     """AWS refuses that."""
-    table = examples.table(stack)
+    table = cases.dynamodb.table(stack)
     stack.apply()
     recorder = Recorder()
     client = watched(stack.target, "before-call", recorder).client("dynamodb", table.region)
@@ -94,7 +95,7 @@ def test_a_time_to_live_that_is_on_is_not_set_again(stack: Stack):
 
 
 def test_a_table_in_use_is_deleted_once_it_is_free(stack: Stack):
-    table = examples.table(stack)
+    table = cases.dynamodb.table(stack)
     stack.apply()
     error = (
         "ResourceInUseException",
@@ -107,7 +108,7 @@ def test_a_table_in_use_is_deleted_once_it_is_free(stack: Stack):
 
 
 def test_its_name_is_free_once_it_is_gone(stack: Stack):
-    table = examples.table(stack)
+    table = cases.dynamodb.table(stack)
     being_deleted = ("ResourceInUseException", "Attempt to change a resource: Table is being deleted: files")
     waits = []
     table.create(refusing(stack, "CreateTable", being_deleted), waits.append)

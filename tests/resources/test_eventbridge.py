@@ -1,7 +1,7 @@
 """Rules: what an answer that says 200 hides, and that the schedule really runs the function."""
 
 import pytest
-from support import examples
+from support import cases
 
 from lib.base.errors import RunbookError
 from lib.engine.stack import Stack
@@ -11,7 +11,7 @@ from lib.resources.eventbridge import Rule
 
 
 def test_a_rule_is_deleted_with_the_targets_of_others(stack: Stack, somebody):
-    rule = examples.rule(stack)
+    rule = cases.eventbridge.rule(stack)
     stack.apply()
     events = somebody("events", rule.region)
     events.put_targets(Rule=rule.name, Targets=[{"Id": "theirs", "Arn": rule.function.arn}])
@@ -22,7 +22,7 @@ def test_a_rule_is_deleted_with_the_targets_of_others(stack: Stack, somebody):
 
 def test_a_rule_without_our_target_is_repaired(stack: Stack, somebody):
     """As a run leaves it that was killed between its two calls."""
-    rule = examples.rule(stack)
+    rule = cases.eventbridge.rule(stack)
     stack.apply()
     somebody("events", rule.region).remove_targets(Rule=rule.name, Ids=[eventbridge.TARGET_ID])
     assert list(rule.links(rule.read(stack.client(rule)))) == []

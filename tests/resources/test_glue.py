@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support import examples
+from support import cases
 
 from lib.base.errors import WaitError
 from lib.engine.stack import Stack
@@ -12,7 +12,7 @@ from lib.resources.glue import Crawler, Database
 
 
 def test_a_crawl_has_an_end(stack: Stack, somebody):
-    crawler = examples.crawler(stack)
+    crawler = cases.glue.crawler(stack)
     stack.apply()
     somebody("glue").start_crawler(Name=crawler.name)
     with pytest.raises(WaitError, match=rf"crawler {crawler.name} has not finished within 0 s"):
@@ -30,7 +30,7 @@ def test_a_crawl_has_an_end(stack: Stack, somebody):
     ],
 )
 def test_which_folder_is_a_table(stack: Stack, key_prefix: str, one_table: bool, path: str, level: int):
-    crawler = examples.crawler(stack)
+    crawler = cases.glue.crawler(stack)
     settings = replace_in(crawler, key_prefix=key_prefix, one_table=one_table).desired()
     assert settings["Targets"]["S3Targets"] == [{"Path": f"s3://{crawler.bucket.name}/{path}"}]
     assert settings["Configuration"]["Grouping"]["TableLevelConfiguration"] == level
@@ -43,7 +43,7 @@ def replace_in(crawler: Crawler, **changes) -> Crawler:
 
 
 def test_a_database_is_deleted_with_its_tables(stack: Stack, somebody):
-    database = examples.database(stack)
+    database = cases.glue.database(stack)
     stack.apply()
     glue = somebody("glue")
     for n in range(120):

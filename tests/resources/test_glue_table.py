@@ -4,7 +4,8 @@ import gzip
 import json
 
 import pytest
-from support import examples
+from support import cases
+from support.case import ELSEWHERE
 
 from lib.base.errors import RunbookError
 from lib.engine.stack import Stack
@@ -39,12 +40,12 @@ def lines(*rows: dict) -> bytes:
 @pytest.fixture
 def table(stack: Stack) -> glue.Table:
     """Three rows, in a file of one line and in a gzipped one of two, beside another folder."""
-    results = stack.add(s3.Bucket("results", examples.ELSEWHERE))
-    stack.add(athena.WorkGroup("queries", examples.ELSEWHERE, results=results))
-    bucket, database = stack.add(s3.Bucket("lines", examples.ELSEWHERE)), examples.database(stack)
+    results = stack.add(s3.Bucket("results", ELSEWHERE))
+    stack.add(athena.WorkGroup("queries", ELSEWHERE, results=results))
+    bucket, database = stack.add(s3.Bucket("lines", ELSEWHERE)), cases.glue.database(stack)
     described = glue.Table(
         "all-lines",
-        examples.ELSEWHERE,
+        ELSEWHERE,
         database=database,
         bucket=bucket,
         key_prefix="lines/",
@@ -103,7 +104,7 @@ def test_what_a_line_lacks_is_null_and_no_json_is_an_error(
 
 def test_a_table_is_found_by_our_tags_only(stack: Stack, somebody):
     """Those of a crawler are their database's."""
-    table = examples.json_table(stack)
+    table = cases.glue.table(stack)
     stack.apply()
     glue_client = somebody("glue", table.region)
     glue_client.create_table(DatabaseName=table.database.name, TableInput={"Name": "crawled"})

@@ -4,8 +4,9 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from support import examples
+from support import cases
 from support.calls import Recorder, watched
+from support.zips import a_zip
 
 from lib.base.errors import RunbookError, WaitError
 from lib.engine.stack import Stack
@@ -15,7 +16,7 @@ from lib.resources.lambda_ import EventSourceMapping, Permission, function_arn
 
 
 def test_a_mapping_is_found_by_its_function_whatever_the_queue(stack: Stack):
-    mapping = examples.mapping(stack)
+    mapping = cases.lambda_.mapping(stack)
     stack.apply()
     client = stack.client(mapping)
     (found,) = EventSourceMapping.find(client, stack.scope)
@@ -27,7 +28,7 @@ def test_a_mapping_is_found_by_its_function_whatever_the_queue(stack: Stack):
 
 
 def test_a_mapping_that_is_gone_by_now_is_not_changed(stack: Stack):
-    mapping = examples.mapping(stack)
+    mapping = cases.lambda_.mapping(stack)
     stack.apply()
     client = stack.client(mapping)
     (found,) = EventSourceMapping.find(client, stack.scope)
@@ -37,7 +38,7 @@ def test_a_mapping_that_is_gone_by_now_is_not_changed(stack: Stack):
 
 
 def test_a_mapping_that_does_not_go_away_is_an_error(stack: Stack, monkeypatch):
-    mapping = examples.mapping(stack)
+    mapping = cases.lambda_.mapping(stack)
     stack.apply()
     client = stack.client(mapping)
     (found,) = EventSourceMapping.find(client, stack.scope)
@@ -55,7 +56,7 @@ def test_deleting_a_mapping_that_is_gone_writes_nothing(stack: Stack):
 
 
 def test_its_variables_say_what_a_function_writes_to_and_hands_over_to(stack: Stack):
-    function = examples.function(stack)
+    function = cases.lambda_.function(stack)
     function.environment = {"OUT_BUCKET": "b", "INDEX_TABLE": "t", "HOLDING_QUEUE": "q", "TABLE_KIND": "x"}
     function.environment["NEXT_FUNCTION"] = "f"
     here = f"us-east-1:{stack.scope.account_id}"
@@ -68,7 +69,7 @@ def test_its_variables_say_what_a_function_writes_to_and_hands_over_to(stack: St
 
 
 def test_a_function_s_arn_is_known_before_it_is_described(stack: Stack):
-    function = examples.function(stack)
+    function = cases.lambda_.function(stack)
     assert function_arn(stack.scope, function.region, "copy") == function.arn
     scope = Scope("runbook", "test", "backup", "000000000000")
     expected = "arn:aws:lambda:eu-west-1:000000000000:function:runbook-test-backup-replicate"
@@ -85,7 +86,7 @@ def statement(stack: Stack, permission: Permission, somebody) -> dict:
 
 def test_a_bucket_must_be_in_our_account(stack: Stack, somebody):
     """Its ARN does not say so; a rule's does, and EventBridge does not say it again."""
-    permission = examples.permission(stack)
+    permission = cases.lambda_.permission(stack)
     rule = f"arn:aws:events:us-east-1:{stack.scope.account_id}:rule/r"
     other = stack.add(
         Permission(
@@ -105,7 +106,7 @@ def test_a_bucket_must_be_in_our_account(stack: Stack, somebody):
 
 
 def test_only_our_permissions_are_found(stack: Stack, somebody):
-    permission = examples.permission(stack)
+    permission = cases.lambda_.permission(stack)
     stack.apply()
     somebody("lambda").add_permission(
         FunctionName=permission.function.name,
@@ -126,7 +127,7 @@ def test_only_our_permissions_are_found(stack: Stack, somebody):
     ("retries", "label"), [(0, "after 1 failed attempt"), (2, "after 3 failed attempts")]
 )
 def test_the_picture_says_how_often_it_is_tried(stack: Stack, retries: int, label: str):
-    config = examples.invoke_config(stack)
+    config = cases.lambda_.invoke_config(stack)
     config.retries = retries
     (link,) = config.links(config.desired())
     assert link == Link(config.function.arn, config.on_failure.arn, label)
@@ -140,7 +141,7 @@ def test_the_picture_says_how_often_it_is_tried(stack: Stack, retries: int, labe
     ],
 )
 def test_a_right_that_is_not_known_everywhere_yet_is_waited_for(stack: Stack, message: str):
-    config = examples.invoke_config(stack)
+    config = cases.lambda_.invoke_config(stack)
     stack.apply()
     refusals, waits = [message], []
 
@@ -155,9 +156,9 @@ def test_a_right_that_is_not_known_everywhere_yet_is_waited_for(stack: Stack, me
 
 
 def test_a_failure_arrives_in_the_queue(stack: Stack, somebody):
-    config = examples.invoke_config(stack)
+    config = cases.lambda_.invoke_config(stack)
     config.retries = 0
-    config.function.code = examples.a_zip("def handler(event, context): raise ValueError('no')")
+    config.function.code = a_zip("def handler(event, context): raise ValueError('no')")
     stack.apply()
     client = stack.client(config)
     client.invoke(FunctionName=config.function.name, InvocationType="Event", Payload=b'{"n": 1}')

@@ -6,10 +6,13 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.notebook_stacks import stack_of
 
 from lib.base.errors import ParameterError
 from lib.base.paths import ROOT
 from lib.resources.base import differences
+from lib.resources.iam import Role, role_arn
+from lib.resources.lambda_ import Function, function_arn
 from lib.resources.policies import (
     allow_services,
     canonical,
@@ -21,6 +24,7 @@ from lib.resources.policies import (
     ours,
     principal,
 )
+from lib.resources.s3 import Bucket, bucket_arn
 
 ACTIONS = st.sampled_from(["s3:GetObject", "s3:PutObject", "s3:ListBucket", "sqs:SendMessage"])
 ONE_OR_MORE = ACTIONS | st.lists(ACTIONS, min_size=1, max_size=4, unique=True)
@@ -214,3 +218,13 @@ def test_a_template_that_asks_for_more_is_refused():
         ParameterError, match=r"policy\.json asks for 'source_bucket_arn', which is not among"
     ):
         from_template("handlers/replicate/policy.json", queue_arn="q")
+
+
+def test_what_is_named_before_it_is_described_is_named_so_when_it_is():
+    stack = stack_of("20_backup")
+    of = {Role: role_arn, Bucket: bucket_arn, Function: function_arn}
+    known = [resource for resource in stack.resources.values() if type(resource) in of]
+    assert {type(resource) for resource in known} == set(of)
+    for resource in known:
+        where = {} if isinstance(resource, Role) else {"region": resource.region}
+        assert of[type(resource)](stack.scope, what=resource.what, **where) == resource.arn

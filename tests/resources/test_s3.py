@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
-from support import examples
+from support import cases
 from support.calls import Recorder, watched
+from support.zips import a_zip
 
 from lib.base.errors import RunbookError, WaitError
 from lib.base.retry import WAIT_S
@@ -22,7 +23,7 @@ from lib.resources.s3 import Bucket, BucketNotification, empty_bucket, with_filt
 
 
 def test_versions_delete_markers_and_unfinished_uploads_are_deleted_with_their_bucket(stack: Stack, somebody):
-    bucket = examples.bucket(stack)
+    bucket = cases.s3.bucket(stack)
     stack.apply()
     s3, name = somebody("s3", bucket.region), bucket.name
     for body in (b"1", b"2"):
@@ -37,7 +38,7 @@ def test_versions_delete_markers_and_unfinished_uploads_are_deleted_with_their_b
 
 
 def test_more_keys_than_one_call_can_list_or_delete_are_deleted(stack: Stack, somebody):
-    bucket = examples.bucket(stack)
+    bucket = cases.s3.bucket(stack)
     stack.apply()
     s3, client = somebody("s3", bucket.region), stack.client(bucket)
     with ThreadPoolExecutor(8) as pool:
@@ -113,7 +114,7 @@ def handler(event, context):
 
 def test_a_function_with_the_role_may_write(stack: Stack):
     bucket, role = protected(stack)
-    code, variables = examples.a_zip(WRITER), {"DR_BUCKET": bucket.name}
+    code, variables = a_zip(WRITER), {"DR_BUCKET": bucket.name}
     function = stack.add(Function("copy", "us-east-1", role=role, code=code, environment=variables))
     stack.apply()
     answer = stack.client(function).invoke(FunctionName=function.name, Payload=b"{}")
@@ -162,7 +163,7 @@ def test_a_protection_that_binds_a_little_longer_is_waited_for(stack: Stack, som
 
 
 def test_an_ordinary_bucket_costs_one_call_more(stack: Stack):
-    bucket = examples.bucket(stack)
+    bucket = cases.s3.bucket(stack)
     stack.apply()
     recorder = Recorder()
     client = watched(stack.target, "before-call", recorder).client("s3", bucket.region)
@@ -239,7 +240,7 @@ def test_without_one_entry_all_others_stay_as_they_are(configuration: dict):
 
 
 def test_deleting_ours_leaves_everybody_else_s(stack: Stack, somebody):
-    notification = examples.notification(stack)
+    notification = cases.s3.notification(stack)
     stack.apply()
     s3, bucket = somebody("s3", notification.region), notification.bucket.name
     (ours,) = s3.get_bucket_notification_configuration(Bucket=bucket)["TopicConfigurations"]
@@ -256,7 +257,7 @@ def test_deleting_ours_leaves_everybody_else_s(stack: Stack, somebody):
 
 def test_a_filter_is_the_same_however_its_names_are_written(stack: Stack, somebody):
     """S3 answers with "Prefix" where it was given "prefix"."""
-    notification = examples.notification(stack)
+    notification = cases.s3.notification(stack)
     stack.apply()
     s3, bucket = somebody("s3", notification.region), notification.bucket.name
     (ours,) = s3.get_bucket_notification_configuration(Bucket=bucket)["TopicConfigurations"]
@@ -268,7 +269,7 @@ def test_a_filter_is_the_same_however_its_names_are_written(stack: Stack, somebo
 
 
 def test_the_notification_of_a_bucket_that_is_gone_is_gone(stack: Stack):
-    notification = examples.notification(stack)
+    notification = cases.s3.notification(stack)
     client = stack.client(notification)
     assert notification.read(client) is None
     BucketNotification.delete(client, f"{notification.bucket.name}#{notification.name}")
@@ -291,7 +292,7 @@ def telling_the_old(notification: BucketNotification, stack: Stack, times: int):
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_a_changed_notification_that_s3_does_not_tell_of_yet_is_waited_for(stack: Stack, times: int):
     """Its id was there before; whoever reads the old entry next, and writes, would bring it back."""
-    notification = examples.notification(stack)
+    notification = cases.s3.notification(stack)
     stack.apply()
     client, waits = telling_the_old(notification, stack, 1 + times), []
     notification.key_prefix = "elsewhere/"
@@ -300,7 +301,7 @@ def test_a_changed_notification_that_s3_does_not_tell_of_yet_is_waited_for(stack
 
 
 def test_a_deleted_notification_that_s3_still_tells_of_is_waited_for(stack: Stack):
-    notification = examples.notification(stack)
+    notification = cases.s3.notification(stack)
     stack.apply()
     client, waits = telling_the_old(notification, stack, 3), []
     BucketNotification.delete(client, f"{notification.bucket.name}#{notification.name}", waits.append)
@@ -309,7 +310,7 @@ def test_a_deleted_notification_that_s3_still_tells_of_is_waited_for(stack: Stac
 
 def test_a_notification_that_s3_never_tells_of_is_an_error(stack: Stack, monkeypatch):
     monkeypatch.setattr("lib.resources.s3.PROPAGATION_S", 0)
-    notification = examples.notification(stack)
+    notification = cases.s3.notification(stack)
     stack.apply()
     client = telling_the_old(notification, stack, 9)
     notification.key_prefix = "elsewhere/"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support import examples
+from support import cases
 
 from lib.engine import preflight
 from lib.engine.stack import Stack
@@ -21,7 +21,7 @@ def put_others(s3, ours: InventoryConfiguration, number: int) -> None:
 
 
 def test_deleting_ours_leaves_everybody_else_s(stack: Stack, somebody):
-    ours = examples.inventory(stack)
+    ours = cases.s3_inventory.inventory(stack)
     stack.apply()
     s3 = somebody("s3", ours.region)
     put_others(s3, ours, 1)
@@ -31,7 +31,7 @@ def test_deleting_ours_leaves_everybody_else_s(stack: Stack, somebody):
 
 
 def test_ours_is_found_among_more_than_one_page_of_others(stack: Stack, somebody):
-    ours = examples.inventory(stack)
+    ours = cases.s3_inventory.inventory(stack)
     stack.apply()
     put_others(somebody("s3", ours.region), ours, 100)
     (found,) = InventoryConfiguration.find(stack.client(ours), stack.scope)
@@ -39,7 +39,7 @@ def test_ours_is_found_among_more_than_one_page_of_others(stack: Stack, somebody
 
 
 def test_that_of_a_bucket_that_is_gone_is_gone(stack: Stack):
-    ours = examples.inventory(stack)
+    ours = cases.s3_inventory.inventory(stack)
     client = stack.client(ours)
     assert ours.read(client) is None
     InventoryConfiguration.delete(client, f"{ours.source.name}#{ours.name}")
@@ -47,11 +47,11 @@ def test_that_of_a_bucket_that_is_gone_is_gone(stack: Stack):
 
 @pytest.mark.parametrize("change", [{"frequency": "Hourly"}, {"optional_fields": ("Colour",)}])
 def test_what_s3_does_not_know_is_found_before_it_is_asked(stack: Stack, change: dict):
-    stack.replace(replace(examples.inventory(stack), **change))
+    stack.replace(replace(cases.s3_inventory.inventory(stack), **change))
     assert {violation.rule for violation in preflight.check(stack)} == {"request-model"}
 
 
 def test_the_picture_shows_where_reports_go(stack: Stack):
-    ours = examples.inventory(stack)
+    ours = cases.s3_inventory.inventory(stack)
     stack.apply()
     assert Link(ours.source.arn, ours.destination.arn, "daily inventory") in stack.links()

@@ -4,20 +4,20 @@ It has no classifiers, does not delete inventory configurations and forgets thei
 workgroup that does not exist an answer that AWS never gives; so here each thing is made without a plan.
 """
 
+import secrets
+
 import pytest
-from support import examples
-from support.examples import EXAMPLES
-from support.others import OTHERS
+from support import cases
+from support.case import HERE, Case
 
 from lib.engine import preflight
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
 from lib.resources.base import Resource, differences
-from lib.resources.glue import CsvClassifier
 from lib.target import Target, connect
 
-NO_UPDATE = {"Crawler", "WorkGroup", "LogGroup"}  # moto's answer is 500
-NAMES = [name for name in EXAMPLES if name not in ("CsvClassifier", "InventoryConfiguration")]
+MADE = [case for case in cases.EVERY.values() if "make" not in case.not_on_moto]
+UPDATED = [case for case in MADE if case.others and "update" not in case.not_on_moto]
 
 
 @pytest.fixture(scope="module")
@@ -40,35 +40,37 @@ def without_preflight(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(preflight, "require", lambda stack: None)
 
 
-def make(aws: Target, name: str, pipeline: str) -> tuple[Stack, Resource]:
+def make(aws: Target, case: Case) -> tuple[Stack, Resource]:
+    """Make one in a pipeline of its own, without what moto cannot make."""
     parameters = Parameters.check({"target": "aws", "account_id": aws.account_id, "exercise": False})
-    stack = Stack(aws, parameters, pipeline)
-    resource = EXAMPLES[name](stack)
-    stack.resources = {k: v for k, v in stack.resources.items() if not isinstance(v, CsvClassifier)}
+    stack = Stack(aws, parameters, f"t{secrets.token_hex(4)}")
+    resource = case.describe(stack)
+    kinds = {made.kind for made in MADE}
+    stack.resources = {arn: one for arn, one in stack.resources.items() if type(one) in kinds}
     for one in stack.resources.values():
         one.create(stack.client(one))
     return stack, resource
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_made_left_found_and_deleted(aws: Target, name: str):
-    stack, resource = make(aws, name, f"a{NAMES.index(name)}")
+@pytest.mark.parametrize("case", MADE, ids=repr)
+def test_made_left_found_and_deleted(aws: Target, case: Case):
+    stack, resource = make(aws, case)
     assert stack.apply().count("unchanged") == len(stack.resources)
-    client, kind = stack.client(resource), type(resource)
+    client, kind = stack.client(resource), case.kind
     (found,) = [found for found in kind.find(client, stack.scope) if found.arn == resource.arn]
     # A part has the tags of what it is a part of; a dashboard is a part of nothing.
     assert found.tags in (stack.scope.tags, *([] if kind.taggable else [None]))
     kind.delete(client, found.identifier)
     assert resource.arn not in [found.arn for found in kind.find(client, stack.scope)]
-    if name != "WorkGroup":
+    if "delete twice" not in case.not_on_moto:
         kind.delete(client, found.identifier)
         assert resource.read(client) is None
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name in OTHERS and name not in NO_UPDATE])
-def test_somebody_else_s_settings_survive_our_updates(aws: Target, name: str):
-    stack, resource = make(aws, name, f"b{NAMES.index(name)}")
-    client, others = stack.client(resource), OTHERS[name]
+@pytest.mark.parametrize("case", UPDATED, ids=repr)
+def test_somebody_else_s_settings_survive_our_updates(aws: Target, case: Case):
+    stack, resource = make(aws, case)
+    client, others = stack.client(resource), case.others
     others.write(client, resource)
     theirs = others.read(client, resource)
     resource.update(client, resource.desired())
@@ -78,7 +80,7 @@ def test_somebody_else_s_settings_survive_our_updates(aws: Target, name: str):
 
 def test_an_old_lifecycle_rule_is_kept_in_the_newer_spelling(aws: Target):
     """The local AWS forgets the prefix of such a rule."""
-    stack, bucket = make(aws, "Bucket", "c0")
+    stack, bucket = make(aws, cases.EVERY["S3 bucket"])
     s3 = stack.client(bucket)
     old = {"ID": "old", "Status": "Enabled", "Prefix": "logs/", "Expiration": {"Days": 3}}
     s3.put_bucket_lifecycle_configuration(Bucket=bucket.name, LifecycleConfiguration={"Rules": [old]})
@@ -93,6 +95,6 @@ def test_an_old_lifecycle_rule_is_kept_in_the_newer_spelling(aws: Target):
 
 
 def test_regions_are_apart(aws: Target):
-    stack, queue = make(aws, "Queue", "c1")
-    elsewhere = aws.client("sqs", examples.HERE)
+    stack, queue = make(aws, cases.EVERY["SQS queue"])
+    elsewhere = aws.client("sqs", HERE)
     assert list(type(queue).find(elsewhere, stack.scope)) == []

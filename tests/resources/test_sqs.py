@@ -1,6 +1,6 @@
 """Queues: what the other classes do not have."""
 
-from support import examples
+from support import cases
 from support.calls import watched
 
 from lib.base.retry import WAIT_S
@@ -9,7 +9,7 @@ from lib.engine.stack import Stack
 
 def test_a_change_that_sqs_does_not_tell_of_yet_is_waited_for(stack: Stack):
     """As on AWS, where that takes up to a minute; a plan that looks at once would call it drift."""
-    queue = examples.EXAMPLES["Queue"](stack)
+    queue = cases.sqs.queue(stack)
     stack.apply()
     before = queue.desired()["VisibilityTimeout"]
     queue.visibility_timeout_s += 1

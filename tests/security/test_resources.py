@@ -1,20 +1,18 @@
 """Every store that a notebook describes, as a user would check it: TLS only, encrypted, private."""
 
 import json
-from collections.abc import Callable
 from string import Template
 
 import pytest
+from support import cases
 from support.notebook_stacks import ACCOUNT, PIPELINES, described, stack_of
 
 from lib.base.paths import ROOT
 from lib.engine.preflight import wiring
 from lib.engine.preflight.statements import listed, terms
-from lib.resources.athena import WorkGroup
 from lib.resources.dynamodb import Table
 from lib.resources.iam import Role
 from lib.resources.lambda_ import Permission
-from lib.resources.logs import LogGroup
 from lib.resources.s3 import Bucket
 from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
@@ -131,14 +129,7 @@ KEYS = tuple(
     f"arn:aws:kms:{region}:{ACCOUNT}:key/of-{region}" for region in ("us-east-1", "us-east-2", "us-west-1")
 )
 # How a store says with which key it is encrypted.
-KEY_OF: dict[type, Callable[[dict], str]] = {
-    Bucket: lambda settings: settings["encryption"]["KMSMasterKeyID"],
-    Topic: lambda settings: settings["KmsMasterKeyId"],
-    Queue: lambda settings: settings["encryption"]["KmsMasterKeyId"],
-    Table: lambda settings: settings["KMSMasterKeyArn"],
-    LogGroup: lambda settings: settings["kmsKeyId"],
-    WorkGroup: lambda settings: settings["KmsKey"],
-}
+KEY_OF = {case.kind: case.key.wanted for case in cases.EVERY.values() if case.key and case.key.wanted}
 
 
 @pytest.mark.parametrize("store", described(*KEY_OF, kms_key_arns=KEYS))

@@ -9,7 +9,7 @@ from lib.engine.stack import Stack
 from lib.parameters import Parameters
 from lib.target import Target
 from support.cells import python_of
-from support.examples import a_zip
+from support.zips import a_zip
 
 NOTEBOOKS = {
     path.stem.split("_", 1)[1]: path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import papermill
@@ -62,7 +63,7 @@ class Deployed:
     def parameters(self) -> Parameters:
         return Parameters.check(self.values)
 
-    @property
+    @cached_property
     def aws(self) -> Target:
         return connect(self.parameters)
 

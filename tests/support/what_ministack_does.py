@@ -18,7 +18,8 @@ from lib.engine import preflight
 from lib.engine.preflight.violations import rules
 from lib.parameters import Parameters
 from lib.target import connect
-from support.breaking import BREAKS, Break
+from support.case import Break
+from support.cases import BREAKS
 from support.described import describe
 
 

@@ -12,6 +12,14 @@ from lib.resources.bundle import THIS, bundle
 RUNTIME = ["boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six.py", "jmespath"]
 
 
+def a_zip(source: str, name: str = "handler.py") -> bytes:
+    """A function's code; equal sources give equal bytes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(name), source, zipfile.ZIP_DEFLATED)
+    return file.getvalue()
+
+
 def imports_alone(name, folder):
     """Import a handler's zip with nothing but itself and the runtime; return what went wrong, or ""."""
     zipped = bundle(name, THIS)

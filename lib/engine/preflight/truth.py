@@ -10,7 +10,7 @@ DOCUMENT = ROOT / "docs/truth.md"
 TABLE = "rules"  # the parts of the document
 SEEN = "seen"
 COLUMNS = ("rule", "what must hold", "AWS's answer otherwise", "MiniStack", "our check", "our test")
-TESTS = ("tests/support/breaking.py", "tests/engine/preflight/test_stack.py")
+TESTS = ("tests/support/cases/*.py", "tests/engine/preflight/test_account.py")
 
 
 def table() -> str:
@@ -40,7 +40,7 @@ def _row(name: str, rule: dict[str, str]) -> tuple[str, ...]:
     where = f"[seen]({_address(rule['seen'])})" if "seen" in rule else "not seen"
     answer = f"[{rule['aws'].replace('|', '/')}]({rule['source']}) ({where})"
     checks = _links(name, (ROOT / "lib").rglob("*.py"))
-    tests = _links(name, (ROOT / path for path in TESTS))
+    tests = _links(name, (path for pattern in TESTS for path in ROOT.glob(pattern)))
     return f"`{name}`", rule["holds"], answer, rule["local"], checks, tests
 
 

@@ -14,10 +14,7 @@ import pickle
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TextIO
 
 from ministack import app
 from ministack.core import lambda_runtime, persistence
@@ -40,12 +37,14 @@ SAVE_AGAIN_S = 0.2
 MOST_SAVES = 25
 STOPPED = "The local AWS was stopped meanwhile: start it again."
 WORK_PATH = "/_ministack/work"
-NOT_SAVED = Path(os.environ["STATE_DIR"]) / "not_saved.txt"  # what whoever stops it is told
-UPLOADS = Path(os.environ["STATE_DIR"]) / "multipart_uploads.pickle"
+STATE = Path(os.environ["STATE_DIR"])
+NOT_SAVED = STATE / "not_saved.txt"  # what whoever stops it is told
+UPLOADS = STATE / "multipart_uploads.pickle"
 
 _used_at = 0.0
 _tasks: list[asyncio.Task] = []  # the loop alone would let them be collected
 _not_saved: list[str] = []
+_written: dict[str, str] = {}  # services to their files' content
 
 
 class _Errors(logging.Handler):
@@ -207,15 +206,24 @@ def to_json(value: object) -> object:
         return str(value)
 
 
-def dump(value: object, file: TextIO, default: Callable[[object], object]) -> None:
-    """Write JSON at once: json.dump, which goes piece by piece, takes four times as long."""
-    file.write(json.dumps(value, default=default))
+@corrections.WHILE_IT_RUNS.replacing("ministack.core.persistence:save_state")
+def save_state(service: str, state: dict) -> None:
+    """Write a service's state, unless it is what was written last."""
+    try:
+        format_version = persistence._state_format_version(service)
+        content = {"__ministack_format__": format_version, "payload": state}
+        text = json.dumps(content, default=persistence._json_default)  # json.dump takes four times as long
+        if _written.get(service) == text:
+            return
+        path = STATE / f"{service}.json"
+        staged = path.with_suffix(".json.tmp")
+        staged.write_text(text, "utf-8")
+        staged.replace(path)
+        _written[service] = text
+    except Exception as error:  # something changes it just now, or the disk is full
+        persistence.logger.error("Persistence: failed to save %s: %s", service, error)
 
 
-corrections.WHILE_IT_RUNS.adding(
-    "ministack.core.persistence:json",
-    SimpleNamespace(dump=dump, load=json.load, JSONDecodeError=json.JSONDecodeError),
-)
 _logger = logging.getLogger(persistence.logger.name)
 _logger.setLevel("WARNING")  # else a line for each service and save
 _logger.addHandler(_Errors(logging.ERROR))

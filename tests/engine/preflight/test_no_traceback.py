@@ -6,7 +6,6 @@ from dataclasses import fields
 import pytest
 from support.described import PIPELINES, describe
 
-from lib.engine.preflight.grants import allows, allows_some
 from lib.engine.preflight.iam_data import overlap
 from lib.engine.preflight.violations import described
 from lib.parameters import Parameters
@@ -81,15 +80,6 @@ def test_a_number_that_is_none_is_told_before_the_first_write(value: object) -> 
     found = findings(resources)
     assert [finding.rule for finding in found] == ["request-model"]
     assert "visibility_timeout_s" in found[0].what
-
-
-def test_what_is_denied_or_allowed_to_all_but_some_counts_as_what_it_is() -> None:
-    all_but = {"Statement": {"Effect": "Allow", "NotAction": "s3:Get*", "NotResource": "arn:aws:s3:::mine/*"}}
-    assert allows(all_but, "s3:PutObject", "arn:aws:s3:::yours/a")
-    assert not allows(all_but, "s3:GetObject", "arn:aws:s3:::yours/a")
-    assert not allows(all_but, "s3:PutObject", "arn:aws:s3:::mine/a")
-    assert allows_some(all_but, "s3:PutObject", "arn:aws:s3:::*")
-    assert not allows_some(all_but, "s3:PutObject", "arn:aws:s3:::mine/*")
 
 
 @pytest.mark.parametrize(

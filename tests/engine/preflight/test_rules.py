@@ -4,13 +4,18 @@ import re
 from collections.abc import Callable
 
 import pytest
-from support.breaking import BREAKS, IN_ACCOUNT, Break, with_trail
+from support.case import Break
+from support.cases import BREAKS
+from support.cases.cloudtrail import with_trail
 from support.described import PIPELINES, describe
 
 from lib.engine.preflight.violations import described, rules
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
 from lib.target import Target
+
+# Of what is in the account: test_account.py.
+IN_ACCOUNT = {"inventory-source", "kms-key-usable", "notification-quota", "trail-quota"}
 
 
 @pytest.fixture(scope="module")

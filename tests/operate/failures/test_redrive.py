@@ -6,8 +6,6 @@ from types import SimpleNamespace
 from urllib.parse import quote_plus
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lib.base import reasons
 from lib.base.errors import ParameterError, RunbookError
@@ -24,54 +22,6 @@ from lib.resources.s3 import Bucket
 HERE = "us-west-1"
 
 
-# --- why
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("ClientError: An error occurred (403) when calling the HeadObject operation", "access denied"),
-        ("ClientError: An error occurred (AccessDenied) when calling the PutObject …", "access denied"),
-        ("ClientError: An error occurred (KMS.DisabledException) when calling …", "access denied"),
-        ("ClientError: An error occurred (NoSuchBucket) when calling the GetObject …", "missing resource"),
-        ("ClientError: An error occurred (NoSuchVersion) when calling the GetObject …", "source gone"),
-        ("ClientError: An error occurred (SlowDown) when calling the PutObject …", "throttled"),
-        ("ClientError: An error occurred (ThrottlingException) when calling the Query …", "throttled"),
-        ("Sandbox.Timedout: 2026-01-02 Task timed out after 3.00 seconds", "out of time or memory"),
-        ("ReadTimeoutError: no answer", "out of time or memory"),
-        ("Runtime.ExitError: Error: Runtime exited: signal: killed", "out of time or memory"),
-        ("ValueError: Not JSON (Expecting value): 'x'", "not an event"),
-        ("KeyError: 'colour'", "function error"),
-    ],
-)
-def test_an_error_amounts_to_a_reason(text, reason):
-    assert reasons.of_error(text) == reason
-
-
-@given(st.text())
-def test_every_error_has_a_reason_that_says_what_to_do(text):
-    assert reasons.REASONS[reasons.of_error(text)]
-
-
-def test_of_an_error_only_the_call_is_shown():
-    call = "An error occurred (AccessDenied) when calling the GetObject operation"
-    assert reasons.in_short(f"ClientError: {call}: secret") == call
-    assert reasons.in_short("ValueError: the row 4711,secret") == "ValueError"
-
-
-def test_the_error_of_a_log_line_is_the_one_that_was_raised_last():
-    trace = (
-        "botocore.exceptions.ClientError: first\n\nTraceback …\nbotocore.exceptions.ClientError: last\nHEAD"
-    )
-    assert reasons.of_log_line({"exception_name": "ClientError", "exception": trace}) == "ClientError: last"
-    assert reasons.of_log_line({"exception_name": "OSError", "reason": "full"}) == "OSError: full"
-    assert reasons.of_log_line({}) == "error: "
-    assert reasons.of_log_line({"exception_name": {}, "exception": 7}) == "{}: "
-
-
-# --- what is in a message
-
-
 def event(*keys: str, **changed) -> dict:
     common = {"awsRegion": HERE, "eventTime": "2026-01-02T00:00:00Z", "eventName": "ObjectCreated:Put"}
     records = [
@@ -79,61 +29,6 @@ def event(*keys: str, **changed) -> dict:
         for key in keys
     ]
     return {"Records": records}
-
-
-@given(st.lists(st.text(min_size=1), min_size=1, max_size=3))
-def test_keys_are_read_through_every_envelope(keys):
-    bare = json.dumps(event(*keys))
-    notification = json.dumps({"Type": "Notification", "Message": bare})
-    record = json.dumps({"requestContext": {}, "requestPayload": event(*keys)})
-    for body in (bare, notification, record):
-        assert [each.key for each in Letter(body).objects] == keys
-
-
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(
-                st.sampled_from(
-                    ["Records", "s3", "object", "key", "Type", "Message", "requestPayload", "requestContext"]
-                ),
-                inner,
-                max_size=4,
-            )
-        ),
-        max_leaves=15,
-    )
-)
-def test_anything_else_speaks_of_no_object_and_harms_nobody(content):
-    assert Letter(json.dumps(content)).objects == []
-
-
-@pytest.mark.parametrize(
-    "body", ["", "no JSON", "[]", "null", '{"Records": null}', '{"Records": [{}]}', "[" * 100_000]
-)
-def test_what_the_functions_cannot_read_is_not_an_event(body):
-    assert Letter(body).objects == []
-
-
-def test_a_record_that_lacks_what_the_functions_want_is_not_an_event():
-    whole = event("a")["Records"][0]
-    for name in whole:
-        record = {each: value for each, value in whole.items() if each != name}
-        assert Letter(json.dumps({"Records": [record]})).objects == []
-
-
-@pytest.mark.parametrize("context", [None, "text", [], {"condition": 7}, {}])
-def test_a_record_of_lambda_s_that_is_odd_has_no_condition(context):
-    letter = Letter(json.dumps({"requestContext": context, "requestPayload": event("a")}))
-    assert (letter.condition, [each.key for each in letter.objects]) == ("", ["a"])
-
-
-@pytest.mark.parametrize("name", ["awsRegion", "eventTime", "eventName"])
-@pytest.mark.parametrize("value", [None, 7, {}, []])
-def test_a_record_of_other_types_is_not_an_event(name, value):
-    assert Letter(json.dumps(event("a", **{name: value}))).objects == []
 
 
 # --- choosing

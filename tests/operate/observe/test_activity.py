@@ -1,50 +1,18 @@
 """What functions have done, by their log lines."""
 
-import json
 from dataclasses import replace
 
 import pandas as pd
 import pytest
+from support.log_lines import NOW, SINCE, done, failed, metrics, report, taken
 from support.the_five import pipelines
 
-from lib.base.errors import NotDeployedError
 from lib.engine.stack import Stack
-from lib.operate.observe import activity, charts, cost, operation
+from lib.operate.observe import activity, operation
 from lib.operate.observe.activity import Activity
-from lib.operate.pipelines import FunctionName, those_deployed
+from lib.operate.pipelines import FunctionName
 from lib.parameters import Parameters
 from lib.resources.logs import LogGroup
-
-NOW = pd.Timestamp("2026-01-02T15:04:05Z")
-SINCE = NOW - pd.Timedelta(minutes=4)
-
-
-def metrics(time: pd.Timestamp = NOW, **values) -> str:
-    """A line of metrics, as Powertools writes it; the values are lists, or one."""
-    groups = [{"Namespace": "runbook", "Metrics": [{"Name": name} for name in values]}]
-    return json.dumps({"_aws": {"Timestamp": 0, "CloudWatchMetrics": groups}, "service": "x", **values})
-
-
-def report(ms: int, memory_mb: int, status: str = "") -> str:
-    ending = f"\tStatus: {status}" if status else ""
-    times = f"Duration: {ms - 0.5} ms\tBilled Duration: {ms} ms\tMemory Size: {memory_mb} MB"
-    return f"REPORT RequestId: 1-2\t{times}\tMax Memory Used: 90 MB{ending}"
-
-
-def failed(key: str) -> str:
-    return json.dumps({"level": "ERROR", "message": "failed", "key": key})
-
-
-def done(key: str) -> str:
-    return json.dumps({"level": "INFO", "message": "copied", "key": key})
-
-
-def taken(*lines: str, name: str = "migrate", function: str = "replicate") -> Activity:
-    found = Activity([name], SINCE, NOW)
-    for text in lines:
-        activity._take_line(found, name, function, NOW, text)
-        activity._take_report(found, name, function, NOW, text)
-    return found
 
 
 def test_lag_is_of_what_was_worked_on():
@@ -123,47 +91,6 @@ def test_an_invocation_that_was_cut_off_is_an_error():
     assert found.frame("errors")["message"].tolist() == ["Status: timeout"]
 
 
-def test_cost_so_far_is_what_was_counted_times_prices():
-    found = taken(metrics(ObjectsCopied=[1] * 1000, BytesCopied=[1024**2] * 1000), report(2000, 512))
-    cost = operation.cost_so_far(Parameters(), found)["migrate"]
-    assert cost["S3 writes"] == pytest.approx(1000 * 0.000005)
-    assert cost["transfer"] == pytest.approx(1000 / 1024 * 0.02)
-    assert cost["Lambda invocations"] == pytest.approx(0.20 / 1e6)
-    assert cost["Lambda time"] == pytest.approx(2 * 0.5 * 0.0000166667)
-    assert cost["total"] == pytest.approx(cost.drop("total").sum())
-
-
-def test_nothing_at_all_can_be_shown_too():
-    found = Activity(["migrate"], SINCE, NOW)
-    assert found.lag().empty
-    assert found.throughput()["migrate"].sum() == 0
-    cost = operation.cost_so_far(Parameters(), found)
-    assert cost.loc["total", "migrate"] == 0
-    queues = pd.DataFrame(columns=["pipeline", "queue", "kind", "messages", "in flight", "oldest, s"])
-    assert len(charts.draw(found, queues, cost).axes) == 6
-
-
-def test_what_a_month_costs_is_one_bar_a_pipeline_without_the_total():
-    month = cost.per_month(Parameters(), 100_000, 10_240)
-    (axes,) = charts.monthly_cost(month).axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == list(month.columns)
-    longest = max(bar.get_x() + bar.get_width() for bar in axes.patches)
-    assert longest == pytest.approx(month.loc[cost.TOTAL].max())
-
-
-def test_a_queue_whose_age_is_not_told_is_drawn_too():
-    rows = [
-        ("migrate", "uploads", "work", 3, 0, float("nan")),
-        ("migrate", "dead", "dead letters", 1, 0, 9.0),
-    ]
-    queues = pd.DataFrame(rows, columns=["pipeline", "queue", "kind", "messages", "in flight", "oldest, s"])
-    found = taken(metrics(Lag=1, ObjectsCopied=1), failed("a"))
-    figure = charts.draw(found, queues, operation.cost_so_far(Parameters(), found))
-    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
-    assert texts == ["", "9 s"]
-    assert all(tick == int(tick) for tick in figure.axes[3].get_xticks())
-
-
 def test_logs_are_read_from_cloudwatch(stack: Stack, somebody):
     """Lines of another time, and whatever is no line of ours, are not in it."""
     group = stack.add(LogGroup("replicate", "us-east-1", retention_days=1))
@@ -184,47 +111,3 @@ def test_logs_are_read_from_cloudwatch(stack: Stack, somebody):
     assert found.lag()["objects"].tolist() == [1]
     assert [row[2:] for row in found.invocations] == [(9, 512)]
     assert len(found.errors) == len(found.still_failing) == 1
-
-
-def test_queues_tell_what_waits_and_of_an_empty_one_that_nothing_does(stack: Stack, somebody):
-    queue = stack.add(operation.Queue("uploads", "us-east-1"))
-    stack.apply()
-    letters = pipelines(stack.parameters)["migrate"].dead_letters[0]
-    pipeline = replace(
-        pipelines(stack.parameters)["migrate"],
-        created=FunctionName("f", "us-east-1"),
-        dead_letters=(replace(letters, queue=queue),),
-    )
-    (row,) = operation.queues(stack.target, [pipeline]).to_dict("records")
-    assert row == {
-        "pipeline": "migrate",
-        "queue": "uploads",
-        "kind": "dead letters",
-        "messages": 0,
-        "in flight": 0,
-        "oldest, s": 0.0,
-    }
-    sqs = somebody("sqs", "us-east-1")
-    sqs.send_message(QueueUrl=queue.output(sqs), MessageBody="1")
-    (row,) = operation.queues(stack.target, [pipeline]).to_dict("records")
-    assert row["messages"] == 1
-    assert pd.isna(row["oldest, s"])
-    figures = {
-        "Namespace": "AWS/SQS",
-        "MetricData": [
-            {
-                "MetricName": "ApproximateAgeOfOldestMessage",
-                "Dimensions": [{"Name": "QueueName", "Value": queue.name}],
-                "Value": 77,
-            }
-        ],
-    }
-    somebody("cloudwatch", "us-east-1").put_metric_data(**figures)
-    (row,) = operation.queues(stack.target, [pipeline]).to_dict("records")
-    assert row["oldest, s"] == 77
-
-
-def test_where_nothing_is_deployed_it_says_so(target):
-    nowhere = Parameters.check({"env": "test", "prefix": "nothing"})
-    with pytest.raises(NotDeployedError, match="no pipeline is deployed as env .test.*runbook run migrate"):
-        those_deployed(target, nowhere)

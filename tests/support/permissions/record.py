@@ -26,13 +26,13 @@ RUNBOOK = [str(Path(sys.executable).with_name("runbook"))]
 # What the deployer does and no notebook shows: changes, brakes, redrives, rollbacks.
 DEPLOYER_TESTS = (
     *("tests/resources", "--deselect=tests/resources/test_second_opinion.py"),  # which is about another AWS
-    *("tests/engine/test_stack.py", "tests/execution/test_rollback.py", "tests/engine/test_lock.py"),
+    *("tests/engine/test_stack.py", "tests/engine/test_rollback.py", "tests/engine/test_lock.py"),
     *(
         "tests/operate/failures/test_redrive.py",
         "tests/operate/failures/test_brake.py",
         "tests/operate/recovery/test_restore.py",
     ),
-    *("tests/operate/backfills/test_backfill_job.py", "tests/operate/observe/test_dashboard.py"),
+    *("tests/operate/backfills/test_batch_job.py", "tests/operate/observe/test_dashboard.py"),
 )
 COMMANDS = (["run"], ["plan"], ["destroy", "--yes"])
 

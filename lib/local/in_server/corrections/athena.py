@@ -73,7 +73,7 @@ except athena.exceptions.InvalidRequestException:
 else:
     raise AssertionError("it ran in a workgroup that does not exist")
 """,
-    tests=("tests/local/test_athena_sql.py::test_byte_cutoff",),
+    tests=("tests/local/in_server/test_athena_sql.py::test_byte_cutoff",),
 )
 RESULTS = Correction(
     name="athena-results",
@@ -96,7 +96,7 @@ bucket, _, key = location.removeprefix("s3://").partition("/")
 body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 assert body == b'"n"\\n"1"\\n', body
 """,
-    tests=("tests/local/test_athena_sql.py::test_a_query_has_the_rights_of_who_asks",),
+    tests=("tests/local/in_server/test_athena_sql.py::test_a_query_has_the_rights_of_who_asks",),
 )
 SCANNED = Correction(
     name="athena-scanned-bytes",
@@ -174,8 +174,8 @@ found = rows("SELECT at, never FROM typed.t")
 assert found == [["2024-01-01T10:00:00Z", None]], found
 """,
     tests=(
-        "tests/local/test_athena_sql.py::test_csv_numbers_are_exact_or_null",
-        "tests/local/test_athena_sql.py::test_json_lines_have_the_types_of_the_catalogue",
+        "tests/local/in_server/test_athena_sql.py::test_csv_numbers_are_exact_or_null",
+        "tests/local/in_server/test_athena_sql.py::test_json_lines_have_the_types_of_the_catalogue",
     ),
 )
 HIVE_TYPES = Correction(
@@ -219,7 +219,7 @@ table("names", "s3://names/a?b/", "csv", CSV, n="int")
 found = rows("SELECT n FROM names.t")
 assert found == [["1"]], found
 """,
-    tests=("tests/local/test_glue_crawler.py::test_folders_of_any_name_are_read",),
+    tests=("tests/local/in_server/test_crawls.py::test_folders_of_any_name_are_read",),
 )
 WORKGROUP_RIGHTS = Correction(
     name="athena-rights-on-workgroups",

@@ -39,5 +39,7 @@ NO_LOG_FILES = Correction(
         "Make calls for some minutes.",
         "List the bucket: there is nothing in it, and GetTrailStatus says IsLogging.",
     ),
-    tests=("tests/local/test_missing.py::test_and_so_is_whoever_only_looks_at_one_that_is_there",),
+    tests=(
+        "tests/local/in_server/test_announcements.py::test_and_so_is_whoever_only_looks_at_one_that_is_there",
+    ),
 )

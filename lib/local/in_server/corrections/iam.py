@@ -66,7 +66,7 @@ mine = client("s3", key=(key["AccessKeyId"], key["SecretAccessKey"], key["Sessio
 mine.put_object(Bucket="principals", Key="a", Body=b"1")
 """,
     tests=(
-        "tests/local/test_iam_in_server.py::test_a_session_is_known_in_conditions_by_the_arn_of_its_role",
+        "tests/local/in_server/test_iam.py::test_a_session_is_known_in_conditions_by_the_arn_of_its_role",
     ),
 )
 WILDCARDS = Correction(
@@ -86,8 +86,8 @@ mine = client("s3", key=key_of_user("wild", Action="s3:PutObject", Resource="arn
 mine.put_object(Bucket="wildcards", Key="two\nlines", Body=b"1")
 """,
     tests=(
-        "tests/local/test_iam_in_server.py::test_a_wildcard_is_any_characters",
-        "tests/local/test_iam_in_server.py::test_a_key_without_a_wildcard_is_that_key_only",
+        "tests/local/in_server/test_iam.py::test_a_wildcard_is_any_characters",
+        "tests/local/in_server/test_iam.py::test_a_key_without_a_wildcard_is_that_key_only",
     ),
 )
 SLASHES = Correction(
@@ -120,5 +120,5 @@ else:
 all_keys = client("s3", key=key_of_user("all", Action="s3:PutObject", Resource="arn:aws:s3:::slashes/*"))
 all_keys.put_object(Bucket="slashes", Key="//", Body=b"1")
 """,
-    tests=("tests/local/test_iam_in_server.py::test_a_wildcard_is_any_characters",),
+    tests=("tests/local/in_server/test_iam.py::test_a_wildcard_is_any_characters",),
 )

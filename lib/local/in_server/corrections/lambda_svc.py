@@ -3,7 +3,7 @@
 from lib.local.in_server.correction import NOT_FOUND, Correction
 
 LAMBDA = "ministack.services.lambda_svc:"
-DELIVERIES = "tests/local/test_deliveries_in_server.py::"
+DELIVERIES = "tests/local/in_server/test_deliveries.py::"
 
 # A function that fails, and how often it was tried.
 FAILING = """
@@ -53,7 +53,7 @@ ENVIRONMENTS = Correction(
         "Create the file: the second invocation fails, too.",
     ),
     tests=(
-        "tests/local/test_lambda_in_server.py::"
+        "tests/local/in_server/test_lambda.py::"
         "test_an_environment_that_dies_while_it_starts_takes_no_other_with_it",
     ),
 )
@@ -73,7 +73,7 @@ CODE = Correction(
         "Invoke it; let it fail, so that its environment ends; invoke it again.",
         "The two folders differ, and __pycache__ of the first is gone.",
     ),
-    tests=("tests/local/test_lambda_in_server.py::test_code_is_unpacked_once_and_new_code_anew",),
+    tests=("tests/local/in_server/test_lambda.py::test_code_is_unpacked_once_and_new_code_anew",),
 )
 S3_EVENTS = Correction(
     name="lambda-s3-events-on-their-way",

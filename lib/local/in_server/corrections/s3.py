@@ -66,7 +66,7 @@ s3.complete_multipart_upload(**upload, MultipartUpload=done)
 assert "ChecksumCRC32" in s3.head_object(**where, ChecksumMode="ENABLED"), "the copy has no checksum"
 """,
     tests=(
-        "tests/local/test_s3_in_server.py::test_a_copy_in_parts_under_a_kms_key_can_be_told_to_be_faithful",
+        "tests/local/in_server/test_s3.py::test_a_copy_in_parts_under_a_kms_key_can_be_told_to_be_faithful",
     ),
 )
 ARCHIVED_COPIES = Correction(
@@ -89,7 +89,7 @@ except s3.exceptions.ClientError as error:
 else:
     raise AssertionError("it was copied")
 """,
-    tests=("tests/local/test_s3_in_server.py::test_what_is_archived_is_not_copied_before_it_is_restored",),
+    tests=("tests/local/in_server/test_s3.py::test_what_is_archived_is_not_copied_before_it_is_restored",),
 )
 ENCODED_KEYS = Correction(
     name="s3-encoded-keys",
@@ -111,7 +111,7 @@ s3.put_object(Bucket="encoded-keys", Key="\x01 a+b")
 versions = s3.list_object_versions(Bucket="encoded-keys")["Versions"]
 assert [each["Key"] for each in versions] == ["\x01 a+b"], versions
 """,
-    tests=("tests/local/test_s3_in_server.py::test_keys_are_listed_as_they_are",),
+    tests=("tests/local/in_server/test_s3.py::test_keys_are_listed_as_they_are",),
 )
 CARRIAGE_RETURNS = Correction(
     name="s3-carriage-returns",
@@ -170,7 +170,7 @@ version = s3.put_object(Bucket="ranges", Key="a", Body=b"0123")["VersionId"]
 body = s3.get_object(Bucket="ranges", Key="a", VersionId=version, Range="bytes=1-2")["Body"].read()
 assert body == b"12", body
 """,
-    tests=("tests/local/test_s3_in_server.py::test_a_version_is_read_in_ranges",),
+    tests=("tests/local/in_server/test_s3.py::test_a_version_is_read_in_ranges",),
 )
 HEAD_OF_PARTS = Correction(
     name="s3-head-of-parts",
@@ -186,7 +186,7 @@ HEAD_OF_PARTS = Correction(
 head = s3.head_object(**where, PartNumber=2)
 assert (head["ContentLength"], head.get("PartsCount")) == (7, 2), head
 """,
-    tests=("tests/local/test_s3_in_server.py::test_parts_of_a_version_are_told_and_read",),
+    tests=("tests/local/in_server/test_s3.py::test_parts_of_a_version_are_told_and_read",),
 )
 INVENTORY = Correction(
     name="s3-inventory-configurations",
@@ -215,5 +215,5 @@ assert [each["Id"] for each in found] == ["daily"], found
 s3.delete_bucket_inventory_configuration(Bucket="inventories", Id="daily")
 s3.head_bucket(Bucket="inventories")
 """,
-    tests=("tests/local/test_s3_inventory_in_server.py::test_a_server_that_is_killed_has_kept_them",),
+    tests=("tests/local/in_server/test_s3_inventory.py::test_a_server_that_is_killed_has_kept_them",),
 )

@@ -16,18 +16,18 @@ WHILE_IT_RUNS = Correction(
         "ministack.app:app": "62a47cb3709e",
         "ministack.app:_load_persisted_state": "bb9ec2b2f3ef",
         "ministack.services.s3:handle_request": "99db645fa48a",
-        "ministack.core.persistence:json": "0959dd5811d0",
+        "ministack.core.persistence:save_state": "6e1d42f7970a",
     },
-    goes_by={"ministack.core.persistence:save_state": "6e1d42f7970a"},
     ministack="State is written when the server is stopped, once, whatever of it failed. One that is killed "
     "has forgotten buckets, queues, tables, roles and functions. A stop forgets uploads in parts, "
     "waits for every request that waits for a function, and what had only begun is told of as "
-    "running for ever. And saving takes four times as long as it needs to: json.dump goes piece by piece.",
+    "running for ever. And a save writes what has not changed, too, by json.dump, which goes piece by piece "
+    "and takes four times as long as json.dumps.",
     aws="What was answered is kept.",
     sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel",),
     upstream=KNOWN,
-    change="Save buckets before the call is answered and all else every few seconds, by json.dumps; save "
-    "uploads; end queries, crawls and functions that had begun when the state is loaded.",
+    change="Save buckets before the call is answered and all else every few seconds, if it has "
+    "changed; save uploads; end queries, crawls and functions that had begun when the state is loaded.",
     steps=(
         "With PERSIST_STATE=1 and S3_PERSIST=1, create a bucket in us-west-1, a queue and a table.",
         "kill -9 it, and start it again.",
@@ -35,7 +35,7 @@ WHILE_IT_RUNS = Correction(
     ),
     tests=(
         f"{KILLED}test_buckets_keep_region_and_settings_from_the_moment_they_are_made",
-        "tests/local/test_deliveries_in_server.py::test_a_multipart_upload_goes_on",
+        "tests/local/in_server/test_deliveries.py::test_a_multipart_upload_goes_on",
     ),
 )
 QUERY_VALUES = Correction(

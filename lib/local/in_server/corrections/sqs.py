@@ -77,6 +77,6 @@ ADDRESSES = Correction(
         "Send a message: the mapping is Enabled, and the function is never invoked.",
     ),
     tests=(
-        "tests/local/test_addresses_in_server.py::test_nothing_that_is_told_or_stored_has_the_old_address",
+        "tests/local/in_server/test_addresses.py::test_nothing_that_is_told_or_stored_has_the_old_address",
     ),
 )

@@ -3,13 +3,10 @@
 import csv
 import json
 import secrets
-from datetime import UTC, datetime
 from urllib.parse import unquote_plus
 
 import pytest
 from botocore.stub import Stubber
-from hypothesis import given
-from hypothesis import strategies as st
 from support.backfill_pipeline import Queued
 from support.cleanup import remove
 from support.the_five import pipelines
@@ -19,7 +16,6 @@ from lib.engine.stack import Stack
 from lib.operate.backfills import batch_job, manifest
 from lib.operate.backfills.backfill import selection
 from lib.operate.backfills.estimate import estimate
-from lib.s3.listing import Entry
 
 KEYS = [f"folder {number % 3}/{number:02} +ü%,\"'.csv" for number in range(30)]
 
@@ -41,15 +37,6 @@ def jobs(queued):
     assert stack.plan().count("unchanged") == len(stack.resources)
     yield jobs
     remove(stack)
-
-
-@given(key=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100))
-def test_any_key_is_one_field_of_one_line_and_is_read_back(key):
-    entry = Entry(key, 1, "e", datetime(2026, 1, 2, tzinfo=UTC))
-
-    ((bucket, field),) = csv.reader([manifest.line("b", entry)])
-
-    assert (bucket, unquote_plus(field)) == ("b", key)  # Powertools decodes with unquote_plus
 
 
 def test_the_manifest_names_every_object_once(queued, jobs):

@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from support import examples
+from support import cases
 from support.calls import KillAt, Killed, Recorder, watched
+from support.case import HERE
 from support.described import NOTEBOOKS, PIPELINES, describe
 
 from lib.base.errors import LeftBehindError, RunbookError, UnfinishedError
@@ -18,11 +19,11 @@ from lib.parameters.sections import Section
 from lib.resources import s3, sns, sqs
 from lib.target import Target, connect
 
-ELSEWHERE = "eu-west-1"
+ANOTHER = "eu-west-1"
 # Each region of each section, and what else moves something: an address.
 QUICK = {("migrate", "source_region"), ("migrate", "target_region"), ("index", "region")}
 MOVES = [
-    pytest.param(section, name, ELSEWHERE, marks=[] if (section, name) in QUICK else pytest.mark.long)
+    pytest.param(section, name, ANOTHER, marks=[] if (section, name) in QUICK else pytest.mark.long)
     for section, field in Parameters.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
     for name in field.annotation.model_fields
@@ -87,10 +88,10 @@ def test_a_plan_names_what_would_be_left_and_apply_refuses_before_it_writes(
 
 @pytest.fixture
 def moved(target: Target, parameters: Parameters, somebody) -> Iterator[Stack]:
-    """A pipeline of the examples that is about to be elsewhere; one of its stores holds something."""
+    """A pipeline of the cases that is about to be elsewhere; one of its stores holds something."""
     old = here(target, parameters)
     old.apply()
-    somebody("s3", examples.HERE).put_object(Bucket=named(old, s3.Bucket).name, Key="a", Body=b"a")
+    somebody("s3", HERE).put_object(Bucket=named(old, s3.Bucket).name, Key="a", Body=b"a")
     yield old
     Inventory(target, parameters, "restore").destroy()
 
@@ -101,18 +102,19 @@ def named(stack: Stack, kind: type, what: str = ""):
 
 def here(target: Target, parameters: Parameters, mode: str = "apply") -> Stack:
     stack = Stack(target, parameters.model_copy(update={"mode": mode}), "restore")
-    examples.subscription(stack)
-    examples.notification(stack)
-    examples.mapping(stack)
-    examples.table(stack)
+    cases.sns.subscription(stack)
+    cases.s3.notification(stack)
+    cases.lambda_.mapping(stack)
+    cases.dynamodb.table(stack)
     return stack
 
 
 def there(target: Target, parameters: Parameters, mode: str, monkeypatch) -> Stack:
     """The same in other regions."""
     with monkeypatch.context() as patch:
-        patch.setattr(examples, "HERE", "eu-west-1")
-        patch.setattr(examples, "ELSEWHERE", "eu-central-1")
+        for module in cases.MODULES:
+            patch.setattr(module, "HERE", "eu-west-1", raising=False)
+            patch.setattr(module, "ELSEWHERE", "eu-central-1", raising=False)
         return here(target, parameters, mode)
 
 
@@ -185,7 +187,7 @@ def test_a_move_that_is_killed_before_any_of_its_writes_is_run_again(moved, targ
 
 def test_what_others_added_to_a_thing_of_ours_is_not_left_behind(target, parameters, somebody):
     stack = Stack(target, parameters, "redrive")
-    topic = examples.topic(stack)
+    topic = cases.sns.topic(stack)
     stack.apply()
     somebody("sns", topic.region).subscribe(TopicArn=topic.arn, Protocol="email", Endpoint="them@example.org")
     assert stack.plan().left == []
@@ -194,17 +196,17 @@ def test_what_others_added_to_a_thing_of_ours_is_not_left_behind(target, paramet
 
 def test_what_stays_on_purpose_is_not_left_behind(target, parameters):
     stack = Stack(target, parameters, "start")
-    examples.bucket(stack)
+    cases.s3.bucket(stack)
     stack.apply()
     without = Stack(target, parameters, "start")
     assert [one.noun for one in without.plan().left_behind] == ["S3 bucket"]
-    without.keep(s3.Bucket("files", examples.HERE))
+    without.keep(s3.Bucket("files", HERE))
     assert without.plan().left == []
 
 
 def test_another_key_is_named_since_old_objects_stay_under_the_old_one(target, parameters, somebody):
     stack = Stack(target, parameters, "start")
-    bucket = examples.bucket(stack)
+    bucket = cases.s3.bucket(stack)
     stack.apply()
     key = "arn:aws:kms:us-west-1:000000000000:key/1"
     found = bucket.desired() | {"encryption": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
@@ -214,4 +216,4 @@ def test_another_key_is_named_since_old_objects_stay_under_the_old_one(target, p
     assert (left.name, bucket.name in left.why, left.is_accepted) == (key, True, False)
     assert moving.left_key(target, bucket, bucket.desired()) == []
     assert moving.left_key(target, bucket, None) == []
-    assert moving.left_key(target, stack.add(sns.Topic("t", examples.HERE)), {}) == []
+    assert moving.left_key(target, stack.add(sns.Topic("t", HERE)), {}) == []

@@ -275,6 +275,7 @@ def test_a_stop_that_cannot_save_says_so(server):
     root(server, "sqs").create_queue(QueueName="kept")
     eventually(lambda: is_saved(server, "sqs", "kept"))
     (in_the_way := server.state / "data" / "sqs.json.tmp").mkdir()
+    root(server, "sqs").create_queue(QueueName="later")
     with pytest.raises(ministack.LocalAwsError, match=r"(?s)could not save all.*failed to save sqs"):
         ministack.stop()
     in_the_way.rmdir()

@@ -2,7 +2,7 @@
 
 import pytest
 from botocore.exceptions import ClientError
-from support import examples
+from support import cases
 from support.cleanup import remove
 
 from lib.engine.stack import Stack
@@ -13,7 +13,7 @@ from lib.target import connect
 
 def test_whoever_makes_a_trail_is_told_once_that_no_log_files_come(parameters, stack: Stack, capsys):
     fresh = Stack(connect(parameters), parameters, stack.scope.pipeline)
-    trail = examples.trail(fresh)
+    trail = cases.cloudtrail.trail(fresh)
     fresh.plan()
     assert capsys.readouterr().out == ""
     fresh.apply()
@@ -25,7 +25,7 @@ def test_whoever_makes_a_trail_is_told_once_that_no_log_files_come(parameters, s
 
 
 def test_and_so_is_whoever_only_looks_at_one_that_is_there(parameters, stack: Stack, capsys):
-    trail = examples.trail(stack)
+    trail = cases.cloudtrail.trail(stack)
     stack.apply()
     capsys.readouterr()
     later = connect(parameters).client("cloudtrail", trail.region)
@@ -36,7 +36,7 @@ def test_and_so_is_whoever_only_looks_at_one_that_is_there(parameters, stack: St
 def test_of_a_trail_that_does_not_log_or_does_not_exist_nothing_is_said(
     parameters, stack: Stack, somebody, capsys
 ):
-    trail = examples.trail(stack)
+    trail = cases.cloudtrail.trail(stack)
     stack.apply()
     somebody("cloudtrail", trail.region).stop_logging(Name=trail.name)
     capsys.readouterr()
@@ -49,7 +49,7 @@ def test_of_a_trail_that_does_not_log_or_does_not_exist_nothing_is_said(
 
 
 def test_no_log_files_come_indeed(parameters: Parameters, stack: Stack):
-    trail = examples.trail(stack)
+    trail = cases.cloudtrail.trail(stack)
     stack.apply()
     recorded = trail.recorded[0]
     stack.client(recorded).put_object(Bucket=recorded.name, Key="a", Body=b"b")

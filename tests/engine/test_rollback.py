@@ -4,9 +4,9 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from support import examples
+from support import cases
 from support.calls import KillAt, Killed, watched
-from support.drift import DRIFT
+from support.case import ELSEWHERE, HERE
 
 from lib.base.errors import UnfinishedError
 from lib.engine import ledger
@@ -49,7 +49,7 @@ class Impossible(sqs.Queue):
     """A queue that AWS refuses, and preflight lets pass: it shall keep messages for a second."""
 
     def __init__(self):
-        super().__init__("impossible", examples.HERE, retention_s=1)
+        super().__init__("impossible", HERE, retention_s=1)
 
     def checks(self):
         return ()
@@ -57,22 +57,22 @@ class Impossible(sqs.Queue):
 
 def more(stack: Stack) -> None:
     """What the second run adds; it stops before the last."""
-    examples.notification(stack)
+    cases.s3.notification(stack)
     stack.add(Impossible())
-    stack.add(sqs.Queue("later", examples.HERE))
+    stack.add(sqs.Queue("later", HERE))
 
 
 def test_what_a_run_created_goes_and_what_was_there_stays(target, parameters, somebody, monkeypatch):
     monkeypatch.setenv(ledger.RUN_VARIABLE, "run-1")
     first = Stack(target, parameters, "migrate")
-    queue = examples.queue(first)
+    queue = cases.sqs.queue(first)
     first.apply()
     before = arns(target, parameters)
 
     monkeypatch.setenv(ledger.RUN_VARIABLE, "run-2")
-    DRIFT["Queue"]["VisibilityTimeout"](somebody("sqs", queue.region), queue)
+    cases.drifting(queue, "VisibilityTimeout", somebody("sqs", queue.region))
     second = Stack(target, parameters, "migrate")
-    examples.queue(second)
+    cases.sqs.queue(second)
     more(second)
     with pytest.raises(UnfinishedError) as error:
         second.apply()
@@ -100,8 +100,8 @@ def test_a_first_run_goes_without_a_trace(target, parameters):
 
 def test_a_store_that_holds_what_others_put_is_kept_and_the_rest_goes(target, parameters, somebody):
     stack = Stack(target, parameters, "migrate")
-    bucket = examples.bucket(stack)
-    examples.notification(stack)
+    bucket = cases.s3.bucket(stack)
+    cases.s3.notification(stack)
     stack.apply()
     somebody("s3", bucket.region).put_object(Bucket=bucket.name, Key="a", Body=b"a")
     done = stack.rollback()
@@ -129,8 +129,8 @@ SAMPLE = Sample("synthetic-data/a.csv", b"a,b\n1,2\n", {"origin": "runbook"})
 def test_what_the_run_put_and_what_was_made_of_it_goes(target, parameters, somebody):
     """Copies have the key and the bytes, summaries and rows name the version; others wrote them, here too."""
     stack = Stack(target, parameters, "summarize")
-    bucket, copies = examples.bucket(stack), stack.add(s3.Bucket("copies", examples.ELSEWHERE))
-    table = examples.table(stack)
+    bucket, copies = cases.s3.bucket(stack), stack.add(s3.Bucket("copies", ELSEWHERE))
+    table = cases.dynamodb.table(stack)
     stack.apply()
     client = stack.client(bucket)
     uploads = samples.upload(client, bucket.name, [SAMPLE, SAMPLE])
@@ -201,7 +201,7 @@ def no_summary(client, bucket: str) -> str:
 )
 def test_a_bucket_is_kept_for_anything_that_others_put(target, parameters, somebody, put):
     stack = Stack(target, parameters, "summarize")
-    bucket, empty = examples.bucket(stack), stack.add(s3.Bucket("empty", examples.HERE))
+    bucket, empty = cases.s3.bucket(stack), stack.add(s3.Bucket("empty", HERE))
     stack.apply()
     samples.upload(stack.client(bucket), bucket.name, [SAMPLE])
     client = somebody("s3", bucket.region)
@@ -223,7 +223,7 @@ def test_a_table_with_an_item_and_a_database_with_a_view_are_kept_with_what_they
     target, parameters, somebody
 ):
     stack = Stack(target, parameters, "index")
-    table, rows = examples.table(stack), examples.json_table(stack)
+    table, rows = cases.dynamodb.table(stack), cases.glue.table(stack)
     stack.apply()
     item = {"file_key": {"S": "k"}, "timestamp": {"S": "1"}, "version_id": {"S": "v"}}
     somebody("dynamodb", table.region).put_item(TableName=table.name, Item=item)
@@ -242,15 +242,15 @@ def test_a_table_with_an_item_and_a_database_with_a_view_are_kept_with_what_they
 def test_only_what_that_run_created_goes_whatever_ran_since(target, parameters, somebody, monkeypatch):
     one = run(monkeypatch, 1)
     first = Stack(target, parameters, "migrate")
-    bucket, queue = examples.bucket(first), first.add(sqs.Queue("files", examples.HERE))
-    alone = first.add(sqs.Queue("alone", examples.HERE))
+    bucket, queue = cases.s3.bucket(first), first.add(sqs.Queue("files", HERE))
+    alone = first.add(sqs.Queue("alone", HERE))
     first.apply()
     # A later run makes anew what somebody has deleted, and adds a part to what was there.
     two = run(monkeypatch, 2)
     sqs.Queue.delete(first.client(queue), queue.output(first.client(queue)))
     second = Stack(target, parameters, "migrate")
     second.resources = dict(first.resources)
-    examples.notification(second)
+    cases.s3.notification(second)
     second.apply()
     done = rollback(target, parameters, one)
     assert [item.found.name for item in done.deleted] == [alone.name]
@@ -264,19 +264,19 @@ def test_only_what_that_run_created_goes_whatever_ran_since(target, parameters, 
 def test_what_a_later_run_needs_is_kept(target, parameters, monkeypatch):
     one = run(monkeypatch, 1)
     first = Stack(target, parameters, "migrate")
-    dead = first.add(sqs.Queue("dead", examples.HERE, retention_s=14 * sqs.DAY_S))
+    dead = first.add(sqs.Queue("dead", HERE, retention_s=14 * sqs.DAY_S))
     first.apply()
     run(monkeypatch, 2)
     second = Stack(target, parameters, "migrate")
     second.add(dead)
-    second.add(sqs.Queue("files", examples.HERE, dead_letter=dead))
+    second.add(sqs.Queue("files", HERE, dead_letter=dead))
     second.apply()
     assert "of a later run needs it" in kept(rollback(target, parameters, one))[dead.name]
 
 
 def test_what_comes_between_the_look_and_the_deletion_is_kept(target, parameters, somebody, monkeypatch):
     stack = Stack(target, parameters, "migrate")
-    bucket = examples.bucket(stack)
+    bucket = cases.s3.bucket(stack)
     stack.apply()
     samples.upload(stack.client(bucket), bucket.name, [SAMPLE])
     delete = s3.Bucket.delete.__func__
@@ -295,7 +295,7 @@ def test_what_comes_between_the_look_and_the_deletion_is_kept(target, parameters
 
 def test_what_aws_refuses_to_delete_does_not_stop_the_rest(target, parameters, monkeypatch):
     stack = Stack(target, parameters, "migrate")
-    bucket, queue = examples.bucket(stack), stack.add(sqs.Queue("files", examples.HERE))
+    bucket, queue = cases.s3.bucket(stack), stack.add(sqs.Queue("files", HERE))
     stack.apply()
 
     def refuse(cls, client, identifier):
@@ -315,7 +315,7 @@ def test_what_a_killed_run_had_begun_goes_too(target, parameters):
     killer = KillAt()
     killer.set(3)  # the lock's home has the first ones; a bucket is there, its tags are not
     stack = Stack(watched(target, "before-call", killer), parameters, "migrate")
-    examples.notification(stack)
+    cases.s3.notification(stack)
     while True:
         try:
             stack.apply()
@@ -332,16 +332,16 @@ def test_what_a_killed_run_had_begun_goes_too(target, parameters):
 
 def test_a_thing_whose_tags_are_gone_may_be_somebody_else_s(target, parameters, somebody):
     stack = Stack(target, parameters, "migrate")
-    queue = stack.add(sqs.Queue("files", examples.HERE))
+    queue = stack.add(sqs.Queue("files", HERE))
     stack.apply()
-    DRIFT["Queue"]["tags"](somebody("sqs", queue.region), queue)
+    cases.drifting(queue, "tags", somebody("sqs", queue.region))
     assert "its tags are gone" in kept(stack.rollback())[queue.name]
 
 
 def test_after_a_destruction_there_is_nothing_to_take_back(target, parameters, monkeypatch):
     one = run(monkeypatch, 1)
     stack = Stack(target, parameters, "migrate")
-    examples.bucket(stack)
+    cases.s3.bucket(stack)
     stack.apply()
     Inventory(target, parameters).destroy()
     Inventory(target, parameters).prove_empty()
@@ -359,5 +359,5 @@ def test_a_store_of_a_type_that_nobody_can_look_into_is_kept(target, parameters,
 
     found = Found("https://archive", "archive", "arn:aws:archive", {})
     contents = Contents(target, parameters, [], {})
-    assert "nobody can tell" in contents.foreign(Existing(Archive, examples.HERE, found, True))
-    assert contents.foreign(Existing(sqs.Queue, examples.HERE, found, True)) == ""
+    assert "nobody can tell" in contents.foreign(Existing(Archive, HERE, found, True))
+    assert contents.foreign(Existing(sqs.Queue, HERE, found, True)) == ""

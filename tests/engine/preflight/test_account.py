@@ -1,30 +1,20 @@
-"""What is broken by hand in a notebook stops the run before the first write; the local AWS would take it."""
+"""What is described keeps the rules together with what others and other pipelines have in the account."""
 
 import json
 
 import pytest
-from support.breaking import BREAKS, Break, many_statements, setting
+from support import cases
+from support.breaking import many_statements
 from support.calls import Recorder, watched
+from support.case import HERE
 from support.described import describe
-from support.examples import EXAMPLES, HERE
 
 from lib.base.errors import PreflightError
 from lib.engine import preflight
-from lib.engine.preflight.violations import rules
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
-from lib.resources import iam, s3, sqs
+from lib.resources import s3, sqs
 from lib.target import Target, connect
-
-# What the issue names, and how each is broken.
-BY_HAND = {case.rule: case for case in BREAKS} | {
-    "notification-overlap": Break(
-        "notification-overlap",
-        "backup",
-        setting(s3.BucketNotification, "removed", events=("s3:ObjectCreated:Copy",)),
-    )
-}
-NAMED_BY_THE_ISSUE = ("source-account", "queue-visibility", "notification-overlap", "role-trust")
 
 
 @pytest.fixture(scope="module")
@@ -35,42 +25,6 @@ def parameters(local_aws) -> Parameters:
 @pytest.fixture(scope="module")
 def target(parameters: Parameters) -> Target:
     return connect(parameters)
-
-
-@pytest.mark.parametrize("rule", NAMED_BY_THE_ISSUE)
-@pytest.mark.parametrize("step", ["plan", "apply"])
-def test_what_is_broken_by_hand_stops_before_the_first_write(target, parameters, rule: str, step: str):
-    recorder = Recorder()
-    stack = describe(BY_HAND[rule].pipeline, watched(target, "before-call", recorder), parameters)
-    BY_HAND[rule].by(stack)
-    with pytest.raises(PreflightError) as error:
-        getattr(stack, step)()
-    message = str(error.value)
-    assert recorder.writes == []
-    for part in ("nothing was written", f"[{rule}]", rules()[rule]["aws"], rules()[rule]["source"], "fix: "):
-        assert part in message
-
-
-def test_all_violations_are_listed_each_with_its_resource(target, parameters):
-    stack = describe("migrate", target, parameters)
-    setting(sqs.Queue, "uploads", visibility_timeout_s=30, max_receive_count=1)(stack)
-    setting(iam.Role, "replicate", trusts="glue.amazonaws.com")(stack)
-    found = preflight.check(stack)
-    assert [one.rule for one in found] == ["role-trust", "queue-visibility", "queue-receive-count"]
-    assert found[0].resource == "Lambda function runbook-preflight-migrate-replicate in us-east-1"
-    assert "set visibility_timeout_s of the queue to 360" in found[1].fix
-    with pytest.raises(PreflightError, match="3 found"):
-        stack.plan()
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_the_examples_of_all_tests_keep_the_rules(target, parameters, name: str):
-    stack = Stack(target, parameters, "examples")
-    EXAMPLES[name](stack)
-    assert preflight.check(stack) == []
-
-
-# --- What others have set in the account
 
 
 def a_bucket_with_a_queue(stack: Stack, **keys: str) -> s3.BucketNotification:
@@ -160,7 +114,7 @@ def make_trails(somebody):
 
 
 def test_a_region_has_five_trails_at_most(stack: Stack, make_trails):
-    ours = EXAMPLES["Trail"](stack)
+    ours = cases.cloudtrail.trail(stack)
     make_trails(ours.region, "theirs1", "theirs2", "theirs3")
     make_trails("eu-west-1", "theirs4", IsMultiRegionTrail=True)
     make_trails("eu-west-1", "elsewhere1", "elsewhere2")

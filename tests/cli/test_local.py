@@ -1,0 +1,33 @@
+"""`runbook local`: what of MiniStack is corrected, and that it is what was reviewed."""
+
+from pathlib import Path
+
+from support.command_line import runbook
+
+from lib.local import reports
+
+
+def test_corrections_are_listed_and_each_is_a_report(home: Path) -> None:
+    listed = runbook("local", "corrections")
+    assert listed.exit_code == 0
+    for said in ("s3-multipart-tags", "CreateMultipartUpload: the tags", "not reported by us"):
+        assert said in listed.stdout
+    report = runbook("local", "corrections", "s3-multipart-tags")
+    assert report.stdout.startswith("# CreateMultipartUpload")
+    assert "API_CreateMultipartUpload.html" in report.stdout and "```python" in report.stdout
+    assert not (home / ".local-aws" / "state" / "server.json").exists()  # it starts nothing
+
+
+def test_a_correction_that_there_is_not_is_an_error() -> None:
+    result = runbook("local", "corrections", "nothing")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+    assert "`runbook local corrections` lists them" in result.stderr
+
+
+def test_a_local_aws_that_is_not_what_was_reviewed_is_said(home: Path, monkeypatch) -> None:
+    monkeypatch.setattr(reports, "warnings", lambda: ["one: ministack.app:app has changed"])
+    for command in ("status", "corrections"):
+        result = runbook("local", command)
+        assert result.exit_code == 0
+        assert "one: ministack.app:app has changed" in result.stderr

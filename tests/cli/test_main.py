@@ -1,0 +1,195 @@
+"""The command line, as people use it."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from support import notebook_files
+from support.command_line import runbook
+
+from lib.engine.ledger import Ledger
+from lib.local.ministack import LocalAws
+
+COMMANDS = ["run", "plan", "destroy", "status", "output", "env", "lab", "local"]
+COMMANDS += ["unlock", "rollback", "params"]
+LOCAL_COMMANDS = ["start", "stop", "status", "reset", "corrections"]
+RUNBOOK = Path(sys.executable).with_name("runbook")
+
+
+def is_one_line(result: Result) -> bool:
+    return result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [[], *([c] for c in COMMANDS), *(["local", c] for c in LOCAL_COMMANDS)])
+def test_every_command_has_help(command: list[str]) -> None:
+    result = runbook(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+def test_the_help_lists_every_command() -> None:
+    listed = runbook("--help").stdout
+    assert all(command in listed for command in COMMANDS)
+
+
+def test_version() -> None:
+    assert runbook("--version").stdout.count(".") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "migrat"], "did you mean migrate"),
+        (["run", "destroy"], "runbook destroy"),
+        (["destroy", "nothing"], "unknown pipeline 'nothing'; there are: migrate"),
+        (["run", "--set", "migrate.bach_size=5"], "did you mean migrate.batch_size"),
+        (["run", "--set", "migrate.batch_size=ten"], "migrate.batch_size"),
+        (["plan", "--set", "account_id=00000000000"], "12 digits in quotes"),
+        (["run", "--set", "migrate.batch_size"], "write NAME=VALUE"),
+        (["run", "--set", "migrate=1", "--set", "migrate.batch_size=5"], "given as a whole"),
+        (["run", "--set", "kms_key_arns=[1"], "--set kms_key_arns=[1"),
+        (["run", "--mode", "aply"], "'apply', 'plan' or 'move'"),
+        (["run", "--params", "params/nothing.yaml"], "params/nothing.yaml: cannot be read"),
+        (["env", "--set", "target=azure"], "target"),
+        (["status", "--set", "env=Prod"], "env"),
+        (["output", "--set", "prefix=1"], "prefix"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_done(
+    home: Path, arguments: list[str], said: str
+) -> None:
+    result = runbook(*arguments)
+    assert result.exit_code == 2
+    assert is_one_line(result)
+    assert said in result.stderr
+    assert not home.exists()
+
+
+def test_an_account_id_that_yaml_takes_for_octal_is_itself(home: Path, tmp_path: Path) -> None:
+    params = tmp_path / "octal.yaml"
+    params.write_text("account_id: 012345670123\n")
+    Ledger("runbook", "local", "012345670123").record_outputs("index", {"bucket": "files"})
+    assert runbook("output", "index.bucket", "--params", str(params)).stdout == "files\n"
+
+
+def test_status_does_not_start_the_local_aws(home: Path) -> None:
+    for command in (["status"], ["local", "status"]):
+        result = runbook(*command)
+        assert result.exit_code == 0
+        assert "does not run" in result.stdout
+    assert not (home / ".local-aws" / "state" / "server.json").exists()
+
+
+@pytest.mark.parametrize("command", [["local", "reset"], ["destroy", "--set", "target=aws"]])
+def test_what_cannot_be_undone_is_not_done_where_nobody_can_answer(home: Path, command: list[str]) -> None:
+    result = runbook(*command)
+    assert (result.exit_code, is_one_line(result)) == (1, True)
+    assert "say --yes" in result.stderr
+    assert not (home / "runs").exists()
+
+
+def test_output_of_what_is_not_deployed_says_what_to_do(home: Path) -> None:
+    result = runbook("output")
+    assert (result.exit_code, is_one_line(result)) == (1, True)
+    assert "runbook run" in result.stderr
+
+
+def test_output_as_lines_as_a_value_and_as_json(home: Path) -> None:
+    made = {"source_bucket": "from", "target_bucket": "to"}
+    Ledger("runbook", "local", "000000000000").record_outputs("migrate", made)
+    lines = "migrate.source_bucket = from\nmigrate.target_bucket = to\n"
+    assert runbook("output").stdout == lines
+    assert runbook("output", "migrate.target_bucket").stdout == "to\n"
+    assert json.loads(runbook("output", "--json").stdout) == {"migrate": made}
+    Ledger("runbook", "local", "000000000000").record_outputs("index", {"bucket": "files"})
+    assert runbook("output", "migrate").stdout == lines
+    assert json.loads(runbook("output", "migrate", "--json").stdout) == made
+    assert json.loads(runbook("output", "index.bucket", "--json").stdout) == "files"
+    unknown = runbook("output", "migrate.bucket")
+    assert (unknown.exit_code, unknown.stdout, is_one_line(unknown)) == (1, "", True)
+    assert "did you mean migrate.target_bucket? `runbook output` shows all" in unknown.stderr
+
+
+def test_a_run_ends_with_a_table_a_report_and_what_to_try_next(home: Path, notebooks: Path, aws: str) -> None:
+    told = {"summary": "1 created", "counts": {"to create": 1}, "table": {"columns": [], "data": []}}
+    notebook_files.write(notebooks / "10_migrate.ipynb", notebook_files.tell(told))
+    notebook_files.write(notebooks / "90_destroy.ipynb")
+    result = runbook("run", "--params", aws)
+    assert result.exit_code == 0
+    assert re.fullmatch(r"10_migrate: ok, \d+ s\n", result.stderr), "a line each where no bar is to be seen"
+    for expected in ("10_migrate", "ok", "1 created", "index.html", "Next"):
+        assert expected in result.stdout
+    files = {path.name for path in (home / "runs" / "latest").iterdir()}
+    assert files == {"10_migrate.ipynb", "10_migrate.html", "index.html"}
+
+
+def test_a_failing_notebook_is_exit_code_1_with_its_cell_and_no_traceback(
+    home: Path, notebooks: Path, aws: str
+) -> None:
+    notebook_files.write(notebooks / "10_migrate.ipynb", "x = 1", "raise ValueError('no such thing')")
+    result = runbook("run", "migrate", "--params", aws)
+    assert result.exit_code == 1
+    assert "error: 10_migrate, cell 4: ValueError: no such thing\n" in result.stderr
+    assert "    raise ValueError('no such thing')\n" in result.stderr
+    assert "10_migrate.ipynb" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (home / "runs" / "latest" / "index.html").exists()
+
+
+def test_a_parameter_error_in_a_notebook_is_one_line_and_exit_code_2(
+    home: Path, notebooks: Path, aws: str
+) -> None:
+    source = "from lib.base.errors import ParameterError; raise ParameterError('account_id: not yours')"
+    notebook_files.write(notebooks / "10_migrate.ipynb", source)
+    result = runbook("run", "--params", aws)
+    assert (result.exit_code, result.stderr) == (2, "error: account_id: not yours\n")
+
+
+def test_what_a_run_leaves_out_is_said_and_is_exit_code_5(home: Path, notebooks: Path, aws: str) -> None:
+    source = "from lib.engine.checklist import Checklist\nChecklist().leave_out('a.csv', 'customer key')"
+    notebook_files.write(notebooks / "70_audit.ipynb", source)
+    result = runbook("run", "--params", aws)
+    assert result.exit_code == 5
+    assert "70_audit: left out: a.csv: customer key\n" in result.stdout
+    assert "customer key" in (home / "runs" / "latest" / "index.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("to_create", "code"), [(1, 3), (0, 0)])
+def test_a_plan_shows_the_rows_and_tells_by_its_exit_code_whether_anything_differs(
+    home: Path, notebooks: Path, aws: str, to_create: int, code: int
+) -> None:
+    table = {"columns": ["action", "name"], "data": [["create", "a-bucket"]]}
+    told = {"summary": "", "counts": {"to create": to_create, "unchanged": 5}, "table": table}
+    notebook_files.write(notebooks / "10_migrate.ipynb", notebook_files.tell(told), "print(mode)")
+    result = runbook("plan", "migrate", "--exit-code", "--params", aws)
+    assert result.exit_code == code
+    assert "a-bucket" in result.stdout
+    assert notebook_files.stream(home / "runs" / "latest" / "10_migrate.ipynb") == "plan\n"
+
+
+def test_destroy_runs_its_notebook_for_the_pipelines_that_are_named(
+    home: Path, notebooks: Path, aws: str
+) -> None:
+    parameters = 'pipeline = ""\nmode = "plan"'
+    notebook_files.write(notebooks / "90_destroy.ipynb", "print(mode, pipeline)", parameters=parameters)
+    assert runbook("destroy", "10_migrate", "--yes", "--params", aws).exit_code == 0
+    executed = home / "runs" / "latest" / "90_destroy-migrate.ipynb"
+    assert notebook_files.stream(executed) == "apply migrate\n"
+
+
+def test_status_tells_what_exists_on_the_local_aws(local_aws: LocalAws) -> None:
+    result = runbook("status", "--set", "env=empty")
+    assert result.exit_code == 0, result.output
+    assert local_aws.endpoint_url in result.stdout
+    assert "migrate: no resources" in result.stdout
+
+
+def test_outputs_are_those_of_the_prefix(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))
+    for prefix in ("runbook", "other"):
+        Ledger(prefix, "local", "000000000000").record_outputs("index", {"bucket": f"{prefix}-bucket"})
+    assert runbook("output", "index.bucket").stdout == "runbook-bucket\n"
+    assert runbook("output", "index.bucket", "--set", "prefix=other").stdout == "other-bucket\n"

@@ -1,0 +1,100 @@
+"""Queues."""
+
+from lib.engine.stack import Stack
+from lib.resources import iam, sqs
+from support import cases, theirs
+from support.breaking import altered, encrypted, many_statements, setting, the
+from support.case import ELSEWHERE, Break, Case, Change, Key, Others
+
+
+def queue(stack: Stack) -> sqs.Queue:
+    dead_letters = stack.add(sqs.Queue("dead", ELSEWHERE, retention_s=14 * sqs.DAY_S))
+    senders = {"sns.amazonaws.com": cases.sns.topic(stack).arn}
+    how = {"visibility_timeout_s": 360, "dead_letter": dead_letters, "senders": senders}
+    return stack.add(sqs.Queue("files", ELSEWHERE, **how))
+
+
+def attributes(client, ours: sqs.Queue) -> dict[str, str]:
+    """All that SQS says of a queue."""
+    return client.get_queue_attributes(QueueUrl=ours.output(client), AttributeNames=["All"])["Attributes"]
+
+
+def _set(**values: str):
+    return lambda client, ours: client.set_queue_attributes(QueueUrl=ours.output(client), Attributes=values)
+
+
+def _put_others(client, ours: sqs.Queue) -> None:
+    policy = attributes(client, ours)["Policy"]
+    policy = theirs.with_two_more(policy, ours.arn, "sqs:SendMessage", "sqs:ReceiveMessage")
+    _set(DelaySeconds="7", ReceiveMessageWaitTimeSeconds="3", Policy=policy)(client, ours)
+    client.tag_queue(QueueUrl=ours.output(client), Tags=theirs.TAGS)
+
+
+def _get_others(client, ours: sqs.Queue) -> dict:
+    found = attributes(client, ours)
+    tags = client.list_queue_tags(QueueUrl=ours.output(client))["Tags"]
+    return {
+        "delay": found["DelaySeconds"],
+        "wait": found["ReceiveMessageWaitTimeSeconds"],
+        "policy": theirs.statements_of_others(found["Policy"]),
+        "tags": theirs.tags_of_others(tags),
+    }
+
+
+def _through_another_service(stack: Stack) -> None:
+    """Give a queue a key that its consumer may use, but only for objects."""
+    encrypted(sqs.Queue, "uploads")(stack)
+    role, ours = the(stack, iam.Role, "replicate"), the(stack, sqs.Queue, "uploads")
+    use = {"Sid": "Use", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": ours.kms_key_arn}
+    condition = {"Condition": {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}}}
+    role.policy = role.policy | {"Statement": [*role.policy["Statement"], use | condition]}
+
+
+CASES = [
+    Case(
+        sqs.Queue,
+        queue,
+        changes=[
+            Change(
+                {"visibility_timeout_s": 90, "retention_s": 120},
+                {"VisibilityTimeout", "MessageRetentionPeriod"},
+            ),
+            Change({"senders": {}, "max_receive_count": 9}, {"policy", "RedrivePolicy"}),
+        ],
+        drift={
+            "VisibilityTimeout": _set(VisibilityTimeout="1"),
+            "MessageRetentionPeriod": _set(MessageRetentionPeriod="60"),
+            "encryption": _set(SqsManagedSseEnabled="false"),
+            "RedrivePolicy": _set(RedrivePolicy=""),
+            "policy": lambda client, ours: _set(Policy=theirs.policy(ours.arn, "sqs:ReceiveMessage"))(
+                client, ours
+            ),
+            "tags": lambda client, ours: client.untag_queue(
+                QueueUrl=ours.output(client), TagKeys=theirs.OUR_TAGS
+            ),
+        },
+        others=Others(_put_others, _get_others),
+        in_notebooks="policy",
+        key=Key(
+            {"encryption"},
+            lambda client, ours: attributes(client, ours).get("KmsMasterKeyId"),
+            lambda settings: settings["encryption"]["KmsMasterKeyId"],
+        ),
+        breaks=[
+            Break("queue-name", "backup", setting(sqs.Queue, "holding", what="h" * 80)),
+            Break("queue-attributes", "index", setting(sqs.Queue, "failures", retention_s=1209601)),
+            Break("queue-policy-quota", "ingest", altered(sqs.Queue, "files", many_statements)),
+            Break("queue-visibility", "migrate", setting(sqs.Queue, "uploads", visibility_timeout_s=30)),
+            Break("queue-receive-count", "migrate", setting(sqs.Queue, "uploads", max_receive_count=4)),
+            Break("queue-dead-letter", "migrate", setting(sqs.Queue, "uploads", dead_letter=None)),
+            Break(
+                "dead-letter-retention",
+                "migrate",
+                setting(sqs.Queue, "dead-letters", retention_s=4 * sqs.DAY_S),
+            ),
+            Break("kms-key", "migrate", encrypted(sqs.Queue, "uploads")),
+            Break("kms-key", "migrate", _through_another_service),
+            Break("kms-key", "index", encrypted(sqs.Queue, "failures")),
+        ],
+    )
+]
