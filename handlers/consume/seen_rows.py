@@ -1,26 +1,25 @@
 """Which rows of a file have been stored, so that two rows of one key do not replace each other in silence."""
 
 import sqlite3
-from decimal import Decimal
 
-from stock_values import BadRowError
+from column_values import BadRowError
+from table_description import OWN, TableDescription
 
-# What is the key, a number, or the same for all rows of a file: the rest are further columns.
-NOT_FURTHER = {"PK", "SK", "price", "volume", "source_key", "expires"}
 IN_MEMORY = 50_000  # rows, of some 500 bytes; those before them are on disk, where a look takes longer
 
 Key = tuple[str, str]
-Values = tuple[Decimal, Decimal, int]  # price, volume, and the hash of the further columns
 TABLE = (
-    "CREATE TABLE seen (ticker, time, line, price, volume, further, PRIMARY KEY (ticker, time)) WITHOUT ROWID"
+    "CREATE TABLE seen (hash_key, range_key, line, digest, PRIMARY KEY (hash_key, range_key)) WITHOUT ROWID"
 )
 
 
 class SeenRows:
     """Remembers the rows of one file of any size, in bounded memory."""
 
-    def __init__(self) -> None:
-        self._newest: dict[Key, tuple[int, Values]] = {}
+    def __init__(self, description: TableDescription):
+        columns = description.key_columns
+        self._key = f"{' and '.join(columns)} {'are those' if len(columns) > 1 else 'is that'}"
+        self._newest: dict[Key, tuple[int, int]] = {}
         # A database of our own in a temporary file, gone when it is closed; empty for most files.
         # https://www.sqlite.org/inmemorydb.html#temp_db
         self._older = sqlite3.connect("")
@@ -34,37 +33,44 @@ class SeenRows:
     def __exit__(self, *_) -> None:
         self._older.close()
 
-    def add(self, item: dict, line: int) -> None:
+    def add(self, item: dict, line: int) -> bool:
         """Remember a row.
 
         Args:
             item: What it is in the table.
             line: Where it begins.
 
+        Returns:
+            Whether it is the first of its key; one with the same values may come again.
+
         Raises:
-            BadRowError: A row before it has the same key and other values; one with the same values may come.
+            BadRowError: A row before it has the same key and other values.
         """
-        key = item["PK"], item["SK"]
-        further = hash(tuple([value for name, value in item.items() if name not in NOT_FURTHER]))
-        values = item["price"], item["volume"], further
+        key = str(item["PK"]), str(item.get("SK", ""))
+        digest = hash(frozenset((name, _hashable(value)) for name, value in item.items() if name not in OWN))
         first = self._newest.get(key) or (self._find_older(key) if self._are_older else None)
         if first is None:
-            self._newest[key] = line, values
+            self._newest[key] = line, digest
             if len(self._newest) == IN_MEMORY:
                 self._put_away()
-        elif first[1] != values:
-            raise BadRowError(f"ticker and timestamp are those of line {first[0]}, with other values")
+        elif first[1] != digest:
+            raise BadRowError(f"{self._key} of line {first[0]}, with other values")
+        return first is None
 
-    def _find_older(self, key: Key) -> tuple[int, Values] | None:
-        where = "SELECT line, price, volume, further FROM seen WHERE ticker = ? AND time = ?"
-        for line, price, volume, further in self._older.execute(where, key):
-            return line, (Decimal(price), Decimal(volume), further)
-        return None
+    def _find_older(self, key: Key) -> tuple[int, int] | None:
+        where = "SELECT line, digest FROM seen WHERE hash_key = ? AND range_key = ?"
+        return self._older.execute(where, key).fetchone()
 
     def _put_away(self) -> None:
-        rows = (
-            (*key, line, str(price), str(volume), further)
-            for key, (line, (price, volume, further)) in self._newest.items()
-        )
-        self._older.executemany("INSERT INTO seen VALUES (?, ?, ?, ?, ?, ?)", rows)
+        rows = ((*key, line, digest) for key, (line, digest) in self._newest.items())
+        self._older.executemany("INSERT INTO seen VALUES (?, ?, ?, ?)", rows)
         self._newest, self._are_older = {}, True
+
+
+def _hashable(value: object) -> object:
+    """Return what is equal for equal values: numbers are, however they are written; true is not 1."""
+    if isinstance(value, dict):
+        return frozenset((name, _hashable(each)) for name, each in value.items())
+    if isinstance(value, list):
+        return tuple(map(_hashable, value))
+    return (bool, value) if isinstance(value, bool) else value

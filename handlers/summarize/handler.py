@@ -1,12 +1,13 @@
-"""Lambda *summarize*: a profile of each CSV under INPUT_PREFIX, as JSON under OUTPUT_PREFIX.
+"""Lambda *summarize*: a profile of each file under INPUT_PREFIX, as JSON under OUTPUT_PREFIX.
 
-Invoked by S3 itself, asynchronously. Environment: OUTPUT_BUCKET, which is also the bucket of the CSVs;
+Invoked by S3 itself, asynchronously. Environment: OUTPUT_BUCKET, which is also the bucket of the files;
 INPUT_PREFIX, OUTPUT_PREFIX, REJECTED_PREFIX, each with a slash at its end; ATHENA_ABOVE_BYTES, above which
 Athena does the work, in WORKGROUP and DATABASE, up to ATHENA_SCANS_BYTES, which the workgroup may scan;
 MEMORY_LIMIT_MB for DuckDB, by default what Lambda gives.
 """
 
 import os
+import shutil
 import tempfile
 import time
 from functools import partial
@@ -23,7 +24,8 @@ from common.events import ObjectEvent, object_events
 from common.objects import ObjectState, Place
 from common.observed import log_and_metrics
 from duckdb_profile import profile_file
-from object_keys import Prefixes
+from object_keys import CSV, Prefixes
+from other_formats import FULL_REASON, make_csv
 from reading import download
 from rejection import RejectedError
 from summarizing import Written, summarize
@@ -72,7 +74,7 @@ def profile(context: LambdaContext, source: Place, state: ObjectState) -> dict:
         raise RejectedError("The file is empty.")
     if state.size > int(os.environ["ATHENA_SCANS_BYTES"]):
         raise RejectedError(f"The file has {state.size} bytes, more than Athena's workgroup may scan.")
-    if state.size > int(os.environ["ATHENA_ABOVE_BYTES"]):
+    if source.key.endswith(CSV) and state.size > int(os.environ["ATHENA_ABOVE_BYTES"]):
         log_step = partial(logger.info, key=source.key, bytes=state.size)
         how, rows, columns = profile_by_athena(client, source, state, context, log_step)
     else:
@@ -87,15 +89,18 @@ def profile(context: LambdaContext, source: Place, state: ObjectState) -> dict:
 
 
 def profile_by_duckdb(source: Place, state: ObjectState) -> tuple[dict, int, list[dict]]:
-    """Download the CSV to a folder of its own, which is removed whatever happens, and profile it there."""
+    """Download the file to a folder of its own, which is removed whatever happens, and profile it there."""
     with tempfile.TemporaryDirectory(prefix="summarize-") as folder:
         started = time.perf_counter()
         path = Path(folder) / "data.csv"
+        if shutil.disk_usage(folder).free < state.size:
+            raise RejectedError(FULL_REASON)
         download(source, state, path)
         seconds = round(time.perf_counter() - started, 3)
         logger.info("CSV downloaded", key=source.key, bytes=state.size, seconds=seconds)
+        by_format = make_csv(path, source.key)
         how, rows, columns = profile_file(path)
-    return {"engine": "duckdb"} | how, rows, columns
+    return {"engine": "duckdb"} | how | by_format, rows, columns
 
 
 def report(event: ObjectEvent, written: Written) -> None:

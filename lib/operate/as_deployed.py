@@ -1,6 +1,6 @@
 """Pipelines as they are deployed: where the account says something else than the parameters."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from lib.parameters.sections import Expected
@@ -75,14 +75,21 @@ def _of_functions(pipeline: "Pipeline", expected: Expected) -> Iterator[str]:
 def _of_notifications(pipeline: "Pipeline", expected: Expected) -> Iterator[str]:
     if pipeline.source is None:
         return
-    wanted = KeyFilter(expected.prefix, expected.suffix)
-    for each in pipeline.filters:
-        if each != wanted:
-            yield f"{pipeline.source} tells of keys with {_words(each)}, not with {_words(wanted)}"
+    wanted = [KeyFilter(expected.prefix, suffix) for suffix in expected.suffixes]
+    others = [each for each in pipeline.filters if each not in wanted]
+    missing = [each for each in wanted if each not in pipeline.filters]
+    if others:
+        yield f"{pipeline.source} tells of keys with {_named(others)}, not with {_named(missing or wanted)}"
+    elif missing:
+        yield f"{pipeline.source} does not tell of keys with {_named(missing)}"
     if pipeline.follows_deletes and not expected.follows_deletes:
         yield f"{pipeline.source} tells of deletes, which the pipeline is not to follow"
     elif expected.follows_deletes and not pipeline.follows_deletes:
         yield f"{pipeline.source} does not tell of deletes, which the pipeline is to follow"
+
+
+def _named(filters: Iterable[KeyFilter]) -> str:
+    return " or ".join(map(_words, filters))
 
 
 def _words(keys: KeyFilter) -> str:

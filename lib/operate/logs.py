@@ -40,6 +40,13 @@ def lines(client, log_group: str, since: pd.Timestamp, pattern: str = OF_KEYS) -
         since: From when on.
         pattern: Of them only those that match it.
     """
-    for _, text in events(client, log_group, since, pattern):
+    return (line for _, line in timed_lines(client, log_group, since, pattern))
+
+
+def timed_lines(
+    client, log_group: str, since: pd.Timestamp, pattern: str = OF_KEYS
+) -> Iterator[tuple[pd.Timestamp, dict]]:
+    """Yield when each line was written, and the line; as `lines`."""
+    for when, text in events(client, log_group, since, pattern):
         if isinstance((line := json_object(text)).get("key"), str):
-            yield line
+            yield when, line

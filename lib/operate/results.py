@@ -14,7 +14,7 @@ from lib.base.errors import RunbookError
 from lib.s3.selection import KeyFilter
 
 # The parts of an object's key that a derived one's may have, and what each may be: keys take any character.
-PARTS = {"key": ".*", "path": ".*", "folder": "(?:.*/)?", "stem": "[^/]*"}
+PARTS = {"key": ".*", "path": ".*", "folder": "(?:.*/)?", "name": "[^/]*", "stem": "[^/]*"}
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 # What a row may tell of an object besides its key.
 TOLD = ("version_id", "size", "etag", "content_type")
@@ -63,10 +63,12 @@ class Rows(_Result):
 
     Attributes:
         expires_days: The variable that says after how many days items expire, 0 for never.
+        described_by: The variable that says what the table is, as `Ingest.table_description` writes it.
     """
 
     kind: Literal["rows"]
     expires_days: str
+    described_by: str
 
 
 def _pattern(text: str) -> str:
@@ -78,20 +80,25 @@ def _pattern(text: str) -> str:
     return text
 
 
+Patterns = Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], Field(min_length=1)]
+
+
 class Derived(_Result):
     """An object in the destination bucket that is made of this one, and says of which version.
 
     Attributes:
         keys: Where it is, such as `{OUTPUT_PREFIX}{folder}summary_{stem}.json`; if there are several, it is
             in one of them. `{key}` is the object's; `{path}` what follows the prefix of the notification;
-            `{folder}` and `{stem}` the path's folder, with its slash, and its name, without the suffix of the
-            notification.
+            `{folder}` and `{name}` the path's folder, with its slash, and its name, and `{stem}` that without
+            the suffix of the notification.
+        keys_by_suffix: Where it is instead, by the suffix of the notification, for those that differ.
         told_in: Where it says so: `body`, JSON with the names `version_id`, `etag`, `size_bytes`; or
             `metadata`, of the names `source-version-id`, `source-etag`, `source-size-bytes`.
     """
 
     kind: Literal["derived"]
-    keys: Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], Field(min_length=1)]
+    keys: Patterns
+    keys_by_suffix: dict[str, Patterns] = Field(default_factory=dict)
     told_in: Literal["body", "metadata"]
 
 
@@ -157,7 +164,7 @@ class DerivedKey:
         path = key.removeprefix(keys.prefix)
         folder, slash, name = path.rpartition("/")  # as text, not as a path: to S3, an empty folder counts
         stem = name.removesuffix(keys.suffix)
-        of_key = {"key": key, "path": path, "folder": f"{folder}{slash}", "stem": stem, "": ""}
+        of_key = {"key": key, "path": path, "folder": f"{folder}{slash}", "name": name, "stem": stem, "": ""}
         return "".join(f"{text}{of_key[name]}" for text, name in self._parts)
 
     def source(self, written: str, keys: KeyFilter) -> Iterator[str]:
@@ -171,7 +178,8 @@ class DerivedKey:
         if not found:
             return
         values = dict(zip((name for _, name in self._parts if name), found.groups(), strict=True))
-        path = values.get("path", f"{values.get('folder', '')}{values.get('stem', '')}{keys.suffix}")
+        name = values.get("name", f"{values.get('stem', '')}{keys.suffix}")
+        path = values.get("path", f"{values.get('folder', '')}{name}")
         key = values.get("key", f"{keys.prefix}{path}")
         if keys.takes(key) and self.of(key, keys) == written:
             yield key

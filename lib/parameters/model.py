@@ -74,10 +74,11 @@ class Parameters(Section):
     )
     index: Index = Field(Index(), description="the pipeline that keeps a table of all objects in a bucket")
     summarize: Summarize = Field(
-        Summarize(), description="the pipeline that writes a profile of every CSV file"
+        Summarize(), description="the pipeline that writes a profile of every CSV, JSON lines or Parquet file"
     )
     ingest: Ingest = Field(
-        Ingest(), description="the pipeline that generates stock prices and loads them into a table"
+        Ingest(),
+        description="the pipeline that loads files into a table, by default stock prices that it makes up",
     )
     analyze: Analyze = Field(Analyze(), description="questions in SQL over what the pipelines have made")
     audit: Audit = Field(

@@ -9,17 +9,21 @@ from typing import Annotated, Any, ClassVar, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lib.parameters.tables import check_key, columns_of, description, is_number
 from lib.parameters.types import (
     BucketName,
+    ColumnText,
     Email,
     Folder,
     KeyPart,
+    KeyTemplate,
     Moment,
     PipelineName,
     Reason,
     Region,
     RuleSchedule,
     Schedule,
+    TableName,
     Ticker,
     is_old_bucket_name,
 )
@@ -27,6 +31,11 @@ from lib.resources.base import DESTINATION, SOURCE, Adopted, Scope
 from lib.resources.logs import RetentionDays
 
 OLD_NAMES_REGION = "us-east-1"  # where buckets had more names, until 2018
+# What the names of files end with that *summarize* is told of, CSV first.
+SUMMARIZED = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+# Where *ingest* lays bad rows, and below that those of large files; and which columns its sample files have.
+REJECTED_PREFIX, PIECES_PREFIX = "rejected/", "pieces/"
+GENERATED_COLUMNS = ("ticker", "timestamp", "price", "volume")
 STAGING_PREFIX = "athena-staging/"  # where *summarize* lays the files that it hands to Athena
 # What is the same wherever it stands is described here, what differs from section to section there.
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -159,7 +168,8 @@ class Expected:
 
     Attributes:
         source_region, destination_region: Where its ends are.
-        prefix, suffix: Of which of its source's keys it is told; empty for all.
+        prefix, suffixes: Of which of its source's keys it is told: that begin so, and end in one of these
+            ways; empty for all.
         follows_deletes: Whether it is told of deletes.
         variables: Those of its functions' environment that say what is done to which data.
         copies: What its two buckets are called, if it copies one into the other: S3 Inventory can report on
@@ -169,7 +179,7 @@ class Expected:
     source_region: str
     destination_region: str
     prefix: str = ""
-    suffix: str = ""
+    suffixes: tuple[str, ...] = ("",)
     follows_deletes: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
     copies: tuple[str, ...] = ()
@@ -288,7 +298,7 @@ class Migrate(Pipeline, Queried):
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
         regions = (self.source_region, self.target_region)
-        return Expected(*regions, self.key_prefix, self.key_suffix, copies=("source", "target"))
+        return Expected(*regions, self.key_prefix, (self.key_suffix,), copies=("source", "target"))
 
     def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
         yield "source_bucket", "source", self.source_region, SOURCE, (self.key_prefix,)
@@ -382,8 +392,8 @@ class Summarize(Pipeline, Queried):
     bucket: BucketName = Field("", description=_existing("whose files are summarized"))
     input_prefix: Folder = Field(
         "synthetic-data/",
-        description="folder whose CSV files are summarized; none of the folders may lie in another, or the "
-        "pipeline would trigger itself",
+        description="folder whose files are summarized: CSV and JSON lines (.jsonl), both also with .gz, and "
+        "Parquet; none of the folders may lie in another, or the pipeline would trigger itself",
     )
     output_prefix: Folder = Field("summaries/", description="folder into which the summaries are written")
     rejected_prefix: Folder = Field(
@@ -408,17 +418,22 @@ class Summarize(Pipeline, Queried):
             "REJECTED_PREFIX": self.rejected_prefix,
         }
         regions = (self.region, self.region)
-        return Expected(*regions, self.input_prefix, ".csv", variables=variables)
+        return Expected(*regions, self.input_prefix, SUMMARIZED, variables=variables)
 
     def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
         folders = (self.output_prefix, self.rejected_prefix)
         yield "bucket", "files", self.region, f"{SOURCE}+{DESTINATION}", folders
 
     def summary_key(self, key: str) -> str:
-        """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`."""
+        """Return where the summary of a file is: `a/x.csv` → `summaries/a/summary_x.json`.
+
+        Of others than CSV it is `summary_x.parquet.jsonl`, so that no two files have one summary.
+        """
         # As text, not as a path: to S3, an empty folder name counts.
         folder, slash, name = key.removeprefix(self.input_prefix).rpartition("/")
-        return f"{self.output_prefix}{folder}{slash}summary_{name.removesuffix('.csv')}.json"
+        csv = SUMMARIZED[0]
+        written = f"{name.removesuffix(csv)}.json" if name.endswith(csv) else f"{name}.jsonl"
+        return f"{self.output_prefix}{folder}{slash}summary_{written}"
 
     def rejected_key(self, key: str) -> str:
         """Return where it is said why a file was rejected: `a/x.csv` → `rejected/a/x.csv.json`."""
@@ -463,6 +478,44 @@ class Ingest(Pipeline, Queried):
 
     region: PipelineRegion = "us-east-1"
     bucket: BucketName = Field("", description=_existing("into which the files come"))
+    table_name: TableName = Field(
+        "StockData",
+        description="last part of the table's name; a table whose keys shall be others must be another one",
+    )
+    key_prefix: Folder = Field(
+        "stocks/",
+        description="folder whose files are stored; what is rejected lies in rejected/, in the same bucket",
+    )
+    file_format: Literal["csv", "json lines"] = Field(
+        "csv",
+        description="csv: with a header, in UTF-8; json lines: one JSON object a line; both may be "
+        "compressed with gzip",
+    )
+    columns: Annotated[list[ColumnText], Field(min_length=1, max_length=500)] = Field(
+        ["ticker string", "timestamp timestamp", "price decimal>=0", "volume integer>=0"],
+        description="columns that must be there, each with its type; others are kept as they are, those of "
+        "CSV as text, so that a string needs no description unless it is in a key",
+    )
+    hash_key: KeyTemplate = Field(
+        "ticker",
+        description="column by which an item is found, PK in the table, or several with a text between them, "
+        "such as {country}#{city}",
+    )
+    range_key: KeyTemplate = Field(
+        "timestamp",
+        description="column by which items of one hash key differ and are sorted, SK in the table, or "
+        "several as for hash_key; empty if there is one item of each",
+    )
+    empty_values: Literal["reject", "omit", "null"] = Field(
+        "reject",
+        description="what is done with an empty value of a described column: its row is rejected, the item "
+        "does not have it, or has a null; in a key it is always rejected",
+    )
+    generate: bool = Field(
+        True,
+        description="whether stock prices are made up and put into the bucket, to see the pipeline work; "
+        "false: the files are yours alone",
+    )
     schedule: RuleSchedule = Field(
         "rate(1 minute)", description="when files are generated, in UTC: rate(5 minutes) or cron(0 8 * * ? *)"
     )
@@ -494,18 +547,92 @@ class Ingest(Pipeline, Queried):
     files_expire_days: Days = Field(7, description="days after which the raw files are deleted")
     time_to_live_days: DaysOrNever = Field(
         30,
-        description="days after which an item is deleted from the table, counted from when it was stored; 0 "
-        "for never",
+        description="days after which an item is deleted from the table, counted from when it was stored, or "
+        "from the time in time_to_live_column; 0 for never, or for that very time",
+    )
+    time_to_live_column: str = Field(
+        "",
+        description="column of times from which items expire, a described timestamp; empty: from when they "
+        "are stored",
     )
     watch_timeout_s: WatchTimeout = 240
 
+    @property
+    def column_types(self) -> dict[str, str]:
+        """The types of the described columns by their names."""
+        return columns_of(self.columns)
+
+    @property
+    def table_description(self) -> str:
+        """What the function is told of its table."""
+        return description(
+            self.column_types,
+            file_format=self.file_format,
+            hash_key=self.hash_key,
+            range_key=self.range_key,
+            empty_values=self.empty_values,
+            time_to_live_column=self.time_to_live_column,
+        )
+
+    @property
+    def number_keys(self) -> tuple[str, ...]:
+        """Which of the table's keys are numbers: `PK`, `SK`."""
+        keys = {"PK": self.hash_key, "SK": self.range_key}
+        return tuple(name for name, key in keys.items() if key and is_number(key, self.column_types))
+
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
-        variables = {"TIME_TO_LIVE_DAYS": str(self.time_to_live_days)}
-        return Expected(self.region, self.region, "stocks/", variables=variables)
+        variables = {
+            "TIME_TO_LIVE_DAYS": str(self.time_to_live_days),
+            "TABLE_DESCRIPTION": self.table_description,
+        }
+        return Expected(self.region, self.region, self.key_prefix, variables=variables)
+
+    @model_validator(mode="after")
+    def _describes_a_table(self) -> "Ingest":
+        types = self.column_types
+        check_key("hash_key", self.hash_key, types)
+        if self.range_key:
+            check_key("range_key", self.range_key, types)
+        if self.hash_key == self.range_key:
+            raise ValueError(f"range_key: must be another one than hash_key, {self.hash_key}")
+        column = self.time_to_live_column
+        if column and types.get(column) != "timestamp":
+            found = (
+                f"{column} is a {types[column]}" if column in types else f"columns does not describe {column}"
+            )
+            raise ValueError(f"time_to_live_column: {found}; name a column of type timestamp")
+        return self
+
+    @model_validator(mode="after")
+    def _cannot_trigger_itself(self) -> "Ingest":
+        # What is rejected of a file begins with rejected/ and the prefix, of a piece with rejected/pieces/.
+        taken = [REJECTED_PREFIX, PIECES_PREFIX]
+        if any(self.key_prefix.startswith(one) or one.startswith(self.key_prefix) for one in taken):
+            raise ValueError(
+                f"key_prefix: {self.key_prefix!r} is a folder for rejected rows; choose another one than "
+                f"{' and '.join(taken)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _is_what_is_generated(self) -> "Ingest":
+        wanted = {"file_format": "csv", "hash_key": "ticker", "range_key": "timestamp"}
+        found = [
+            f"{name} is {getattr(self, name)!r}"
+            for name, value in wanted.items()
+            if getattr(self, name) != value
+        ]
+        found += [f"columns has {name}" for name in self.column_types if name not in GENERATED_COLUMNS]
+        if self.generate and found:
+            raise ValueError(
+                f"generate: stock prices are CSV with {', '.join(GENERATED_COLUMNS)}, found by ticker and "
+                f"timestamp, but {' and '.join(found)}; set generate to false for files of your own"
+            )
+        return self
 
     def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
-        yield "bucket", "files", self.region, f"{SOURCE}+{DESTINATION}", ("stocks/", "rejected/")
+        yield "bucket", "files", self.region, f"{SOURCE}+{DESTINATION}", (self.key_prefix, REJECTED_PREFIX)
 
     @model_validator(mode="after")
     def _tickers_differ(self) -> "Ingest":

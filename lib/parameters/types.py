@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from lib.base.aws_models import MODELS
 from lib.base.reasons import REASONS
+from lib.parameters.tables import COLUMN_TYPES, column_of
 from lib.resources.schedules import crawler_schedule, rule_schedule
 
 # What to write, by the type of pydantic's error: https://docs.pydantic.dev/latest/errors/validation_errors/
@@ -117,6 +118,11 @@ def is_old_bucket_name(name: str) -> bool:
     return not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name)
 
 
+def _column(text: str) -> str:
+    column_of(text)
+    return text
+
+
 def _email(address: str) -> str:
     if address:
         try:
@@ -144,6 +150,17 @@ Ticker = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9.-]{0,11}$"),
     _allowed("upper-case letters, digits, . and -, at most 12"),
+]
+TableName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$"),
+    _allowed("letters, digits, _, . and -, at most 100"),
+]
+ColumnText = Annotated[
+    str, AfterValidator(_column), _allowed(f"NAME TYPE, where TYPE is one of {', '.join(COLUMN_TYPES)}")
+]
+KeyTemplate = Annotated[
+    str, _allowed("name of a column, or a text with columns in braces such as {country}#{city}")
 ]
 AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$"), _allowed("12 digits")]
 Name = Annotated[

@@ -37,11 +37,13 @@ class Table(End):
         sort_key: Name of the sort key, a string too; empty for none. A table's keys can never be changed.
         time_to_live: Name of the attribute that says when an item expires, in seconds since 1970; empty if
             items are kept.
+        number_keys: Names of those keys that are numbers instead.
     """
 
     partition_key: str
     sort_key: str = ""
     time_to_live: str = ""
+    number_keys: tuple[str, ...] = ()
 
     service: ClassVar[str] = "dynamodb"
     noun: ClassVar[str] = "DynamoDB table"
@@ -66,7 +68,7 @@ class Table(End):
     def desired(self) -> Settings:
         keys = {"HASH": self.partition_key, "RANGE": self.sort_key}
         return {
-            "keys": {kind: f"{name} (S)" for kind, name in keys.items() if name},
+            "keys": {kind: f"{name} ({self._type(name)})" for kind, name in keys.items() if name},
             "BillingMode": "PAY_PER_REQUEST",
             "KMSMasterKeyArn": self.kms_key_arn,
             "TimeToLive": self.time_to_live,
@@ -115,7 +117,9 @@ class Table(End):
             client.create_table,
             TableName=self.name,
             KeySchema=[{"AttributeName": name, "KeyType": kind} for kind, name in names.items()],
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names.values()],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": self._type(name)} for name in names.values()
+            ],
             BillingMode="PAY_PER_REQUEST",
             SSESpecification=_encryption(self.kms_key_arn),
             Tags=tag_list(self.tags),
@@ -148,6 +152,9 @@ class Table(End):
             )
         if "TimeToLive" in settings:
             self._put_time_to_live(client, settings["TimeToLive"])
+
+    def _type(self, key: str) -> str:
+        return "N" if key in self.number_keys else "S"
 
     def _wait_until_active(self, client) -> None:
         client.get_waiter("table_exists").wait(TableName=self.name, WaiterConfig=WAIT_500_S)

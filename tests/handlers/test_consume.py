@@ -5,24 +5,20 @@ import json
 import time
 import tracemalloc
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
-from boto3.dynamodb.conditions import Key
 from botocore.awsrequest import AWSResponse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.buckets import Bucket
+from support.consuming import CONTEXT, Consume, all_keys
 from support.handler_support import HANDLERS, TARGET_REGION
-from support.handler_user import lambda_context
 from support.meddling import nothing_found
 from support.s3_messages import TEST_EVENT, in_sns_envelope, raw, s3_event, s3_record, sqs_event
 from support.zips import imports_alone
 
-CONTEXT = lambda_context("consume")
 HEADER = "ticker,timestamp,price,volume\n"
 KEYS = [
     "plain.csv",
@@ -36,82 +32,9 @@ KEYS = [
 batches = itertools.count()
 
 
-@dataclass(frozen=True)
-class Consume:
-    """The handler, its buckets and its table."""
-
-    module: object
-    files: Bucket
-    rejected: Bucket
-    table: object
-
-    def put(self, key, body):
-        """Upload a file below the prefix; return what S3 says of it."""
-        body = body.encode() if isinstance(body, str) else body
-        self.files.put(f"stocks/{key}", body)
-        return s3_record(self.files.bucket, f"stocks/{key}", region=TARGET_REGION)
-
-    def deliver(self, *records, wrap=raw):
-        """Invoke the handler as SQS does, with a message a record; return the numbers of the failed ones."""
-        answer = self.module.handler(sqs_event(*(wrap(s3_event(record)) for record in records)), CONTEXT)
-        return [int(failure["itemIdentifier"]) for failure in answer["batchItemFailures"]]
-
-    def items(self, ticker):
-        """Return the items of a ticker, by time."""
-        pages = self.table.meta.client.get_paginator("query").paginate(
-            TableName=self.table.name, KeyConditionExpression=Key("PK").eq(ticker), ConsistentRead=True
-        )
-        return [item for page in pages for item in page["Items"]]
-
-    def rejections(self, key):
-        """Return (line, reason, row) of a file's bad rows, or None if there is no object for them."""
-        if f"rejected/stocks/{key}" not in all_keys(self.rejected):
-            return None
-        body = self.rejected.read(f"rejected/stocks/{key}")["body"].decode()
-        header, *rows = csv.reader(io.StringIO(body, newline=""))
-        assert header == ["line", "reason", "row"]
-        return [(int(line), reason, row) for line, reason, row in rows]
-
-    @property
-    def clients(self):
-        return [self.module.client("s3", TARGET_REGION), self.module.table(self.table.name).meta.client]
-
-
-def all_keys(bucket):
-    pages = bucket.client.get_paginator("list_objects_v2").paginate(Bucket=bucket.bucket)
-    return {found["Key"] for page in pages for found in page.get("Contents", [])}
-
-
-def make_table(operator):
-    resource = operator.resource("dynamodb", region_name=TARGET_REGION)
-    return resource.create_table(
-        TableName=f"test-{uuid.uuid4().hex[:16]}",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
-        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-    )
-
-
 @pytest.fixture(scope="module")
 def consume(operator, as_handler):
-    files, rejected = (Bucket.make(operator, TARGET_REGION, versioned=True) for _ in range(2))
-    table = make_table(operator)
-    environment = {
-        "STOCK_TABLE": table.name,
-        "REJECTED_BUCKET": rejected.bucket,
-        "REJECTED_PREFIX": "rejected/",
-        "TIME_TO_LIVE_DAYS": "0",
-    }
-    policy_values = {
-        "bucket_arn": f"arn:aws:s3:::{files.bucket}",
-        "key_prefix": "stocks/",
-        "rejected_bucket_arn": f"arn:aws:s3:::{rejected.bucket}",
-        "rejected_prefix": "rejected/",
-        "table_arn": table.table_arn,
-        "queue_arn": "",
-        "log_group_arn": "arn:aws:logs:us-east-1:000000000000:log-group:unused",
-    }
-    return Consume(as_handler("consume", TARGET_REGION, environment, policy_values), files, rejected, table)
+    return Consume.make(operator, as_handler)
 
 
 @pytest.fixture
@@ -413,7 +336,7 @@ def test_a_table_throttled_for_long_is_an_error(consume, ticker, throttled):
 
     waits_s = []
     writer = ItemWriter(consume.module.table(consume.table.name), sleep=waits_s.append)
-    writer.put({"PK": ticker, "SK": "1"})
+    writer.put({"PK": ticker, "SK": "1"}, "row 1")
     sent = throttled(taken=0, times=100)
     with pytest.raises(UnprocessedItemsError, match="1 items not taken"):
         writer.flush()

@@ -5,20 +5,31 @@ import io
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.consuming import described
 from support.handler_support import load_handler
 
-from lib.operate.audits import stock_rows
+from lib.operate.audits.table_rows import NotOfTableError, rows_of
+from lib.operate.audits.table_shape import Shape
 
 load_handler("consume")
+from column_values import TYPES, BadRowError, timestamp_of  # noqa: E402
 from common.times import iso8601  # noqa: E402
 from csv_rows import PoisonFileError, Row, read_rows  # noqa: E402
+from items import ItemMaker  # noqa: E402
 from seen_rows import IN_MEMORY, SeenRows  # noqa: E402
-from stock_items import ItemMaker  # noqa: E402
-from stock_values import BadRowError, price_of, timestamp_of, volume_of  # noqa: E402
+from table_description import TableDescription  # noqa: E402
+
+SHAPE = Shape.read(described().table_description)
+STOCKS = TableDescription.read(described().table_description)
+price_of, volume_of = (
+    partial(TYPES["decimal>=0"], column="price"),
+    partial(TYPES["integer>=0"], column="volume"),
+)
 
 HEADER = "ticker,timestamp,price,volume"
 
@@ -216,14 +227,14 @@ def test_a_ticker_that_cannot_be_seen_is_none(ticker):
 
 def audited(text, header=HEADER):
     """Return what the audit reads of a row, or None if it can be no item."""
-    (row,) = stock_rows.rows_of(io.BytesIO(f"{header}\n{text}\n".encode()), iter(()))
-    return (row.ticker, row.timestamp, row.price, row.volume) if row.can_be_stored else None
+    (row,) = rows_of(io.BytesIO(f"{header}\n{text}\n".encode()), iter(()), SHAPE)
+    return tuple(row.item[name][1] for name in ("PK", "SK", "price", "volume")) if row.item else None
 
 
 def stored_by_consume(text, header=HEADER):
     """Return what *consume* makes of each row: an item, or None."""
     rows = read_rows(io.BytesIO(f"{header}\n{text}\n".encode()))
-    maker, found = ItemMaker.from_header(next(rows), "stocks/a.csv"), []
+    maker, found = ItemMaker.from_header(STOCKS, next(rows), "stocks/a.csv"), []
     for row in rows:
         try:
             found.append(maker.item(row))
@@ -319,8 +330,8 @@ def test_columns_in_any_order(columns, before):
 )
 def test_headers_that_neither_takes(header):
     with pytest.raises(PoisonFileError):
-        ItemMaker.from_header(Row(1, header, header.split(",")), "key")
-    with pytest.raises(stock_rows.NotStocksError):
+        ItemMaker.from_header(STOCKS, Row(1, header, header.split(",")), "key")
+    with pytest.raises(NotOfTableError):
         audited("A,2024-01-02,1,1", header)
 
 
@@ -336,7 +347,7 @@ def seen_item(number, price="1", **further):
 
 
 def test_a_second_row_of_a_key_is_named_unless_it_says_the_same():
-    with SeenRows() as seen:
+    with SeenRows(STOCKS) as seen:
         seen.add(seen_item(1, "1.5", note="a"), line=2)
         seen.add(seen_item(1, "1.50", note="a", expires=7), line=3)
         for other in (seen_item(1, "1.6", note="a"), seen_item(1, "1.5", note="b"), seen_item(1, "1.5")):
@@ -348,7 +359,7 @@ def test_a_second_row_of_a_key_is_named_unless_it_says_the_same():
 
 
 def test_so_is_one_that_comes_long_after():
-    with SeenRows() as seen:
+    with SeenRows(STOCKS) as seen:
         for number in range(2 * IN_MEMORY + 10):
             seen.add(seen_item(number), line=number + 2)
         for number in (0, IN_MEMORY, 2 * IN_MEMORY + 5):

@@ -4,16 +4,25 @@ import time
 from contextlib import suppress
 from datetime import UTC
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.consuming import described
 from support.handler_support import load_handler
 
 load_handler("consume")
+from column_values import TYPES, BadRowError, timestamp_of  # noqa: E402
 from csv_rows import MAX_ROW_CHARACTERS, PoisonFileError, Row, read_rows  # noqa: E402
-from stock_items import ItemMaker  # noqa: E402
-from stock_values import BadRowError, price_of, timestamp_of, volume_of  # noqa: E402
+from items import ItemMaker  # noqa: E402
+from table_description import TableDescription  # noqa: E402
+
+STOCKS = TableDescription.read(described().table_description)
+price_of, volume_of = (
+    partial(TYPES["decimal>=0"], column="price"),
+    partial(TYPES["integer>=0"], column="volume"),
+)
 
 HEADER = "ticker,timestamp,price,volume"
 NO_TIME = "timestamp is not such as 2026-01-02T15:04:05.123Z"
@@ -35,7 +44,7 @@ def rows_of(text):
 
 
 def maker(columns=HEADER, days=0):
-    return ItemMaker.from_header(Row(1, columns, columns.split(",")), "stocks/a.csv", days)
+    return ItemMaker.from_header(STOCKS, Row(1, columns, columns.split(",")), "stocks/a.csv", days)
 
 
 def item(*fields, columns=HEADER, days=0):

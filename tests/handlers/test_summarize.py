@@ -102,8 +102,16 @@ def test_equal_names_in_two_folders(summaries):
         (f"{REJECTED}a/x.csv.json", "ObjectCreated:Put", "the function's own output"),
         ("athena-staging/0/data.csv", "ObjectCreated:Copy", f"not under {INPUT}"),
         ("elsewhere/x.csv", "ObjectCreated:Put", f"not under {INPUT}"),
-        (f"{INPUT}x.CSV", "ObjectCreated:Put", "does not end with .csv"),
-        (f"{INPUT}x", "ObjectCreated:Put", "does not end with .csv"),
+        (
+            f"{INPUT}x.CSV",
+            "ObjectCreated:Put",
+            "does not end with .csv or .csv.gz or .jsonl or .jsonl.gz or .parquet",
+        ),
+        (
+            f"{INPUT}x",
+            "ObjectCreated:Put",
+            "does not end with .csv or .csv.gz or .jsonl or .jsonl.gz or .parquet",
+        ),
         (f"{INPUT}x.csv", "ObjectRemoved:DeleteMarkerCreated", "ObjectRemoved:DeleteMarkerCreated"),
     ],
 )

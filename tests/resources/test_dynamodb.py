@@ -116,3 +116,15 @@ def test_its_name_is_free_once_it_is_gone(stack: Stack):
     exists = ("ResourceInUseException", "Table already exists: files")
     with pytest.raises(ClientError, match="already exists"):
         table.create(refusing(stack, "CreateTable", exists), waits.append)
+
+
+def test_a_key_may_be_a_number(stack: Stack):
+    table = Table("numbered", HERE, partition_key="PK", sort_key="SK", number_keys=("SK",))
+    stack.add(table)
+    stack.apply()
+    assert stack.plan().count("unchanged") == 1
+    found = stack.client(table).describe_table(TableName=table.name)["Table"]
+    kinds = {one["AttributeName"]: one["AttributeType"] for one in found["AttributeDefinitions"]}
+    assert kinds == {"PK": "S", "SK": "N"}
+    stack.replace(replace(table, number_keys=()))
+    assert stack.plan().count("change") == 1

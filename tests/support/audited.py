@@ -37,18 +37,18 @@ def described(stack: Stack, pipeline: Pipeline) -> None:
     if entrance is not queue:
         stack.add(Subscription("uploads", source.region, topic=entrance, endpoint=queue.arn))
     events = tuple(f"{kind}*" for kind in (CREATED, *[REMOVED] * pipeline.follows_deletes))
-    (keys,) = pipeline.filters
-    stack.add(
-        BucketNotification(
-            "uploads",
-            source.region,
-            bucket=source,
-            destination=entrance,
-            events=events,
-            key_prefix=keys.prefix,
-            key_suffix=keys.suffix,
+    for keys in pipeline.filters:
+        stack.add(
+            BucketNotification(
+                f"uploads{keys.suffix.replace('.', '-')}",
+                source.region,
+                bucket=source,
+                destination=entrance,
+                events=events,
+                key_prefix=keys.prefix,
+                key_suffix=keys.suffix,
+            )
         )
-    )
 
 
 def clear(target: Target, pipeline: Pipeline) -> None:

@@ -8,6 +8,7 @@ from lib.base.paths import ROOT
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
 from lib.target import Target
+from support.cells import python_of
 from support.zips import a_zip
 
 NOTEBOOKS = {
@@ -19,16 +20,10 @@ PLAN = "stack.plan()"  # the cell in which a description ends
 
 @cache
 def _cells(pipeline: str) -> list[tuple[str, bool]]:
-    """The sources of a notebook's describing cells, without magics, and which holds the parameters."""
+    """The sources of a notebook's describing cells, and which holds the parameters."""
     cells = [c for c in nbformat.read(NOTEBOOKS[pipeline], 4).cells if c.cell_type == "code"]
     last = [cell.source for cell in cells].index(PLAN)
-    return [
-        (
-            cell.source.replace("%load_ext lib.ipython_extension", ""),
-            "parameters" in cell.metadata.get("tags", []),
-        )
-        for cell in cells[:last]
-    ]
+    return [(cell.source, "parameters" in cell.metadata.get("tags", [])) for cell in cells[:last]]
 
 
 def is_described(pipeline: str) -> bool:
@@ -63,11 +58,11 @@ def describe(
     """
     names: dict = {"print": lambda *_: None}
     for source, is_parameters_cell in _cells(pipeline):
-        exec(compile(source, NOTEBOOKS[pipeline].name, "exec"), names)
+        exec(compile(python_of(source, names), NOTEBOOKS[pipeline].name, "exec"), names)
         if is_parameters_cell:
             names |= {"env": parameters.env, "exercise": False, "connect": lambda _: target}
             names |= {"bundle": bundle, pipeline: section}
     makes_stack = ["stack = Stack(" in source for source, _ in _cells(pipeline)].index(True)
     for source, _ in _cells(pipeline)[makes_stack + 1 :] if again else ():
-        exec(compile(source, NOTEBOOKS[pipeline].name, "exec"), names)
+        exec(compile(python_of(source, names), NOTEBOOKS[pipeline].name, "exec"), names)
     return names["stack"]

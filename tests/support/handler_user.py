@@ -16,6 +16,7 @@ def lambda_context(name):
         memory_limit_in_mb=256,
         invoked_function_arn=f"arn:aws:lambda:us-east-1:000000000000:function:{name}",
         aws_request_id="00000000-0000-0000-0000-000000000000",
+        get_remaining_time_in_millis=lambda: 900_000,
     )
 
 

@@ -1,6 +1,5 @@
 """What the notebooks describe, without any AWS: their cells up to the plan."""
 
-import re
 from functools import cache
 
 import boto3
@@ -14,6 +13,7 @@ from lib.operate.audits import inventory_configurations
 from lib.parameters import Parameters
 from lib.resources import bundle
 from lib.resources.base import Resource
+from support.cells import python_of
 
 # What describes resources by its parameters alone: the pipelines, and what asks about them.
 PIPELINES = sorted(path.stem for path in (ROOT / "notebooks").glob("[1-6][0-9]_*.ipynb"))
@@ -47,8 +47,7 @@ def stack_of(
         for cell in (cell for cell in cells if cell.cell_type == "code"):
             if cell.source.strip().startswith("stack.plan()"):
                 return namespace["stack"]
-            if not cell.source.startswith("%%"):
-                exec(re.sub(r"^%.*$", "", cell.source, flags=re.MULTILINE), namespace)  # noqa: S102
+            exec(python_of(cell.source, namespace), namespace)  # noqa: S102
             if "parameters" in cell.metadata.get("tags", []):
                 namespace["kms_key_arns"] = list(kms_key_arns)
                 namespace |= {section[0]: dict(section[1])} if section else {}

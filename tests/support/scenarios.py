@@ -3,16 +3,19 @@
 Those of a pipeline of one's own stand in its handler's tests: `scenario` of tests/handlers/test_NAME.py.
 """
 
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.util import module_from_spec, spec_from_file_location
+from itertools import chain, repeat
+from time import perf_counter
+from types import SimpleNamespace
 
 from support.backup_pipeline import Backup
 from support.buckets import Bucket
+from support.consuming import Consume, small_pieces
 from support.handler_support import HANDLERS, TARGET_REGION
 from support.handler_user import lambda_context
 from support.index_table import Index
-from support.s3_messages import raw, s3_event, s3_record, sqs_event
+from support.s3_messages import raw, s3_event, sqs_event
 from support.seen import LOG_GROUP, REMOVED, Seen
 from support.summaries import INPUT, NO_ATHENA, ONLY_ATHENA, Summaries
 from support.watched import Invocation, watched
@@ -79,36 +82,38 @@ def summarize(operator, as_handler, environment) -> Seen:
     return Seen([(len(body), new), (10**12, large)], others)
 
 
-def consume(operator, as_handler, _environment) -> Seen:
-    files, rejected = (Bucket.make(operator, TARGET_REGION, versioned=True) for _ in range(2))
-    table = operator.resource("dynamodb", region_name=TARGET_REGION).create_table(
-        TableName=f"test-{uuid.uuid4().hex[:16]}",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
-        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-    )
-    variables = {"STOCK_TABLE": table.name, "REJECTED_BUCKET": rejected.bucket}
-    variables |= {"REJECTED_PREFIX": "rejected/", "TIME_TO_LIVE_DAYS": "0"}
-    arns = {
-        "bucket_arn": f"arn:aws:s3:::{files.bucket}",
-        "rejected_bucket_arn": f"arn:aws:s3:::{rejected.bucket}",
-    }
-    names = {"key_prefix": "stocks/", "rejected_prefix": "rejected/", "log_group_arn": LOG_GROUP}
-    policy = arns | names | {"table_arn": table.table_arn, "queue_arn": ""}
-    module = as_handler("consume", TARGET_REGION, variables, policy)
+def consume(operator, as_handler, environment) -> Seen:
+    made = Consume.make(operator, as_handler)
+    prefix = made.settings.key_prefix
 
-    def deliver(key: str, body: str | None = None, event_name: str = "ObjectCreated:Put") -> Invocation:
-        if body is not None:
-            files.put(key, body.encode())
-        record = s3_record(files.bucket, key, TARGET_REGION, event_name)
-        event = sqs_event(raw(s3_event(record)))
-        return watched(module, lambda: module.handler(event, lambda_context("consume")))
+    def deliver(*bodies: str, times: Iterable[float] = ()) -> Invocation:
+        clock = chain(times, repeat(0))
+        environment.setattr(
+            made.module, "time", SimpleNamespace(monotonic=lambda: next(clock), perf_counter=perf_counter)
+        )
+        event = sqs_event(*bodies)
+        return watched(made.module, lambda: made.module.handler(event, lambda_context("consume")))
+
+    def put(key: str, body: str, **how: Iterable[float]) -> Invocation:
+        made.files.put(f"{prefix}{key}", body.encode())
+        return deliver(raw(s3_event(made.record(key))), **how)
 
     rows = [f"A,2026-01-02T15:00:{second:02d}.000Z,1.50,7\n" for second in range(30)]
     body = "ticker,timestamp,price,volume\n" + "".join(rows)
-    new = deliver("stocks/new.csv", body)
-    others = [deliver("stocks/bad.csv", f"{body}no row\n"), deliver("stocks/never.csv")]
-    others.append(deliver("stocks/new.csv", event_name=REMOVED))
+    new = put("new.csv", body)
+    others = [put("bad.csv", f"{body}no row\n"), deliver(raw(s3_event(made.record("never.csv"))))]
+    others.append(deliver(raw(s3_event(made.record("new.csv", event_name=REMOVED)))))
+    others.append(put("slow.csv", body, times=[*repeat(0, 12), 10**6]))
+    (rest_of_slow,) = made.handed_on()
+    others.append(deliver(rest_of_slow))
+    with small_pieces():
+        others.append(put("large.csv", body.replace("\n", "\nno row\n", 1)))
+        (whole,) = made.handed_on()
+        others.append(deliver(whole, times=[0, 0, 10**6]))
+        pieces = made.handed_on()
+        others += [deliver(piece) for piece in pieces]
+    made.files.put(f"{prefix}large.csv", body.encode())
+    others.append(deliver(pieces[0]))
     return Seen([(len(body), new)], others, values={"rows": len(rows)})
 
 

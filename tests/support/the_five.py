@@ -5,6 +5,7 @@
 
 from lib.operate.pipelines import AnyResource, DeadLetters, FunctionName, Pipeline
 from lib.parameters import Parameters
+from lib.parameters.sections import SUMMARIZED
 from lib.resources.base import Scope
 from lib.resources.dynamodb import Table
 from lib.resources.s3 import Bucket
@@ -86,7 +87,7 @@ def _summarize(parameters: Parameters) -> Pipeline:
         removed=None,
         functions=(function,),
         dead_letters=(DeadLetters(failures, function, "failures"),),
-        filters=(KeyFilter(settings.input_prefix, ".csv"),),
+        filters=tuple(KeyFilter(settings.input_prefix, suffix) for suffix in SUMMARIZED),
     )
 
 
@@ -94,9 +95,9 @@ def _ingest(parameters: Parameters) -> Pipeline:
     scope, region = parameters.scope("ingest"), parameters.ingest.region
     generate = FunctionName(scope.name("generate"), region)
     consume = FunctionName(scope.name("consume"), region)
-    queue = _named(scope, Queue("files", region))
+    queue, pieces = (_named(scope, Queue(what, region)) for what in ("files", "pieces"))
     dead = [
-        DeadLetters(_named(scope, Queue("dead-letters", region)), queue, "dead letters"),
+        DeadLetters(_named(scope, Queue("dead-letters", region)), queue, "dead letters", others=(pieces,)),
         DeadLetters(_named(scope, Queue("failures", region)), generate, "failures"),
     ]
     return Pipeline(

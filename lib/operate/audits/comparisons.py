@@ -15,7 +15,8 @@ from lib.operate.audits.derived import DerivedObjects
 from lib.operate.audits.findings import Finding, Findings
 from lib.operate.audits.history import Extras, Grace
 from lib.operate.audits.items import SEGMENTS, IndexedBucket
-from lib.operate.audits.stocks import StoredFiles
+from lib.operate.audits.table_files import StoredFiles
+from lib.operate.audits.table_shape import Shape
 from lib.operate.facts import Facts
 from lib.operate.pipelines import Pipeline
 from lib.operate.results import Copy, Derived, DerivedKey, Item, Nothing, Rows
@@ -168,9 +169,12 @@ def _of_items(asked: _Asked, said: Item) -> Comparison:
 def _of_derived(asked: _Asked, said: Derived) -> Comparison:
     files, pipeline = asked.source, asked.pipeline
     there = Place.of(asked.target, pipeline.destination_bucket)
-    where = tuple(DerivedKey(pattern, asked.variables) for pattern in said.keys)
+    where = {
+        suffix: tuple(DerivedKey(pattern, asked.variables) for pattern in patterns)
+        for suffix, patterns in {"": said.keys, **said.keys_by_suffix}.items()
+    }
     judge = DerivedObjects(files, there, pipeline, where, said.told_in, asked.grace, asked.looks_closer)
-    prefixes = {each.prefix for each in where}
+    prefixes = {each.prefix for keys in where.values() for each in keys}
     apart = [one for one in sorted(prefixes) if not any(one.startswith(o) for o in prefixes - {one})]
     written = [(entry.key for entry in stream) for prefix in apart for stream in _listings(there, prefix)]
     parts: list[Part] = [(_followed(files, pipeline), judge.judge), (written, judge.judge_written)]
@@ -178,8 +182,8 @@ def _of_derived(asked: _Asked, said: Derived) -> Comparison:
 
 
 def _of_rows(asked: _Asked, said: Rows) -> Comparison:
-    days = asked.days(said.expires_days)
-    judge = StoredFiles(asked.source, *asked.table, asked.grace, days)
+    shape = Shape.read(asked.variables.get(said.described_by, ""), asked.days(said.expires_days))
+    judge = StoredFiles(asked.source, *asked.table, asked.grace, shape)
     return Comparison([(_followed(asked.source, asked.pipeline), judge.judge)], judge.look)
 
 

@@ -1,7 +1,7 @@
 """Objects against what is derived of them: each has an outcome, and each outcome its object."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +25,8 @@ class DerivedObjects:
         files: The source bucket.
         written: The destination bucket, which may be the same.
         pipeline: Of which keys it is told.
-        where: Where the outcome of an object can be.
+        where: Where the outcome of an object can be, by the suffix of the notification that tells of it; by
+            an empty one for all others.
         told_in: Where an outcome says of what it is: `body` or `metadata`.
         grace: How old a change must be.
         looks_closer: Whether the version is compared too, which takes a HEAD a file.
@@ -34,7 +35,7 @@ class DerivedObjects:
     files: Place
     written: Place
     pipeline: Pipeline
-    where: tuple[DerivedKey, ...]
+    where: Mapping[str, tuple[DerivedKey, ...]]
     told_in: Literal["body", "metadata"]
     grace: Grace
     looks_closer: bool = True
@@ -74,13 +75,16 @@ class DerivedObjects:
     def _outcomes(self, key: str) -> list[str]:
         """Return where the outcome of an object can be."""
         keys = next(self._filters(key), KeyFilter())
-        return [where.of(key, keys) for where in self.where]
+        return [where.of(key, keys) for where in self._where(keys)]
 
     def _sources(self, written: str) -> Iterator[str]:
         """Yield the keys of which this can be the outcome; none if it is none of ours."""
-        for where in self.where:
-            for keys in self.pipeline.filters:
+        for keys in self.pipeline.filters:
+            for where in self._where(keys):
                 yield from where.source(written, keys)
+
+    def _where(self, keys: KeyFilter) -> tuple[DerivedKey, ...]:
+        return self.where.get(keys.suffix, self.where[""])
 
     def _compare(self, key: str, head: dict) -> Finding:
         found = [about for about in map(self._read, self._outcomes(key)) if about is not None]

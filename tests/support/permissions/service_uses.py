@@ -69,6 +69,13 @@ USES = (
         f"{DOCS}/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions",
     ),
     Use(
+        "handlers/consume/policy.json",
+        ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+        "${pieces_queue_arn}",
+        "the event source mapping polls the queue with the function's role; AWS refuses the mapping without",
+        f"{DOCS}/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions",
+    ),
+    Use(
         HANDLERS,
         ("sqs:SendMessage",),
         "${failures_queue_arn}",

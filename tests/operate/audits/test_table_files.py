@@ -2,6 +2,8 @@
 
 import csv
 import io
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.audited import audited, clear, make
@@ -9,12 +11,17 @@ from support.cleanup import remove
 from support.the_five import pipelines
 
 from lib.operate.audits.findings import UNJUDGED
-from lib.operate.audits.stock_rows import NotStocksError, rejected_lines, rows_of
+from lib.operate.audits.history import Grace
+from lib.operate.audits.table_files import StoredFiles
+from lib.operate.audits.table_rows import NotOfTableError, rejected_lines, rows_of
+from lib.operate.audits.table_shape import Shape
 from lib.parameters import Parameters
+from lib.s3.objects import Place
 from lib.target import connect
 
 HEADER = b"ticker,timestamp,price,volume\n"
 KEY = "stocks/dt=2099-01-02/1.csv"
+STOCKS = Shape.read(Parameters().ingest.table_description)
 
 
 @pytest.fixture(scope="module")
@@ -172,20 +179,56 @@ def test_a_row_of_another_file_at_the_same_place_will_do(stocks):
 
 def test_what_is_no_csv_of_stocks_is_missing(stocks):
     stocks.put(b"nothing\n1\n")
-    assert stocks.found() == {KEY: ("missing", "not stored: no CSV of stock prices")}
+    assert stocks.found() == {KEY: ("missing", "not stored: no file of this table, by its header")}
 
 
-def test_old_rows_may_have_expired_and_young_files_may_be_on_their_way(stocks):
+def judged(stocks, days_later, **shape):
+    """Return the state of the file so many days later."""
+    place = Place(stocks.s3, stocks.bucket)
+    later = datetime.now(UTC) + timedelta(days=days_later)
+    judge = StoredFiles(
+        place, stocks.dynamodb, stocks.table, Grace(0), replace(STOCKS, **shape), clock=lambda: later
+    )
+    return judge.look(KEY).state
+
+
+def test_items_of_an_old_file_may_have_expired(stocks):
     stocks.put(HEADER + b"A,2020-01-02T15:00:00Z,1,7\n")
-    assert audited(stocks.aws, stocks.own, "ingest").findings.counts == {UNJUDGED: 1}
+    assert judged(stocks, 29, time_to_live_days=30) == "missing"
+    assert judged(stocks, 31, time_to_live_days=30) == UNJUDGED
+    assert judged(stocks, 31) == "missing"
+
+
+def test_items_expire_from_a_column_s_time_on(stocks):
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    stocks.put(HEADER + f"A,{now},1,7\n".encode())
+    by_column = {"time_to_live_column": "timestamp", "time_to_live_days": 3}
+    assert judged(stocks, 2, **by_column) == "missing"
+    assert judged(stocks, 4, **by_column) == UNJUDGED
+
+
+def test_young_files_may_be_on_their_way(stocks):
     stocks.put(HEADER + row("A", 1))
     assert audited(stocks.aws, stocks.own, "ingest", grace_s=600).findings.counts == {UNJUDGED: 1}
 
 
+def test_rejected_rows_of_a_file_in_pieces_are_in_several_objects(stocks):
+    stocks.put(HEADER + row("A", 1) + b"A,x,1,7\n" + row("A", 2) + b"A,y,1,7\n")
+    for second in (1, 2):
+        stocks.item("A", second)
+    stocks.put(b"line,reason,row\n0,in pieces,\n", f"rejected/{KEY}")
+    folder = f"rejected/pieces/{KEY}"
+    stocks.put(b"line,reason,row\n3,why,x\n", f"{folder}/000000000002.csv")
+    stocks.put(b"line,reason,row\n4,why,x\n", f"{folder}/another.csv/000000000002.csv")
+    assert stocks.found() == {KEY: ("stale", "1 of 3 rows can be no items, but are not rejected")}
+    stocks.put(b"line,reason,row\n5,why,x\n", f"{folder}/000000000004.csv")
+    assert stocks.found() == {}
+
+
 @pytest.mark.parametrize("text", [b"\xff\n", b"ticker\n", b"x" * (2**20 + 1), b""])
 def test_poison_is_told_and_not_read_into_memory(text):
-    with pytest.raises(NotStocksError):
-        list(rows_of(io.BytesIO(text), iter(())))
+    with pytest.raises(NotOfTableError):
+        list(rows_of(io.BytesIO(text), iter(()), STOCKS))
 
 
 def test_lines_are_those_of_consume_however_long():

@@ -1,19 +1,18 @@
 """Files' rows against items: *ingest*, file by file.
 
 What is comparable: each row of a file that is there now, except those so old that DynamoDB may have deleted
-their items. The file's text is read by `stock_rows`, independently of *consume*: what can be no item must be
+their items. The file's text is read by `table_rows`, independently of *consume*: what can be no item must be
 among the rejected rows, what can must be in the table. What is not: items without a file, or without a row in
 it, since files expire before items do, and an ingest never deletes; and, of two files with a row of the same
-ticker and time, the one that was stored first.
+key, the one that was stored first.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 
 from botocore.client import BaseClient
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
@@ -21,12 +20,15 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_
 from lib.base.errors import RunbookError
 from lib.operate.audits.findings import MISSING, SAME, STALE, UNJUDGED, Finding, not_due
 from lib.operate.audits.history import Grace
-from lib.operate.audits.stock_rows import NotStocksError, Row, rejected_lines, rows_of
-from lib.s3.listing import Entry
+from lib.operate.audits.table_rows import NotOfTableError, Row, place_of, rejected_lines, rows_of
+from lib.operate.audits.table_shape import Shape, Value, held
+from lib.parameters.sections import PIECES_PREFIX, REJECTED_PREFIX
+from lib.s3.listing import Entry, listing
 from lib.s3.objects import Place
 
 BATCH = 100  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 ATTEMPTS = 8  # at keys that DynamoDB leaves unprocessed, when it is throttled
+IN_PIECES = 0  # the number of the line that says so
 # What may be wrong with rows, the worst first.
 WRONG = {
     "missing": "{:,} of {:,} rows are not stored",
@@ -45,16 +47,18 @@ class StoredFiles:
         client: A DynamoDB client of the table's region.
         table: The table's name.
         grace: How old a change must be.
-        time_to_live_days: After how many days items may be gone; 0 for never.
+        shape: What the table is.
         rejected_prefix: What the keys of rejected rows begin with.
+        clock: Tells the time.
     """
 
     files: Place
     client: BaseClient
     table: str
     grace: Grace
-    time_to_live_days: int = 0
-    rejected_prefix: str = "rejected/"
+    shape: Shape
+    rejected_prefix: str = REJECTED_PREFIX
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def judge(self, entry: Entry) -> Finding:
         """Judge a file of the listing."""
@@ -68,39 +72,58 @@ class StoredFiles:
             return not_due(key, "deleted meanwhile")
         with closing(answer["Body"]) as body:
             try:
-                counts = self._count(key, rows_of(body, self._rejected(key)))
-            except NotStocksError as error:
+                rows = rows_of(body, self._rejected(key), self.shape)
+                counts = self._count(key, rows, answer["LastModified"])
+            except NotOfTableError as error:
                 finding = Finding(key, MISSING, f"not stored: {error}")
             else:
                 finding = _judged(key, counts)
         is_fine = finding.state in (SAME, UNJUDGED)
         return finding if is_fine else self.grace.or_in_flight(finding, answer["LastModified"])
 
-    def _count(self, key: str, rows: Iterator[Row]) -> Counter[str]:
+    def _count(self, key: str, rows: Iterator[Row], written: datetime) -> Counter[str]:
         """Count what became of the rows of a file."""
         counts: Counter[str] = Counter()
         while batch := list(islice(rows, BATCH)):
-            asked = {row.place for row in batch if row.can_be_stored and not self._has_expired(row)}
-            items = self._items(list(asked)) if asked else {}
+            asked = {row.place for row in batch if row.can_be_stored and not self._has_expired(row, written)}
+            items = self._items([*asked]) if asked else {}
             counts.update(_state(key, row, items.get(row.place), is_due=row.place in asked) for row in batch)
         return counts
 
-    def _has_expired(self, row: Row) -> bool:
-        days = self.time_to_live_days
-        return bool(days) and row.time < datetime.now(UTC) - timedelta(days=days)
+    def _has_expired(self, row: Row, written: datetime) -> bool:
+        """Tell whether the item of a row may be gone: it was stored when the file was written, or later."""
+        if self.shape.time_to_live_column:
+            return row.expires is not None and row.expires < self.clock().timestamp()
+        days = self.shape.time_to_live_days
+        return bool(days) and written < self.clock() - timedelta(days=days)
 
     def _rejected(self, key: str) -> Iterator[int]:
-        name = {"Bucket": self.files.bucket, "Key": f"{self.rejected_prefix}{key}"}
+        """Yield the lines that were rejected, of a file in pieces piece by piece."""
+        lines = self._lines_in(f"{self.rejected_prefix}{key}")
+        first = next(lines, None)
+        if first == IN_PIECES:
+            folder = f"{self.rejected_prefix}{PIECES_PREFIX}{key}/"
+            listed = listing(self.files, folder)
+            names = (entry.key for entry in listed if "/" not in entry.key.removeprefix(folder))
+            yield from chain.from_iterable(map(self._lines_in, names))
+        elif first is not None:
+            yield first
+            yield from lines
+
+    def _lines_in(self, name: str) -> Iterator[int]:
         try:
-            body = self.files.client.get_object(**name)["Body"]
+            body = self.files.client.get_object(Bucket=self.files.bucket, Key=name)["Body"]
         except self.files.client.exceptions.NoSuchKey:
             return iter(())
         return rejected_lines(body)
 
-    def _items(self, keys: list[tuple[str, str]]) -> dict[tuple[str, str], dict]:
+    def _items(self, keys: list[tuple[Value, ...]]) -> dict[tuple[Value, ...], dict[str, Value]]:
         """Return the items of so many keys, by key."""
         found: list[dict] = []
-        left = [{"PK": {"S": ticker}, "SK": {"S": timestamp}} for ticker, timestamp in keys]
+        names = [*self.shape.keys]
+        left = [
+            {name: {kind: str(value)} for name, (kind, value) in zip(names, key, strict=True)} for key in keys
+        ]
 
         def take() -> bool:
             asked = {self.table: {"Keys": left, "ConsistentRead": True}}
@@ -118,23 +141,28 @@ class StoredFiles:
             wait=wait_random_exponential(0.1, 5),
             retry_error_callback=give_up,
         )(take)
-        return {(item["PK"]["S"], item["SK"]["S"]): item for item in found}
+        items = ({name: held(value) for name, value in item.items()} for item in found)
+        return {place_of(item): item for item in items}
 
 
-def _state(key: str, row: Row, item: dict | None, is_due: bool) -> str:
+def _state(key: str, row: Row, item: Mapping[str, Value] | None, is_due: bool) -> str:
     """Say what became of a row; one of another file at the same place has been stored later."""
     if not row.can_be_stored:
         return "rejected" if row.is_rejected else "not rejected"
     if not is_due:
         return "rejected" if row.is_rejected else "expired"
-    if item is not None and item.get("source_key", {}).get("S", key) != key:
+    if item is not None and item.get("source_key", ("S", key)) != ("S", key):
         return "rejected" if row.is_rejected else "stored"
-    # An item that somebody else has written may have none of these.
-    price, volume = (Decimal((item or {}).get(name, {}).get("N", "NaN")) for name in ("price", "volume"))
-    is_same = (price, volume) == (row.price, row.volume)
+    is_same = item is not None and _compared(item, row) == row.item
     if row.is_rejected:  # rightly, if a row before it has its place with other values
         return "rejected" if item is not None and not is_same else "wrongly rejected"
     return "missing" if item is None else "stored" if is_same else "differ"
+
+
+def _compared(item: Mapping[str, Value], row: Row) -> dict[str, Value]:
+    """Return what of an item a row tells: not which file it is of, nor when it expires by no column."""
+    untold = {"source_key"} | ({"expires"} - row.item.keys())
+    return {name: value for name, value in item.items() if name not in untold}
 
 
 def _judged(key: str, counts: Counter[str]) -> Finding:
