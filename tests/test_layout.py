@@ -34,9 +34,9 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 SHARED = {"in place"}
 MAGIC = re.compile(r"^(%when .*|%load_ext .*|%calls)$", re.MULTILINE)
 CONDITION = re.compile(r"^%when (.*)$", re.MULTILINE)
-# What a cell may call that runs whatever `mode` and `exercise` are, once something can be acted on.
 # What looks at what was deployed, also where nothing is tried out.
 LOOKS = {"aws.client", "large_files.progress"}
+# What a cell may call that runs whatever `mode` and `exercise` are, once something can be acted on.
 ALWAYS = {
     *("Checklist", "picture.draw", "samples.load", "samples.Sample", "stack.apply", "stack.plan"),
     *("activity.read", "charts.draw", "operation.cost_so_far", "operation.queues", "pd.Timedelta"),
