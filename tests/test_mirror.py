@@ -20,6 +20,7 @@ THROUGH = {
     "cli/endpoints.py": "cli/test_exports.py",  # runs in a process of its own
     "cli/live.py": "execution/test_live.py",
     "cli/options.py": "cli/test_main.py",
+    "engine/environments.py": "engine/test_adoption.py",
     "engine/contents.py": "engine/test_rollback.py",
     # Each rule is broken by a case.
     "engine/preflight/form.py": "engine/preflight/test_no_traceback.py",
@@ -42,7 +43,8 @@ THROUGH = {
     "operate/audits/items.py": "operate/audits/test_index.py",
     "operate/audits/history.py": "operate/audits/test_audit.py",
     "operate/audits/repairing.py": "operate/audits/test_audit.py",
-    "operate/audits/stock_rows.py": "operate/audits/test_stocks.py",
+    "operate/audits/table_rows.py": "operate/audits/test_table_files.py",
+    "operate/audits/table_shape.py": "operate/audits/test_table_files.py",
     "operate/audits/tables.py": "operate/audits/test_audit.py",
     "operate/backfills/estimate.py": "operate/backfills/test_batch_job.py",
     "operate/failures/explain.py": "notebooks/test_redrive.py",
@@ -56,6 +58,7 @@ THROUGH = {
     "operate/stocks.py": "notebooks/test_ingest.py",
     "parameters/sections.py": "parameters/test_model.py",
     "resources/prices.py": "operate/observe/test_cost.py",
+    "resources/s3_adopted.py": "engine/test_adoption.py",
 }
 # What runs in the server of the local AWS is seen by what it answers: there is one file of tests for each
 # service, language or property, and it need not be named as the modules are that have a share in it.

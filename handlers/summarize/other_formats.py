@@ -188,8 +188,7 @@ def _from_parquet(path: Path) -> None:
 
 def _as_text(name: str, kind: str) -> str:
     """Return SQL for a column's text: times in UTC, as Athena shows them, and what is nested as JSON."""
-    column = '"' + name.replace('"', '""') + '"'
-    value = column
+    column = value = '"' + name.replace('"', '""') + '"'
     if kind == "TIMESTAMP WITH TIME ZONE":
         value = f"make_timestamp(epoch_us({column}))"
     elif kind.endswith("]") or kind.startswith(NESTED):

@@ -84,6 +84,8 @@ KNOWN = {
         "TOP_VALUES",
     },
     "handlers/summarize/athena_engine.py": {"texts", "self.database", "self.table", "SURPLUS"},
+    # A file's path, and its columns' names, quoted
+    "handlers/summarize/other_formats.py": {"literal(str(rows))", "source", "texts"},
     # The file's own dialect and columns' names, each as a literal or a quoted name
     "handlers/summarize/duckdb_engine.py": {
         "literal(no_text)",
