@@ -17,7 +17,7 @@ PIPELINES = {*Parameters.pipelines()}
         ("from lib.operate.pipelines import those_deployed\nthose_deployed(aws, parameters)", PIPELINES),
         ("from lib.operate import pipelines as all\nall.survey(aws, parameters)", PIPELINES),
         (
-            "from lib.operate.backfills import watch\nwatch.missing(aws, parameters)",
+            "from lib.operate.backfills import arrivals\narrivals.missing(aws, parameters)",
             PIPELINES | {"audit", "backfill"},
         ),
         (

@@ -34,8 +34,8 @@ def live(
     yes: Yes = False,
 ) -> None:
     """Run the notebooks on a real account, in a new environment that is removed afterwards."""
-    from lib.execution import live as tier
     from lib.execution import live_account
+    from lib.execution import live_run as tier
     from lib.execution.run import DESTROY, select
 
     given = {"target": target, "account_id": account, "prefix": prefix, "env": tier.new_env()}
@@ -68,7 +68,7 @@ def live(
 
 
 def _run(parameters: Parameters, notebooks: list[Path]) -> None:
-    from lib.execution import live as tier
+    from lib.execution import live_run as tier
 
     again = f"--account {parameters.account_id} --prefix {parameters.prefix} --target {parameters.target}"
     print(f"Should this be killed: runbook live {again} --clean-only")

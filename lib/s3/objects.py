@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from lib.base.own_fault import own_fault
 from lib.resources.s3 import Bucket
-from lib.s3.comparison import differing_attributes, same_bytes
+from lib.s3.same_object import differing_attributes, same_bytes
 from lib.target import Target
 
 CHUNK_BYTES = 1024 * 1024

@@ -20,9 +20,9 @@ from lib.engine.stack import Stack
 from lib.operate.audits import audit as audits
 from lib.operate.audits.comparisons import NOT_KNOWN
 from lib.operate.audits.findings import UNJUDGED
+from lib.operate.backfills.arrivals import missing
 from lib.operate.backfills.backfill import backfill, selection
 from lib.operate.backfills.estimate import estimate
-from lib.operate.backfills.watch import missing
 from lib.operate.failures import stuck
 from lib.operate.failures.redrive import Choice, redrive
 from lib.operate.observe import activity, dashboard, operation

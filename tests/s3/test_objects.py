@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.s3 import comparison, objects
+from lib.s3 import objects, same_object
 
 CRC = {"ChecksumCRC64NVME": "x"}
 
@@ -28,7 +28,7 @@ def test_checksums_that_both_have_decide_rather_than_the_etag():
     assert not objects.is_same(HEAD | CRC, HEAD | {"ChecksumSHA256": "z", "ETag": '"1-2"'})
 
 
-@given(st.sampled_from(["ContentLength", *comparison.ATTRIBUTES]))
+@given(st.sampled_from(["ContentLength", *same_object.ATTRIBUTES]))
 def test_every_attribute_counts(name: str):
     assert not objects.is_same(HEAD, HEAD | {name: "another"})
 

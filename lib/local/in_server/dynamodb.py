@@ -51,9 +51,9 @@ async def handle_request(method: str, path: str, headers: dict, body: bytes, que
 
 def export(*arguments) -> dict:
     """Export; what makes a server start slower is imported when it is needed."""
-    from lib.local.in_server import exports
+    from lib.local.in_server import table_exports
 
-    return exports.export(*arguments)
+    return table_exports.export(*arguments)
 
 
 @corrections.EXPORTS.replacing("ministack.services.dynamodb:_describe_export")

@@ -6,9 +6,9 @@ from botocore.exceptions import ClientError
 
 from lib.operate.audits.findings import METADATA, MISSING, SAME, STALE, TAGS, Finding, not_due
 from lib.operate.audits.history import Extras, Grace
-from lib.s3.comparison import differing_attributes, differing_tags, same_bytes
 from lib.s3.listing import Pair, key_of, same_listed
 from lib.s3.objects import Place
+from lib.s3.same_object import differing_attributes, differing_tags, same_bytes
 
 LOOKS = 3  # at an object that changes while it is looked at
 # No such version any more, or another one by now.

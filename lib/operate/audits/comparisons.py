@@ -11,7 +11,7 @@ from lib.base.errors import RunbookError
 from lib.operate import facts
 from lib.operate.audits import inventory_reports
 from lib.operate.audits.buckets import BucketPair
-from lib.operate.audits.derived import DerivedObjects
+from lib.operate.audits.derived_objects import DerivedObjects
 from lib.operate.audits.findings import Finding, Findings
 from lib.operate.audits.history import Extras, Grace
 from lib.operate.audits.items import SEGMENTS, IndexedBucket

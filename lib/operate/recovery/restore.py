@@ -22,9 +22,9 @@ from lib.operate.recovery.version_copy import copy_version, difference, head_ver
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, TAG_ENV, tag_dict
 from lib.resources.s3 import Bucket
-from lib.s3.comparison import differing_attributes, same_bytes
 from lib.s3.listing import Entry, listing, merge
 from lib.s3.objects import Place
+from lib.s3.same_object import differing_attributes, same_bytes
 from lib.s3.versions import Version, current_at, histories
 from lib.target import Target
 

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from lib.base.threads import in_threads
-from lib.s3.comparison import ATTRIBUTES, CHECKSUM, OMITTED, differing_attributes, parts, same_bytes
 from lib.s3.objects import Place
+from lib.s3.same_object import ATTRIBUTES, CHECKSUM, OMITTED, differing_attributes, parts, same_bytes
 from lib.s3.versions import Version
 
 Head = dict[str, Any]

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from lib.base.retry import wait_until
 from lib.local import deployer, ministack
-from lib.s3.comparison import same_bytes
+from lib.s3.same_object import same_bytes
 
 PART_BYTES = 5 * 1024 * 1024
 

@@ -19,7 +19,7 @@ from lib.operate.audits import repairing, tables
 from lib.operate.audits.findings import MISSING, SAME, UNJUDGED, Finding
 from lib.operate.pipelines import those_deployed
 from lib.parameters import Parameters
-from lib.s3.comparison import same_bytes
+from lib.s3.same_object import same_bytes
 from lib.target import connect
 
 FIVE_MB = 5 * 1024 * 1024

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.operate.recovery.version_copy import checksums, difference, headers
-from lib.s3.comparison import ATTRIBUTES
+from lib.s3.same_object import ATTRIBUTES
 
 HEAD = {
     "ContentLength": 1,

@@ -41,5 +41,5 @@ dynamodb.export_table_to_point_in_time(TableArn=table, S3Bucket="exported")
 keys = [each["Key"] for each in client("s3").list_objects_v2(Bucket="exported").get("Contents", [])]
 assert any("/data/" in key for key in keys), keys
 """,
-    tests=("tests/local/in_server/test_exports.py::test_it_shows_the_table_as_it_was_when_called",),
+    tests=("tests/local/in_server/test_table_exports.py::test_it_shows_the_table_as_it_was_when_called",),
 )

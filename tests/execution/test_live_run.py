@@ -18,7 +18,7 @@ from lib.cli.main import app
 from lib.engine.inventory import Inventory
 from lib.engine.ledger import Ledger
 from lib.engine.stack import Stack
-from lib.execution import live, live_account
+from lib.execution import live_account, live_run
 from lib.execution.run import NOTEBOOKS
 from lib.parameters import Parameters
 from lib.resources import s3
@@ -37,7 +37,7 @@ def prefix() -> str:
 
 @pytest.fixture
 def parameters(prefix: str) -> Parameters:
-    return Parameters.check({"prefix": prefix, "env": live.new_env()})
+    return Parameters.check({"prefix": prefix, "env": live_run.new_env()})
 
 
 def runbook(*arguments: str):
@@ -55,7 +55,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(parameters: Parameters) -> None:
         raise AssertionError("AWS was asked")
 
-    monkeypatch.setattr(live, "connect", refuse)
+    monkeypatch.setattr(live_run, "connect", refuse)
 
 
 def bucket(parameters: Parameters) -> Stack:
@@ -147,14 +147,14 @@ def test_an_account_that_nobody_can_judge_is_refused() -> None:
 
 
 def test_environments_are_new_and_fit_into_names() -> None:
-    envs = {live.new_env() for _ in range(100)}
+    envs = {live_run.new_env() for _ in range(100)}
     assert len(envs) > 90
-    assert all(live.ENV.fullmatch(env) for env in envs)
+    assert all(live_run.ENV.fullmatch(env) for env in envs)
     Parameters.load(ROOT / "params" / "aws.yaml", prefix="runbook", env=envs.pop())
 
 
 def test_the_estimate_has_all_pipelines_and_a_total() -> None:
-    table = live.estimate(Parameters()).set_index("for a day")["usd"]
+    table = live_run.estimate(Parameters()).set_index("for a day")["usd"]
     assert {"migrate", "ingest", "crawls and queries", "total"} <= set(table.index)
     assert table["total"] == pytest.approx(table.drop("total").sum())
     assert 0 < table["total"] < 5
@@ -162,7 +162,7 @@ def test_the_estimate_has_all_pipelines_and_a_total() -> None:
 
 def test_what_no_live_run_made_is_not_cleaned(nobody: None, parameters: Parameters) -> None:
     with pytest.raises(ParameterError, match="nothing was deleted"):
-        live.clean(parameters, "dev")
+        live_run.clean(parameters, "dev")
 
 
 # --- on the local AWS
@@ -203,12 +203,12 @@ def test_leftovers_of_live_runs_are_found_and_removed_and_no_others(
     for each in (parameters, other):
         bucket(each)
     target = connect(parameters)
-    assert live.leftovers(target, parameters) == [parameters.env]
+    assert live_run.leftovers(target, parameters) == [parameters.env]
     arguments = ["--account", LOCAL, "--prefix", parameters.prefix, "--target", "local", "--yes"]
     result = runbook(*arguments, "--clean-only")
     assert result.exit_code == 0, result.stderr
     assert f"Left by an earlier run: {parameters.env}" in result.stdout
-    assert live.leftovers(target, parameters) == []
+    assert live_run.leftovers(target, parameters) == []
     assert names(parameters) == []
     assert not Ledger.of(parameters).path.exists()
     assert any("files" in name for name in names(other))
@@ -221,9 +221,9 @@ def test_ctrl_c_is_cleaned_up(local_aws, parameters: Parameters, monkeypatch: py
         os.kill(os.getpid(), signal.SIGTERM)  # as CI ends what it cancels
         yield
 
-    monkeypatch.setattr(live, "execute_all", interrupted)
+    monkeypatch.setattr(live_run, "execute_all", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        live.run(parameters, [])
+        live_run.run(parameters, [])
     assert names(parameters) == []
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
@@ -234,11 +234,11 @@ def test_what_cannot_be_cleaned_up_is_said(
     def fail(self: Inventory) -> None:
         raise RunbookError("1 of ours are left: x")
 
-    monkeypatch.setattr(live, "execute_all", lambda jobs, parameters, folder: iter([]))
+    monkeypatch.setattr(live_run, "execute_all", lambda jobs, parameters, folder: iter([]))
     monkeypatch.setattr(Inventory, "prove_empty", fail)
-    monkeypatch.setattr(live._clean.retry, "sleep", lambda seconds: None)
+    monkeypatch.setattr(live_run._clean.retry, "sleep", lambda seconds: None)
     with pytest.raises(RunbookError, match="1 of ours are left"):
-        live.run(parameters, [])
+        live_run.run(parameters, [])
 
 
 @pytest.mark.long
@@ -262,7 +262,7 @@ def test_a_rehearsal_of_index_under_the_boundary_leaves_nothing_though_a_noteboo
         "raise ValueError('on purpose')",
         parameters='target = "local"\nenv = "local"\nprefix = "runbook"\naccount_id = "000000000000"',
     )
-    results, index = live.run(bounded, [NOTEBOOKS / "30_index.ipynb", fails])
+    results, index = live_run.run(bounded, [NOTEBOOKS / "30_index.ipynb", fails])
     assert [(r.name, r.outcome) for r in results] == [
         ("30_index", "ok"),
         ("31_fails", "failed"),
@@ -272,5 +272,5 @@ def test_a_rehearsal_of_index_under_the_boundary_leaves_nothing_though_a_noteboo
     assert notebook_files.stream(results[1].executed).strip() == arn
     assert index.exists()
     assert names(parameters) == []
-    assert live.leftovers(connect(parameters), parameters) == []
+    assert live_run.leftovers(connect(parameters), parameters) == []
     iam.delete_policy(PolicyArn=arn)

@@ -7,7 +7,7 @@ from support.backfill_pipeline import Queued
 from support.cleanup import remove
 
 from lib.engine.checklist import Checklist
-from lib.operate.backfills.watch import enter, missing, until_in_place
+from lib.operate.backfills.arrivals import enter, missing, until_in_place
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.s3.comparison import differing_attributes, differing_tags, same_bytes
 from lib.s3.listing import Entry, same_listed
+from lib.s3.same_object import differing_attributes, differing_tags, same_bytes
 
 PATH = Path(__file__).parents[2] / "handlers" / "common" / "objects.py"
 TIME = datetime(2026, 1, 2, tzinfo=UTC)
