@@ -102,6 +102,12 @@ def takes_any(call: ast.Call, imports: dict[str, str]) -> bool:
     return inspect.Parameter.VAR_POSITIONAL in kinds
 
 
+def test_no_two_modules_have_one_name():
+    """What runs in the server of the local AWS is named after the service, as the resources are."""
+    names = Counter(path.stem for path in LIB if path.stem != "__init__" and "in_server" not in path.parts)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
 @pytest.mark.parametrize("path", LIB, ids=name)
 def test_lib_imports_neither_notebooks_nor_handlers(path):
     assert not {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from botocore.client import BaseClient
 
-from lib.operate import logs
+from lib.operate import log_events
 
 GIVEN_UP = ("superseded", "gone")
 COLUMNS = ["key", "pieces", "stored", "rows", "rows_stored", "rows_rejected", "state", "seconds"]
@@ -73,7 +73,7 @@ def progress(client: BaseClient, log_group: str, *, since: pd.Timestamp) -> pd.D
         of dead letters, see 72_redrive.
     """
     files: dict[tuple[str, str | None], _File] = {}
-    for when, line in logs.timed_lines(client, log_group, since):
+    for when, line in log_events.timed_lines(client, log_group, since):
         if "step" in line:
             name = line["key"], line.get("version")
             files.setdefault(name, _File(when, when)).take(line, when)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from lib.base.errors import WaitError
 from lib.base.retry import wait_until
 from lib.base.times import iso8601
-from lib.operate import facts, logs
+from lib.operate import facts, log_events
 from lib.operate.watch import POLL_S
 
 
@@ -80,12 +80,12 @@ def scheduled_run(
         desc="Waiting for the schedule", unit="s", leave=False, bar_format="{desc}: {elapsed}"
     ) as progress:
         while clock() < deadline:
-            for line in logs.lines(client, log_group, since):
+            for line in log_events.lines(client, log_group, since):
                 is_run = line.get("message") in done and "scheduled_time" in line
                 if is_run and pd.Timestamp(line["scheduled_time"]) >= since.floor("min"):
                     return {"time": line["scheduled_time"], "files": line["files"], "rows": line["rows"]}
             progress.update()
-            sleep(logs.POLL_S)
+            sleep(log_events.POLL_S)
     raise WaitError(
         f"{log_group} tells of no scheduled run within {timeout_s} s: is the rule enabled, and may it invoke "
         "the function? A new rule may take some minutes to fire for the first time"

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from lib.base.retry import wait_until
 from lib.engine.waiting import POLL_S, Waiting
-from lib.operate import facts, logs
+from lib.operate import facts, log_events
 from lib.s3.objects import Place, is_same
 
 # What a function logs reaches CloudWatch Logs some seconds later, and its clock is not this machine's.
@@ -200,9 +200,9 @@ def function_log(
         return awaited <= told and bool(lines)
 
     def read() -> list[dict]:
-        return list(logs.lines(client, log_group, since - CLOCKS_DIFFER))
+        return list(log_events.lines(client, log_group, since - CLOCKS_DIFFER))
 
-    log = pd.DataFrame(wait_until(read, is_whole, timeout_s, logs.SOON, sleep))
+    log = pd.DataFrame(wait_until(read, is_whole, timeout_s, log_events.SOON, sleep))
     columns = ["timestamp", "level", "message", "key", "bytes", "seconds"]
     log = log.reindex(columns=columns).astype({"bytes": "Int64"})
     return log.sort_values("timestamp", ignore_index=True, kind="stable")

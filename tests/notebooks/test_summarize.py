@@ -7,7 +7,7 @@ import pytest
 
 from lib.engine.waiting import Waiting
 from lib.lake import query
-from lib.operate import logs, samples, summaries
+from lib.operate import log_events, samples, summaries
 from lib.s3.objects import Place
 
 RAGGED = samples.Sample("synthetic-data/a/same.csv", b"n,text\n1,one\n2,two\n3,\n")
@@ -78,7 +78,9 @@ def test_athena_reads_all_summaries(summarize, place):
 
 
 def test_it_does_not_start_itself(summarize, place, somebody):
-    lines = logs.lines(somebody("logs"), summarize.outputs["log_group"], pd.Timestamp("2020-01-01", tz="UTC"))
+    lines = log_events.lines(
+        somebody("logs"), summarize.outputs["log_group"], pd.Timestamp("2020-01-01", tz="UTC")
+    )
     assert {line["key"].split("/")[0] for line in lines} == {"synthetic-data"}
 
 

@@ -11,7 +11,7 @@ from support.case import HERE
 from lib.base.errors import RunbookError
 from lib.engine.stack import Stack
 from lib.engine.waiting import Waiting
-from lib.operate import logs, samples, watch
+from lib.operate import log_events, samples, watch
 from lib.operate.samples import Sample
 from lib.resources import s3, sqs
 from lib.resources.logs import LogGroup
@@ -245,10 +245,10 @@ def test_a_log_is_looked_at_soon_again_but_not_often(stack: Stack):
             stack.client(group), group.name, since=pd.Timestamp.now("UTC"), keys=["never"], sleep=wait
         )
     assert waits[0] <= 0.25
-    assert waits[-4:] == [logs.POLL_S] * 4
+    assert waits[-4:] == [log_events.POLL_S] * 4
 
 
 def test_lines_of_a_log_whose_key_is_none_are_left_out(monkeypatch):
     texts = ['{"key": "a"}', '{"key": {"a": 1}}', '{"key": null}', "[" * 10_000, "text"]
-    monkeypatch.setattr(logs, "events", lambda *_: ((None, text) for text in texts))
-    assert list(logs.lines(None, "group", None)) == [{"key": "a"}]
+    monkeypatch.setattr(log_events, "events", lambda *_: ((None, text) for text in texts))
+    assert list(log_events.lines(None, "group", None)) == [{"key": "a"}]

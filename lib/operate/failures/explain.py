@@ -19,7 +19,7 @@ from lib.base.reasons import (
     of_error,
     of_log_line,
 )
-from lib.operate import logs
+from lib.operate import log_events
 from lib.operate.failures.letters import Letter
 from lib.operate.pipelines import DeadLetters, Pipeline
 from lib.resources.logs import log_group_name
@@ -137,7 +137,7 @@ def failures(
     lines: list[dict] = []
     for function in pipeline.functions:
         deadline, client = clock() + LOG_S, target.client("logs", function.region)
-        for line in logs.lines(client, log_group_name(function.name), since, "ERROR"):
+        for line in log_events.lines(client, log_group_name(function.name), since, "ERROR"):
             if line.get("level") != "ERROR":
                 continue
             if clock() >= deadline:

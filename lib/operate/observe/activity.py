@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from lib.base.json_text import json_object
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
 from lib.base.reasons import in_short
-from lib.operate import facts, logs
+from lib.operate import facts, log_events
 from lib.operate.observe.dashboard import what
 from lib.operate.pipelines import Pipeline
 from lib.resources.logs import log_group_name
@@ -134,7 +134,7 @@ def read(target: Target, pipelines: Iterable[Pipeline], since: pd.Timestamp) -> 
                 activity.left_out.append((f"the lag and work of {function.name}", why))
             for pattern, take in ((LINES, _take_line), (REPORTS, _take_report)):
                 try:
-                    lines = logs.events(client, log, since, pattern)
+                    lines = log_events.events(client, log, since, pattern)
                     _take_all(activity, pipeline.name, what(function), lines, take)
                 except ClientError as error:
                     activity.left_out.append((f"the log {log}", in_short(str(error))))

@@ -17,7 +17,7 @@ from lib.base.errors import ParameterError, RunbookError
 from lib.base.retry import wait_until
 from lib.base.threads import in_threads
 from lib.engine.stack import Stack
-from lib.operate import facts, logs
+from lib.operate import facts, log_events
 from lib.operate.failures.brake import Brake, brake_of
 from lib.operate.pipelines import Pipeline, deployed
 from lib.operate.recovery.restore import Restore
@@ -122,7 +122,11 @@ class Drill:
         since = pd.Timestamp(min(v.time for v in versions))
         ids = {v.id for v in versions}
         lag = wait_until(
-            lambda: self._logged_lags(since), lambda logged: logged.keys() >= ids, timeout_s, logs.SOON, sleep
+            lambda: self._logged_lags(since),
+            lambda logged: logged.keys() >= ids,
+            timeout_s,
+            log_events.SOON,
+            sleep,
         )
         rows = [(v.key, v.id, v.bytes, v.time, lag.get(v.id)) for v in versions]
         columns = ["key", "version", "bytes", "written", "lag"]
@@ -146,7 +150,7 @@ class Drill:
         function = self.pipeline.entrance
         done = facts.of(facts.handler_of(function.name)).done
         client = self.target.client("logs", function.region)
-        lines = logs.lines(client, log_group_name(function.name), since)
+        lines = log_events.lines(client, log_group_name(function.name), since)
         copied = [line for line in lines if line.get("message") in done and "lag_seconds" in line]
         return {line.get("version"): line["lag_seconds"] for line in reversed(copied)}
 

@@ -14,8 +14,8 @@ from support.the_five import pipelines
 
 from lib.base.errors import NotDeployedError, ParameterError, RunbookError
 from lib.engine.checklist import Checklist
+from lib.operate.audits import athena_tables, repairing
 from lib.operate.audits import audit as audits
-from lib.operate.audits import repairing, tables
 from lib.operate.audits.findings import MISSING, SAME, UNJUDGED, Finding
 from lib.operate.pipelines import those_deployed
 from lib.parameters import Parameters
@@ -79,9 +79,9 @@ def test_empty_buckets_are_clean(aws, own, pipeline, put):
 
 
 def test_an_audit_of_nothing_is_in_the_table_too(aws, own, pipeline):
-    tables.save(aws, audited(aws, own, pipeline.name), pipeline.destination)
+    athena_tables.save(aws, audited(aws, own, pipeline.name), pipeline.destination)
     client, name = aws.client("s3", pipeline.destination.region), pipeline.destination.name
-    (listed,) = client.list_objects_v2(Bucket=name, Prefix=tables.COUNTS_PREFIX)["Contents"]
+    (listed,) = client.list_objects_v2(Bucket=name, Prefix=athena_tables.COUNTS_PREFIX)["Contents"]
     body = client.get_object(Bucket=name, Key=listed["Key"])["Body"].read()
     row = json.loads(gzip.decompress(body))
     assert (row["pipeline"], row["state"], row["objects"]) == (pipeline.name, SAME, 0)
@@ -307,8 +307,8 @@ def test_what_is_everybodys_fault_ends_that_audit_and_no_other(aws, own, pipelin
     with pytest.raises(RunbookError, match=f"{pipeline.name}: as it should be .AccessDenied: .*ListBucket"):
         checklist.require()
     assert audits.attempt(audits.repair, aws, own, pipeline.name, ended) is ended
-    tables.save(aws, ended, pipeline.destination)
-    rows = saved(aws, pipeline.destination, tables.DIFFERENCES_PREFIX)
+    athena_tables.save(aws, ended, pipeline.destination)
+    rows = saved(aws, pipeline.destination, athena_tables.DIFFERENCES_PREFIX)
     assert [(row["key"], row["state"]) for row in rows] == [("", "not finished")]
 
 
@@ -323,6 +323,6 @@ def saved(aws, bucket, prefix):
 def test_what_could_not_be_judged_is_in_the_saved_table(aws, own, pipeline, put, policy):
     put("denied")
     policy(f"arn:aws:s3:::{pipeline.source.name}/denied", "s3:GetObject")
-    tables.save(aws, audited(aws, own, pipeline.name), pipeline.destination)
-    (row,) = saved(aws, pipeline.destination, tables.DIFFERENCES_PREFIX)
+    athena_tables.save(aws, audited(aws, own, pipeline.name), pipeline.destination)
+    (row,) = saved(aws, pipeline.destination, athena_tables.DIFFERENCES_PREFIX)
     assert (row["key"], row["state"], row["by_design"]) == ("denied", UNJUDGED, False)
