@@ -1,6 +1,6 @@
 """Buckets that are adopted: looked at before the first write, and found again from the account alone.
 
-See docs/decisions/0027-a-bucket-that-is-adopted.md.
+See docs/decisions/0023-a-bucket-that-is-adopted.md.
 """
 
 from botocore.exceptions import ClientError

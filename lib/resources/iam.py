@@ -31,7 +31,7 @@ class Role(Resource):
     """A role that one AWS service takes on, with one inline policy and the permissions boundary of its scope.
 
     A boundary that is there though the scope names none stays: it is somebody else's. Its description says
-    which buckets its pipeline has adopted (docs/decisions/0027-a-bucket-that-is-adopted.md); any other stays.
+    which buckets its pipeline has adopted (docs/decisions/0023-a-bucket-that-is-adopted.md); any other stays.
 
     Attributes:
         trusts: The service, such as `lambda.amazonaws.com`.

@@ -17,7 +17,7 @@ class AdoptedBucket(Bucket):
     """A bucket that is there already: looked at, never made, changed, tagged or deleted.
 
     What a pipeline attaches to it, such as a notification, is a resource of its own
-    (docs/decisions/0027-a-bucket-that-is-adopted.md).
+    (docs/decisions/0023-a-bucket-that-is-adopted.md).
 
     Attributes:
         adopted: Which it is.
