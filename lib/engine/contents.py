@@ -6,14 +6,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.engine.inventory import Existing
 from lib.engine.waiting import Waiting
 from lib.parameters import Parameters
 from lib.resources.base import Deletion, Resource
-from lib.resources.dynamodb import Table
+from lib.resources.dynamodb import ItemReader, Table
 from lib.resources.glue import Database, tables_of
 from lib.resources.s3 import Bucket
 from lib.resources.sqs import Queue
@@ -131,12 +130,12 @@ class Contents:
     def _rows(self, item: Existing) -> Iterator[str]:
         client = self.target.client("dynamodb", item.region)
         versions = {(key, version) for _, key, version in self._puts_of(item)}
-        read = TypeDeserializer().deserialize
+        reader = ItemReader()
         for page in client.get_paginator("scan").paginate(
             TableName=item.found.identifier, ConsistentRead=True
         ):
             for found in page["Items"]:
-                row = {name: read(value) for name, value in found.items()}
+                row = reader.item(found)
                 if (row.get("file_key"), row.get("version_id")) in versions:
                     continue
                 if not self._is_count(item, row):

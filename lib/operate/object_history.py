@@ -1,7 +1,8 @@
 """What the index knows of one object."""
 
 import pandas as pd
-from boto3.dynamodb.types import TypeDeserializer
+
+from lib.resources.dynamodb import ItemReader
 
 COLUMNS = ["event_name", "timestamp", "file_size", "content_type"]
 
@@ -23,9 +24,9 @@ def history(client, table: str, key: str) -> pd.DataFrame:
         ExpressionAttributeValues={":key": {"S": key}},
         ConsistentRead=True,
     )
-    read = TypeDeserializer().deserialize
+    reader = ItemReader()
     rows = [
-        {name: read(item[name]) for name in COLUMNS if name in item}
+        reader.item({name: item[name] for name in COLUMNS if name in item})
         for page in pages
         for item in page["Items"]
     ]

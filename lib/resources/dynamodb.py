@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from time import sleep
 from typing import ClassVar
 
+from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
 from lib.base.errors import RunbookError
@@ -23,6 +25,25 @@ BACKUPS_NOT_YET, BACKUPS_S = "^ContinuousBackupsUnavailableException", 300
 TOO_MANY_CHANGES = "modified multiple times"
 # As long as botocore's own waiters, which look every 20 s.
 WAIT_500_S = {"Delay": 1, "MaxAttempts": 500}
+
+
+class ItemReader(TypeDeserializer):
+    """Reads the values of items, every number exactly.
+
+    DynamoDB writes 1E+38 out in 39 digits, on which boto3's own fails (decimal.Rounded).
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+    """
+
+    def _deserialize_n(self, value: str) -> Decimal:
+        return Decimal(value)
+
+    def item(self, item: dict[str, dict]) -> dict[str, object]:
+        """Return the values of an item by their attributes' names.
+
+        Args:
+            item: As the client has it: the values with their types.
+        """
+        return {name: self.deserialize(value) for name, value in item.items()}
 
 
 @dataclass(repr=False, kw_only=True)

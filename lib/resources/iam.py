@@ -31,7 +31,8 @@ class Role(Resource):
     """A role that one AWS service takes on, with one inline policy and the permissions boundary of its scope.
 
     A boundary that is there though the scope names none stays: it is somebody else's. Its description says
-    which buckets its pipeline has adopted (docs/decisions/0023-a-bucket-that-is-adopted.md); any other stays.
+    which buckets its pipeline has adopted (docs/decisions/0023-a-bucket-that-is-adopted.md); any
+    other stays if there are none.
 
     Attributes:
         trusts: The service, such as `lambda.amazonaws.com`.
@@ -102,7 +103,7 @@ class Role(Resource):
         if "tags" in settings:
             client.tag_role(RoleName=self.name, Tags=tag_list(settings["tags"]))
         if "description" in settings:
-            client.update_role_description(RoleName=self.name, Description=settings["description"])
+            self._describe(client, settings["description"])
         if "trust" in settings:
             client.update_assume_role_policy(RoleName=self.name, PolicyDocument=json.dumps(settings["trust"]))
         # Before the policy: a deployer may be allowed to write policies of roles with the boundary only.
@@ -128,6 +129,11 @@ class Role(Resource):
                     with suppress(client.exceptions.NoSuchEntityException):
                         tags = client.list_role_tags(RoleName=name)["Tags"]
                         yield Found(name, name, role["Arn"], tag_dict(tags))
+
+    def _describe(self, client, text: str) -> None:
+        """Say what is adopted; where nothing is, somebody's own description stays."""
+        if text or _adoptions(client.get_role(RoleName=self.name)["Role"].get("Description", "")):
+            client.update_role_description(RoleName=self.name, Description=text)
 
     @staticmethod
     def descriptions(client) -> Iterator[tuple[str, str]]:

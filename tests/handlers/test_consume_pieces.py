@@ -81,7 +81,7 @@ def test_a_large_file_is_stored_in_pieces_and_each_row_once(consume, name, compr
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(
     rows=st.lists(st.tuples(texts, st.sampled_from(["1", "-2.5", "x", ""])), max_size=60),
     newline=st.sampled_from(["\n", "\r\n", "\r"]),

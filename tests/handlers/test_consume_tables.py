@@ -155,7 +155,7 @@ ANY = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(ANY, min_size=len(KINDS), max_size=len(KINDS)), st.sampled_from(["reject", "omit", "null"]))
 def test_any_text_of_any_type_is_read_by_the_audit_as_by_consume(texts, empty_values):
     out = io.StringIO()
@@ -181,7 +181,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.dictionaries(st.sampled_from(["id", *(f"{k}s" for k in KINDS), "more", "More", "PK", ""]), JSON | ANY),
     st.sampled_from(["reject", "omit", "null"]),
@@ -381,7 +381,7 @@ def events(operator, as_handler):
     )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.fixed_dictionaries({"seq": st.integers(-5, 5), "body": JSON, "at": st.just("2099-01-01")}),

@@ -55,7 +55,7 @@ def test_what_is_none_of_ours_leads_nowhere():
     ("pattern", "why"),
     [
         ("{OUTPUT_PREFIX}x", "nothing of the object's key"),
-        ("{bucket}{key}", "{bucket} is neither a variable nor one of key, path, folder, stem"),
+        ("{bucket}{key}", "{bucket} is neither a variable nor one of key, path, folder, name, stem"),
         ("{}", "is neither"),
         ("{key", "expected '}'"),
     ],

@@ -1,6 +1,7 @@
 """Tables: what cannot be changed, and what AWS is not ready for yet."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from botocore.exceptions import ClientError
@@ -11,7 +12,7 @@ from support.case import HERE
 from lib.base.errors import RunbookError
 from lib.base.retry import WAIT_S
 from lib.engine.stack import Stack
-from lib.resources.dynamodb import Table
+from lib.resources.dynamodb import ItemReader, Table
 
 
 def refusing(stack: Stack, operation: str, *errors: tuple[str, str]):
@@ -128,3 +129,14 @@ def test_a_key_may_be_a_number(stack: Stack):
     assert kinds == {"PK": "S", "SK": "N"}
     stack.replace(replace(table, number_keys=()))
     assert stack.plan().count("change") == 1
+
+
+@pytest.mark.parametrize("number", ["1E+38", "1" * 38, "-9.9E+125", "1E-130", "0.10"])
+def test_a_number_is_read_as_it_is_however_it_is_written(stack: Stack, number: str):
+    table = stack.add(Table("numbers", HERE, partition_key="PK"))
+    stack.apply()
+    client = stack.client(table)
+    client.put_item(TableName=table.name, Item={"PK": {"S": "x"}, "of": {"M": {"n": {"N": number}}}})
+    (found,) = client.scan(TableName=table.name)["Items"]
+    assert ItemReader().item(found) == {"PK": "x", "of": {"n": Decimal(number)}}
+    assert ItemReader().deserialize({"N": f"{Decimal(number):f}"}) == Decimal(number)

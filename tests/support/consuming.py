@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from boto3.dynamodb.conditions import Key
+from boto3.dynamodb.types import TypeSerializer
 
 from lib.parameters import Parameters
 from lib.parameters.sections import Ingest
+from lib.resources.dynamodb import ItemReader
 from support.buckets import Bucket
 from support.handler_support import TARGET_REGION
 from support.handler_user import lambda_context
@@ -101,17 +102,18 @@ class Consume:
 
     def items(self, hash_key):
         """Return the items of a hash key, by their range keys."""
-        pages = self.table.meta.client.get_paginator("query").paginate(
-            TableName=self.table.name, KeyConditionExpression=Key("PK").eq(hash_key), ConsistentRead=True
+        pages = self.dynamodb.get_paginator("query").paginate(
+            TableName=self.table.name,
+            KeyConditionExpression="PK = :key",
+            ExpressionAttributeValues={":key": TypeSerializer().serialize(hash_key)},
+            ConsistentRead=True,
         )
-        return [item for page in pages for item in page["Items"]]
+        return [ItemReader().item(item) for page in pages for item in page["Items"]]
 
     def all_items(self):
         """Return all items."""
-        pages = self.table.meta.client.get_paginator("scan").paginate(
-            TableName=self.table.name, ConsistentRead=True
-        )
-        return [item for page in pages for item in page["Items"]]
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table.name, ConsistentRead=True)
+        return [ItemReader().item(item) for page in pages for item in page["Items"]]
 
     def rejections(self, key):
         """Return (line, reason, row) of a file's bad rows, or None if there is no object for them."""

@@ -44,6 +44,10 @@ def _distrust(client, ours: iam.Role) -> None:
     client.update_assume_role_policy(RoleName=ours.name, PolicyDocument=json.dumps(document([trust])))
 
 
+def _adopt(client, ours: iam.Role) -> None:
+    client.update_role(RoleName=ours.name, Description="adopts source as source: us-west-1/photos/")
+
+
 def _put_others(client, ours: iam.Role) -> None:
     policy = json.dumps(merge(None, [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]))
     client.put_role_policy(RoleName=ours.name, PolicyName="theirs", PolicyDocument=policy)
@@ -75,6 +79,7 @@ CASES = [
                 RoleName=ours.name, PolicyName="runbook"
             ),
             "tags": lambda client, ours: client.untag_role(RoleName=ours.name, TagKeys=theirs.OUR_TAGS),
+            "description": _adopt,
         },
         others=Others(_put_others, _get_others),
         in_notebooks="policy",
