@@ -10,7 +10,7 @@ from lib.engine.ledger import Ledger
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, TAG_ENV, Adopted, Scope
 from lib.resources.iam import Role
-from lib.resources.s3 import Bucket, encryption_key, is_listed, tags_of
+from lib.resources.s3 import Bucket, bucket_names, encryption_key, tags_of
 from lib.resources.s3_adopted import AdoptedBucket
 from lib.target import Target
 
@@ -87,40 +87,36 @@ def _require_there(target: Target, scope: Scope, adopted: Adopted) -> None:
     """Refuse a bucket that does not exist, or is not in the account or region that the parameters say."""
     name, where = adopted.name, adopted.parameter
     client = target.client("s3", adopted.region)
-    is_listed_here = is_listed(target.client("s3", GLOBAL_REGION), name)
+    is_listed_here = name in bucket_names(target.client("s3", GLOBAL_REGION), name)
     try:
         region = client.head_bucket(Bucket=name, ExpectedBucketOwner=scope.account_id).get("BucketRegion")
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         if status == 404:
             raise ParameterError(
-                f"{where}: there is no bucket {name!r}. Correct the name, or leave it empty to have "
-                "one made; "
-                "nothing was written"
+                f"{where}: there is no bucket {name!r}. Correct the name, or leave it empty to have one "
+                "made; nothing was written"
             ) from error
         if not is_listed_here:
             raise ParameterError(_of_another_account(adopted, scope)) from error
         raise ParameterError(
             f"{where}: bucket {name!r} is in account {scope.account_id}, but may not be looked at "
-            "(S3 answers "
-            f"{status}). Give the deployer its rights ({RIGHTS}), and see whether the bucket's own policy "
-            "denies them; nothing was written"
+            f"(S3 answers {status}). Give the deployer its rights ({RIGHTS}), and see whether the "
+            "bucket's own policy denies them; nothing was written"
         ) from error
     if not is_listed_here:
         raise ParameterError(_of_another_account(adopted, scope))
     if region and region != adopted.region:
         raise ParameterError(
             f"{where}: bucket {name!r} is in {region}, and the parameters say {adopted.region}: "
-            "set the region "
-            "of the pipeline to the bucket's, or name another bucket; nothing was written"
+            "set the region of the pipeline to the bucket's, or name another bucket; nothing was written"
         )
 
 
 def _of_another_account(adopted: Adopted, scope: Scope) -> str:
     return (
         f"{adopted.parameter}: bucket {adopted.name!r} belongs to another account than "
-        f"{scope.account_id}. Name "
-        "a bucket of this account; nothing was written"
+        f"{scope.account_id}. Name a bucket of this account; nothing was written"
     )
 
 
@@ -140,8 +136,7 @@ def _require_readable(client, adopted: Adopted) -> None:
         raise ParameterError(
             f"{adopted.parameter}: bucket {adopted.name!r} does not let us use {', '.join(denied)}. Give the "
             f"deployer its rights ({RIGHTS}), and see whether the bucket's own policy denies them; "
-            "nothing was "
-            "written"
+            "nothing was written"
         )
 
 
@@ -160,10 +155,8 @@ def _require_nobody_has_it(target: Target, client, scope: Scope, adopted: Adopte
             if other.overlaps(adopted):
                 raise ParameterError(
                     f"{adopted.parameter}: bucket {adopted.name!r} is adopted already, by role {name}, for "
-                    "keys "
-                    f"that begin with {_words(other)}; ours begin with {_words(adopted)}. Choose prefixes "
-                    "that "
-                    "no key has in common, or another bucket; nothing was written"
+                    f"keys that begin with {_words(other)}; ours begin with {_words(adopted)}. Choose "
+                    "prefixes that no key has in common, or another bucket; nothing was written"
                 )
 
 
@@ -191,7 +184,7 @@ def key_arn(target: Target, adopted: Adopted) -> str:
     except ClientError as error:
         raise ParameterError(
             f"{adopted.parameter}: bucket {adopted.name!r} encrypts with the KMS key {key!r}, "
-            "which we may not look "
-            f"at ({error.response['Error']['Code']}), so that the roles cannot be given it. Allow "
-            "kms:DescribeKey on it, or set the bucket's default to the key's ARN; nothing was written"
+            f"which we may not look at ({error.response['Error']['Code']}), so that the roles cannot be "
+            "given it. Allow kms:DescribeKey on it, or set the bucket's default to the key's ARN; nothing "
+            "was written"
         ) from error

@@ -8,7 +8,7 @@ from lib.engine.lock import PIPELINE, REGION
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, Adopted
 from lib.resources.iam import Role
-from lib.resources.s3 import Bucket
+from lib.resources.s3 import Bucket, bucket_names
 from lib.target import Target
 
 
@@ -23,7 +23,7 @@ def environments(target: Target, parameters: Parameters) -> pd.DataFrame:
         One row an environment: prefix, env, pipelines, regions, and what it adopts. Which pipelines there
         are, buckets and roles say; what else is in an environment, only its own deployer may list.
     """
-    everything = [each["Name"] for each in _buckets(target)]
+    everything = [*bucket_names(target.client("s3", GLOBAL_REGION))]
     of_lock = rf"{PIPELINE}-lock-{parameters.account_id}-{REGION}"
     lock = re.compile(rf"([a-z][a-z0-9]*)-([a-z][a-z0-9]*)-{of_lock}")
     described = [*Role.descriptions(target.client("iam", GLOBAL_REGION))]
@@ -43,8 +43,3 @@ def environments(target: Target, parameters: Parameters) -> pd.DataFrame:
         columns = (names - {PIPELINE}, regions, adopted)
         rows.append((prefix, env, *(", ".join(sorted(each)) for each in columns)))
     return pd.DataFrame(rows, columns=["prefix", "env", "pipelines", "regions", "adopts"])
-
-
-def _buckets(target: Target) -> list[dict]:
-    pages = target.client("s3", GLOBAL_REGION).get_paginator("list_buckets")
-    return [each for page in pages.paginate(PaginationConfig={"PageSize": 1000}) for each in page["Buckets"]]

@@ -211,17 +211,7 @@ def messages_alarm(what: str, queue: Queue, *, topic: Topic, description: str) -
         topic: Who is told.
         description: What to do.
     """
-    metric, whose = "ApproximateNumberOfMessagesVisible", {"QueueName": queue.name}
-    return Alarm(
-        what,
-        queue.region,
-        namespace="AWS/SQS",
-        metric=metric,
-        dimensions=whose,
-        threshold=0,
-        topic=topic,
-        description=description,
-    )
+    return _queue_alarm(what, queue, "ApproximateNumberOfMessagesVisible", 0, topic, description)
 
 
 def age_alarm(what: str, queue: Queue, *, oldest_s: float, topic: Topic, description: str) -> Alarm:
@@ -234,14 +224,19 @@ def age_alarm(what: str, queue: Queue, *, oldest_s: float, topic: Topic, descrip
         topic: Who is told.
         description: What to do.
     """
-    metric, whose = "ApproximateAgeOfOldestMessage", {"QueueName": queue.name}
+    return _queue_alarm(what, queue, "ApproximateAgeOfOldestMessage", oldest_s, topic, description)
+
+
+def _queue_alarm(
+    what: str, queue: Queue, metric: str, threshold: float, topic: Topic, description: str
+) -> Alarm:
     return Alarm(
         what,
         queue.region,
         namespace="AWS/SQS",
         metric=metric,
-        dimensions=whose,
-        threshold=oldest_s,
+        dimensions={"QueueName": queue.name},
+        threshold=threshold,
         topic=topic,
         description=description,
     )

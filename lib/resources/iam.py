@@ -67,7 +67,7 @@ class Role(Resource):
         settings = self.desired()
         trust, tags = json.dumps(settings["trust"]), tag_list(self.scope.tags)
         named = {"RoleName": self.name, "AssumeRolePolicyDocument": trust, "Tags": tags}
-        yield from fits("iam", "CreateRole", **named)
+        yield from fits("iam", "CreateRole", **named, Description=settings["description"])
         sizes = {"policy": MOST_POLICY_CHARACTERS, "trust": MOST_TRUST_CHARACTERS}
         for name, most in sizes.items():
             size = len("".join(json.dumps(settings[name]).split()))

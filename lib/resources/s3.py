@@ -227,8 +227,7 @@ class Bucket(End):
             client: Any S3 client, which is told of all buckets.
             scope: Whose.
         """
-        for page in client.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": 1000}):
-            yield from Bucket.of_names((bucket["Name"] for bucket in page["Buckets"]), scope)
+        yield from Bucket.of_names(bucket_names(client), scope)
 
     @staticmethod
     def of_names(names: Iterable[str], scope: Scope) -> Iterator[tuple[str, str]]:
@@ -683,17 +682,18 @@ def encryption_key(client, bucket: str) -> str:
     return rule.get("KMSMasterKeyID", "")
 
 
-def is_listed(client, bucket: str) -> bool:
-    """Return whether a bucket is the account's: S3 lists a caller the buckets of its own account only.
+def bucket_names(client, beginning: str = "") -> Iterator[str]:
+    """Yield the names of the account's buckets: S3 lists a caller those of its own account only.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
 
     Args:
-        client: Any S3 client.
-        bucket: Its name.
+        client: Any S3 client, which is told of all buckets.
+        beginning: What the names begin with; empty for all.
     """
-    pages = client.get_paginator("list_buckets").paginate(Prefix=bucket, PaginationConfig={"PageSize": 1000})
-    return any(each["Name"] == bucket for page in pages for each in page.get("Buckets", []))
+    asked = {"Prefix": beginning} if beginning else {}
+    pages = client.get_paginator("list_buckets").paginate(**asked, PaginationConfig={"PageSize": 1000})
+    return (bucket["Name"] for page in pages for bucket in page.get("Buckets", []))
 
 
 def _lifecycle(client, bucket: str) -> dict:
