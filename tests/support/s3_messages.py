@@ -59,3 +59,13 @@ def sqs_event(*bodies):
 
 def sns_event(*contents):
     return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": raw(content)}} for content in contents]}
+
+
+def event_of(*keys: str, **changed) -> dict:
+    """An event with no more in it than what is told of objects by their keys."""
+    common = {"awsRegion": "us-west-1", "eventTime": "2026-01-02T00:00:00Z", "eventName": "ObjectCreated:Put"}
+    records = [
+        common | {"s3": {"bucket": {"name": "b"}, "object": {"key": quote_plus(key)}}} | changed
+        for key in keys
+    ]
+    return {"Records": records}

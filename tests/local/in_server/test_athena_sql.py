@@ -12,20 +12,10 @@ import pytest
 from botocore.exceptions import ClientError
 from pyathena.error import DatabaseError
 from pyathena.pandas.util import as_pandas
-from support.lake import REGION, SAMPLES, Lake, samples_lake
+from support.lake import REGION, SAMPLES
 from support.trino_expressions import PAGES, shown
 
 from lib.local.in_server.athena_sql import AthenaSqlError, parse
-
-
-@pytest.fixture
-def lake(local_aws):
-    return Lake(local_aws)
-
-
-@pytest.fixture(scope="module", name="samples")
-def samples_fixture(local_aws):
-    return samples_lake(local_aws)
 
 
 def frame(name):

@@ -7,21 +7,11 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from support.lake import CSV, Lake, samples_lake
+from support.lake import CSV
 
 from lib.local.in_server.glue_grouping import is_excluded
 
 PEOPLE = "name,age\nAnn,41\nBob,42\n"
-
-
-@pytest.fixture
-def lake(local_aws):
-    return Lake(local_aws)
-
-
-@pytest.fixture(scope="module", name="samples")
-def samples_fixture(local_aws):
-    return samples_lake(local_aws)
 
 
 def count(lake, table):

@@ -1,24 +1,13 @@
 """What is in a message: the objects that it speaks of, through whatever envelope; or none."""
 
 import json
-from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.s3_messages import event_of as event
 
 from lib.operate.failures.letters import Letter
-
-HERE = "us-west-1"
-
-
-def event(*keys: str, **changed) -> dict:
-    common = {"awsRegion": HERE, "eventTime": "2026-01-02T00:00:00Z", "eventName": "ObjectCreated:Put"}
-    records = [
-        common | {"s3": {"bucket": {"name": "b"}, "object": {"key": quote_plus(key)}}} | changed
-        for key in keys
-    ]
-    return {"Records": records}
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=3))

@@ -3,9 +3,9 @@
 import json
 from dataclasses import replace
 from types import SimpleNamespace
-from urllib.parse import quote_plus
 
 import pytest
+from support.s3_messages import event_of as event
 
 from lib.base import reasons
 from lib.base.errors import ParameterError, RunbookError
@@ -20,15 +20,6 @@ from lib.resources import sqs
 from lib.resources.s3 import Bucket
 
 HERE = "us-west-1"
-
-
-def event(*keys: str, **changed) -> dict:
-    common = {"awsRegion": HERE, "eventTime": "2026-01-02T00:00:00Z", "eventName": "ObjectCreated:Put"}
-    records = [
-        common | {"s3": {"bucket": {"name": "b"}, "object": {"key": quote_plus(key)}}} | changed
-        for key in keys
-    ]
-    return {"Records": records}
 
 
 # --- choosing
