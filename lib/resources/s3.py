@@ -340,33 +340,44 @@ def first_of(client, name: str) -> str:
     return next((each["Key"] for listed in lists for each in listed), "")
 
 
-def empty_bucket(client, name: str, only: Container[tuple[str, str]] | None = None) -> None:
+def empty_bucket(
+    client, name: str, only: Container[tuple[str, str]] | None = None, beginning: str = ""
+) -> int:
     """Delete every version, delete marker and unfinished multipart upload of a bucket.
 
     Args:
         client: An S3 client of the bucket's region.
         name: The bucket's name.
         only: Key and version id of each that may be deleted, and no upload; None for all that there is.
+        beginning: What the keys begin with; empty for all of them.
+
+    Returns:
+        How many versions and markers were deleted.
 
     Raises:
         RunbookError: If S3 refuses to delete some of them, for instance under object lock.
     """
-    uploads = client.get_paginator("list_multipart_uploads").paginate(Bucket=name) if only is None else ()
+    asked = {"Bucket": name, **({"Prefix": beginning} if beginning else {})}
+    uploads = client.get_paginator("list_multipart_uploads").paginate(**asked) if only is None else ()
     for page in uploads:
         for upload in page.get("Uploads", []):
             with suppress(client.exceptions.NoSuchUpload):  # if only the answer was lost
                 client.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
-    pages = client.get_paginator("list_object_versions").paginate(Bucket=name, MaxKeys=DELETE_BATCH_KEYS)
+    pages = client.get_paginator("list_object_versions").paginate(**asked, MaxKeys=DELETE_BATCH_KEYS)
+    deleted = 0
     with tqdm(desc=f"Empty {name}", unit=" versions", delay=2, leave=False) as progress:
-        for page in pages:
+        # Markers last: without its marker, an object would come back for a moment.
+        for found in (page.get(kind, []) for page in pages for kind in ("Versions", "DeleteMarkers")):
             batch = [
                 {"Key": item["Key"], "VersionId": item["VersionId"]}
-                for item in page.get("Versions", []) + page.get("DeleteMarkers", [])
+                for item in found
                 if only is None or (item["Key"], item["VersionId"]) in only
             ]
             if batch:
                 delete_batch(client, name, batch)
+                deleted += len(batch)
                 progress.update(len(batch))
+    return deleted
 
 
 def delete_batch(client, name: str, batch: list[dict[str, str]]) -> None:

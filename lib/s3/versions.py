@@ -1,14 +1,13 @@
 """The versions of a bucket's objects, and which of them was the current one at a point in time."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from xml.etree import ElementTree
 
-from lib.resources.s3 import delete_batch
+from lib.resources.s3 import empty_bucket
 from lib.s3.objects import Place
 
 # Objects in these classes cannot be read before they have been restored, which takes minutes to days:
@@ -125,22 +124,8 @@ def erase(place: Place, prefix: str) -> int:
 
     Raises:
         RunbookError: If S3 refuses to erase some, for instance under object lock.
+        ValueError: If the prefix is empty.
     """
-    assert prefix, "all of a bucket is erased by nobody"
-    erased = 0
-    pages = place.client.get_paginator("list_object_versions").paginate(Bucket=place.bucket, Prefix=prefix)
-    for page in pages:
-        # Markers last: without its marker, an object would come back for a moment.
-        for found in filter(None, (page.get("Versions"), page.get("DeleteMarkers"))):
-            batch = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in found]
-            delete_batch(place.client, place.bucket, batch)
-            erased += len(batch)
-    uploads = place.client.get_paginator("list_multipart_uploads").paginate(
-        Bucket=place.bucket, Prefix=prefix
-    )
-    for upload in (upload for page in uploads for upload in page.get("Uploads", [])):
-        with suppress(place.client.exceptions.NoSuchUpload):  # if only the answer was lost
-            place.client.abort_multipart_upload(
-                Bucket=place.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-            )
-    return erased
+    if not prefix:
+        raise ValueError(f"all of {place.bucket} is erased by nobody: say what the keys begin with")
+    return empty_bucket(place.client, place.bucket, beginning=prefix)

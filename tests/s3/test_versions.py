@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lib.resources.s3 import Bucket
 from lib.s3.objects import Place
-from lib.s3.versions import Version, current_at, histories
+from lib.s3.versions import Version, current_at, erase, histories
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 # What is done to one key, and how many seconds after the step before; S3's clock has whole seconds.
@@ -105,3 +105,20 @@ def test_null_versions_and_an_empty_bucket(place, somebody):
     version = client.put_object(Bucket=bucket, Key="k", Body=b"second")["VersionId"]
     ((_, history),) = histories(place)
     assert [v.id for v in history] == [version, "null"]
+
+
+def test_erasing_takes_all_below_a_prefix_and_never_all_of_a_bucket(stack, somebody):
+    bucket = stack.add(Bucket("shared", "us-east-1"))
+    stack.apply()
+    s3 = somebody("s3", bucket.region)
+    for key in ("theirs", "ours/a", "ours/a", "ours/b"):
+        s3.put_object(Bucket=bucket.name, Key=key, Body=b"x")
+    s3.delete_object(Bucket=bucket.name, Key="ours/b")
+    s3.create_multipart_upload(Bucket=bucket.name, Key="ours/c")
+    place = Place(s3, bucket.name)
+    with pytest.raises(ValueError, match="what the keys begin with"):
+        erase(place, "")
+    assert [erase(place, "ours/"), erase(place, "ours/")] == [4, 0]
+    left = s3.list_object_versions(Bucket=bucket.name)
+    assert [each["Key"] for each in left["Versions"]] == ["theirs"]
+    assert not left.get("DeleteMarkers") and not s3.list_multipart_uploads(Bucket=bucket.name).get("Uploads")
