@@ -322,7 +322,7 @@ def _(resource: iam.Role, settings: Settings) -> Declared:
 
 @declare.register
 def _(resource: lambda_.Function, settings: Settings) -> Declared:
-    kept = {name: value for name, value in settings.items() if name not in ("CodeSha256", "tags")}
+    kept = {name: value for name, value in settings.items() if name not in ("Code", "tags")}
     properties = {
         "FunctionName": resource.name,
         "Code": Code(resource.what, resource.code),
