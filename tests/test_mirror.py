@@ -79,6 +79,8 @@ OF_SERVER = {
     "glue_grouping.py": "local/in_server/test_crawls.py",
     "glue_tables.py": "local/in_server/test_crawls.py",
     "lambda_code.py": "local/in_server/test_lambda.py",
+    "lambda_copied.py": "local/in_server/test_lambda.py",
+    "lambda_start.py": "local/in_server/test_lambda.py",
     "lambda_svc.py": "local/in_server/test_lambda.py",
     "logs.py": "resources/test_encryption.py",
     "not_here.py": "local/in_server/test_trino_expressions.py",
