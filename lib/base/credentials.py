@@ -1,4 +1,4 @@
-"""The caller's own credentials: asked for once, kept as the AWS CLI keeps them, and told when they are over."""
+"""The caller's own credentials: asked for once, kept as the AWS CLI keeps them, and told when over."""
 
 import getpass
 from collections.abc import Callable
