@@ -156,21 +156,13 @@ def _identify(target: Target) -> Target:
 
 
 def start(parameters: Parameters) -> None:
-    """Start the AWS on this laptop, if that is the target; a real one runs, and is told here who we are.
-
-    A role that wants a code is asked for here, in the terminal; a notebook's kernel finds what it gave.
+    """Start the AWS on this laptop, if that is the target; a real one runs.
 
     Args:
         parameters: `target` decides.
-
-    Raises:
-        ParameterError: As for `connect`, of a real account.
-        TargetError: As for `connect`, of a real account.
     """
     if parameters.target == "local":
         local_aws().start()
-    else:
-        connect(parameters)
 
 
 def needs_consent(parameters: Parameters) -> bool:
