@@ -1,5 +1,6 @@
 """The AWS that a run works on: the local one on this laptop, or a real account."""
 
+import sys
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from types import ModuleType
@@ -151,7 +152,8 @@ def _identify(target: Target) -> Target:
     except BotoCoreError as error:
         raise TargetError(f"target {target.name!r}: AWS does not say who we are: {error}") from error
     if off := clock.difference(caller):
-        print(f"{off}: the lags and times below are as much too long or too short. Set the clock")
+        told = f"{off}: lags and times that are told are as much too long or too short. Set the clock"
+        print(told, file=sys.stderr)  # what is printed may be a command's answer
     return replace(target, account_id=caller["Account"], caller=caller["Arn"])
 
 

@@ -55,7 +55,7 @@ def test_it_is_said_when_we_connect(target: Target, parameters: Parameters, caps
         parsed["ResponseMetadata"]["HTTPHeaders"]["date"] = at(hours=1)
 
     _identify(with_answers(target, later))
-    assert "behind AWS's: the lags and times below" in capsys.readouterr().out
+    assert "behind AWS's: lags and times that are told" in capsys.readouterr().err
 
 
 def test_and_with_a_refusal(target: Target):
