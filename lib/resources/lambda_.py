@@ -111,13 +111,13 @@ class Function(Resource):
         code = contents if zipped == found["CodeSha256"] else found["CodeSha256"]
         return {"Code": code, **settings, "tags": our_tags(tags)}
 
-    def _code_tag(self) -> dict[str, str]:
-        """What the code is, and by which digest Lambda will know it: equal code may be zipped otherwise."""
+    def code_tag(self) -> dict[str, str]:
+        """Return the tag that says what the code is, and by which digest Lambda knows its zip."""
         zipped = base64.b64encode(hashlib.sha256(self.code).digest()).decode()
         return {TAG_CODE: f"{contents_digest(self.code)} {zipped}"}
 
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
-        tags = {**self.scope.tags, **self._code_tag()}
+        tags = {**self.scope.tags, **self.code_tag()}
         arguments = {"FunctionName": self.name, "Code": {"ZipFile": self.code}, "Tags": tags}
         retry_on(TOO_EARLY, PROPAGATION_S, sleep)(
             client.create_function, **arguments, **self._configuration()
@@ -131,7 +131,7 @@ class Function(Resource):
             update = retry_on(TOO_EARLY, PROPAGATION_S, sleep)
             update(client.update_function_code, FunctionName=self.name, ZipFile=self.code)
             client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
-            client.tag_resource(Resource=self.arn, Tags=self._code_tag())
+            client.tag_resource(Resource=self.arn, Tags=self.code_tag())
         if configuration := {key: settings[key] for key in self._configuration() if key in settings}:
             update = retry_on(TOO_EARLY, PROPAGATION_S, sleep)
             update(client.update_function_configuration, FunctionName=self.name, **configuration)
