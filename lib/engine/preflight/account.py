@@ -25,7 +25,7 @@ def check(
         resources: All of a stack.
         unwanted: Those that are going to be deleted.
         client: Gives the client that a resource is read with.
-        kms: Gives the KMS client of a region.
+        kms: Gives the KMS client of a store's region and account.
     """
     yield from _keys(resources, kms)
     yield from notifications.overlaps_in_account(resources, unwanted, client)
@@ -70,7 +70,7 @@ def _keys(resources: Collection[Resource], kms: Callable) -> Iterator[tuple[Reso
     """Find keys that cannot encrypt, each with the first store that is to have it."""
     stores = [one for one in resources if one.is_encrypted and one.kms_key_arn]
     for store in {one.kms_key_arn: one for one in reversed(stores)}.values():
-        if wrong := _wrong_with(kms(store.region), store.kms_key_arn):
+        if wrong := _wrong_with(kms(store), store.kms_key_arn):
             fix = "name another key in kms_key_arns, or correct this one (docs/real-account.md, 5)"
             yield store, Finding("kms-key-usable", f"its key {store.kms_key_arn} {wrong}", fix)
 

@@ -53,7 +53,10 @@ def check(stack) -> list[Violation]:
     """
     resources, unwanted = list(stack.resources.values()), list(stack.unwanted.values())
     in_account = account.check(
-        resources, unwanted, stack.client, lambda region: stack.target.client("kms", region)
+        resources,
+        unwanted,
+        stack.client,
+        lambda store: stack.target.client("kms", store.region, store.account_id),
     )
     found = [*described(resources), *in_account]
     return [_violation(resource, finding) for resource, finding in _in_order(resources, found)]
