@@ -70,7 +70,8 @@ def from_template(path: str | Path, **values: Named | str | None) -> Document:
             deployments.
         values: What goes in the place of each name. A thing `queue` gives three, `${queue_arn}`,
             `${queue_key_arn}` and `${queue_account_id}`, and None empties them; a text gives one, and an ARN by
-            itself has no key. What is empty is left out, with its statement if that is about nothing else.
+            itself has neither key nor account. What is empty is left out, with its statement if that is about
+            nothing else.
 
     Returns:
         The policy document.
@@ -96,6 +97,7 @@ def _texts(values: dict[str, Named | str | None]) -> dict[str, str]:
         if isinstance(value, str):
             texts[name] = value
             texts.setdefault(f"{name.removesuffix('_arn')}_key_arn", "")
+            texts.setdefault(f"{name.removesuffix('_arn')}_account_id", "")
         else:
             texts[f"{name}_arn"] = value.arn if value else ""
             texts[f"{name}_key_arn"] = value.kms_key_arn if value else ""
@@ -106,7 +108,8 @@ def _texts(values: dict[str, Named | str | None]) -> dict[str, str]:
 def _condition(tests: dict[str, dict[str, str | list[str]]]) -> dict[str, dict]:
     """Return a statement's conditions, each value once: two things may be of one account."""
     given = {test: {key: _given(value) for key, value in keys.items()} for test, keys in tests.items()}
-    return {"Condition": given} if given else {}
+    told = {test: {key: value for key, value in keys.items() if value} for test, keys in given.items()}
+    return {"Condition": told} if (told := {test: keys for test, keys in told.items() if keys}) else {}
 
 
 def _given(resource: str | list[str]) -> str | list[str]:

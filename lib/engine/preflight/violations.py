@@ -8,7 +8,7 @@ import yaml
 
 from lib.base.errors import PreflightError
 from lib.base.paths import ROOT
-from lib.engine.preflight import account, form, notifications, statements, wiring
+from lib.engine.preflight import account, form, guests, notifications, statements, wiring
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
 
@@ -89,7 +89,7 @@ def described(resources: Collection[Resource]) -> Iterator[tuple[Resource, Findi
         return
     for resource in resources:
         yield from ((resource, finding) for finding in (*resource.checks(), *statements.check(resource)))
-    for rule in (*wiring.RULES, *notifications.RULES):
+    for rule in (*wiring.RULES, *notifications.RULES, *guests.RULES):
         yield from rule(resources)
 
 
