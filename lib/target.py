@@ -1,4 +1,4 @@
-"""The AWS that a run works on: the local one on this laptop, or a real account; and the accounts beside it."""
+"""The AWS that a run works on: the local one on this laptop, or a real account; and accounts beside it."""
 
 import json
 import re
@@ -145,8 +145,8 @@ class Target:
         """Return the way into another account, whose role is taken on by now."""
         if account_id not in self._ways:
             raise ParameterError(
-                f"account {account_id}: something of this environment lives there, and neither its roles nor its "
-                "parameters say which role to take on. Name account and role in the parameters, as they were"
+                f"account {account_id}: something of this environment lives there, and neither its roles nor "
+                "its parameters say which role to take on. Name account and role in the parameters, as they were"
             )
         self._take_on(self._ways[account_id])
         return self._ways[account_id]
@@ -175,8 +175,8 @@ class Target:
                 raise ParameterError(_not_taken_on(way, self.caller, error)) from error
             if caller["Account"] != way.account_id:
                 raise ParameterError(
-                    f"{way.parameter or way.role_arn}: its credentials are for account {caller['Account']}, and the "
-                    f"parameters say {way.account_id}; nothing was done there"
+                    f"{way.parameter or way.role_arn}: its credentials are for account {caller['Account']}, and "
+                    f"the parameters say {way.account_id}; nothing was done there"
                 )
             self.watch(session, caller["Arn"])
             self._roles[way.role_arn] = (session, caller["Arn"])
@@ -207,9 +207,10 @@ def _not_taken_on(way: OtherAccount, caller: str, error: Exception) -> str:
         else "if it expects an external id, the parameters must say it"
     )
     return (
-        f"{way.parameter or 'a role of this environment'}: {way.role_arn} cannot be taken on ({why}). See whether "
-        f"the role exists; whether its trust policy lets us in, {json.dumps(trust)} ({external}); and whether we "
-        f"may: sts:AssumeRole on it in the deployer's own policy (docs/real-account.md, 7). Nothing was written"
+        f"{way.parameter or 'a role of this environment'}: {way.role_arn} cannot be taken on ({why}). See "
+        f"whether the role exists; whether its trust policy lets us in, {json.dumps(trust)} ({external}); and "
+        "whether we may: sts:AssumeRole on it in the deployer's own policy (docs/real-account.md, 7). Nothing "
+        "was written"
     )
 
 

@@ -22,7 +22,8 @@ def clients(**config: object) -> Callable[..., BaseClient]:
 
     Returns:
         A function that takes a service, a region, by default the function's own, and of S3 the account that
-        owns the buckets; a bucket of another one is refused then. Its S3 clients keep what boto3's would lose.
+        owns the buckets; a bucket of another one is refused then. Its S3 clients keep what
+        boto3's would lose.
     """
     special = CONFIG.merge(Config(**config))
 

@@ -1,4 +1,4 @@
-"""Credentials of a role that is taken on, by botocore's own means: kept in memory, and renewed as they expire."""
+"""Credentials of a role that is taken on, by botocore's own means: in memory, and renewed as they expire."""
 
 from collections.abc import Callable
 

@@ -16,7 +16,7 @@ ACCOUNT, ROLE = "account", "by_role"  # what the ledger says of what is in anoth
 
 
 def known(target: Target, parameters: Parameters, pipeline: str = "") -> list[str]:
-    """Return the other accounts in which something of an environment may live, and let the target know the ways.
+    """Return the other accounts in which something of an environment may live; the target learns the ways.
 
     Args:
         target: The AWS to look at.

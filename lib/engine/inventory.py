@@ -198,7 +198,8 @@ class Inventory:
         """Delete what is ours. With mode `plan`, delete nothing.
 
         Returns:
-            How many of each type were deleted, and what Object Lock holds, which stays; none with mode `plan`.
+            How many of each type were deleted, and what Object Lock holds, which stays; none with mode
+            `plan`.
         """
         if self.parameters.mode == "plan":
             print("mode is 'plan': nothing was deleted")
@@ -243,8 +244,8 @@ class Inventory:
             sleep: Waits between two looks, while something is left that AWS may still be deleting.
 
         Returns:
-            One row a type, one column a region: how many of ours exist, which are those alone that Object Lock
-            holds, with the lock of the environment. Last how many of somebody else's have a name like ours.
+            One row a type, one column a region: how many of ours exist, which are those alone that Object
+            Lock holds, with the lock of the environment. Last how many of somebody else's have a name like ours.
 
         Raises:
             RunbookError: If something of ours is left.

@@ -86,7 +86,7 @@ class Account:
         return self._once("buckets", lambda: list(Bucket.names(client, self.env)))
 
     def buckets_elsewhere(self, scope: Scope) -> list[tuple[str, str, str]]:
-        """Return a pipeline's buckets in other accounts, as its roles say: what they are called, region, account.
+        """Return a pipeline's buckets in other accounts, as its roles say: name, region and account.
 
         Args:
             scope: The pipeline's.

@@ -140,16 +140,16 @@ class Parameters(Section):
             if one.account_id == self.account_id:
                 account = f"{one.pipeline}.{one.what}_account_id"
                 raise ValueError(
-                    f"{account}: {one.account_id} is the account of account_id, too; name another one, or leave "
-                    f"{account} and {one.parameter} empty"
+                    f"{account}: {one.account_id} is the account of account_id, too; name another one, or "
+                    f"leave {account} and {one.parameter} empty"
                 )
         roles: dict[str, tuple[str, str]] = {}
         for one in self.scope().others:
             way = (one.role_arn, one.external_id)
             if roles.setdefault(one.account_id, way) != way:
                 raise ValueError(
-                    f"{one.parameter}: account {one.account_id} is entered by another role, or with another external "
-                    "id, elsewhere in these parameters; name one role for each account"
+                    f"{one.parameter}: account {one.account_id} is entered by another role, or with another "
+                    "external id, elsewhere in these parameters; name one role for each account"
                 )
         return self
 

@@ -291,8 +291,8 @@ class Pipeline(Section):
                 )
             if account_id and getattr(self, f"{beginning}_bucket"):
                 raise ValueError(
-                    f"{account} and {beginning}_bucket: a bucket that is there already keeps its owner's policy, "
-                    "which nobody of another account can do without. Leave one of them empty: the bucket is "
+                    f"{account} and {beginning}_bucket: a bucket that is there already keeps its owner's "
+                    "policy, which nobody of another account can do without. Leave one of them empty: the bucket is "
                     "made in the other account, or is one of account_id"
                 )
         return self
@@ -453,8 +453,8 @@ class Backup(Pipeline):
     def _what_is_locked_is_not_erased(self) -> "Backup":
         if self.dr_object_lock_days and self.erase_versions:
             raise ValueError(
-                f"erase_versions: dr_object_lock_days is {self.dr_object_lock_days}, so that S3 refuses to erase "
-                "a version of the backup: set erase_versions to false, or have no lock"
+                f"erase_versions: dr_object_lock_days is {self.dr_object_lock_days}, so that S3 refuses to "
+                "erase a version of the backup: set erase_versions to false, or have no lock"
             )
         if self.dr_object_lock_days and self.dr_bucket:
             raise ValueError(

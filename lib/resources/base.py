@@ -186,7 +186,7 @@ class Scope:
 
     @property
     def description(self) -> str:
-        """What is said of the roles of its pipeline: what it adopts, what lives elsewhere; empty if nothing."""
+        """What is said of the roles of its pipeline: what it adopts, and what lives elsewhere; or nothing."""
         known: list[Adopted | OtherAccount] = [*self.adopted, *self.others]
         return "; ".join(one.description for one in known if one.pipeline == self.pipeline)
 

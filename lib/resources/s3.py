@@ -435,7 +435,8 @@ def empty_bucket(
         How many versions and markers were deleted.
 
     Raises:
-        LockedError: If Object Lock holds some of them, which stay, and what hides them too; all else is deleted.
+        LockedError: If Object Lock holds some of them, which stay, and what hides them too; all else is
+            deleted.
         RunbookError: If S3 refuses to delete some of them for another reason.
     """
     asked = {"Bucket": name, **({"Prefix": beginning} if beginning else {})}
@@ -503,8 +504,8 @@ def what_is_locked(client, name: str, beginning: str = "") -> str:
     ]
     if free:
         raise RunbookError(
-            f"bucket {name}: S3 does not let us delete all of the {count} versions that are left, and Object Lock "
-            "does not hold them all: see whether a policy denies s3:DeleteObjectVersion"
+            f"bucket {name}: S3 does not let us delete all of the {count} versions that are left, and Object "
+            "Lock does not hold them all: see whether a policy denies s3:DeleteObjectVersion"
         )
     until = f"until {max(days).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if days else "without end"
     modes = ", ".join(sorted({head["ObjectLockMode"] for head in heads if "ObjectLockMode" in head}))
@@ -855,7 +856,7 @@ def has_object_lock(client, bucket: str) -> bool:
 
 
 def object_lock(client, bucket: str) -> dict:
-    """Return how long each version that comes into a bucket is locked: `Mode` and `Days`; empty for not at all.
+    """Return how long each version that comes into a bucket is locked: `Mode` and `Days`; or nothing.
 
     Args:
         client: An S3 client of the bucket's region.

@@ -79,7 +79,7 @@ def _keys(resources: Collection[Resource], kms: Callable) -> Iterator[tuple[Reso
 
 
 def _guests_of_keys(resources: Collection[Resource], kms: Callable) -> Iterator[tuple[Resource, Finding]]:
-    """Find keys of another account whose policies do not let in the roles that work with what they encrypt."""
+    """Find keys of another account that do not let in the roles which work with what they encrypt."""
     roles = [one for one in resources if isinstance(one, Role)]
     for store in resources:
         if not store.is_encrypted or not store.kms_key_arn or store.account_id == store.scope.account_id:

@@ -32,7 +32,7 @@ def let_in(resources: Collection[Resource]) -> Found:
             for action, arn in _allowed_there(role, bucket):
                 if not lets(statements, role.arn, action, arn):
                     what = f"{role.name} may {action} on {arn}, but the bucket does not let it"
-                    fix = f"add the role to the stack of {bucket.name}, or allow {action} in the bucket's policy"
+                    fix = f"allow {action} in the policy of {bucket.name}, or not in that of {role.name}"
                     yield bucket, Finding("guest-let-in", what, fix)
         for statement in statements:
             if _lets_accounts_in(statement) and not _names_one_of(statement, roles):

@@ -15,6 +15,8 @@ from lib.local.in_server.corrections import s3 as corrections
 tags_of_upload: ContextVar[dict[str, str]] = ContextVar("tags_of_upload")
 # Whether the keys of the listing that is being answered are to be encoded.
 encoded: ContextVar[bool] = ContextVar("encoded", default=False)
+# Of the copy that is being made: the bucket of its source and its owner, if that is not the target's.
+source_of_copy: ContextVar[tuple[str, str]] = ContextVar("source_of_copy", default=("", ""))
 # The ARN of whoever asks for a bucket of another account.
 guest: ContextVar[str] = ContextVar("guest", default="")
 
@@ -64,6 +66,58 @@ def copy_readable_part(bucket: str, key: str, query_params: dict, headers: dict)
 def copy(bucket: str, key: str, headers: dict):
     """Copy an object that can be read."""
     return archived(headers) or copy.original(bucket, key, headers)
+
+
+@corrections.COPIES_BETWEEN_ACCOUNTS.replacing("ministack.services.s3:_copy_object")
+def copy_from_any_account(bucket: str, key: str, headers: dict):
+    """Copy an object, whoever owns the bucket that it is in."""
+    token = source_of_copy.set(source_and_owner(headers))
+    try:
+        return copy_from_any_account.original(bucket, key, headers)
+    finally:
+        source_of_copy.reset(token)
+
+
+@corrections.COPIES_BETWEEN_ACCOUNTS.replacing("ministack.services.s3:_upload_part_copy")
+def copy_part_from_any_account(bucket: str, key: str, query_params: dict, headers: dict):
+    """Copy a part of an object, whoever owns the bucket that it is in."""
+    token = source_of_copy.set(source_and_owner(headers))
+    try:
+        return copy_part_from_any_account.original(bucket, key, query_params, headers)
+    finally:
+        source_of_copy.reset(token)
+
+
+def source_and_owner(headers: dict) -> tuple[str, str]:
+    """Return the bucket that a copy is made from, and its owner; nothing if it is the target's owner's too."""
+    bucket = unquote(headers.get("x-amz-copy-source", "").lstrip("/")).partition("/")[0]
+    owner = s3._bucket_owner_account(bucket)
+    return ("", "") if owner in (None, s3.get_account_id()) else (bucket, owner)
+
+
+@corrections.COPIES_BETWEEN_ACCOUNTS.replacing("ministack.core.responses:AccountScopedDict._scoped")
+def scoped(self, key) -> tuple:
+    """Return under what something is kept: what is of a copy's source, of its owner's account."""
+    bucket, owner = source_of_copy.get()
+    if owner and bucket == (key[0] if isinstance(key, tuple) and key else key):
+        return owner, key
+    return scoped.original(self, key)
+
+
+@corrections.COPIES_BETWEEN_ACCOUNTS.replacing("ministack.services.s3:_read_body")
+def read_body(bucket: str, *arguments):
+    """Read an object's bytes, which lie in its owner's folder."""
+    source, owner = source_of_copy.get()
+    with s3._in_account(owner if bucket == source and owner else s3.get_account_id()):
+        return read_body.original(bucket, *arguments)
+
+
+@corrections.COPIES_BETWEEN_ACCOUNTS.replacing("ministack.services.s3:_version_body")
+def version_body(record: dict, bucket: str, *arguments):
+    """Read a version's bytes, which lie in its owner's folder."""
+    source, owner = source_of_copy.get()
+    with s3._in_account(owner if bucket == source and owner else s3.get_account_id()):
+        return version_body.original(record, bucket, *arguments)
 
 
 def archived(headers: dict) -> tuple | None:
@@ -135,9 +189,20 @@ def complete_and_lock(bucket: str, key: str, body: bytes, query_params: dict, he
     """Complete an upload, and lock what came of it if the bucket says so."""
     is_new = s3._qp(query_params, "uploadId") in s3._multipart_uploads
     answer = complete_and_lock.original(bucket, key, body, query_params, headers)
-    described = {name.lower(): value for name, value in answer[1].items()}
-    if is_new and answer[0] == 200:
-        s3._apply_object_lock_from_headers(bucket, key, {}, described.get("x-amz-version-id"))
+    return locked(answer, bucket, key, {}) if is_new else answer
+
+
+@corrections.LOCKED_UPLOADS.replacing("ministack.services.s3:_copy_object")
+def copy_and_lock(bucket: str, key: str, headers: dict):
+    """Copy an object, and lock the copy if its bucket says so."""
+    return locked(copy_and_lock.original(bucket, key, headers), bucket, key, headers)
+
+
+def locked(answer: tuple, bucket: str, key: str, headers: dict) -> tuple:
+    """Return the answer to what has made a version, which is now locked if it is to be."""
+    if answer[0] == 200:
+        described = {name.lower(): value for name, value in answer[1].items()}
+        s3._apply_object_lock_from_headers(bucket, key, headers, described.get("x-amz-version-id"))
     return answer
 
 

@@ -1,7 +1,7 @@
 """The role that copies back from another account: one identity that may read there and write here.
 
-S3 copies within itself, and asks one caller for both buckets. The role of the other account may not write here,
-and the deployer not read there: so a role of the pipeline may do both, and nothing else.
+S3 copies within itself, and asks one caller for both buckets. The role of the other account may not write
+here, and the deployer not read there: so a role of the pipeline may do both, and nothing else.
 """
 
 from lib.engine.stack import Stack

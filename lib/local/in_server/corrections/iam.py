@@ -126,7 +126,7 @@ RESOURCE_ACCOUNT = Correction(
     name="iam-resource-account",
     title="aws:ResourceAccount of a bucket is the caller's account, whoever owns the bucket",
     replaces={f"{EVALUATOR}_resolve_condition_key": "805e8af9f186"},
-    ministack="The ARN of a bucket or an object has no account, so that the caller's is taken for its owner's.",
+    ministack="The ARN of a bucket or an object has no account, so the caller's is taken for its owner's.",
     aws="s3:ResourceAccount and aws:ResourceAccount are the account that owns the bucket.",
     sources=(
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html"
