@@ -146,7 +146,8 @@ class Target:
         if account_id not in self._ways:
             raise ParameterError(
                 f"account {account_id}: something of this environment lives there, and neither its roles nor "
-                "its parameters say which role to take on. Name account and role in the parameters, as they were"
+                "its parameters say which role to take on. Name account and role in the parameters, as they "
+                "were"
             )
         self._take_on(self._ways[account_id])
         return self._ways[account_id]
@@ -175,8 +176,8 @@ class Target:
                 raise ParameterError(_not_taken_on(way, self.caller, error)) from error
             if caller["Account"] != way.account_id:
                 raise ParameterError(
-                    f"{way.parameter or way.role_arn}: its credentials are for account {caller['Account']}, and "
-                    f"the parameters say {way.account_id}; nothing was done there"
+                    f"{way.parameter or way.role_arn}: its credentials are for account {caller['Account']}, "
+                    f"and the parameters say {way.account_id}; nothing was done there"
                 )
             self.watch(session, caller["Arn"])
             self._roles[way.role_arn] = (session, caller["Arn"])
@@ -206,11 +207,11 @@ def _not_taken_on(way: OtherAccount, caller: str, error: Exception) -> str:
         if way.external_id
         else "if it expects an external id, the parameters must say it"
     )
+    whose = way.parameter or "a role of this environment"
     return (
-        f"{way.parameter or 'a role of this environment'}: {way.role_arn} cannot be taken on ({why}). See "
-        f"whether the role exists; whether its trust policy lets us in, {json.dumps(trust)} ({external}); and "
-        "whether we may: sts:AssumeRole on it in the deployer's own policy (docs/real-account.md, 7). Nothing "
-        "was written"
+        f"{whose}: {way.role_arn} cannot be taken on ({why}). See whether the role exists; whether its trust "
+        f"policy lets us in, {json.dumps(trust)} ({external}); and whether we may: sts:AssumeRole on it in the "
+        "deployer's own policy (docs/real-account.md, 7). Nothing was written"
     )
 
 

@@ -245,7 +245,8 @@ class Inventory:
 
         Returns:
             One row a type, one column a region: how many of ours exist, which are those alone that Object
-            Lock holds, with the lock of the environment. Last how many of somebody else's have a name like ours.
+            Lock holds, with the lock of the environment. Last how many of somebody else's have a
+            name like ours.
 
         Raises:
             RunbookError: If something of ours is left.

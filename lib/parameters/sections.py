@@ -292,8 +292,8 @@ class Pipeline(Section):
             if account_id and getattr(self, f"{beginning}_bucket"):
                 raise ValueError(
                     f"{account} and {beginning}_bucket: a bucket that is there already keeps its owner's "
-                    "policy, which nobody of another account can do without. Leave one of them empty: the bucket is "
-                    "made in the other account, or is one of account_id"
+                    "policy, which nobody of another account can do without. Leave one of them empty: the "
+                    "bucket is made in the other account, or is one of account_id"
                 )
         return self
 

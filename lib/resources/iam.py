@@ -29,11 +29,11 @@ MOST_POLICY_CHARACTERS, MOST_TRUST_CHARACTERS = 10240, 2048
 
 @dataclass(repr=False, kw_only=True)
 class Role(Resource):
-    """A role that one AWS service, or our account, takes on; with one inline policy, and its scope's boundary.
+    """A role that one AWS service, or our account, takes on, with one inline policy and its scope's boundary.
 
     A boundary that is there though the scope names none stays: it is somebody else's. Its description says
-    which buckets its pipeline has adopted (docs/decisions/0023-a-bucket-that-is-adopted.md), and which live in
-    another account; any other stays if there are none.
+    which buckets its pipeline has adopted (docs/decisions/0023-a-bucket-that-is-adopted.md), and which live
+    in another account; any other stays if there are none.
 
     Attributes:
         trusts: The service, such as `lambda.amazonaws.com`; or an account, by its 12 digits, whose users and
@@ -181,6 +181,6 @@ def role_arn(scope: Scope, what: str) -> str:
 
 
 def _adoptions(description: str) -> str:
-    """Return a description if it says what is adopted or elsewhere; another is somebody's, and not compared."""
+    """Return a description if it says what is adopted or elsewhere; another is somebody's, not compared."""
     ours = [*Adopted.described("", description), *OtherAccount.described("", description)]
     return description if ours else ""

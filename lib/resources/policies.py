@@ -70,8 +70,8 @@ def from_template(path: str | Path, **values: Named | str | None) -> Document:
             deployments.
         values: What goes in the place of each name. A thing `queue` gives three, `${queue_arn}`,
             `${queue_key_arn}` and `${queue_account_id}`, and None empties them; a text gives one, and an ARN
-            by itself has neither key nor account. What is empty is left out, with its statement if that is about
-            nothing else.
+            by itself has neither key nor account. What is empty is left out, with its statement if that is
+            about nothing else.
 
     Returns:
         The policy document.

@@ -241,6 +241,8 @@ class Bucket(End):
         )
 
     def _put_object_lock(self, client, retention: dict) -> None:
+        if not retention and not has_object_lock(client, self.name):
+            return  # to write even this would switch Object Lock on, for ever
         # It may also be switched on for a bucket that is there; what is in it is not locked by that:
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-configure.html
         rule = {"Rule": {"DefaultRetention": retention}} if retention else {}
