@@ -210,8 +210,8 @@ def _not_taken_on(way: OtherAccount, caller: str, error: Exception) -> str:
     whose = way.parameter or "a role of this environment"
     return (
         f"{whose}: {way.role_arn} cannot be taken on ({why}). See whether the role exists; whether its trust "
-        f"policy lets us in, {json.dumps(trust)} ({external}); and whether we may: sts:AssumeRole on it in the "
-        "deployer's own policy (docs/real-account.md, 7). Nothing was written"
+        f"policy lets us in, {json.dumps(trust)} ({external}); and whether we may: sts:AssumeRole on it in "
+        "the deployer's own policy (docs/real-account.md, 7). Nothing was written"
     )
 
 

@@ -135,8 +135,9 @@ def test_what_is_missing_there_is_repaired(running):
     assert eventually(lambda: there.read("lost") == b"1")
     for version in there.client.list_object_versions(Bucket=there.bucket, Prefix="lost")["Versions"]:
         there.client.delete_object(Bucket=there.bucket, Key="lost", VersionId=version["VersionId"])
-    assert audited(running.target, running.parameters, "migrate").findings
-    audits.repair(running.target, running.parameters, "migrate")
+    found = audited(running.target, running.parameters, "migrate")
+    assert [one.key for one in found.findings] == ["lost"]
+    audits.repair(running.target, running.parameters, "migrate", audit_of_it=found)
     assert eventually(lambda: there.read("lost") == b"1")
 
 

@@ -89,7 +89,7 @@ def copy_part_from_any_account(bucket: str, key: str, query_params: dict, header
 
 
 def source_and_owner(headers: dict) -> tuple[str, str]:
-    """Return the bucket that a copy is made from, and its owner; nothing if it is the target's owner's too."""
+    """Return the bucket that a copy is made from, and its owner; nothing if that is the target's, too."""
     bucket = unquote(headers.get("x-amz-copy-source", "").lstrip("/")).partition("/")[0]
     owner = s3._bucket_owner_account(bucket)
     return ("", "") if owner in (None, s3.get_account_id()) else (bucket, owner)

@@ -297,8 +297,8 @@ LOCKED_UPLOADS = Correction(
     name="s3-locked-uploads",
     title="CompleteMultipartUpload and CopyObject pass over the default retention of a bucket",
     replaces={f"{S3}_complete_multipart_upload": "d2236b2083f2", f"{S3}_copy_object": "b1878e6a9122"},
-    ministack="Of Object Lock, the default retention holds for PutObject only: an object that was uploaded in "
-    "parts, or copied, is not locked, and can be deleted at once.",
+    ministack="Of Object Lock, the default retention holds for PutObject only: an object that was uploaded "
+    "in parts, or copied, is not locked, and can be deleted at once.",
     aws="It holds for every version that comes into the bucket, however.",
     sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html",),
     upstream=NOT_FOUND,
