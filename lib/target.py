@@ -115,6 +115,14 @@ class Target:
         with self._lock:
             self._ways.update({one.account_id: one for one in others})
 
+    def role_in(self, account_id: str) -> str:
+        """Return the ARN of the role by which one gets into another account.
+
+        Raises:
+            ParameterError: If nobody has said it, or it cannot be taken on.
+        """
+        return self._way(account_id).role_arn
+
     def as_role(self, role_arn: str) -> Callable[[str, str], BaseClient]:
         """Return what makes the clients of a role of ours that is taken on: of a service and a region.
 

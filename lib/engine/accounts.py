@@ -56,15 +56,16 @@ def by_roles(target: Target, scope: Scope) -> list[OtherAccount]:
     return list(dict.fromkeys(said))
 
 
-def facts(scope: Scope, account_id: str) -> dict[str, str]:
+def facts(target: Target, account_id: str) -> dict[str, str]:
     """Return what the ledger is to say of something that lives in another account; nothing of all else.
 
     Args:
-        scope: Its pipeline's.
-        account_id: The account that it lives in.
+        target: It knows the way there.
+        account_id: The account that it lives in; empty for the environment's own.
     """
-    ways = (one for one in scope.others if one.account_id == account_id)
-    return next(({ACCOUNT: one.account_id, ROLE: one.role_arn} for one in ways), {})
+    if account_id in ("", target.account_id):
+        return {}
+    return {ACCOUNT: account_id, ROLE: target.role_in(account_id)}
 
 
 def _by_ledger(parameters: Parameters) -> list[OtherAccount]:

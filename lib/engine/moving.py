@@ -150,6 +150,7 @@ def accept(inventory: Inventory, items: Iterable[Existing], pipeline: str) -> No
     """
     for item in items:
         facts = {"pipeline": pipeline, "noun": item.type.noun, "name": item.found.name, "region": item.region}
+        facts |= accounts.facts(inventory.target, item.account_id)
         inventory.ledger.leave(item.found.arn, **facts)
 
 

@@ -294,7 +294,7 @@ class Stack:
             self.ledger.gone(resource.arn)
             return
         facts = {"noun": resource.noun, "name": resource.name, "region": resource.region}
-        facts |= accounts.facts(self.scope, resource.account_id)
+        facts |= accounts.facts(self.target, resource.account_id)
         facts["run" if step.action == "create" else "changed_by"] = run_id()
         self.ledger.intend(resource.arn, pipeline=self.scope.pipeline, needs=resource.needs, **facts)
         retry_on(PASSES, PROPAGATION_S, time.sleep)(resource.make, client)

@@ -126,7 +126,9 @@ class Bucket(End):
 
     @property
     def note(self) -> str:
-        return f"in account {self.account_id}" if self.is_elsewhere else ""
+        place = f"in account {self.account_id}" if self.is_elsewhere else ""
+        days = f"locks versions for {self.object_lock_days} days, for good" if self.object_lock_days else ""
+        return "; ".join(filter(None, [place, days]))
 
     @property
     def arn(self) -> str:

@@ -11,7 +11,9 @@ from support.running import Running, eventually, refused, settled
 from lib.base.errors import ParameterError
 from lib.engine.inventory import Inventory
 from lib.engine.lock import locked
+from lib.engine.stack import Stack
 from lib.operate.audits import audit as audits
+from lib.operate.audits import inventory_configurations
 from lib.operate.pipelines import deployed, survey
 from lib.operate.recovery.restore import from_parameters
 from lib.parameters import Parameters
@@ -159,6 +161,27 @@ def test_what_the_primary_has_lost_is_restored_from_there(running):
         restored = from_parameters(running.target, parameters).run()
     assert restored.problems.empty
     assert {key: here.state(key) for key in bodies} == before
+
+
+def test_reports_of_both_ends_come_into_a_bucket_of_the_first_account(running):
+    wanted = {"inventory": "Daily", "inventory_of": ["backup"]}
+    parameters = Parameters.check(running.parameters.model_dump() | {"audit": wanted})
+    stack = Stack(running.target, parameters, "audit")
+    inventory_configurations.describe(stack)
+    stack.apply()
+    assert {step.action for step in stack.plan()} == {"unchanged"}
+    (there,) = [one for one in stack.resources.values() if one.account_id == OTHER]
+    assert there.noun == "S3 inventory configuration"
+    sources = [
+        (one["Condition"]["StringEquals"]["aws:SourceAccount"], one["Condition"]["ArnLike"]["aws:SourceArn"])
+        for bucket in stack.resources.values()
+        if isinstance(bucket, Bucket)
+        for one in bucket.statements
+    ]
+    assert sources == [
+        (ACCOUNT, [running.made("backup", Bucket, "primary").arn]),
+        (OTHER, [bucket_of(running, "backup").arn]),
+    ]
 
 
 def test_it_is_known_without_parameters(running):
