@@ -250,6 +250,8 @@ def _execute(
                 print(f"{result.name} adopts:")
                 terminal.show_table(result.adopting)
     terminal.show_results(results)
+    for note in (note for result in results for note in result.made.get("notes", [])):
+        print(note)
     left_out = [(result.name, each) for result in results for each in result.left_out]
     for name, each in left_out:
         print(f"{name}: left out: {each['what']}: {each['reason']}")

@@ -77,7 +77,8 @@ class Destroyed(list[Existing]):
         return f"{len(self)} deleted{left}"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
-        return {"text/plain": repr(self), COUNTS: {"summary": self._summary}}
+        notes = [f"left: {one}. {AGAIN}" for one in self.locked]
+        return {"text/plain": repr(self), COUNTS: {"summary": self._summary, "notes": notes}}
 
 
 class Inventory:

@@ -55,8 +55,7 @@ def daily_count(target: Target, bucket: Bucket) -> int:
         The number, older versions included; 0 if it is too new for CloudWatch to know.
     """
     now = datetime.now(UTC)
-    client = target.client("cloudwatch", bucket.region, bucket.account_id)
-    answer = client.get_metric_statistics(
+    answer = target.client("cloudwatch", bucket.region).get_metric_statistics(
         Namespace="AWS/S3",
         MetricName="NumberOfObjects",
         Dimensions=[

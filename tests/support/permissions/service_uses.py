@@ -277,6 +277,14 @@ USES = (
     ),
     Use(
         ELSEWHERE,
+        ("s3:AbortMultipartUpload",),
+        "arn:aws:s3:::*",
+        "destroy cannot empty a bucket in which a function that was ended has left an unfinished upload",
+        f"{DOCS}/AmazonS3/latest/API/API_AbortMultipartUpload.html",
+        "s3:ListMultipartUploads",
+    ),
+    Use(
+        ELSEWHERE,
         ("s3:BypassGovernanceRetention",),
         "*",
         "a denial: whoever gives the role more could delete what is locked",
