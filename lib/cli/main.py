@@ -130,6 +130,8 @@ def destroy(
     if not yes:
         what = f"{', '.join(chosen) or 'all pipelines'} of env {parameters.env!r}"
         where = f"account {parameters.account_id} on target {parameters.target!r}"
+        others = {one.account_id for one in parameters.scope().others if one.pipeline in chosen or not chosen}
+        where = " and ".join([where, *(f"account {one}" for one in sorted(others))])
         confirm(f"Destroy {what} in {where}?", may_skip=not needs_consent(parameters))
     (notebook,) = select([DESTROY])
     _execute([Job(notebook, {"pipeline": name}) for name in chosen or [""]], parameters, params, assignments)

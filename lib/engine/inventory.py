@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -137,24 +137,27 @@ class Inventory:
             for name, region in Bucket.names(client, self.scope):
                 yield account_id, name, region
 
-    def _places(self) -> list[Place]:
+    def _places(self, others: Sequence[str]) -> list[Place]:
         """Return every place to look in: all regions here, and those of our buckets in other accounts."""
-        elsewhere = {(account, region) for account, _, region in self.buckets() if account in self.others}
+        elsewhere = {(account, region) for account, _, region in self.buckets(others) if account in others}
         here = [("", region) for region in self.regions]
         return [*here, *sorted(elsewhere)]
 
     def existing(self) -> list[Existing]:
         """List what exists under our name, of every type in every region, in the order of deletion."""
-        return list(self._all())
+        return list(self._all(self.others))
 
-    def _all(self) -> Iterator[Existing]:
-        places = self._places()
+    def _all(self, others: Sequence[str]) -> Iterator[Existing]:
+        places = self._places(others)
         for kind in TYPES:
             for place in _places_of(kind, places):
                 yield from self._list(kind, place)
 
     def table(self) -> pd.DataFrame:
-        """Return one row for each thing of our name: pipeline, type, name, region, and who made it."""
+        """Return one row for each thing of our name: pipeline, type, name, region, and who made it.
+
+        Of an account that one does not get into it is printed why; all else is in the table.
+        """
         rows = [
             (
                 self.scope.pipeline_of(item.found.name),
@@ -163,7 +166,7 @@ class Inventory:
                 _shown((item.account_id, item.region)),
                 "this runbook" if item.is_ours else "somebody else",
             )
-            for item in self.existing()
+            for item in self._all(self._reachable())
         ]
         rows += [
             (one.pipeline, Bucket.noun, one.name, one.region, "somebody else, and adopted")
@@ -171,6 +174,18 @@ class Inventory:
             if not self.scope.pipeline or one.pipeline == self.scope.pipeline
         ]
         return pd.DataFrame(rows, columns=["pipeline", "type", "name", "region", "made by"])
+
+    def _reachable(self) -> list[str]:
+        """Return the other accounts that one gets into; of the rest, print why not."""
+        found = []
+        for account_id in self.others:
+            try:
+                self.target.client("s3", GLOBAL_REGION, account_id)
+            except ParameterError as error:
+                print(f"account {account_id} is not looked at: {error}")
+            else:
+                found.append(account_id)
+        return found
 
     def left_behind(self, described: Container[str]) -> list[Existing]:
         """Return what is ours but not described any more, for instance since a region or an address changed.
@@ -205,7 +220,9 @@ class Inventory:
         if self.parameters.mode == "plan":
             print("mode is 'plan': nothing was deleted")
             return Destroyed([])
-        if not any(item.is_ours for item in self._all()):  # where there is nothing to do no lock is needed
+        if not any(
+            item.is_ours for item in self._all(self.others)
+        ):  # where there is nothing to do no lock is needed
             return Destroyed([])
         with locked(self.target, self.parameters) as lock:
             # What others made until we had the lock is ours to delete, too.
@@ -285,7 +302,7 @@ class Inventory:
 
     def _count(self) -> tuple[list[dict], list[str]]:
         """Return the rows of the proof, and the names of ours that are left and could go."""
-        rows, left, places = [], [], self._places()
+        rows, left, places = [], [], self._places(self.others)
         for kind in TYPES:
             listed = {place: list(self._list(kind, place)) for place in _places_of(kind, places)}
             ours = [item for items in listed.values() for item in items if item.is_ours]

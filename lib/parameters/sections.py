@@ -371,9 +371,7 @@ class Migrate(Pipeline, Queried):
     def expected(self, scope: Scope) -> Expected:
         """As for every pipeline."""
         regions = (self.source_region, self.target_region)
-        variables = {"TARGET_ACCOUNT": scope.account_of("target")}
-        copies = ("source", "target")
-        return Expected(*regions, self.key_prefix, (self.key_suffix,), variables=variables, copies=copies)
+        return Expected(*regions, self.key_prefix, (self.key_suffix,), copies=("source", "target"))
 
     def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
         yield "source_bucket", "source", self.source_region, SOURCE, (self.key_prefix,)
@@ -437,7 +435,6 @@ class Backup(Pipeline):
         """As for every pipeline."""
         variables = {
             "TARGET_REGION": self.dr_region,
-            "TARGET_ACCOUNT": scope.account_of("dr"),
             "ERASE_VERSIONS": str(self.erase_versions).lower(),
             "DELETE_FUNCTION": scope.name("delete") if self.delete_sync else "",
         }

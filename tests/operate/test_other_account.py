@@ -193,6 +193,9 @@ def test_it_is_known_without_parameters(running):
         bucket_of(running, "backup").name,
     )
     assert not survey(running.target, running.parameters).left_out
+    assert [each for each in found.at_odds if "account" in each] == [
+        f"{found.destination} is not in account {ACCOUNT}"
+    ]
     with pytest.raises(
         ParameterError, match=r"cannot be taken on \(AccessDenied.*the parameters must say it"
     ):
