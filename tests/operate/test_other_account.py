@@ -184,7 +184,7 @@ def test_reports_of_both_ends_come_into_a_bucket_of_the_first_account(running):
     ]
 
 
-def test_it_is_known_without_parameters(running):
+def test_it_is_known_without_parameters(running, capsys):
     """By what the roles of the pipeline say; the external id is in the parameters only."""
     plain = Parameters.check({"env": ENV})
     found = deployed(running.target, plain, "backup")
@@ -196,10 +196,13 @@ def test_it_is_known_without_parameters(running):
     assert [each for each in found.at_odds if "account" in each] == [
         f"{found.destination} is not in account {ACCOUNT}"
     ]
-    with pytest.raises(
-        ParameterError, match=r"cannot be taken on \(AccessDenied.*the parameters must say it"
-    ):
-        Inventory(connect(plain), plain).existing()
+    inventory, said = Inventory(connect(plain), plain), r"cannot be taken on .*the parameters must say it"
+    with pytest.raises(ParameterError, match=said):
+        inventory.destroy()
+    listed = inventory.table()["name"]
+    assert f"account {OTHER} is not looked at" in capsys.readouterr().out
+    assert running.made("backup", Bucket, "primary").name in set(listed)
+    assert bucket_of(running, "backup").name not in set(listed)
 
 
 def test_what_cannot_be_taken_on_is_one_line_before_the_first_write(running, role_arn):
