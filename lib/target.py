@@ -1,26 +1,45 @@
-"""The AWS that a run works on: the local one on this laptop, or a real account."""
+"""The AWS that a run works on: the local one on this laptop, or a real account; and accounts beside it."""
 
+import json
+import re
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from types import ModuleType
 
 import boto3
+import botocore.session
+from botocore.client import BaseClient
 from botocore.config import Config
+from botocore.credentials import CredentialResolver
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lib.base import clock, credentials
+from lib.base import assumed_role, clock, credentials
 from lib.base.call_ledger import ledger
 from lib.base.errors import ParameterError, TargetError
 from lib.base.s3_client import faithful
 from lib.parameters import Parameters
-from lib.resources.base import GLOBAL_REGION
+from lib.resources.base import GLOBAL_REGION, Resource
 from lib.resources.bundle import LAMBDA, THIS, Runtime
+from lib.resources.other_account import OtherAccount
 from lib.resources.registry import call_names
 
 # What AWS tools must be told to reach the local AWS.
 LOCAL_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, user_agent_appid="runbook")
+SESSION_NAME = "runbook"  # of a role that is taken on, as the logs of its account show it
+
+
+def session_of(resolver: CredentialResolver) -> boto3.Session:
+    """Return a session with the credentials that a resolver gives, instead of the usual chain.
+
+    Args:
+        resolver: Of `lib.base.assumed_role`.
+    """
+    session = botocore.session.Session()
+    session.register_component("credential_provider", resolver)
+    return boto3.Session(botocore_session=session)
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,8 @@ class Target:
         config: Of all clients: retries, and how we name ourselves to AWS.
         runtime: What Lambda functions run on, for packages that are compiled.
         rule_state: Whether schedules are on if nobody says: on the local AWS they cost nothing.
+        session_of: Makes the session of a role that is taken on.
+        watch: Has the calls of such a session written down, by whom they are made.
     """
 
     name: str
@@ -48,10 +69,14 @@ class Target:
     config: Config = CONFIG
     runtime: Runtime = LAMBDA
     rule_state: str = "DISABLED"
-    _clients: dict[tuple[str, str], object] = field(default_factory=dict, repr=False)
+    session_of: Callable[[CredentialResolver], boto3.Session] = session_of
+    watch: Callable[[boto3.Session, str], None] = lambda session, caller: None
+    _ways: dict[str, OtherAccount] = field(default_factory=dict, repr=False)
+    _roles: dict[str, tuple[boto3.Session, str]] = field(default_factory=dict, repr=False)
+    _clients: dict[tuple[str, str, str], object] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
-    def client(self, service: str, region: str):
+    def client(self, service: str, region: str, account_id: str = ""):
         """Return a client, the same one for the same arguments; any thread may ask.
 
         Clients are for several threads, but a session that makes them is for one at a time.
@@ -60,18 +85,111 @@ class Target:
         Args:
             service: boto3's name of the service, such as `sqs`.
             region: The region it speaks to.
+            account_id: The account that it works in; empty for the target's own.
 
         Returns:
             A boto3 client.
+
+        Raises:
+            ParameterError: If the account is another one, and its role cannot be taken on.
         """
-        key = (service, region)
+        role_arn = self._way(account_id).role_arn if account_id not in ("", self.account_id) else ""
+        return self._client(service, region, role_arn)
+
+    def client_of(self, resource: Resource):
+        """Return the client that a resource is read and written with: of its service, region and account.
+
+        Args:
+            resource: One that has a scope.
+
+        Raises:
+            ParameterError: As for `client`.
+        """
+        return self.client(resource.service, resource.region, resource.account_id)
+
+    def learn(self, others: Iterable[OtherAccount]) -> None:
+        """Take down by which roles one gets into other accounts; nothing is asked yet.
+
+        Args:
+            others: Each account once.
+        """
+        with self._lock:
+            self._ways.update({one.account_id: one for one in others})
+
+    def role_in(self, account_id: str) -> str:
+        """Return the ARN of the role by which one gets into another account.
+
+        Raises:
+            ParameterError: If nobody has said it, or it cannot be taken on.
+        """
+        return self._way(account_id).role_arn
+
+    def as_role(self, role_arn: str) -> Callable[[str, str], BaseClient]:
+        """Return what makes the clients of a role of ours that is taken on: of a service and a region.
+
+        Args:
+            role_arn: The role.
+
+        Raises:
+            ParameterError: If it cannot be taken on.
+        """
+        account_id = role_arn.split(":")[4]
+        self._take_on(OtherAccount("", "", account_id, role_arn))
+        return lambda service, region: self._client(service, region, role_arn)
+
+    def _client(self, service: str, region: str, role_arn: str = ""):
+        key = (service, region, role_arn)
         with self._lock:
             if key not in self._clients:
-                client = self.session.client(
-                    service, region, endpoint_url=self.endpoint_url, verify=self.ca_bundle, config=self.config
-                )
+                session = self._roles[role_arn][0] if role_arn else self.session
+                client = self._make(session, service, region)
                 self._clients[key] = faithful(client) if service == "s3" else client
             return self._clients[key]
+
+    def _make(self, session: boto3.Session, service: str, region: str, **keys: str) -> BaseClient:
+        place = {"endpoint_url": self.endpoint_url, "verify": self.ca_bundle, "config": self.config}
+        return session.client(service, region, **place, **keys)
+
+    def _way(self, account_id: str) -> OtherAccount:
+        """Return the way into another account, whose role is taken on by now."""
+        if account_id not in self._ways:
+            raise ParameterError(
+                f"account {account_id}: something of this environment lives there, and neither its roles nor "
+                "its parameters say which role to take on. Name account and role in the parameters, as they "
+                "were"
+            )
+        self._take_on(self._ways[account_id])
+        return self._ways[account_id]
+
+    def _take_on(self, way: OtherAccount) -> None:
+        """Take on a role, if that was not done before, and make sure of whose account it is.
+
+        Raises:
+            ParameterError: If it cannot be taken on, or is of another account.
+        """
+        with self._lock:
+            if way.role_arn in self._roles:
+                return
+            session = self.session_of(
+                assumed_role.resolver(
+                    lambda **keys: self._make(self.session, "sts", GLOBAL_REGION, **keys),
+                    self.session.get_credentials(),
+                    way.role_arn,
+                    SESSION_NAME,
+                    way.external_id,
+                )
+            )
+            try:
+                caller = self._make(session, "sts", GLOBAL_REGION).get_caller_identity()
+            except (ClientError, BotoCoreError) as error:
+                raise ParameterError(_not_taken_on(way, self.caller, error)) from error
+            if caller["Account"] != way.account_id:
+                raise ParameterError(
+                    f"{way.parameter or way.role_arn}: its credentials are for account {caller['Account']}, "
+                    f"and the parameters say {way.account_id}; nothing was done there"
+                )
+            self.watch(session, caller["Arn"])
+            self._roles[way.role_arn] = (session, caller["Arn"])
 
     def with_config(self, config: Config) -> "Target":
         """Return the same AWS with clients of their own.
@@ -80,6 +198,40 @@ class Target:
             config: What is different about them; all else is as it is here.
         """
         return replace(self, config=self.config.merge(config), _clients={})
+
+
+def _not_taken_on(way: OtherAccount, caller: str, error: Exception) -> str:
+    """Say in one line that a role cannot be taken on, and what both sides have to allow."""
+    told = error.response["Error"] if isinstance(error, ClientError) else {"Code": str(error)}
+    why = ": ".join(filter(None, [told["Code"], told.get("Message", "").strip()]))
+    expected = {"StringEquals": {"sts:ExternalId": way.external_id or "…"}}
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": principal_of(caller)},
+        "Action": "sts:AssumeRole",
+        **({"Condition": expected} if way.external_id else {}),
+    }
+    external = (
+        "with the external id that the parameters say"
+        if way.external_id
+        else "if it expects an external id, the parameters must say it"
+    )
+    whose = way.parameter or "a role of this environment"
+    return (
+        f"{whose}: {way.role_arn} cannot be taken on ({why}). See whether the role exists; whether its trust "
+        f"policy lets us in, {json.dumps(trust)} ({external}); and whether we may: sts:AssumeRole on it in "
+        "the deployer's own policy (docs/real-account.md, 7). Nothing was written"
+    )
+
+
+def principal_of(caller: str) -> str:
+    """Return by which ARN a trust policy names a caller: a session of a role by the role.
+
+    Args:
+        caller: As STS names it; the path of a role is not in it.
+    """
+    found = re.fullmatch(r"arn:aws:sts::([0-9]{12}):assumed-role/([^/]+)/.*", caller)
+    return f"arn:aws:iam::{found[1]}:role/{found[2]}" if found else caller
 
 
 def connect(parameters: Parameters) -> Target:
@@ -106,6 +258,7 @@ def connect(parameters: Parameters) -> Target:
             f"the credentials are root's ({target.caller}); use a user or role with"
             " lib/policies/deployer-policy.json"
         )
+    target.learn(parameters.scope().others)
     return target
 
 
@@ -113,9 +266,14 @@ def _local(parameters: Parameters) -> Target:
     # Imported here: whoever works on a real account needs nothing of the local one.
     from lib.local import deployer, ministack, stand_ins
 
+    def watch(session: boto3.Session, caller: str) -> None:
+        ledger().watch(session, call_names(), caller)
+        stand_ins.install(session, announce=print)
+
     server = ministack.start()
-    adopted = [one.name for one in parameters.scope().adopted]
-    key = deployer.credentials(server, parameters.prefix, parameters.env, adopted)
+    scope = parameters.scope()
+    adopted, roles = [one.name for one in scope.adopted], [one.role_arn for one in scope.others]
+    key = deployer.credentials(server, parameters.prefix, parameters.env, adopted, roles)
     target = Target(
         "local",
         session=deployer.new_session(key.access_key_id, key.secret_access_key),
@@ -124,10 +282,11 @@ def _local(parameters: Parameters) -> Target:
         config=CONFIG.merge(Config(proxies={})),  # no proxy lies between us and this laptop
         runtime=THIS,  # the local AWS runs functions with the Python that it was installed with: this one
         rule_state="ENABLED",
+        session_of=lambda resolver: deployer.new_session(resolver=resolver),
+        watch=watch,
     )
     target = _identify(target)
-    ledger().watch(target.session, call_names(), target.caller)
-    stand_ins.install(target.session, announce=print)
+    watch(target.session, target.caller)
     return target
 
 
@@ -136,9 +295,13 @@ def _aws() -> Target:
         session = credentials.session()
     except BotoCoreError as error:
         raise TargetError(f"target 'aws': {error}; see AWS_PROFILE and ~/.aws/config") from error
-    target = _identify(Target("aws", session=session))
-    ledger().watch(session, call_names(), target.caller)
+    target = _identify(Target("aws", session=session, watch=_watch))
+    _watch(session, target.caller)
     return target
+
+
+def _watch(session: boto3.Session, caller: str) -> None:
+    ledger().watch(session, call_names(), caller)
 
 
 def _identify(target: Target) -> Target:

@@ -20,11 +20,13 @@ THROUGH = {
     "cli/endpoints.py": "cli/test_exports.py",  # runs in a process of its own
     "cli/live.py": "execution/test_live_run.py",
     "cli/options.py": "cli/test_main.py",
+    "engine/accounts.py": "operate/test_other_account.py",
     "engine/environments.py": "engine/test_adoption.py",
     "engine/contents.py": "engine/test_rollback.py",
     "engine/infrastructure_as_code/declarations.py": "engine/infrastructure_as_code/test_cloudformation.py",
     # Each rule is broken by a case.
     "engine/preflight/form.py": "engine/preflight/test_no_traceback.py",
+    "engine/preflight/guests.py": "engine/preflight/test_rules.py",
     "engine/preflight/violations.py": "engine/preflight/test_rules.py",
     "engine/preflight/wiring.py": "engine/preflight/test_rules.py",
     "execution/drill_report.py": "operate/recovery/test_drill.py",
@@ -56,6 +58,7 @@ THROUGH = {
     "operate/log_events.py": "operate/test_watch.py",
     "operate/object_history.py": "notebooks/test_index.py",
     "operate/observe/usage.py": "operate/observe/test_cost.py",
+    "operate/recovery/restorer.py": "operate/test_other_account.py",
     "operate/stocks.py": "notebooks/test_ingest.py",
     "parameters/sections.py": "parameters/test_model.py",
     "resources/prices.py": "operate/observe/test_cost.py",

@@ -6,6 +6,7 @@ such an invocation can say `"released": true` beside `Records`, and is not stopp
 Environment:
     TARGET_BUCKET: Name of the bucket to delete in; it has versioning.
     TARGET_REGION: Its region.
+    TARGET_ACCOUNT: The account that owns it; without it, any.
     REPLICATE_FUNCTION: Name of the function that follows what exists.
     BRAKE_TABLE: Name of the DynamoDB table of the brake, in the function's region.
     BRAKE_DELETES, BRAKE_MINUTES: More deletes in so many minutes pull the brake.
@@ -71,7 +72,9 @@ def follow_or_hold(event: ObjectEvent, before_deleting: Callable[[int], None]) -
 def follow(event: ObjectEvent, before_deleting: Callable[[int], None]) -> None:
     """Make the target what the source is, as far as that means deleting; hand over what means copying."""
     source = Place(client("s3", event.region), event.bucket, event.key)
-    target = Place(client("s3", os.environ["TARGET_REGION"]), os.environ["TARGET_BUCKET"], event.key)
+    owner = os.environ.get("TARGET_ACCOUNT", "")
+    target_client = client("s3", os.environ["TARGET_REGION"], owner=owner)
+    target = Place(target_client, os.environ["TARGET_BUCKET"], event.key)
     if event.event_name != ONLY_ERASE:
         delete_one(event, source, target, before_deleting)
     if os.environ.get("ERASE_VERSIONS") == "true" and (erased := erase(source, target, before_deleting)):

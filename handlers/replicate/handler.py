@@ -4,6 +4,7 @@ Invoked by SQS (S3 events, raw or in SNS envelopes; the mapping reports batch it
 Environment:
     TARGET_BUCKET: Name of the bucket to write to.
     TARGET_REGION: Its region; without it, the function's own.
+    TARGET_ACCOUNT: The account that owns it; without it, any.
     DELETE_FUNCTION: Name of the function that follows deletions; without it, they are not followed.
     ERASE_VERSIONS: `true` if that function erases versions, the same as in its environment.
 """
@@ -77,7 +78,8 @@ def replicate_one(event: ObjectEvent) -> None:
         return
     started = time.perf_counter()
     source = Place(client("s3", event.region), event.bucket, event.key)
-    target_client = client("s3", os.environ.get("TARGET_REGION", ""))
+    owner = os.environ.get("TARGET_ACCOUNT", "")
+    target_client = client("s3", os.environ.get("TARGET_REGION", ""), owner=owner)
     outcome = replicate(source, Place(target_client, os.environ["TARGET_BUCKET"], event.key))
     if outcome.name == "gone":
         check_gone(source, event.version_id)

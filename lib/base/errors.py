@@ -43,6 +43,10 @@ class LockError(RunbookError):
     """Somebody else works on the same environment; says who."""
 
 
+class LockedError(RunbookError):
+    """Object Lock holds versions of a bucket, which stays with them; says how many, and until when."""
+
+
 class UnfinishedError(RunbookError):
     """A run stopped in the middle; says where it stands, and how to go on or go back."""
 

@@ -130,6 +130,8 @@ def destroy(
     if not yes:
         what = f"{', '.join(chosen) or 'all pipelines'} of env {parameters.env!r}"
         where = f"account {parameters.account_id} on target {parameters.target!r}"
+        others = {one.account_id for one in parameters.scope().others if one.pipeline in chosen or not chosen}
+        where = " and ".join([where, *(f"account {one}" for one in sorted(others))])
         confirm(f"Destroy {what} in {where}?", may_skip=not needs_consent(parameters))
     (notebook,) = select([DESTROY])
     _execute([Job(notebook, {"pipeline": name}) for name in chosen or [""]], parameters, params, assignments)
@@ -251,6 +253,8 @@ def _execute(
                 print(f"{result.name} adopts:")
                 terminal.show_table(result.adopting)
     terminal.show_results(results)
+    for note in (note for result in results for note in result.made.get("notes", [])):
+        print(note)
     left_out = [(result.name, each) for result in results for each in result.left_out]
     for name, each in left_out:
         print(f"{name}: left out: {each['what']}: {each['reason']}")

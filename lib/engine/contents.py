@@ -60,7 +60,7 @@ class Contents:
             return f"it cannot be looked into: {error!r}"
 
     def _objects(self, item: Existing) -> Iterator[str]:
-        place = Place(self.target.client("s3", item.region), item.found.identifier)
+        place = Place(self.target.client("s3", item.region, item.account_id), item.found.identifier)
         passed = self.passed.setdefault(item.found.arn, set())
         for page in place.client.get_paginator("list_object_versions").paginate(Bucket=place.bucket):
             for version in page.get("Versions", []):
@@ -104,7 +104,7 @@ class Contents:
         )
 
     def _is_copy(self, place: Place, version: dict, bucket: Existing, key: str, put: str) -> bool:
-        source = Place(self.target.client("s3", bucket.region), bucket.found.identifier)
+        source = Place(self.target.client("s3", bucket.region, bucket.account_id), bucket.found.identifier)
         head = source.client.head_object(Bucket=source.bucket, Key=key, VersionId=put)
         if head["ContentLength"] != version["Size"]:
             return False

@@ -8,6 +8,7 @@ from lib.engine.lock import PIPELINE, REGION
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, Adopted
 from lib.resources.iam import Role
+from lib.resources.other_account import OtherAccount
 from lib.resources.s3 import Bucket, bucket_names
 from lib.target import Target
 
@@ -20,8 +21,9 @@ def environments(target: Target, parameters: Parameters) -> pd.DataFrame:
         parameters: In which account.
 
     Returns:
-        One row an environment: prefix, env, pipelines, regions, and what it adopts. Which pipelines there
-        are, buckets and roles say; what else is in an environment, only its own deployer may list.
+        One row an environment: prefix, env, pipelines, regions, what it adopts, and in which other accounts
+        its buckets live. Which pipelines there are, buckets and roles say; what else is in an environment,
+        only its own deployer may list.
     """
     everything = [*bucket_names(target.client("s3", GLOBAL_REGION))]
     of_lock = rf"{PIPELINE}-lock-{parameters.account_id}-{REGION}"
@@ -40,6 +42,11 @@ def environments(target: Target, parameters: Parameters) -> pd.DataFrame:
         names = {scope.pipeline_of(name) for name in [*(name for name, _ in buckets), *dict(roles)]}
         regions = {region for _, region in buckets}
         regions |= {one.region for _, text in roles for one in Adopted.described("", text)}
-        columns = (names - {PIPELINE}, regions, adopted)
+        others = {
+            f"{one.account_id} ({scope.pipeline_of(name)}, {one.what})"
+            for name, text in roles
+            for one in OtherAccount.described("", text)
+        }
+        columns = (names - {PIPELINE}, regions, adopted, others)
         rows.append((prefix, env, *(", ".join(sorted(each)) for each in columns)))
-    return pd.DataFrame(rows, columns=["prefix", "env", "pipelines", "regions", "adopts"])
+    return pd.DataFrame(rows, columns=["prefix", "env", "pipelines", "regions", "adopts", "other accounts"])

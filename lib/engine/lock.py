@@ -25,6 +25,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_a
 
 from lib.base.errors import LockError, NotOursError
 from lib.base.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
+from lib.engine.accounts import ACCOUNT
 from lib.engine.ledger import RUN_VARIABLE, Ledger, new_run_id, run_id
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
@@ -272,7 +273,9 @@ class Lock:
             ) from self._failure
 
     def _is_last(self) -> bool:
-        return {name for name, _ in Bucket.names(self.client, self.scope)} <= {self.home.name}
+        here = {name for name, _ in Bucket.names(self.client, self.scope)}
+        elsewhere = any(ACCOUNT in facts for facts in self.ledger.entries().values())
+        return here <= {self.home.name} and not elsewhere
 
     def _make_home(self) -> None:
         """Make the bucket, unless the ledger says that it is whole."""

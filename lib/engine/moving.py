@@ -7,13 +7,15 @@ from collections.abc import Callable, Collection, Container, Iterable
 
 from lib.base.errors import UnfinishedError
 from lib.base.retry import wait_until
+from lib.engine import accounts
 from lib.engine.inventory import Existing, Inventory
 from lib.engine.lock import Lock
 from lib.engine.plan import Left
 from lib.engine.waiting import Waiting
 from lib.parameters import Parameters
-from lib.resources.base import GLOBAL_REGION, Resource, Scope, Settings
+from lib.resources.base import Resource, Scope, Settings
 from lib.resources.lambda_ import EventInvokeConfig, EventSourceMapping
+from lib.resources.other_account import OtherAccount
 from lib.resources.s3 import Bucket, first_of
 from lib.resources.sqs import Queue
 from lib.target import Target
@@ -33,6 +35,7 @@ def left_of(
     scope: Scope,
     described: Container[str],
     adopted: Collection[str] = (),
+    others: Collection[OtherAccount] = (),
 ) -> list[Existing]:
     """Return what exists of a pipeline and is described no more, in the order of deletion.
 
@@ -44,13 +47,14 @@ def left_of(
         scope: The pipeline's.
         described: The ARNs of what is described, wanted or not.
         adopted: The ARNs of buckets that the pipeline has adopted, as its roles say.
+        others: The other accounts in which its buckets live, likewise.
     """
     inventory = Inventory(target, parameters)
     inventory.scope = scope
+    elsewhere = accounts.told(target, parameters, scope.pipeline, others)
     entries = inventory.ledger.entries().items()
     remembered = {arn for arn, facts in entries if facts["pipeline"] == scope.pipeline}
-    names = Bucket.names(target.client("s3", GLOBAL_REGION), scope)
-    buckets = {f"arn:aws:s3:::{name}" for name, _ in names}
+    buckets = {f"arn:aws:s3:::{name}" for _, name, _ in inventory.buckets(elsewhere)}
     if all(arn in described for arn in {*remembered, *buckets, *adopted}):
         return []
     return inventory.left_behind(described)
@@ -83,11 +87,7 @@ def left_key(target: Target, resource: Resource, found: Settings | None) -> list
     if not isinstance(resource, Bucket) or not resource.is_made or found is None:
         return []
     key = (found["encryption"] or {}).get("KMSMasterKeyID")
-    if (
-        not key
-        or key == resource.kms_key_arn
-        or not first_of(target.client("s3", resource.region), resource.name)
-    ):
+    if not key or key == resource.kms_key_arn or not first_of(target.client_of(resource), resource.name):
         return []
     why = f"objects in {resource.name} stay encrypted with it, and the roles lose the right to use it"
     return [Left("KMS key", key, resource.region, why)]
@@ -150,6 +150,7 @@ def accept(inventory: Inventory, items: Iterable[Existing], pipeline: str) -> No
     """
     for item in items:
         facts = {"pipeline": pipeline, "noun": item.type.noun, "name": item.found.name, "region": item.region}
+        facts |= accounts.facts(inventory.target, item.account_id)
         inventory.ledger.leave(item.found.arn, **facts)
 
 

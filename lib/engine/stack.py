@@ -17,7 +17,7 @@ from lib.base.errors import (
     UnfinishedError,
 )
 from lib.base.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
-from lib.engine import adoption, moving, preflight
+from lib.engine import accounts, adoption, moving, preflight
 from lib.engine.description import Description
 from lib.engine.inventory import Existing, Inventory
 from lib.engine.ledger import Ledger, run_id
@@ -27,6 +27,7 @@ from lib.engine.rollback import BACK_FROM_A_MOVE, Rollback, rollback, touched
 from lib.parameters import Parameters
 from lib.resources.base import Adopted, Link, Resource, differences
 from lib.resources.iam import Role
+from lib.resources.other_account import OtherAccount
 from lib.resources.s3 import Bucket
 from lib.target import Target
 
@@ -96,6 +97,8 @@ class Stack:
     def _in_place(self, resource: AnyResource) -> AnyResource:
         """Return a resource of this scope, or the bucket that is adopted in its place."""
         resource.scope = self.scope
+        if isinstance(resource, Bucket) and resource.is_made and resource.is_elsewhere:
+            self.client(resource)  # here it shows whether one gets in there
         adopted = self.scope.adoption(resource.what) if isinstance(resource, Bucket) else None
         if adopted and resource.is_made:
             found = adoption.adopt(self.target, self.scope, cast(Bucket, resource), adopted)
@@ -119,6 +122,13 @@ class Stack:
         self._described[resource.arn] = Description.of(resource, wanted)
         return resource
 
+    def _let_guests_in(self) -> None:
+        """Have the buckets that live in another account let in the roles that are to work there."""
+        roles = [one for one in self.resources.values() if isinstance(one, Role)]
+        for one in self.resources.values():
+            if isinstance(one, Bucket) and one.is_made:
+                one.guests = roles if one.is_elsewhere else []
+
     def keep(self, resource: AnyResource) -> AnyResource:
         """Describe a resource that is not made, but stays if it is there, with what is in it.
 
@@ -137,6 +147,7 @@ class Stack:
             NotOursError: If something exists under our name that this runbook did not make.
         """
         self.ledger.begin(run_id(), self.parameters.mode)
+        self._let_guests_in()
         preflight.require(self)
         ledger = self.ledger.entries()
         # What is not wanted goes backwards, as in destroy: first what needs the others.
@@ -150,11 +161,12 @@ class Stack:
         """Return what is there of the pipeline and described no more; of a part of it, nobody can say."""
         described = self.resources.keys() | self.unwanted.keys() | self.staying.keys()
         roles = [step.found or {} for step in steps if isinstance(step.resource, Role)]
-        texts = (found.get("description", "") for found in roles)
+        texts = [found.get("description", "") for found in roles]
         adopted = [one.arn for text in texts for one in Adopted.described(self.scope.pipeline, text)]
         if not self.is_whole:
             return []
-        return moving.left_of(self.target, self.parameters, self.scope, described, adopted)
+        others = [one for text in texts for one in OtherAccount.described(self.scope.pipeline, text)]
+        return moving.left_of(self.target, self.parameters, self.scope, described, adopted, others)
 
     def apply(self, sleep: Callable[[float], None] = time.sleep) -> Plan:
         """Create what is missing, change what differs, delete what is not wanted. Mode `plan` writes nothing.
@@ -219,7 +231,7 @@ class Stack:
 
     def client(self, resource: Resource):
         """Return the boto3 client that a resource is read and written with."""
-        return self.target.client(resource.service, resource.region)
+        return self.target.client_of(resource)
 
     def links(self) -> list[Link]:
         """Return the arrows between those resources that really exist, read from the account."""
@@ -282,6 +294,7 @@ class Stack:
             self.ledger.gone(resource.arn)
             return
         facts = {"noun": resource.noun, "name": resource.name, "region": resource.region}
+        facts |= accounts.facts(self.target, resource.account_id)
         facts["run" if step.action == "create" else "changed_by"] = run_id()
         self.ledger.intend(resource.arn, pipeline=self.scope.pipeline, needs=resource.needs, **facts)
         retry_on(PASSES, PROPAGATION_S, time.sleep)(resource.make, client)

@@ -80,7 +80,8 @@ class Result:
         outcome: `ok`, `failed`, `interrupted`, or `not run` because one before it did not end well.
         seconds: How long it took.
         executed: The executed copy, if there is one.
-        made: What it told under the MIME type `lib.engine.plan.COUNTS`: `summary`, `counts` and `table`.
+        made: What it told under the MIME type `lib.engine.plan.COUNTS`: `summary`, `counts`, `table` and
+            `notes`.
         left_out: What it said that it did not look at: `what` and `reason` of each.
         failure: Why it failed.
         adopting: What it said that adopting a bucket means: bucket, what, found, means of each.

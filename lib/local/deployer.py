@@ -13,6 +13,7 @@ from functools import cache
 import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
+from botocore.credentials import CredentialResolver
 from botocore.exceptions import ClientError
 from botocore.session import Session
 from filelock import FileLock
@@ -44,7 +45,9 @@ class Credentials:
     secret_access_key: str = field(repr=False)
 
 
-def credentials(server: LocalAws, prefix: str, env: str, adopted: Iterable[str] = ()) -> Credentials:
+def credentials(
+    server: LocalAws, prefix: str, env: str, adopted: Iterable[str] = (), roles: Iterable[str] = ()
+) -> Credentials:
     """Return the deployer's access key; makes or repairs the user if it is not as it should be.
 
     Each environment has a user of its own, so that two of them can be deployed at once.
@@ -55,6 +58,7 @@ def credentials(server: LocalAws, prefix: str, env: str, adopted: Iterable[str] 
         env: The environment's name.
         adopted: Names of buckets that are somebody else's, and that it may use from now on; those that it was
             given before stay, for what was added to them has to be taken away.
+        roles: ARNs of roles of other accounts that it may take on, likewise.
 
     Returns:
         A key that the server knows, of a user that has its policies of `deployer_policies.POLICY_FILES`.
@@ -71,7 +75,10 @@ def credentials(server: LocalAws, prefix: str, env: str, adopted: Iterable[str] 
         account_id = _caller(server, ROOT_KEY, ROOT_KEY)["Account"]
         kept = json.loads(path.read_text("utf-8")) if path.exists() else {"made_for": None, "key": None}
         buckets = sorted({*(kept.get("adopted") or []), *adopted})
-        documents = deployer_policies.render(account_id=account_id, prefix=prefix, env=env, adopted=buckets)
+        others = sorted({*(kept.get("roles") or []), *roles})
+        documents = deployer_policies.render(
+            account_id=account_id, prefix=prefix, env=env, adopted=buckets, roles=others
+        )
         # A server that was killed starts from an older state: what was attached counts for one run of it.
         made_for = f"{server.started} {hashlib.sha256(json.dumps(documents).encode()).hexdigest()}"
         key = Credentials(**kept["key"]) if kept["key"] else None
@@ -83,7 +90,7 @@ def credentials(server: LocalAws, prefix: str, env: str, adopted: Iterable[str] 
         _ensure_user(root, user_name)
         deployer_policies.attach(root, user_name, documents, account_id)
         key = key or _new_key(root, user_name)
-        content = {"made_for": made_for, "key": asdict(key), "adopted": buckets}
+        content = {"made_for": made_for, "key": asdict(key), "adopted": buckets, "roles": others}
         write_atomically(path, json.dumps(content), mode=0o600)
         return key
 
@@ -111,17 +118,20 @@ def client(server: LocalAws, service: str, access_key_id: str, secret_access_key
     )
 
 
-def new_session(*key: str) -> boto3.Session:
+def new_session(*key: str, resolver: CredentialResolver | None = None) -> boto3.Session:
     """Return a session that has read neither the caller's AWS configuration files nor AWS_PROFILE.
 
     Args:
         key: The access key's id and secret that its clients sign with; none if each client is given its own.
+        resolver: Gives credentials that change; None for those of the key.
     """
     # Each: the configuration file's name for it, the environment's, the default, the conversion.
     no_file = (None, None, os.devnull, None)
     variables = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
     session = Session(session_vars=variables)
     session.register_component("data_loader", MODELS)  # else each session reads them anew
+    if resolver:
+        session.register_component("credential_provider", resolver)
     made = boto3.Session(*key, botocore_session=session)
     MODELS.search_paths[:] = dict.fromkeys(MODELS.search_paths)  # each session adds boto3's folder
     return made

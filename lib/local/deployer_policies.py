@@ -17,6 +17,7 @@ POLICY_FILES = (
     # Where MiniStack asks for a right on another resource than AWS does.
     ROOT / "lib" / "local" / "deployer-policy.json",
 )
+ROLES_POLICY_FILE = ROOT / "lib" / "policies" / "other-account-policy.json"  # its placeholder: ${role_arn}
 ADOPTED_POLICY_FILE = ROOT / "lib" / "policies" / "adopted-bucket-policy.json"  # its placeholder: ${bucket}
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 MAX_CHARACTERS = 6144
@@ -24,7 +25,9 @@ MAX_POLICIES = 10
 MAX_VERSIONS = 5
 
 
-def render(*, account_id: str, prefix: str, env: str, adopted: Sequence[str] = ()) -> dict[str, str]:
+def render(
+    *, account_id: str, prefix: str, env: str, adopted: Sequence[str] = (), roles: Sequence[str] = ()
+) -> dict[str, str]:
     """Fill in the policy files; of equal names in two of them the later one counts.
 
     Args:
@@ -32,6 +35,7 @@ def render(*, account_id: str, prefix: str, env: str, adopted: Sequence[str] = (
         prefix: What the names of all resources begin with.
         env: The environment's name.
         adopted: Names of buckets that are somebody else's, and that it may use.
+        roles: ARNs of roles of other accounts that it may take on.
 
     Returns:
         Each policy's name, `<prefix>-<env>-deployer-<name in the file>`, and its document without whitespace.
@@ -42,7 +46,7 @@ def render(*, account_id: str, prefix: str, env: str, adopted: Sequence[str] = (
     policies: dict[str, dict] = {}
     for file in POLICY_FILES:
         policies |= _fill_in(file, account_id=account_id, prefix=prefix, env=env)
-    policies |= _for_adopted(adopted)
+    policies |= _for_others(adopted, roles)
     if len(policies) > MAX_POLICIES:
         raise ValueError(f"{len(policies)} deployer policies; IAM attaches at most {MAX_POLICIES} to a user")
     documents = {}
@@ -54,13 +58,17 @@ def render(*, account_id: str, prefix: str, env: str, adopted: Sequence[str] = (
     return documents
 
 
-def _for_adopted(buckets: Sequence[str]) -> dict[str, dict]:
-    """Return the policy for buckets that are somebody else's: one, with all of them in its resources."""
-    each = [_fill_in(ADOPTED_POLICY_FILE, bucket=name)["adopted"]["Statement"] for name in buckets]
-    statements = [
-        {**alike[0], "Resource": [statement["Resource"] for statement in alike]}
-        for alike in zip(*each, strict=True)
-    ]
+def _for_others(buckets: Sequence[str], roles: Sequence[str]) -> dict[str, dict]:
+    """Return the policy for others' buckets and roles: one, since no more fit, with all of them in it."""
+    files = [(ADOPTED_POLICY_FILE, "bucket", buckets), (ROLES_POLICY_FILE, "role_arn", roles)]
+    statements = []
+    for file, placeholder, values in files:
+        filled_in = [_fill_in(file, **{placeholder: value}) for value in values]
+        each = [policy["Statement"] for sections in filled_in for policy in sections.values()]
+        statements += [
+            {**alike[0], "Resource": [statement["Resource"] for statement in alike]}
+            for alike in zip(*each, strict=True)
+        ]
     return {"adopted": {"Version": "2012-10-17", "Statement": statements}} if statements else {}
 
 

@@ -51,6 +51,8 @@ def _of_ends(pipeline: "Pipeline", expected: Expected) -> Iterator[str]:
     for end, region in zip(ends, regions, strict=True):
         if end and end.region != region:
             yield f"{end} is not in {region}"
+        if end and end.is_made and end.account_id != (account := end.scope.account_of(end.what)):
+            yield f"{end} is not in account {account}"
         named = end and end.scope.adoption(end.what)
         if end and named and end.name != named.name:
             yield f"it works on {end}, not on {named.name!r}"

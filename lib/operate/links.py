@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from lib.engine import accounts
 from lib.engine.adoption import by_roles, key_arn
 from lib.resources.base import GLOBAL_REGION, SOURCE, Resource, Scope, roles
 from lib.resources.dynamodb import Table
@@ -80,9 +81,27 @@ class Account:
         self._answers: dict[Hashable, Any] = {}
 
     def buckets(self) -> list[tuple[str, str]]:
-        """Return the environment's buckets: name and region."""
+        """Return the environment's buckets in this account: name and region."""
         client = self.target.client("s3", GLOBAL_REGION)
         return self._once("buckets", lambda: list(Bucket.names(client, self.env)))
+
+    def buckets_elsewhere(self, scope: Scope) -> list[tuple[str, str, str]]:
+        """Return a pipeline's buckets in other accounts, as its roles say: name, region and account.
+
+        Args:
+            scope: The pipeline's.
+        """
+        found = []
+        for one in self._once("others", lambda: accounts.by_roles(self.target, self.env)):
+            if one.pipeline == scope.pipeline:
+                self.target.learn(
+                    [one, *(way for way in self.env.others if way.account_id == one.account_id)]
+                )
+                client = self.target.client("s3", GLOBAL_REGION, one.account_id)
+                names = self._once(("buckets", one.account_id), lambda: list(Bucket.names(client, self.env)))  # noqa: B023
+                ours = [(name, region) for name, region in names if name.startswith(scope.beginning)]
+                found += [(name, region, one.account_id) for name, region in ours]
+        return found
 
     def names(self, regions: set[str]) -> list[str]:
         """Return the third parts of the names of all buckets and queues, sorted: pipelines, and others.
@@ -103,7 +122,8 @@ class Account:
             regions: Where to look besides where it has buckets.
             all_regions: Where to look if that is nowhere.
         """
-        buckets = [(name, region) for name, region in self.buckets() if name.startswith(scope.beginning)]
+        ours = [(name, region) for name, region in self.buckets() if name.startswith(scope.beginning)]
+        buckets = [*((name, region, "") for name, region in ours), *self.buckets_elsewhere(scope)]
         stores = [*self._stores_of_s3(scope, buckets), *self._adopted(scope)]
         found = Parts({store.resource.arn: store for store in stores})
         todo = regions | {store.resource.region for store in stores} or all_regions
@@ -129,7 +149,7 @@ class Account:
 
     def notifications(self, bucket: Bucket) -> list[dict]:
         """Return what a bucket tells of, by the entries that are ours; none if it is gone."""
-        client = self.target.client("s3", bucket.region)
+        client = self.target.client_of(bucket)
         try:
             return self._once(bucket.arn, lambda: notifications_of(client, bucket))
         except ClientError as error:
@@ -161,12 +181,14 @@ class Account:
         yield from found.failures.values()
         yield from filter(None, (store.dead_letters for store in found.stores.values()))
 
-    def _stores_of_s3(self, scope: Scope, buckets: list[tuple[str, str]]) -> Iterator[Store]:
-        for name, region in buckets:
-            client = self.target.client("s3", region)
+    def _stores_of_s3(self, scope: Scope, buckets: list[tuple[str, str, str]]) -> Iterator[Store]:
+        for name, region, account_id in buckets:
+            client = self.target.client("s3", region, account_id)
             with suppress(client.exceptions.NoSuchBucket):
                 what = name.removeprefix(scope.beginning).removesuffix(f"-{scope.account_id}-{region}")
-                yield _store(Bucket(what, region), scope, tags_of(client, name))
+                what = what.removesuffix(f"-{account_id[-4:]}") if account_id else what
+                bucket = Bucket(what, region, found_in=account_id or scope.account_id)
+                yield _store(bucket, scope, tags_of(client, name))
 
     def _adopted(self, scope: Scope) -> Iterator[Store]:
         """Yield the buckets that a pipeline has adopted, as its roles say, and that are still there."""

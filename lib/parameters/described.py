@@ -48,7 +48,8 @@ def described() -> list[Described]:
     places = [("", name) for name in Parameters.model_fields if name not in sections]
     for section in sections:
         kind = type(getattr(defaults, section))
-        places += [(section, n) for n in dict.fromkeys([*inspect.get_annotations(kind), *kind.model_fields])]
+        own = [name for name in inspect.get_annotations(kind) if name in kind.model_fields]
+        places += [(section, name) for name in dict.fromkeys([*own, *kind.model_fields])]
     return [_described(section, name, defaults) for section, name in places]
 
 

@@ -106,7 +106,9 @@ class Parameters(Section):
         """Return whose the resources of a pipeline are, or without one those of the whole environment."""
         boundary, keys = self.permissions_boundary_arn, tuple(self.kms_key_arns)
         adopted = [one for name in self.pipelines() for one in getattr(self, name).adopts(name)]
-        return Scope(self.prefix, self.env, pipeline, self.account_id, boundary, keys, tuple(adopted))
+        others = [one for name in self.pipelines() for one in getattr(self, name).lives_elsewhere(name)]
+        whose = (self.prefix, self.env, pipeline, self.account_id)
+        return Scope(*whose, boundary, keys, adopted=tuple(adopted), others=tuple(others))
 
     def of_pipeline(self, pipeline: str) -> dict[str, Any]:
         """Return the values of a pipeline's section by their names.
@@ -123,12 +125,32 @@ class Parameters(Section):
 
     @model_validator(mode="after")
     def _keys_are_ours_one_a_region(self) -> "Parameters":
-        regions = [arn.split(":")[3] for arn in self.kms_key_arns]
-        if twice := sorted({region for region in regions if regions.count(region) > 1}):
+        places = [tuple(arn.split(":")[3:5]) for arn in self.kms_key_arns]
+        if twice := sorted({region for region, account in places if places.count((region, account)) > 1}):
             raise ValueError(f"kms_key_arns: there are two keys in {', '.join(twice)}; name one a region")
-        if others := [arn for arn in self.kms_key_arns if arn.split(":")[4] != self.account_id]:
-            # lib/policies/deployer-policy.json and lib/policies/permissions-boundary.json end there.
-            raise ValueError(f"kms_key_arns: {', '.join(others)} is not in the account {self.account_id}")
+        # lib/policies/deployer-policy.json and lib/policies/permissions-boundary.json end there.
+        accounts = sorted({self.account_id, *(one.account_id for one in self.scope().others)})
+        if others := [arn for arn in self.kms_key_arns if arn.split(":")[4] not in accounts]:
+            raise ValueError(f"kms_key_arns: {', '.join(others)} is not in the account {', '.join(accounts)}")
+        return self
+
+    @model_validator(mode="after")
+    def _others_accounts_are_others(self) -> "Parameters":
+        for one in self.scope().others:
+            if one.account_id == self.account_id:
+                account = f"{one.pipeline}.{one.what}_account_id"
+                raise ValueError(
+                    f"{account}: {one.account_id} is the account of account_id, too; name another one, or "
+                    f"leave {account} and {one.parameter} empty"
+                )
+        roles: dict[str, tuple[str, str]] = {}
+        for one in self.scope().others:
+            way = (one.role_arn, one.external_id)
+            if roles.setdefault(one.account_id, way) != way:
+                raise ValueError(
+                    f"{one.parameter}: account {one.account_id} is entered by another role, or with another "
+                    "external id, elsewhere in these parameters; name one role for each account"
+                )
         return self
 
     @model_validator(mode="after")
@@ -166,8 +188,10 @@ class Parameters(Section):
 
     @model_validator(mode="after")
     def _bucket_names_fit(self) -> "Parameters":
-        longest = max(map(len, self.regions)) + max(map(len, self.pipelines()))
-        room = BUCKET_NAME_CHARACTERS - BUCKET_NAME_FIXED_CHARACTERS - longest
+        # The name of a bucket that is elsewhere has four digits of that account, too.
+        elsewhere = (len(f"{one.pipeline}{one.what}-0000") for one in self.scope().others)
+        named = max(*map(len, self.pipelines()), *(length - len("results") for length in elsewhere))
+        room = BUCKET_NAME_CHARACTERS - BUCKET_NAME_FIXED_CHARACTERS - named - max(map(len, self.regions))
         if len(self.prefix) + len(self.env) > room:
             raise ValueError(
                 f"prefix {self.prefix!r} and env {self.env!r} have more than {room} characters together: "

@@ -14,13 +14,16 @@ from lib.parameters.types import (
     BucketName,
     ColumnText,
     Email,
+    ExternalId,
     Folder,
     KeyPart,
     KeyTemplate,
     Moment,
+    OtherAccountId,
     PipelineName,
     Reason,
     Region,
+    RoleArn,
     RuleSchedule,
     Schedule,
     TableName,
@@ -29,6 +32,7 @@ from lib.parameters.types import (
 )
 from lib.resources.base import DESTINATION, SOURCE, Adopted, Scope
 from lib.resources.logs import RetentionDays
+from lib.resources.other_account import OtherAccount
 
 OLD_NAMES_REGION = "us-east-1"  # where buckets had more names, until 2018
 # What the names of files end with that *summarize* is told of, CSV first.
@@ -143,6 +147,27 @@ def _existing(what: str) -> str:
     )
 
 
+def _account(what: str) -> str:
+    """Return what is said of a parameter that names the account of a bucket."""
+    return (
+        f"number of the AWS account {what} is to live in, in quotes, if that is another one than account_id; "
+        "empty for account_id"
+    )
+
+
+def _role(account: str) -> str:
+    """Return what is said of a parameter that names a role of such an account."""
+    return (
+        f"ARN of the role in {account} that the runbook takes on for all that it does there "
+        "(docs/real-account.md, 7); empty if that is"
+    )
+
+
+def _external_id(role: str) -> str:
+    """Return what is said of a parameter that a role is taken on with."""
+    return f"text that the trust policy of {role} expects (sts:ExternalId); empty for none"
+
+
 class Section(BaseModel):
     """What every group of parameters has in common: exact types, no unknown names, never changed."""
 
@@ -194,6 +219,8 @@ class Pipeline(Section):
     """
 
     purpose: ClassVar[str] = ""
+    # What the parameters of those buckets begin with, and what these are called, that may be elsewhere.
+    may_be_elsewhere: ClassVar[tuple[str, ...]] = ()
 
     log_retention_days: RetentionDays = Field(
         30, description="days that CloudWatch keeps the functions' logs, and charges for keeping them"
@@ -228,6 +255,47 @@ class Pipeline(Section):
     def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
         """Return of each bucket that may be adopted: parameter, what it is called, region, role, prefixes."""
         return ()
+
+    def lives_elsewhere(self, pipeline: str) -> tuple[OtherAccount, ...]:
+        """Return the other accounts in which a bucket of the pipeline lives.
+
+        Args:
+            pipeline: Its name.
+        """
+        found = []
+        for beginning in self.may_be_elsewhere:
+            account_id, role_arn, external_id = (
+                getattr(self, f"{beginning}_{name}") for name in ("account_id", "role_arn", "external_id")
+            )
+            if account_id:
+                parameter = f"{pipeline}.{beginning}_role_arn"
+                found.append(OtherAccount(pipeline, beginning, account_id, role_arn, external_id, parameter))
+        return tuple(found)
+
+    @model_validator(mode="after")
+    def _account_and_role_belong_together(self) -> "Pipeline":
+        for beginning in self.may_be_elsewhere:
+            account, role, external = (
+                f"{beginning}_{name}" for name in ("account_id", "role_arn", "external_id")
+            )
+            account_id, role_arn = getattr(self, account), getattr(self, role)
+            if bool(account_id) != bool(role_arn):
+                given, missing = (account, role) if account_id else (role, account)
+                raise ValueError(f"{given} is given without {missing}: give both, or neither")
+            if getattr(self, external) and not role_arn:
+                raise ValueError(f"{external} is given without {role}, which is taken on with it")
+            if role_arn and role_arn.split(":")[4] != account_id:
+                raise ValueError(
+                    f"{role}: {role_arn} is a role of account {role_arn.split(':')[4]}, and {account} says "
+                    f"{account_id}"
+                )
+            if account_id and getattr(self, f"{beginning}_bucket"):
+                raise ValueError(
+                    f"{account} and {beginning}_bucket: a bucket that is there already keeps its owner's "
+                    "policy, which nobody of another account can do without. Leave one of them empty: the "
+                    "bucket is made in the other account, or is one of account_id"
+                )
+        return self
 
     @model_validator(mode="after")
     def _old_names_are_of_one_region(self) -> "Pipeline":
@@ -268,6 +336,8 @@ class Queried(Section):
 class Migrate(Pipeline, Queried):
     """The parameters of *migrate*."""
 
+    may_be_elsewhere: ClassVar[tuple[str, ...]] = ("target",)
+
     source_region: Region = Field(
         "us-west-1", description="AWS region of the bucket that objects are put into"
     )
@@ -282,6 +352,9 @@ class Migrate(Pipeline, Queried):
     )
     source_bucket: BucketName = Field("", description=_existing("that objects are put into"))
     target_bucket: BucketName = Field("", description=_existing("that they are copied to"))
+    target_account_id: OtherAccountId = Field("", description=_account("that bucket"))
+    target_role_arn: RoleArn = Field("", description=_role("target_account_id"))
+    target_external_id: ExternalId = Field("", description=_external_id("target_role_arn"))
     function_timeout_s: FunctionTimeout = 60
     function_memory_mb: FunctionMemory = 512
     batch_size: BatchSize = 10
@@ -308,6 +381,8 @@ class Migrate(Pipeline, Queried):
 class Backup(Pipeline):
     """The parameters of *backup*."""
 
+    may_be_elsewhere: ClassVar[tuple[str, ...]] = ("dr",)
+
     primary_region: Region = Field("us-east-1", description="AWS region of the bucket that is worked with")
     dr_region: Region = Field(
         "us-east-2",
@@ -319,6 +394,20 @@ class Backup(Pipeline):
         "",
         description=_existing("that is its backup")
         + ", to which whoever may write there now may still write",
+    )
+    dr_account_id: OtherAccountId = Field("", description=_account("the backup"))
+    dr_role_arn: RoleArn = Field("", description=_role("dr_account_id"))
+    dr_external_id: ExternalId = Field("", description=_external_id("dr_role_arn"))
+    dr_object_lock_days: Annotated[int, Field(ge=0, le=36500)] = Field(
+        0,
+        description="days for which nobody can delete a version that arrives in the backup (S3 Object Lock), "
+        "not even destroy, which then leaves it and says until when; it can never be switched off for a "
+        "bucket again; 0 for no lock",
+    )
+    dr_object_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = Field(
+        "GOVERNANCE",
+        description="GOVERNANCE: whoever has s3:BypassGovernanceRetention can still delete, and the runbook "
+        "never does; COMPLIANCE: nobody can, not even root, until the days are over",
     )
     function_timeout_s: FunctionTimeout = 300
     function_memory_mb: FunctionMemory = 512
@@ -356,6 +445,20 @@ class Backup(Pipeline):
     def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
         yield "primary_bucket", "primary", self.primary_region, SOURCE, ("",)
         yield "dr_bucket", "dr", self.dr_region, DESTINATION, ("",)
+
+    @model_validator(mode="after")
+    def _what_is_locked_is_not_erased(self) -> "Backup":
+        if self.dr_object_lock_days and self.erase_versions:
+            raise ValueError(
+                f"erase_versions: dr_object_lock_days is {self.dr_object_lock_days}, so that S3 refuses to "
+                "erase a version of the backup: set erase_versions to false, or have no lock"
+            )
+        if self.dr_object_lock_days and self.dr_bucket:
+            raise ValueError(
+                "dr_object_lock_days: dr_bucket is a bucket that is there already, whose lock is its owner's "
+                "to set; leave one of them empty"
+            )
+        return self
 
     @model_validator(mode="after")
     def _are_two_regions(self) -> "Backup":

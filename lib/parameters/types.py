@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from lib.base.aws_models import MODELS
 from lib.base.reasons import REASONS
 from lib.parameters.tables import COLUMN_TYPES, column_of
+from lib.resources.other_account import ROLE_ARN
 from lib.resources.schedules import crawler_schedule, rule_schedule
 
 # What to write, by the type of pydantic's error: https://docs.pydantic.dev/latest/errors/validation_errors/
@@ -118,6 +119,18 @@ def is_old_bucket_name(name: str) -> bool:
     return not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name)
 
 
+def _account_or_none(text: str) -> str:
+    if text and not re.fullmatch(r"[0-9]{12}", text):
+        raise ValueError(f"{text!r} is no account: write its 12 digits in quotes, or leave it empty")
+    return text
+
+
+def _role_arn(text: str) -> str:
+    if text and not re.fullmatch(ROLE_ARN, text, re.ASCII):
+        raise ValueError(f"{text!r} is no role: write arn:aws:iam::ACCOUNT:role/NAME, or leave it empty")
+    return text
+
+
 def _column(text: str) -> str:
     column_of(text)
     return text
@@ -163,6 +176,17 @@ KeyTemplate = Annotated[
     str, _allowed("name of a column, or a text with columns in braces such as {country}#{city}")
 ]
 AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$"), _allowed("12 digits")]
+# Of another account; what fits together is for the section to say.
+OtherAccountId = Annotated[
+    str, AfterValidator(_account_or_none), _allowed("number of an AWS account, 12 digits in quotes, or empty")
+]
+RoleArn = Annotated[str, AfterValidator(_role_arn), _allowed("arn:aws:iam::ACCOUNT:role/NAME, or empty")]
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+ExternalId = Annotated[
+    str,
+    StringConstraints(pattern=r"^([A-Za-z0-9_+=,.@:/-]{2,1224})?$"),
+    _allowed("2 to 1,224 letters, digits and _+=,.@:/-, or empty"),
+]
 Name = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z][a-z0-9]*$"),

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 from lib.base.errors import RunbookError
 from lib.resources.checks import Finding
+from lib.resources.other_account import OtherAccount
 from lib.resources.policies import canonical
 
 # Where is asked for what has no region; it is enabled in every account.
@@ -123,6 +124,7 @@ class Scope:
         permissions_boundary_arn: The policy that says what roles may do at most; empty for none.
         kms_key_arns: The KMS keys to encrypt with, one a region at most.
         adopted: The buckets that are somebody else's and that its pipelines work on.
+        others: The other accounts in which buckets of its pipelines live.
     """
 
     prefix: str
@@ -132,14 +134,21 @@ class Scope:
     permissions_boundary_arn: str = ""
     kms_key_arns: tuple[str, ...] = ()
     adopted: tuple[Adopted, ...] = field(default=(), compare=False)
+    others: tuple[OtherAccount, ...] = field(default=(), compare=False)
 
     def name(self, what: str) -> str:
         """Return the full name of a thing, `{prefix}-{env}-{pipeline}-{what}`."""
         return self.beginning + what
 
-    def kms_key_arn(self, region: str) -> str:
-        """Return the key of a region, which stands in its ARN; empty if there is none."""
-        return next((arn for arn in self.kms_key_arns if arn.split(":")[3] == region), "")
+    def kms_key_arn(self, region: str, account_id: str = "") -> str:
+        """Return the key of a region, which stands in its ARN; empty if there is none.
+
+        Args:
+            region: The region.
+            account_id: The account that the key is of; empty for the scope's own.
+        """
+        place = [region, account_id or self.account_id]
+        return next((arn for arn in self.kms_key_arns if arn.split(":")[3:5] == place), "")
 
     @property
     def beginning(self) -> str:
@@ -165,10 +174,21 @@ class Scope:
         place = (self.pipeline, what)
         return next((one for one in self.adopted if (one.pipeline, one.what) == place), None)
 
+    def account_of(self, what: str) -> str:
+        """Return the account in which one of the pipeline's buckets lives.
+
+        Args:
+            what: The last part of its name, such as `dr`.
+        """
+        place = (self.pipeline, what)
+        found = (one.account_id for one in self.others if (one.pipeline, one.what) == place)
+        return next(found, self.account_id)
+
     @property
     def description(self) -> str:
-        """What is said of the roles of its pipeline: what it has adopted. Empty if that is nothing."""
-        return "; ".join(one.description for one in self.adopted if one.pipeline == self.pipeline)
+        """What is said of the roles of its pipeline: what it adopts, and what lives elsewhere; or nothing."""
+        known: list[Adopted | OtherAccount] = [*self.adopted, *self.others]
+        return "; ".join(one.description for one in known if one.pipeline == self.pipeline)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -231,6 +251,7 @@ class Resource(ABC):
     acts: ClassVar[bool] = False
     receives: ClassVar[bool] = False  # takes in what comes until the pipeline works: a move makes it first
     is_encrypted: ClassVar[bool] = False  # what it keeps, with the key of its region
+    may_be_elsewhere: ClassVar[bool] = False  # in another account than its pipeline
     assumed_by: ClassVar[str] = ""  # the service that works in its `role`, if it has one
     # The attributes that are resources which must be in its region.
     same_region: ClassVar[tuple[str, ...]] = ()
@@ -250,6 +271,11 @@ class Resource(ABC):
         """Its ARN, known before it exists."""
 
     @property
+    def account_id(self) -> str:
+        """The account that it lives in, by whose client it is read and written."""
+        return self.scope.account_id
+
+    @property
     def content_arn(self) -> str:
         """The ARN that actions on what it keeps are about."""
         return self.arn
@@ -264,7 +290,7 @@ class Resource(ABC):
     @property
     def kms_key_arn(self) -> str:
         """The KMS key with which it is encrypted if it keeps anything; empty for the service's own."""
-        return self.scope.kms_key_arn(self.region)
+        return self.scope.kms_key_arn(self.region, self.account_id)
 
     @property
     def note(self) -> str:
@@ -347,7 +373,10 @@ class Resource(ABC):
         return ()
 
     def __repr__(self) -> str:
-        return f"{self.noun} {self.name if hasattr(self, 'scope') else self.what} in {self.region}"
+        if not hasattr(self, "scope"):
+            return f"{self.noun} {self.what} in {self.region}"
+        elsewhere = "" if self.account_id == self.scope.account_id else f" of account {self.account_id}"
+        return f"{self.noun} {self.name} in {self.region}{elsewhere}"
 
     def links(self, settings: Settings) -> Iterable[Link]:
         """Return the arrows that the settings it was found with draw."""

@@ -18,6 +18,7 @@ from lib.resources.base import (
     tag_list,
 )
 from lib.resources.checks import Finding, fits
+from lib.resources.other_account import OtherAccount
 from lib.resources.policies import Document, canonical, document
 
 POLICY_NAME = "runbook"
@@ -28,14 +29,15 @@ MOST_POLICY_CHARACTERS, MOST_TRUST_CHARACTERS = 10240, 2048
 
 @dataclass(repr=False, kw_only=True)
 class Role(Resource):
-    """A role that one AWS service takes on, with one inline policy and the permissions boundary of its scope.
+    """A role that one AWS service, or our account, takes on, with one inline policy and its scope's boundary.
 
     A boundary that is there though the scope names none stays: it is somebody else's. Its description says
-    which buckets its pipeline has adopted (docs/decisions/0023-a-bucket-that-is-adopted.md); any
-    other stays if there are none.
+    which buckets its pipeline has adopted (docs/decisions/0023-a-bucket-that-is-adopted.md), and which live
+    in another account; any other stays if there are none.
 
     Attributes:
-        trusts: The service, such as `lambda.amazonaws.com`.
+        trusts: The service, such as `lambda.amazonaws.com`; or an account, by its 12 digits, whose users and
+            roles then need the right to take it on in policies of their own.
         policy: All that the role may do.
     """
 
@@ -52,8 +54,16 @@ class Role(Resource):
     def arn(self) -> str:
         return role_arn(self.scope, self.what)
 
+    @property
+    def trusts_account(self) -> bool:
+        """Whether an account is who takes it on, and no service."""
+        return self.trusts.isdigit()
+
     def desired(self) -> Settings:
-        trust = {"Effect": "Allow", "Principal": {"Service": self.trusts}, "Action": "sts:AssumeRole"}
+        whom = (
+            {"AWS": f"arn:aws:iam::{self.trusts}:root"} if self.trusts_account else {"Service": self.trusts}
+        )
+        trust = {"Effect": "Allow", "Principal": whom, "Action": "sts:AssumeRole"}
         boundary = self.scope.permissions_boundary_arn
         return {
             "trust": canonical(document([trust])),
@@ -171,5 +181,6 @@ def role_arn(scope: Scope, what: str) -> str:
 
 
 def _adoptions(description: str) -> str:
-    """Return a description if it says what is adopted; another one is somebody's, and is not compared."""
-    return description if any(Adopted.described("", description)) else ""
+    """Return a description if it says what is adopted or elsewhere; another is somebody's, not compared."""
+    ours = [*Adopted.described("", description), *OtherAccount.described("", description)]
+    return description if ours else ""

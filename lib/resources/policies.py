@@ -31,15 +31,35 @@ def document(statements: Iterable[Statement]) -> Document:
 
 
 class Named(Protocol):
-    """Something in AWS: its ARN, and the ARN of the KMS key that encrypts it, empty if none of ours does."""
+    """Something in AWS: its ARN, its account, and the ARN of the KMS key that encrypts it, empty for none."""
 
     @property
     def arn(self) -> str:
         """Its ARN."""
 
     @property
+    def account_id(self) -> str:
+        """The account that it lives in."""
+
+    @property
     def kms_key_arn(self) -> str:
         """The ARN of the KMS key that it is encrypted with; empty if it is under the service's own."""
+
+
+class Allowed(Protocol):
+    """A role: how its pipeline calls it, its ARN, and its policy."""
+
+    @property
+    def what(self) -> str:
+        """The last part of its name."""
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+
+    @property
+    def policy(self) -> Document:
+        """All that it may do."""
 
 
 def from_template(path: str | Path, **values: Named | str | None) -> Document:
@@ -48,9 +68,10 @@ def from_template(path: str | Path, **values: Named | str | None) -> Document:
     Args:
         path: A JSON file, relative to the project, whose strings hold `${name}` for what differs between
             deployments.
-        values: What goes in the place of each name. A thing `queue` gives two, `${queue_arn}` and
-            `${queue_key_arn}`, and None empties them; a text gives one, and an ARN by itself has no key. What
-            is empty is left out, with its statement if that is about nothing else.
+        values: What goes in the place of each name. A thing `queue` gives three, `${queue_arn}`,
+            `${queue_key_arn}` and `${queue_account_id}`, and None empties them; a text gives one, and an ARN
+            by itself has neither key nor account. What is empty is left out, with its statement if that is
+            about nothing else.
 
     Returns:
         The policy document.
@@ -62,7 +83,10 @@ def from_template(path: str | Path, **values: Named | str | None) -> Document:
         policy = json.loads(Template((ROOT / path).read_text("utf-8")).substitute(_texts(values)))
     except KeyError as error:
         raise ParameterError(f"{path} asks for {error}, which is not among {sorted(values)}") from error
-    statements = [{**s, "Resource": _given(s["Resource"])} for s in policy["Statement"]]
+    statements = [
+        {**s, "Resource": _given(s["Resource"]), **_condition(s.get("Condition", {}))}
+        for s in policy["Statement"]
+    ]
     return {**policy, "Statement": [s for s in statements if s["Resource"]]}
 
 
@@ -73,10 +97,19 @@ def _texts(values: dict[str, Named | str | None]) -> dict[str, str]:
         if isinstance(value, str):
             texts[name] = value
             texts.setdefault(f"{name.removesuffix('_arn')}_key_arn", "")
+            texts.setdefault(f"{name.removesuffix('_arn')}_account_id", "")
         else:
             texts[f"{name}_arn"] = value.arn if value else ""
             texts[f"{name}_key_arn"] = value.kms_key_arn if value else ""
+            texts[f"{name}_account_id"] = value.account_id if value else ""
     return texts
+
+
+def _condition(tests: dict[str, dict[str, str | list[str]]]) -> dict[str, dict]:
+    """Return a statement's conditions, each value once: two things may be of one account."""
+    given = {test: {key: _given(value) for key, value in keys.items()} for test, keys in tests.items()}
+    told = {test: {key: value for key, value in keys.items() if value} for test, keys in given.items()}
+    return {"Condition": told} if (told := {test: keys for test, keys in told.items() if keys}) else {}
 
 
 def _given(resource: str | list[str]) -> str | list[str]:
@@ -183,10 +216,8 @@ def allow_services(sources: dict[str, str], action: str, resource: str, account_
     return statements
 
 
-def only_these_may(
-    actions: list[str], bucket_arn: str, *, role_arns: list[str], account_id: str, name: str
-) -> list[Statement]:
-    """Let some roles act on a bucket's objects and nobody else, whatever else their own policies allow.
+def only_these_may(actions: list[str], bucket_arn: str, *, role_arns: list[str], name: str) -> Statement:
+    """Let nobody act on a bucket's objects but some roles, whatever others' own policies allow.
 
     The roles are named in conditions, as text: so they need not exist yet, and one that is made anew under
     its name counts as the same, which it would not as a principal:
@@ -195,33 +226,65 @@ def only_these_may(
     Args:
         actions: On objects, such as `s3:DeleteObject`.
         bucket_arn: ARN of the bucket.
-        role_arns: ARNs of the roles, which are in the bucket's account.
-        account_id: The account.
-        name: The end of the statements' Sids, in letters and digits.
+        role_arns: ARNs of the roles, of any account.
+        name: The end of the statement's Sid, in letters and digits.
 
     Returns:
-        Two statements; the roles' own policies must allow the actions, too.
+        A statement that refuses the others; what the roles may do, their own policies say.
     """
     # Whoever takes on a role is known here by the role's ARN, never by that of a session:
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
-    roles = {"aws:PrincipalArn": role_arns}
-    common = {"Action": actions, "Resource": f"{bucket_arn}/*"}
-    return [
-        {
-            "Sid": f"{SID_PREFIX}Allow{name}",
-            "Effect": "Allow",
-            "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
-            **common,
-            "Condition": {"ArnEquals": roles},
-        },
-        {
-            "Sid": f"{SID_PREFIX}Deny{name}",
-            "Effect": "Deny",
-            "Principal": "*",
-            **common,
-            "Condition": {"ArnNotEquals": roles},
-        },
-    ]
+    return {
+        "Sid": f"{SID_PREFIX}Deny{name}",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": actions,
+        "Resource": f"{bucket_arn}/*",
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": role_arns}},
+    }
+
+
+def let_in(role: Allowed, bucket_arn: str) -> list[Statement]:
+    """Let a role of another account do to a bucket what its own policy allows it there, and nothing else.
+
+    Across accounts both must allow: the role's own policy, and the bucket's.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
+    The role is named in a condition, as for `only_these_may`.
+
+    Args:
+        role: The role.
+        bucket_arn: ARN of the bucket.
+
+    Returns:
+        A statement for each of the role's that allows something there.
+    """
+    account_id = role.arn.split(":")[4]
+    whose = {
+        "ArnEquals": {"aws:PrincipalArn": role.arn},
+        "StringEquals": {"aws:PrincipalAccount": account_id},
+    }
+    name = "".join(part.capitalize() for part in role.what.split("-"))
+    statements = []
+    for number, statement in enumerate(statements_of(role.policy)):
+        resource = statement.get("Resource", [])
+        arns = [resource] if isinstance(resource, str) else resource
+        here = [arn for arn in arns if arn == bucket_arn or arn.startswith(f"{bucket_arn}/")]
+        if statement["Effect"] == "Allow" and "Action" in statement and here:
+            conditions = statement.get("Condition", {})
+            tests = {
+                test: {**conditions.get(test, {}), **whose.get(test, {})} for test in {**conditions, **whose}
+            }
+            statements.append(
+                {
+                    "Sid": f"{SID_PREFIX}Allow{name}{statement.get('Sid', number)}",
+                    "Effect": "Allow",
+                    "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
+                    "Action": statement["Action"],
+                    "Resource": here,
+                    "Condition": tests,
+                }
+            )
+    return statements
 
 
 def nobody_may(actions: list[str], bucket_arn: str, *, name: str) -> Statement:
@@ -241,19 +304,20 @@ def nobody_may(actions: list[str], bucket_arn: str, *, name: str) -> Statement:
     }
 
 
-def let_inventory_in(bucket_arn: str, source_arns: list[str], account_id: str) -> Statement:
+def let_inventory_in(bucket_arn: str, source_arns: list[str], account_id: str, name: str = "") -> Statement:
     """Let S3 Inventory write the reports of some buckets into another one.
 
     Args:
         bucket_arn: Where the reports go.
         source_arns: The buckets that are reported on.
         account_id: Their account.
+        name: The end of the statement's Sid, in letters and digits.
 
     Returns:
         A statement, see https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html#example-bucket-policies-s3-inventory-1.
     """
     return {
-        "Sid": f"{SID_PREFIX}AllowInventory",
+        "Sid": f"{SID_PREFIX}AllowInventory{name}",
         "Effect": "Allow",
         "Principal": {"Service": "s3.amazonaws.com"},
         "Action": "s3:PutObject",

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from time import sleep
 from typing import ClassVar
 
@@ -11,9 +12,10 @@ from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 from tqdm import tqdm
 
-from lib.base.errors import RunbookError
+from lib.base.errors import LockedError, RunbookError
 from lib.base.retry import PROPAGATION_S, WAIT_S, retry_on, wait_until
 from lib.base.s3_client import fits_xml
+from lib.base.threads import in_threads
 from lib.resources.base import (
     Deletion,
     End,
@@ -28,8 +30,16 @@ from lib.resources.base import (
     tag_list,
 )
 from lib.resources.checks import Finding, enumeration, within, written_as
+from lib.resources.iam import Role
 from lib.resources.lambda_ import Function
-from lib.resources.policies import Statement, deny_insecure_transport, document, merge, ours
+from lib.resources.policies import (
+    Statement,
+    deny_insecure_transport,
+    document,
+    let_in,
+    merge,
+    ours,
+)
 from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
 
@@ -46,7 +56,9 @@ BUCKET_NAME = r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{1,61}[a-z0-9](?<
 MOST_POLICY_BYTES = 20 * 1024
 MOST_KEY_BYTES = 1024
 ADDS = "adds to a bucket that is not ours"
+OWNERSHIP = "BucketOwnerEnforced"
 LOOKS_IN_A_ROW = 3  # S3's servers may differ for a while
+MOST_LOOKED_AT = 1000  # of locked versions, each by a call, to say until when
 DELETE_BATCH_KEYS = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
 
@@ -62,6 +74,13 @@ class Bucket(End):
         temporary_prefix: What keys begin with whose objects are deleted after a day; empty for none.
         statements: More statements for the bucket's policy, each with a Sid that begins with "Runbook".
         versioned: Whether what is overwritten or deleted is kept; a bucket cannot go back to "never".
+        object_lock_days: For how many days nobody can delete a version that comes in; 0 for none from now on,
+            None if that is not for us to say. A bucket cannot go back to having no Object Lock at all.
+        object_lock_mode: Then, `GOVERNANCE` or `COMPLIANCE`.
+        found_in: The account in which it was found; empty if that is where its scope says that it lives.
+        guests: Roles of its pipeline, which is another account's; its policy lets each do what the role's own
+            policy allows it here, for across accounts both must.
+            https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
     """
 
     expire_days: int | None = None
@@ -69,10 +88,15 @@ class Bucket(End):
     temporary_prefix: str = ""
     statements: list[Statement] = field(default_factory=list)
     versioned: bool = True
+    object_lock_days: int | None = None
+    object_lock_mode: str = "GOVERNANCE"
+    found_in: str = ""
+    guests: list[Role] = field(default_factory=list, compare=False)
 
     service: ClassVar[str] = "s3"
     noun: ClassVar[str] = "S3 bucket"
     deletion: ClassVar[Deletion] = Deletion.BUCKET
+    may_be_elsewhere: ClassVar[bool] = True
     receives: ClassVar[bool] = True
     is_encrypted: ClassVar[bool] = True
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
@@ -83,8 +107,28 @@ class Bucket(End):
 
     @property
     def name(self) -> str:
-        """Its name; account and region are in it since bucket names are shared by all of AWS."""
-        return f"{super().name}-{self.scope.account_id}-{self.region}"
+        """Its name; account and region are in it since bucket names are shared by all of AWS.
+
+        The account is the pipeline's, which says whose it is; if it lives in another one, that one's last
+        digits come before, so that it can move from one to the other.
+        """
+        digits = f"-{self.account_id[-4:]}" if self.is_elsewhere else ""
+        return f"{super().name}{digits}-{self.scope.account_id}-{self.region}"
+
+    @property
+    def account_id(self) -> str:
+        return self.found_in or self.scope.account_of(self.what)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it lives in another account than its pipeline."""
+        return self.account_id != self.scope.account_id
+
+    @property
+    def note(self) -> str:
+        place = f"in account {self.account_id}" if self.is_elsewhere else ""
+        days = f"locks versions for {self.object_lock_days} days, for good" if self.object_lock_days else ""
+        return "; ".join(filter(None, [place, days]))
 
     @property
     def arn(self) -> str:
@@ -95,9 +139,14 @@ class Bucket(End):
         return f"{self.arn}/*"
 
     def desired(self) -> Settings:
-        deny = _deny_insecure_transport(self.name)
+        let_in_here = [each for role in self.guests for each in let_in(role, self.arn)]
+        policy = [_deny_insecure_transport(self.name), *self.statements, *let_in_here]
         return {
             **({"versioning": "Enabled"} if self.versioned else {}),
+            # Then objects are the bucket's owner's, whoever writes them.
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+            **({"ownership": OWNERSHIP} if self.is_elsewhere else {}),
+            **({} if self.object_lock_days is None else {"object_lock": self._retention()}),
             "encryption": self._encryption(),
             "public_access_block": {
                 "BlockPublicAcls": True,
@@ -105,7 +154,7 @@ class Bucket(End):
                 "BlockPublicPolicy": True,
                 "RestrictPublicBuckets": True,
             },
-            "policy": {s["Sid"]: s for s in [deny, *self.statements]},
+            "policy": {s["Sid"]: s for s in policy},
             "lifecycle": self._lifecycle_rules(),
             "tags": self.tags,
         }
@@ -117,19 +166,23 @@ class Bucket(End):
         if size > MOST_POLICY_BYTES:
             what, fix = f"its policy has {size} bytes", f"keep to {MOST_POLICY_BYTES}: fewer statements"
             yield Finding("bucket-policy-size", what, fix)
+        if self.object_lock_days:
+            yield from within("bucket-object-lock", "object_lock_days", self.object_lock_days, 1, 36500)
         for name in ("expire_days", "keep_noncurrent_days"):
             if (days := getattr(self, name)) is not None:
                 yield from within("bucket-lifecycle", name, days, 1, 2**31 - 1)
 
     def read(self, client) -> Settings | None:
         try:
-            region = client.head_bucket(Bucket=self.name).get("BucketRegion", self.region)
+            # Names are shared by all accounts: what another one has is never taken for ours.
+            whose = {"Bucket": self.name, "ExpectedBucketOwner": self.account_id}
+            region = client.head_bucket(**whose).get("BucketRegion", self.region)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return None
             raise RunbookError(
                 f"bucket {self.name}: S3 answers {error.response['Error']['Code']}. Either another account "
-                f"has the name (choose another prefix) or the deployer may not read it"
+                f"than {self.account_id} has the name (choose another prefix) or the deployer may not read it"
             ) from error
         if region != self.region:
             raise RunbookError(
@@ -141,7 +194,10 @@ class Bucket(End):
         block = _unless(
             "NoSuchPublicAccessBlockConfiguration", client.get_public_access_block, Bucket=self.name
         )
+        managed = self.desired()
         return {
+            **({"ownership": _ownership(client, self.name)} if "ownership" in managed else {}),
+            **({"object_lock": object_lock(client, self.name)} if "object_lock" in managed else {}),
             "versioning": client.get_bucket_versioning(Bucket=self.name).get("Status"),
             "encryption": encryption.get("ApplyServerSideEncryptionByDefault"),
             "public_access_block": block.get("PublicAccessBlockConfiguration"),
@@ -155,7 +211,9 @@ class Bucket(End):
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
         location = {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
         create = retry_on(BEING_DELETED, PROPAGATION_S, sleep)
-        create(client.create_bucket, Bucket=self.name, **({} if self.region == "us-east-1" else location))
+        where = {} if self.region == "us-east-1" else location
+        lock = {"ObjectLockEnabledForBucket": True} if self.object_lock_days else {}
+        create(client.create_bucket, Bucket=self.name, **where, **lock)
         client.get_waiter("bucket_exists").wait(Bucket=self.name)
         self.update(client, self.desired())
 
@@ -179,6 +237,21 @@ class Bucket(End):
         rule = {**_encryption_rule(client, self.name), **ours}
         client.put_bucket_encryption(Bucket=self.name, ServerSideEncryptionConfiguration={"Rules": [rule]})
 
+    def _put_ownership(self, client, ownership: str) -> None:
+        client.put_bucket_ownership_controls(
+            Bucket=self.name, OwnershipControls={"Rules": [{"ObjectOwnership": ownership}]}
+        )
+
+    def _put_object_lock(self, client, retention: dict) -> None:
+        if not retention and not has_object_lock(client, self.name):
+            return  # to write even this would switch Object Lock on, for ever
+        # It may also be switched on for a bucket that is there; what is in it is not locked by that:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-configure.html
+        rule = {"Rule": {"DefaultRetention": retention}} if retention else {}
+        client.put_object_lock_configuration(
+            Bucket=self.name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", **rule}
+        )
+
     def _put_public_access_block(self, client, block: dict) -> None:
         client.put_public_access_block(Bucket=self.name, PublicAccessBlockConfiguration=block)
 
@@ -192,6 +265,11 @@ class Bucket(End):
         client.put_bucket_lifecycle_configuration(
             Bucket=self.name, LifecycleConfiguration={"Rules": [*others, *rules.values()]}, **found
         )
+
+    def _retention(self) -> dict:
+        """Return what Object Lock is to do with each version that comes in; empty for nothing."""
+        days, mode = self.object_lock_days, self.object_lock_mode
+        return {"Mode": mode, "Days": days} if days else {}
 
     def _encryption(self) -> dict:
         if self.kms_key_arn:
@@ -305,6 +383,7 @@ def _empty_it(
     if not ours(policy).keys() - {transport["Sid"]}:
         empty_bucket(client, name, only)
         return
+    refusing = [one for one in ours(policy).values() if one["Effect"] == "Deny"]
     client.put_bucket_policy(Bucket=name, Policy=json.dumps(merge(policy, [transport])))
     # The old policy may bind for some seconds more.
     retrying = Retrying(
@@ -314,13 +393,18 @@ def _empty_it(
         sleep=sleep,
         reraise=True,
     )
-    retrying(empty_bucket, client, name, only)
+    try:
+        retrying(empty_bucket, client, name, only)
+    except LockedError:
+        # What has to stay is kept from everybody as before; nobody is let in any more.
+        client.put_bucket_policy(Bucket=name, Policy=json.dumps(merge(policy, refusing)))
+        raise
 
 
 def _is_refused(error: BaseException) -> bool:
     """Return whether S3 refused to delete: objects it names in its answer, uploads by an error."""
     is_denied = isinstance(error, ClientError) and error.response["Error"]["Code"] == "AccessDenied"
-    return is_denied or isinstance(error, RunbookError)
+    return is_denied or (isinstance(error, RunbookError) and not isinstance(error, LockedError))
 
 
 def _deny_insecure_transport(name: str) -> Statement:
@@ -355,7 +439,9 @@ def empty_bucket(
         How many versions and markers were deleted.
 
     Raises:
-        RunbookError: If S3 refuses to delete some of them, for instance under object lock.
+        LockedError: If Object Lock holds some of them, which stay, and what hides them too; all else is
+            deleted.
+        RunbookError: If S3 refuses to delete some of them for another reason.
     """
     asked = {"Bucket": name, **({"Prefix": beginning} if beginning else {})}
     uploads = client.get_paginator("list_multipart_uploads").paginate(**asked) if only is None else ()
@@ -363,21 +449,76 @@ def empty_bucket(
         for upload in page.get("Uploads", []):
             with suppress(client.exceptions.NoSuchUpload):  # if only the answer was lost
                 client.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
-    pages = client.get_paginator("list_object_versions").paginate(**asked, MaxKeys=DELETE_BATCH_KEYS)
-    deleted = 0
+    # Markers last: without its marker, an object would come back, for a moment or as long as it is locked.
+    kinds: tuple[str, ...] = ("Versions", "DeleteMarkers")
+    passes = [kinds[:1], kinds[1:]] if has_object_lock(client, name) else [kinds]
+    deleted, refused, held = 0, 0, set()
     with tqdm(desc=f"Empty {name}", unit=" versions", delay=2, leave=False) as progress:
-        # Markers last: without its marker, an object would come back for a moment.
-        for found in (page.get(kind, []) for page in pages for kind in ("Versions", "DeleteMarkers")):
-            batch = [
-                {"Key": item["Key"], "VersionId": item["VersionId"]}
-                for item in found
-                if only is None or (item["Key"], item["VersionId"]) in only
-            ]
-            if batch:
-                delete_batch(client, name, batch)
-                deleted += len(batch)
+        for kinds in passes:
+            pages = client.get_paginator("list_object_versions").paginate(**asked, MaxKeys=DELETE_BATCH_KEYS)
+            for found in (page.get(kind, []) for page in pages for kind in kinds):
+                batch = [
+                    {"Key": item["Key"], "VersionId": item["VersionId"]}
+                    for item in found
+                    if only is None or (item["Key"], item["VersionId"]) in only
+                    if item["Key"] not in held
+                ]
+                errors = _delete_batch(client, name, batch)
+                if errors and len(passes) == 1:
+                    raise RunbookError(_not_deleted(name, errors))
+                held |= {error["Key"] for error in errors}
+                refused += len(errors)
+                deleted += len(batch) - len(errors)
                 progress.update(len(batch))
+    if refused:
+        raise LockedError(what_is_locked(client, name, beginning))
     return deleted
+
+
+def what_is_locked(client, name: str, beginning: str = "") -> str:
+    """Say what Object Lock holds of a bucket from which all else was deleted, and until when.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        name: The bucket's name.
+        beginning: What the keys begin with; empty for all of them.
+
+    Raises:
+        RunbookError: If something is there that Object Lock does not hold, so that S3 keeps it for another
+            reason.
+    """
+    pages = client.get_paginator("list_object_versions").paginate(Bucket=name, Prefix=beginning)
+    versions = (version for page in pages for version in page.get("Versions", []))
+
+    def look(version: dict) -> dict:
+        return client.head_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
+
+    count, newest = 0, None
+    looked_at = []
+    for count, version in enumerate(versions, 1):
+        if count <= MOST_LOOKED_AT:
+            looked_at.append(version)
+        newest = max(newest or version, version, key=lambda one: one["LastModified"])
+    heads = [*in_threads(look, looked_at), *([look(newest)] if newest else [])]
+    now = datetime.now(UTC)
+    days = [head["ObjectLockRetainUntilDate"] for head in heads if "ObjectLockRetainUntilDate" in head]
+    on_hold = [head for head in heads if head.get("ObjectLockLegalHoldStatus") == "ON"]
+    free = [
+        head for head in heads if head not in on_hold and head.get("ObjectLockRetainUntilDate", now) <= now
+    ]
+    if free:
+        raise RunbookError(
+            f"bucket {name}: S3 does not let us delete all of the {count} versions that are left, and Object "
+            "Lock does not hold them all: see whether a policy denies s3:DeleteObjectVersion"
+        )
+    until = f"until {max(days).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if days else "without end"
+    modes = ", ".join(sorted({head["ObjectLockMode"] for head in heads if "ObjectLockMode" in head}))
+    several = "at least " if count > len(looked_at) else ""
+    holds = f"; {len(on_hold)} are under a legal hold, until somebody takes it off" if on_hold else ""
+    return (
+        f"bucket {name} stays, with {count} versions that Object Lock holds {several}{until}"
+        f"{f' ({modes})' if modes else ''}{holds}"
+    )
 
 
 def delete_batch(client, name: str, batch: list[dict[str, str]]) -> None:
@@ -393,15 +534,29 @@ def delete_batch(client, name: str, batch: list[dict[str, str]]) -> None:
     Raises:
         RunbookError: If S3 refuses to delete some of them, for instance under object lock.
     """
+    if errors := _delete_batch(client, name, batch):
+        raise RunbookError(_not_deleted(name, errors))
+
+
+def _not_deleted(name: str, errors: list[dict]) -> str:
+    return f"bucket {name}: {len(errors)} not deleted, the first: {errors[0]}"
+
+
+def _delete_batch(client, name: str, batch: list[dict[str, str]]) -> list[dict]:
+    """Delete as `delete_batch` does; returns which S3 refused, each with its `Key` and why."""
+    errors = []
     for item in batch:
         if not fits_xml(item["Key"]):
-            client.delete_object(Bucket=name, **item)
-    batch = [item for item in batch if fits_xml(item["Key"])]
-    if not batch:
-        return
-    answer = client.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True})
-    if errors := answer.get("Errors"):
-        raise RunbookError(f"bucket {name}: {len(errors)} not deleted, the first: {errors[0]}")
+            try:
+                client.delete_object(Bucket=name, **item)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "AccessDenied":
+                    raise
+                errors.append({**item, **error.response["Error"]})
+    if batch := [item for item in batch if fits_xml(item["Key"])]:
+        answer = client.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True})
+        errors += answer.get("Errors", [])
+    return errors
 
 
 # Where an entry stands, and under what it names its destination, by the destination's service.
@@ -433,6 +588,7 @@ class BucketNotification(Resource):
     service: ClassVar[str] = "s3"
     noun: ClassVar[str] = "S3 bucket notification"
     taggable: ClassVar[bool] = False
+    may_be_elsewhere: ClassVar[bool] = True
     deletion: ClassVar[Deletion] = Deletion.ENTRANCE
     is_entrance: ClassVar[bool] = True
     acts: ClassVar[bool] = True
@@ -442,6 +598,10 @@ class BucketNotification(Resource):
     def arn(self) -> str:
         """The bucket's ARN and the entry's id; entries have no ARN of their own."""
         return f"{self.bucket.arn}#{self.name}"
+
+    @property
+    def account_id(self) -> str:
+        return self.bucket.account_id
 
     @property
     def note(self) -> str:
@@ -543,7 +703,7 @@ def carriers(client, scope: Scope) -> Iterator[Found]:
 
 def note_of(bucket: Bucket) -> str:
     """Return what a plan says of what is attached to a bucket."""
-    return "" if bucket.is_made else ADDS
+    return bucket.note if bucket.is_made else ADDS
 
 
 def _notification(client, bucket: str, entry_id: str) -> Settings | None:
@@ -680,6 +840,39 @@ def _encryption_rule(client, bucket: str) -> dict:
     code = "ServerSideEncryptionConfigurationNotFoundError"
     answer = _unless(code, client.get_bucket_encryption, Bucket=bucket)
     return answer.get("ServerSideEncryptionConfiguration", {}).get("Rules", [{}])[0]
+
+
+def _ownership(client, bucket: str) -> str:
+    """Return whose objects are that others write into a bucket; empty if that is not set."""
+    call = client.get_bucket_ownership_controls
+    found = _unless("OwnershipControlsNotFoundError", call, Bucket=bucket).get("OwnershipControls", {})
+    return next((rule["ObjectOwnership"] for rule in found.get("Rules", [])), "")
+
+
+def has_object_lock(client, bucket: str) -> bool:
+    """Return whether a bucket can have locked versions, which it then can for ever.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        bucket: Its name.
+    """
+    return bool(_object_lock(client, bucket))
+
+
+def object_lock(client, bucket: str) -> dict:
+    """Return how long each version that comes into a bucket is locked: `Mode` and `Days`; or nothing.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        bucket: Its name.
+    """
+    return _object_lock(client, bucket).get("Rule", {}).get("DefaultRetention", {})
+
+
+def _object_lock(client, bucket: str) -> dict:
+    call = client.get_object_lock_configuration
+    answer = _unless("ObjectLockConfigurationNotFoundError", call, Bucket=bucket)
+    return answer.get("ObjectLockConfiguration", {})
 
 
 def encryption_key(client, bucket: str) -> str:

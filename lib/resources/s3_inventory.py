@@ -36,6 +36,7 @@ class InventoryConfiguration(Resource):
     service: ClassVar[str] = "s3"
     noun: ClassVar[str] = "S3 inventory configuration"
     taggable: ClassVar[bool] = False
+    may_be_elsewhere: ClassVar[bool] = True
     deletion: ClassVar[Deletion] = Deletion.READER
     acts: ClassVar[bool] = True
 
@@ -43,6 +44,10 @@ class InventoryConfiguration(Resource):
     def arn(self) -> str:
         """The bucket's ARN and the configuration's id; configurations have no ARN of their own."""
         return _arn(self.source.arn, self.name)
+
+    @property
+    def account_id(self) -> str:
+        return self.source.account_id
 
     @property
     def note(self) -> str:

@@ -35,7 +35,7 @@ class Place:
     @classmethod
     def of(cls, target: Target, bucket: Bucket) -> "Place":
         """Return the place of a bucket that was added to a stack."""
-        return cls(target.client(bucket.service, bucket.region), bucket.name)
+        return cls(target.client_of(bucket), bucket.name)
 
     @property
     def region(self) -> str:

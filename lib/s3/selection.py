@@ -93,7 +93,7 @@ class Selection:
 
     def bucket_created(self, target: Target) -> str:
         """Return when the bucket was made; another one may be made under its name."""
-        client = target.client(self.bucket.service, self.bucket.region)
+        client = target.client_of(self.bucket)
         pages = client.get_paginator("list_buckets").paginate(Prefix=self.bucket.name)
         made = {each["Name"]: each["CreationDate"] for page in pages for each in page["Buckets"]}
         return made[self.bucket.name].isoformat()

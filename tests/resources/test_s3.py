@@ -68,10 +68,7 @@ def protected(stack: Stack) -> tuple[Bucket, Role]:
     bucket = stack.add(Bucket("dr", "us-east-1"))
     objects = {"Sid": "Objects", "Effect": "Allow", "Action": PROTECTED, "Resource": f"{bucket.arn}/*"}
     role = stack.add(Role("copy", "us-east-1", trusts="lambda.amazonaws.com", policy=document([objects])))
-    account = stack.scope.account_id
-    bucket.statements = only_these_may(
-        PROTECTED, bucket.arn, role_arns=[role.arn], account_id=account, name="DrWriters"
-    )
+    bucket.statements = [only_these_may(PROTECTED, bucket.arn, role_arns=[role.arn], name="DrWriters")]
     stack.apply()
     return bucket, role
 

@@ -55,7 +55,7 @@ def clear(target: Target, pipeline: Pipeline) -> None:
     """Empty the buckets of a pipeline, history included."""
     for bucket in (pipeline.source, pipeline.destination):
         if isinstance(bucket, Bucket):
-            empty_bucket(target.client("s3", bucket.region), bucket.name)
+            empty_bucket(target.client_of(bucket), bucket.name)
 
 
 def states(target: Target, parameters: Parameters, name: str, **settings) -> dict[str, str]:

@@ -141,7 +141,7 @@ class End:
 
     @classmethod
     def of(cls, target: Target, bucket: Bucket) -> "End":
-        return cls(target.client("s3", bucket.region), bucket.name)
+        return cls(target.client_of(bucket), bucket.name)
 
     def put(self, key: str, body: bytes = b"", **described) -> dict:
         return self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **described)

@@ -181,6 +181,9 @@ def declare(resource: Resource, settings: Settings) -> Declared:
 
 @declare.register
 def _(resource: s3.Bucket, settings: Settings) -> Declared:
+    if resource.is_elsewhere:
+        yield NoEqual(str(resource), "it lives in another account than the rest: leave it to the runbook")
+        return
     rules = [_lifecycle(rule) for rule in settings["lifecycle"].values()]
     encryption = {"ServerSideEncryptionByDefault": settings["encryption"]}
     if "KMSMasterKeyID" in settings["encryption"]:
@@ -195,6 +198,10 @@ def _(resource: s3.Bucket, settings: Settings) -> Declared:
     }
     if "versioning" in settings:
         properties["VersioningConfiguration"] = {"Status": settings["versioning"]}
+    if retention := settings.get("object_lock"):
+        properties["ObjectLockEnabled"] = True
+        locked = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}}
+        properties["ObjectLockConfiguration"] = locked
     bucket = Declaration(resource, "AWS::S3::Bucket", properties, resource.name)
     yield bucket
     policy = {

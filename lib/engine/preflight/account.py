@@ -1,13 +1,15 @@
 """Rules for what is in the account: others' notifications, statements and trails, buckets, KMS keys."""
 
+import json
 from collections.abc import Callable, Collection, Iterator
 
 from botocore.exceptions import ClientError
 
-from lib.engine.preflight import notifications
+from lib.engine.preflight import grants, guests, notifications
 from lib.resources.base import TAG_ENV, Resource
 from lib.resources.checks import Finding
 from lib.resources.cloudtrail import Trail
+from lib.resources.iam import Role
 from lib.resources.policies import merge
 from lib.resources.s3_inventory import InventoryConfiguration
 from lib.resources.sqs import Queue, policy_checks
@@ -25,9 +27,10 @@ def check(
         resources: All of a stack.
         unwanted: Those that are going to be deleted.
         client: Gives the client that a resource is read with.
-        kms: Gives the KMS client of a region.
+        kms: Gives the KMS client of a store's region and account.
     """
     yield from _keys(resources, kms)
+    yield from _guests_of_keys(resources, kms)
     yield from notifications.overlaps_in_account(resources, unwanted, client)
     yield from _inventoried(resources, client)
     for one in resources:
@@ -70,9 +73,37 @@ def _keys(resources: Collection[Resource], kms: Callable) -> Iterator[tuple[Reso
     """Find keys that cannot encrypt, each with the first store that is to have it."""
     stores = [one for one in resources if one.is_encrypted and one.kms_key_arn]
     for store in {one.kms_key_arn: one for one in reversed(stores)}.values():
-        if wrong := _wrong_with(kms(store.region), store.kms_key_arn):
+        if wrong := _wrong_with(kms(store), store.kms_key_arn):
             fix = "name another key in kms_key_arns, or correct this one (docs/real-account.md, 5)"
             yield store, Finding("kms-key-usable", f"its key {store.kms_key_arn} {wrong}", fix)
+
+
+def _guests_of_keys(resources: Collection[Resource], kms: Callable) -> Iterator[tuple[Resource, Finding]]:
+    """Find keys of another account that do not let in the roles which work with what they encrypt."""
+    roles = [one for one in resources if isinstance(one, Role)]
+    for store in resources:
+        if not store.is_encrypted or not store.kms_key_arn or store.account_id == store.scope.account_id:
+            continue
+        policy = _key_policy(kms(store), store.kms_key_arn)
+        for role in roles:
+            uses = [use for use in guests.USES if grants.allows(role.policy, use, store.kms_key_arn)]
+            lacking = [use for use in uses if policy and not guests.lets_use(policy, role.arn, use)]
+            if lacking:
+                what = (
+                    f"the policy of its key {store.kms_key_arn} does not let {role.arn} {', '.join(lacking)}"
+                )
+                fix = "add a statement for that role to the key's policy (docs/real-account.md, 7)"
+                yield store, Finding("kms-key-guest", what, fix)
+
+
+def _key_policy(client, key_arn: str) -> dict | None:
+    """Return a key's policy; none if it cannot be read, of which another rule tells."""
+    try:
+        return json.loads(client.get_key_policy(KeyId=key_arn, PolicyName="default")["Policy"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NotFoundException", "AccessDeniedException"):
+            return None
+        raise
 
 
 def _wrong_with(client, key_arn: str) -> str:

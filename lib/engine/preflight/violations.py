@@ -8,7 +8,7 @@ import yaml
 
 from lib.base.errors import PreflightError
 from lib.base.paths import ROOT
-from lib.engine.preflight import account, form, notifications, statements, wiring
+from lib.engine.preflight import account, form, guests, notifications, statements, wiring
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
 
@@ -53,7 +53,10 @@ def check(stack) -> list[Violation]:
     """
     resources, unwanted = list(stack.resources.values()), list(stack.unwanted.values())
     in_account = account.check(
-        resources, unwanted, stack.client, lambda region: stack.target.client("kms", region)
+        resources,
+        unwanted,
+        stack.client,
+        lambda store: stack.target.client("kms", store.region, store.account_id),
     )
     found = [*described(resources), *in_account]
     return [_violation(resource, finding) for resource, finding in _in_order(resources, found)]
@@ -86,7 +89,7 @@ def described(resources: Collection[Resource]) -> Iterator[tuple[Resource, Findi
         return
     for resource in resources:
         yield from ((resource, finding) for finding in (*resource.checks(), *statements.check(resource)))
-    for rule in (*wiring.RULES, *notifications.RULES):
+    for rule in (*wiring.RULES, *notifications.RULES, *guests.RULES):
         yield from rule(resources)
 
 

@@ -80,7 +80,7 @@ def trust(resources: Resources) -> Found:
 def passed_roles(resources: Resources) -> Found:
     """Find roles that the deployer may not hand to the service they trust, by its policy in lib/policies."""
     for one in resources:
-        if isinstance(one, Role) and one.trusts not in _services_that_get_roles():
+        if isinstance(one, Role) and not one.trusts_account and one.trusts not in _services_that_get_roles():
             what = f"the deployer may not pass it to {one.trusts}"
             fix = f"add {one.trusts} to iam:PassedToService in lib/policies/deployer-policy.json"
             yield one, Finding("pass-role", what, fix)
@@ -237,7 +237,7 @@ def inventories(resources: Resources) -> Found:
 
 def _lets_inventory_in(statement: Statement, source: Bucket, place: Bucket) -> bool:
     """Tell whether a statement is the one that S3 Inventory needs, as AWS describes it."""
-    needed = let_inventory_in(place.arn, [source.arn], place.scope.account_id)
+    needed = let_inventory_in(place.arn, [source.arn], source.account_id)
     sources = listed(statement.get("Condition", {}).get("ArnLike", {}).get("aws:SourceArn", []))
     if not covers(sources, source.arn):
         return False

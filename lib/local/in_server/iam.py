@@ -3,9 +3,11 @@
 import re
 
 from ministack.core import iam_evaluator
-from ministack.services import iam
+from ministack.services import iam, s3
 
 from lib.local.in_server.corrections import iam as corrections
+
+BUCKET = "arn:aws:s3:::"
 
 
 @corrections.BATCHES.replacing("ministack.core.iam_actions:extract_iam_action")
@@ -24,6 +26,18 @@ def resolve_condition_key(key: str, context) -> object:
     name = iam_evaluator._role_name_from_assumed_arn(value)
     role = iam._roles.get_scoped(context.principal_account, None, name)
     return role["Arn"] if role else value
+
+
+@corrections.RESOURCE_ACCOUNT.replacing("ministack.core.iam_evaluator:_resolve_condition_key")
+def resolve_resource_account(key: str, context) -> object:
+    """Return the value of a condition key; the account of a bucket, or of an object, is its owner's."""
+    if key.lower() in ("aws:resourceaccount", "s3:resourceaccount") and context.resource_arn.startswith(
+        BUCKET
+    ):
+        bucket = context.resource_arn.removeprefix(BUCKET).partition("/")[0]
+        if owner := s3._bucket_owner_account(bucket):
+            return owner
+    return resolve_resource_account.original(key, context)
 
 
 @corrections.WILDCARDS.replacing("ministack.core.iam_evaluator:_fnmatch_compile")

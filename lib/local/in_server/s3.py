@@ -1,10 +1,12 @@
 """Corrections of MiniStack's S3: `corrections/s3.py` says what of it, and why."""
 
+import dataclasses
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from urllib.parse import parse_qs, parse_qsl, quote, unquote
 
+from ministack.core import iam_evaluator
 from ministack.services import s3
 
 from lib.local.in_server.corrections import s3 as corrections
@@ -13,6 +15,10 @@ from lib.local.in_server.corrections import s3 as corrections
 tags_of_upload: ContextVar[dict[str, str]] = ContextVar("tags_of_upload")
 # Whether the keys of the listing that is being answered are to be encoded.
 encoded: ContextVar[bool] = ContextVar("encoded", default=False)
+# Of the copy that is being made: the bucket of its source and its owner, if that is not the target's.
+source_of_copy: ContextVar[tuple[str, str]] = ContextVar("source_of_copy", default=("", ""))
+# The ARN of whoever asks for a bucket of another account.
+guest: ContextVar[str] = ContextVar("guest", default="")
 
 HOLD_KEYS = {"Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"}
 
@@ -60,6 +66,58 @@ def copy_readable_part(bucket: str, key: str, query_params: dict, headers: dict)
 def copy(bucket: str, key: str, headers: dict):
     """Copy an object that can be read."""
     return archived(headers) or copy.original(bucket, key, headers)
+
+
+@corrections.COPIES_BETWEEN_ACCOUNTS.replacing("ministack.services.s3:_copy_object")
+def copy_from_any_account(bucket: str, key: str, headers: dict):
+    """Copy an object, whoever owns the bucket that it is in."""
+    token = source_of_copy.set(source_and_owner(headers))
+    try:
+        return copy_from_any_account.original(bucket, key, headers)
+    finally:
+        source_of_copy.reset(token)
+
+
+@corrections.COPIES_BETWEEN_ACCOUNTS.replacing("ministack.services.s3:_upload_part_copy")
+def copy_part_from_any_account(bucket: str, key: str, query_params: dict, headers: dict):
+    """Copy a part of an object, whoever owns the bucket that it is in."""
+    token = source_of_copy.set(source_and_owner(headers))
+    try:
+        return copy_part_from_any_account.original(bucket, key, query_params, headers)
+    finally:
+        source_of_copy.reset(token)
+
+
+def source_and_owner(headers: dict) -> tuple[str, str]:
+    """Return the bucket that a copy is made from, and its owner; nothing if that is the target's, too."""
+    bucket = unquote(headers.get("x-amz-copy-source", "").lstrip("/")).partition("/")[0]
+    owner = s3._bucket_owner_account(bucket)
+    return ("", "") if owner in (None, s3.get_account_id()) else (bucket, owner)
+
+
+@corrections.COPIES_BETWEEN_ACCOUNTS.replacing("ministack.core.responses:AccountScopedDict._scoped")
+def scoped(self, key) -> tuple:
+    """Return under what something is kept: what is of a copy's source, of its owner's account."""
+    bucket, owner = source_of_copy.get()
+    if owner and bucket == (key[0] if isinstance(key, tuple) and key else key):
+        return owner, key
+    return scoped.original(self, key)
+
+
+@corrections.COPIES_BETWEEN_ACCOUNTS.replacing("ministack.services.s3:_read_body")
+def read_body(bucket: str, *arguments):
+    """Read an object's bytes, which lie in its owner's folder."""
+    source, owner = source_of_copy.get()
+    with s3._in_account(owner if bucket == source and owner else s3.get_account_id()):
+        return read_body.original(bucket, *arguments)
+
+
+@corrections.COPIES_BETWEEN_ACCOUNTS.replacing("ministack.services.s3:_version_body")
+def version_body(record: dict, bucket: str, *arguments):
+    """Read a version's bytes, which lie in its owner's folder."""
+    source, owner = source_of_copy.get()
+    with s3._in_account(owner if bucket == source and owner else s3.get_account_id()):
+        return version_body.original(record, bucket, *arguments)
 
 
 def archived(headers: dict) -> tuple | None:
@@ -124,6 +182,66 @@ def record(bucket: str, key: str, *arguments) -> str | None:
     if tags := tags_of_upload.get({}):
         s3._object_tags[(bucket, key, version_id)] = tags
     return version_id
+
+
+@corrections.LOCKED_UPLOADS.replacing("ministack.services.s3:_complete_multipart_upload")
+def complete_and_lock(bucket: str, key: str, body: bytes, query_params: dict, headers: dict):
+    """Complete an upload, and lock what came of it if the bucket says so."""
+    is_new = s3._qp(query_params, "uploadId") in s3._multipart_uploads
+    answer = complete_and_lock.original(bucket, key, body, query_params, headers)
+    return locked(answer, bucket, key, {}) if is_new else answer
+
+
+@corrections.LOCKED_UPLOADS.replacing("ministack.services.s3:_copy_object")
+def copy_and_lock(bucket: str, key: str, headers: dict):
+    """Copy an object, and lock the copy if its bucket says so."""
+    return locked(copy_and_lock.original(bucket, key, headers), bucket, key, headers)
+
+
+def locked(answer: tuple, bucket: str, key: str, headers: dict) -> tuple:
+    """Return the answer to what has made a version, which is now locked if it is to be."""
+    if answer[0] == 200:
+        described = {name.lower(): value for name, value in answer[1].items()}
+        s3._apply_object_lock_from_headers(bucket, key, headers, described.get("x-amz-version-id"))
+    return answer
+
+
+@corrections.GUESTS.replacing("ministack.services.s3:_foreign_bucket_allows")
+def foreign_bucket_allows(
+    owner: str,
+    bucket: str,
+    key: str,
+    method: str,
+    query_params: dict,
+    caller: str,
+    headers: dict | None = None,
+) -> bool:
+    """Tell whether a bucket lets in who comes from another account, whose ARN its policy is asked about."""
+    token = guest.set(iam_evaluator.caller_arn() if caller else "")
+    try:
+        return foreign_bucket_allows.original(owner, bucket, key, method, query_params, caller, headers)
+    finally:
+        guest.reset(token)
+
+
+@corrections.GUESTS.replacing("ministack.core.iam_evaluator:evaluate_resource_policy")
+def evaluate_resource_policy(doc, context, *arguments, **options):
+    """Evaluate a resource's policy; for a guest by its own ARN."""
+    if arn := guest.get():
+        context = dataclasses.replace(context, principal_arn=arn)
+    return evaluate_resource_policy.original(doc, context, *arguments, **options)
+
+
+@corrections.EXPECTED_OWNERS.replacing("ministack.services.s3:_apply_bucket_scope")
+def apply_bucket_scope(method: str, bucket: str, key: str, headers: dict, *arguments, **options):
+    """Refuse a call whose buckets are another account's than it says; else find the bucket."""
+    source = unquote(headers.get("x-amz-copy-source", "").lstrip("/")).partition("/")[0]
+    expected = [(bucket, "x-amz-expected-bucket-owner"), (source, "x-amz-source-expected-bucket-owner")]
+    for name, header in expected:
+        owner = s3._bucket_owner_account(name) if name and header in headers else None
+        if owner not in (None, headers.get(header)):
+            return s3._error("AccessDenied", "Access Denied", 403, f"/{name}")
+    return apply_bucket_scope.original(method, bucket, key, headers, *arguments, **options)
 
 
 @corrections.TAGS_UNDER_A_MARKER.replacing("ministack.services.s3:_get_object_tagging")

@@ -72,10 +72,18 @@ def described(parameters: Parameters, scope: Scope) -> Iterator[tuple[Resource, 
         for configuration in _both(name, ends, scope, frequency or "Daily")
     ]
     for region in sorted({configuration.region for configuration, _ in every}):
-        sources = [one.source.arn for one, is_wanted in every if is_wanted and one.region == region]
+        sources = [one.source for one, is_wanted in every if is_wanted and one.region == region]
         if sources:
             reports = report_bucket(scope, region)
-            reports.statements = [let_inventory_in(reports.arn, sources, scope.account_id)]
+            accounts = dict.fromkeys([scope.account_id, *(one.account_id for one in sources)])
+            of_each = {
+                account: [one.arn for one in sources if one.account_id == account] for account in accounts
+            }
+            reports.statements = [
+                let_inventory_in(reports.arn, arns, account, "" if account == scope.account_id else account)
+                for account, arns in of_each.items()
+                if arns
+            ]
             yield reports, True
     yield from every
 

@@ -20,6 +20,7 @@ from lib.engine.stack import Stack
 from lib.operate import facts, log_events
 from lib.operate.failures.brake import Brake, brake_of
 from lib.operate.pipelines import Pipeline, deployed
+from lib.operate.recovery import restorer
 from lib.operate.recovery.restore import Restore
 from lib.operate.recovery.version_copy import headers
 from lib.parameters import Parameters
@@ -175,7 +176,8 @@ class Drill:
 
     def restore(self, at: datetime) -> Restore:
         """Return the restore of the drill's objects, as they were at a point in time."""
-        return Restore(self.dr, self.primary, at, self.prefix)
+        into = restorer.of(self.target, self.pipeline, self.primary)
+        return Restore(self.dr, into, at, self.prefix)
 
 
 def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | None = None) -> Drill:
@@ -255,7 +257,7 @@ def elsewhere(stack: Stack, pipeline: Pipeline, key_prefix: str = "") -> pd.Data
     stack.apply()
     try:
         place = Place.of(stack.target, own)
-        restored = Restore(dr, place, at, key_prefix).run()
+        restored = Restore(dr, restorer.of(stack.target, pipeline, place), at, key_prefix).run()
         if restored.problems.size:
             raise RunbookError(f"not all could be restored:\n{restored.problems.to_string(index=False)}")
         before, after = manifest(primary, key_prefix), manifest(place, key_prefix)

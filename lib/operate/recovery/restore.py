@@ -17,6 +17,7 @@ from lib.base.errors import NotDeployedError, NotOursError, ParameterError, Runb
 from lib.base.own_fault import Fault, or_fault, own_fault
 from lib.base.threads import in_threads
 from lib.operate.pipelines import deployed
+from lib.operate.recovery import restorer
 from lib.operate.recovery.restore_tally import KNOWN_THEN, Outcome, Tally
 from lib.operate.recovery.version_copy import copy_version, difference, head_version
 from lib.parameters import Parameters
@@ -223,6 +224,7 @@ def from_parameters(target: Target, parameters: Parameters) -> Restore:
         into = our_bucket(target, parameters, settings.into)
     else:
         into = Place.of(target, pipeline.source_bucket)
+    into = restorer.of(target, pipeline, into)
     at = datetime.fromisoformat(settings.at)
     return Restore(source, into, at, settings.key_prefix, settings.overwrite_newer)
 

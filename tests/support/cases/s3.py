@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from lib.engine.stack import Stack
-from lib.resources import lambda_, s3, sns, sqs
+from lib.resources import iam, lambda_, s3, sns, sqs
 from lib.resources.base import tag_dict
+from lib.resources.policies import let_in
 from support import cases, theirs
 from support.breaking import Policy, adding, altered, encrypted, setting, the
 from support.case import ELSEWHERE, HERE, WHOLE, Break, Case, Change, Key, Others
@@ -61,6 +62,35 @@ def _key(client, ours: s3.Bucket) -> str | None:
 def _long_statements(policy: Policy) -> None:
     deny = policy["RunbookDenyInsecureTransport"]
     deny["Resource"] = deny["Resource"] + [f"{deny['Resource'][0]}/{number:030d}" for number in range(400)]
+
+
+def _elsewhere(stack: Stack) -> s3.Bucket:
+    """A bucket in another account, in which *replicate* may read."""
+    bucket = stack.replace(s3.Bucket("copies", ELSEWHERE, found_in="222222222222"))
+    role = the(stack, iam.Role, "replicate")
+    reads = {"Sid": "Copies", "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": f"{bucket.arn}/*"}
+    role.policy = {**role.policy, "Statement": [*role.policy["Statement"], reads]}
+    bucket.guests = [role]
+    return bucket
+
+
+def _guest(action: str):
+    """A role that may do more there than the bucket lets it."""
+
+    def change(stack: Stack) -> None:
+        bucket = _elsewhere(stack)
+        bucket.guests = []
+        role = the(stack, iam.Role, "replicate")
+        bucket.statements = let_in(role, bucket.arn)
+        role.policy["Statement"][-1]["Action"] = ["s3:GetObject", action]
+
+    return change
+
+
+def _anybody_of_the_account(stack: Stack) -> None:
+    bucket = _elsewhere(stack)
+    (statement,) = let_in(the(stack, iam.Role, "replicate"), bucket.arn)
+    bucket.statements = [{**statement, "Sid": "RunbookAllowAnybody", "Condition": {}}]
 
 
 def notification(stack: Stack) -> s3.BucketNotification:
@@ -138,6 +168,8 @@ CASES = [
             Change({"keep_noncurrent_days": 2}, {"lifecycle"}),
             Change({"temporary_prefix": "staging/"}, {"lifecycle"}),
             Change({"temporary_prefix": ""}, {"lifecycle"}),
+            Change({"object_lock_days": 1}, {"object_lock"}),
+            Change({"object_lock_days": 2, "object_lock_mode": "COMPLIANCE"}, {"object_lock"}),
         ],
         drift={
             "versioning": _call("put_bucket_versioning", VersioningConfiguration={"Status": "Suspended"}),
@@ -165,6 +197,9 @@ CASES = [
                 setting(s3.Bucket, "exports", what="a-name-that-is-much-too-long-for-a-bucket"),
             ),
             Break("bucket-lifecycle", "ingest", setting(s3.Bucket, "results", expire_days=0)),
+            Break("bucket-object-lock", "backup", setting(s3.Bucket, "dr", object_lock_days=40_000)),
+            Break("guest-let-in", "backup", _guest("s3:GetObjectTagging")),
+            Break("guest-named", "backup", _anybody_of_the_account),
             Break("bucket-policy-size", "ingest", altered(s3.Bucket, "results", _long_statements)),
             Break("kms-key", "migrate", encrypted(s3.Bucket, "source")),
         ],

@@ -39,6 +39,8 @@ RENAMED = {
     "s3:ListBucketInventoryConfigurations": "s3:GetInventoryConfiguration",
     "s3:PutBucketInventoryConfiguration": "s3:PutInventoryConfiguration",
     "s3:DeleteBucketInventoryConfiguration": "s3:PutInventoryConfiguration",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+    "s3:PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
     "sqs:SendMessageBatch": "sqs:SendMessage",
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
@@ -225,8 +227,11 @@ def bucket_of(resource: str) -> str:
 def _key_of(resource: str) -> str:
     """Return `${queue_key_arn}` for `${queue_arn}`, and so on: policies call a thing and its key alike.
 
-    The deployer's policy names no thing by itself: it has all keys of the account.
+    The deployer's policy names no thing by itself: it has all keys of the account; so has the role in another
+    account, whose buckets' names have the account that they belong to.
     """
+    if "-${account_id}-" in resource:
+        return "arn:aws:kms:*:${other_account_id}:key/*"
     if resource.startswith("arn:"):
         return "arn:aws:kms:*:${account_id}:key/*"
     return bucket_of(resource).replace("_arn}", "_key_arn}")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from support.permissions.call_needs import Shape
 from support.permissions.call_shapes import shapes, write
-from support.permissions.proofs import DEPLOYER, HANDLERS, record_of
+from support.permissions.proofs import DEPLOYER, ELSEWHERE, HANDLERS, RESTORE, record_of
 
 from lib.base.call_ledger import PATH_VARIABLE, read
 from lib.base.paths import ROOT
@@ -33,7 +33,10 @@ DEPLOYER_TESTS = (
         "tests/operate/recovery/test_restore.py",
     ),
     *("tests/operate/backfills/test_batch_job.py", "tests/operate/observe/test_dashboard.py"),
+    *("tests/operate/test_other_account.py", "tests/engine/test_locked.py"),
 )
+# Roles that are taken on, by how their names end.
+TAKEN_ON = {ELSEWHERE: "-elsewhere", RESTORE: "-backup-restore"}
 COMMANDS = (["run"], ["plan"], ["destroy", "--yes"])
 
 
@@ -71,6 +74,11 @@ def compact(folder: Path) -> dict[str, dict[Shape, set[str]]]:
         calls = [call for call in read(path) if call.caller.endswith("-deployer")]
         for shape in shapes(DEPLOYER, calls, [_filling(caller) for caller in {c.caller for c in calls}]):
             found[DEPLOYER][shape].add(where)
+        for policy, end in TAKEN_ON.items():
+            calls = [call for call in read(path) if call.caller.endswith(f"{end}/runbook")]
+            fillings = [_filling_of_role(caller) for caller in {call.caller for call in calls}]
+            for shape in shapes(policy, calls, fillings):
+                found[policy][shape].add(where)
     for fillings in folder.glob("fillings-*.json"):
         process = fillings.stem.partition("-")[2]
         for policy, values in json.loads(fillings.read_text("utf-8")).items():
@@ -94,6 +102,21 @@ def _filling(caller: str) -> dict[str, str]:
     """Return what the policy of `arn:aws:iam::…:user/<prefix>-<env>-deployer` is filled in with."""
     prefix, env, _ = caller.rpartition("/")[2].split("-")
     return {"prefix": prefix, "env": env, "account_id": caller.split(":")[4]}
+
+
+def _filling_of_role(caller: str) -> dict[str, str]:
+    """Return what the policy of `arn:aws:sts::…:assumed-role/<prefix>-<env>-…/runbook` is filled in with."""
+    prefix, env, *_ = caller.split("/")[1].split("-")
+    ours = f"arn:aws:s3:::{prefix}-{env}"
+    return {
+        "prefix": prefix,
+        "env": env,
+        "account_id": "000000000000",
+        "other_account_id": "222222222222",
+        "copies_bucket_arn": f"{ours}-backup-dr-2222-000000000000-us-east-2",
+        "source_bucket_arn": f"{ours}-backup-primary-000000000000-us-east-1",
+        "own_buckets_arn": f"{ours}-*",
+    }
 
 
 if __name__ == "__main__":

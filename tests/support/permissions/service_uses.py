@@ -38,6 +38,8 @@ HANDLERS = "handlers/*/policy.json"
 CRAWLER = "lib/policies/crawler-policy.json"
 BATCH = "lib/policies/batch-operations-policy.json"
 DEPLOYER = "lib/policies/deployer-policy.json"
+ELSEWHERE, RESTORE = "lib/policies/other-account-role-policy.json", "lib/policies/restore-policy.json"
+TAKE_ON = "lib/policies/other-account-policy.json"
 GLUE = (
     "glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable",
     "glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition", "glue:BatchCreatePartition",
@@ -248,5 +250,73 @@ USES = (
         "Glue asks for a database's functions too when the database is deleted",
         f"{DOCS}/glue/latest/dg/glue-specifying-resource-arns.html",
         "glue:DeleteDatabase",
+    ),
+    Use(
+        DEPLOYER,
+        ("s3:GetObjectRetention", "s3:GetObjectLegalHold"),
+        "arn:aws:s3:::*",
+        "destroy cannot say until when a version is locked: HeadObject leaves it out",
+        f"{DOCS}/AmazonS3/latest/userguide/object-lock-managing.html",
+        "s3:HeadObject",
+    ),
+    Use(
+        ELSEWHERE,
+        ("s3:GetObjectRetention", "s3:GetObjectLegalHold"),
+        "arn:aws:s3:::*",
+        "destroy cannot say until when a version is locked: HeadObject leaves it out",
+        f"{DOCS}/AmazonS3/latest/userguide/object-lock-managing.html",
+        "s3:HeadObject",
+    ),
+    Use(
+        ELSEWHERE,
+        ("s3:GetBucketObjectLockConfiguration", "s3:PutBucketObjectLockConfiguration"),
+        "arn:aws:s3:::*",
+        "a bucket cannot be made with Object Lock, or be seen to have it",
+        f"{DOCS}/AmazonS3/latest/API/API_CreateBucket.html",
+        "s3:CreateBucket",
+    ),
+    Use(
+        ELSEWHERE,
+        ("s3:AbortMultipartUpload",),
+        "arn:aws:s3:::*",
+        "destroy cannot empty a bucket in which a function that was ended has left an unfinished upload",
+        f"{DOCS}/AmazonS3/latest/API/API_AbortMultipartUpload.html",
+        "s3:ListMultipartUploads",
+    ),
+    Use(
+        ELSEWHERE,
+        ("s3:BypassGovernanceRetention",),
+        "*",
+        "a denial: whoever gives the role more could delete what is locked",
+        f"{DOCS}/AmazonS3/latest/userguide/object-lock-managing.html",
+    ),
+    Use(
+        ELSEWHERE,
+        ("kms:DescribeKey", "kms:GetKeyPolicy"),
+        "arn:aws:kms:*",
+        "the preflight cannot see whether a key of that account can be used, and by whom",
+        f"{DOCS}/kms/latest/developerguide/key-policy-modifying-external-accounts.html",
+    ),
+    Use(
+        TAKE_ON,
+        ("sts:AssumeRole",),
+        "${role_arn}",
+        "across accounts, the deployer's own policy must allow it, too: nobody gets into the other account",
+        f"{DOCS}/IAM/latest/UserGuide/tutorial_cross-account-with-roles.html",
+    ),
+    Use(
+        DEPLOYER,
+        ("sts:AssumeRole",),
+        "arn:aws:iam::*-restore",
+        "73_restore cannot copy back from another account",
+        f"{DOCS}/STS/latest/APIReference/API_AssumeRole.html",
+    ),
+    Use(
+        RESTORE,
+        ("s3:ListBucket", "s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging")
+        + ("s3:AbortMultipartUpload",),
+        "${own_buckets_arn}*",
+        "`restore.into` may name another bucket of the environment, and the drill has one of its own",
+        f"{DOCS}/AmazonS3/latest/API/API_CopyObject.html",
     ),
 )

@@ -122,3 +122,35 @@ all_keys.put_object(Bucket="slashes", Key="//", Body=b"1")
 """,
     tests=("tests/local/in_server/test_iam.py::test_a_wildcard_is_any_characters",),
 )
+RESOURCE_ACCOUNT = Correction(
+    name="iam-resource-account",
+    title="aws:ResourceAccount of a bucket is the caller's account, whoever owns the bucket",
+    replaces={f"{EVALUATOR}_resolve_condition_key": "805e8af9f186"},
+    ministack="The ARN of a bucket or an object has no account, so the caller's is taken for its owner's.",
+    aws="s3:ResourceAccount and aws:ResourceAccount are the account that owns the bucket.",
+    sources=(
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html"
+        "#condition-keys-resourceaccount",
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Resolve the keys by the bucket's owner, which services/s3.py knows (_bucket_owner_account).",
+    reproduce=AS_USER
+    + """
+client("s3").create_bucket(Bucket="of-this-account")
+theirs = client("s3", key=("222222222222", "any"))
+theirs.create_bucket(Bucket="of-another-account")
+anybody = policy(Effect="Allow", Principal={"AWS": "arn:aws:iam::000000000000:root"}, Action="s3:PutObject",
+                 Resource="arn:aws:s3:::of-another-account/*")
+theirs.put_bucket_policy(Bucket="of-another-account", Policy=anybody)
+named = {"Condition": {"StringEquals": {"s3:ResourceAccount": "222222222222"}}}
+mine = client("s3", key=key_of_user("guest", Action="s3:PutObject", Resource="*", **named))
+mine.put_object(Bucket="of-another-account", Key="a", Body=b"1")
+try:
+    mine.put_object(Bucket="of-this-account", Key="a", Body=b"1")
+except mine.exceptions.ClientError as error:
+    assert error.response["Error"]["Code"] == "AccessDenied", error
+else:
+    raise AssertionError("it was put into a bucket of another account than the policy says")
+""",
+)

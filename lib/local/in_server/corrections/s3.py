@@ -217,3 +217,149 @@ s3.head_bucket(Bucket="inventories")
 """,
     tests=("tests/local/in_server/test_s3_inventory.py::test_a_server_that_is_killed_has_kept_them",),
 )
+GUESTS = Correction(
+    name="s3-guests",
+    title="A bucket's policy is asked about the account of a caller from another one, not about the caller",
+    replaces={
+        f"{S3}_foreign_bucket_allows": "0d3ba1981392",
+        "ministack.core.iam_evaluator:evaluate_resource_policy": "32ba312e076b",
+    },
+    ministack="Whoever comes from another account is taken for that account's root: a policy that names a "
+    "role, as principal or in a condition on aws:PrincipalArn, lets nobody in, and one that denies a role "
+    "denies nobody.",
+    aws="The policy is evaluated for the caller itself; across accounts it must allow, and so must the "
+    "caller's own policy.",
+    sources=(
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Let _foreign_bucket_allows ask for the caller's ARN (iam_evaluator.caller_arn), not the root's.",
+    reproduce="""
+import json
+
+
+def policy(**statement):
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+iam, theirs = client("iam"), client("s3", key=("222222222222", "any"))
+keys = []
+for name in ("let-in", "not-let-in"):
+    iam.create_user(UserName=name)
+    all_of_s3 = policy(Effect="Allow", Action="s3:*", Resource="*")
+    iam.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=all_of_s3)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    keys.append((key["AccessKeyId"], key["SecretAccessKey"]))
+theirs.create_bucket(Bucket="guests")
+named = {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::000000000000:user/let-in"}}
+whose = {"AWS": "arn:aws:iam::000000000000:root"}
+statement = {"Principal": whose, "Action": "s3:PutObject", "Resource": "arn:aws:s3:::guests/*"}
+theirs.put_bucket_policy(Bucket="guests", Policy=policy(Effect="Allow", Condition=named, **statement))
+client("s3", key=keys[0]).put_object(Bucket="guests", Key="a", Body=b"1")
+other = client("s3", key=keys[1])
+try:
+    other.put_object(Bucket="guests", Key="a", Body=b"2")
+except other.exceptions.ClientError as error:
+    assert error.response["Error"]["Code"] == "AccessDenied", error
+else:
+    raise AssertionError("somebody whom the policy does not name was let in")
+""",
+)
+EXPECTED_OWNERS = Correction(
+    name="s3-expected-owners",
+    title="x-amz-expected-bucket-owner and x-amz-source-expected-bucket-owner are passed over",
+    replaces={f"{S3}_apply_bucket_scope": "89e06edf6dce"},
+    ministack="A call goes through whoever owns the bucket.",
+    aws="It is refused with 403 AccessDenied if the bucket is another account's than the header says; of a "
+    "copy also if the bucket of its source is.",
+    sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html",),
+    upstream=NOT_FOUND,
+    change="Compare the headers with _bucket_owner_account before anything else is done.",
+    reproduce="""
+s3 = client("s3")
+s3.create_bucket(Bucket="owned")
+s3.put_object(Bucket="owned", Key="a", Body=b"1", ExpectedBucketOwner="000000000000")
+copy = {"Bucket": "owned", "Key": "b", "CopySource": {"Bucket": "owned", "Key": "a"}}
+calls = [
+    lambda: s3.head_bucket(Bucket="owned", ExpectedBucketOwner="222222222222"),
+    lambda: s3.copy_object(**copy, ExpectedSourceBucketOwner="222222222222"),
+]
+for call in calls:
+    try:
+        call()
+    except s3.exceptions.ClientError as error:
+        assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 403, error
+    else:
+        raise AssertionError("the bucket is another account's than was expected")
+""",
+)
+LOCKED_UPLOADS = Correction(
+    name="s3-locked-uploads",
+    title="CompleteMultipartUpload and CopyObject pass over the default retention of a bucket",
+    replaces={f"{S3}_complete_multipart_upload": "d2236b2083f2", f"{S3}_copy_object": "b1878e6a9122"},
+    ministack="Of Object Lock, the default retention holds for PutObject only: an object that was uploaded "
+    "in parts, or copied, is not locked, and can be deleted at once.",
+    aws="It holds for every version that comes into the bucket, however.",
+    sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html",),
+    upstream=NOT_FOUND,
+    change="Call _apply_object_lock_from_headers when a version is recorded, as _put_object does.",
+    reproduce="""
+s3 = client("s3")
+s3.create_bucket(Bucket="not-locked")
+s3.put_object(Bucket="not-locked", Key="a", Body=b"1")
+s3.create_bucket(Bucket="locked-uploads", ObjectLockEnabledForBucket=True)
+rule = {"Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}}
+locked = {"ObjectLockEnabled": "Enabled", **rule}
+s3.put_object_lock_configuration(Bucket="locked-uploads", ObjectLockConfiguration=locked)
+where = {"Bucket": "locked-uploads", "Key": "a"}
+upload = where | {"UploadId": s3.create_multipart_upload(**where)["UploadId"]}
+part = s3.upload_part(**upload, PartNumber=1, Body=b"1")
+s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
+s3.copy_object(Bucket="locked-uploads", Key="b", CopySource={"Bucket": "not-locked", "Key": "a"})
+for key in "ab":
+    head = s3.head_object(Bucket="locked-uploads", Key=key)
+    assert head.get("ObjectLockMode") == "GOVERNANCE", head
+""",
+)
+COPIES_BETWEEN_ACCOUNTS = Correction(
+    name="s3-copies-between-accounts",
+    title="CopyObject and UploadPartCopy look for the source in the account of the target's bucket",
+    replaces={
+        f"{S3}_copy_object": "b1878e6a9122",
+        f"{S3}_upload_part_copy": "6dad09b78e8e",
+        f"{S3}_read_body": "d448f14395db",
+        f"{S3}_version_body": "affd09bff71f",
+        "ministack.core.responses:AccountScopedDict._scoped": "39e432a2aefa",
+    },
+    ministack="NoSuchBucket, if the two buckets are different accounts', whoever may read and write them.",
+    aws="A copy between buckets of two accounts needs nothing but the rights on both.",
+    sources=(
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html",
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/copy-object.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Read the source in the account that owns its bucket (_in_account, _bucket_owner_account).",
+    reproduce="""
+import json
+
+s3, theirs = client("s3"), client("s3", key=("222222222222", "any"))
+s3.create_bucket(Bucket="copied-from")
+theirs.create_bucket(Bucket="copied-to")
+let_in = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "s3:*",
+          "Resource": ["arn:aws:s3:::copied-to", "arn:aws:s3:::copied-to/*"]}
+theirs.put_bucket_policy(
+    Bucket="copied-to", Policy=json.dumps({"Version": "2012-10-17", "Statement": [let_in]})
+)
+s3.put_object(Bucket="copied-from", Key="a", Body=b"all of it", Tagging="colour=red")
+source = {"Bucket": "copied-from", "Key": "a"}
+s3.copy_object(Bucket="copied-to", Key="whole", CopySource=source)
+assert s3.get_object(Bucket="copied-to", Key="whole")["Body"].read() == b"all of it"
+assert theirs.get_object_tagging(Bucket="copied-to", Key="whole")["TagSet"], "the tags are lost"
+where = {"Bucket": "copied-to", "Key": "in-parts"}
+upload = where | {"UploadId": s3.create_multipart_upload(**where)["UploadId"]}
+part = s3.upload_part_copy(**upload, PartNumber=1, CopySource=source)["CopyPartResult"]
+parts = [{"PartNumber": 1, "ETag": part["ETag"]}]
+s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+assert theirs.get_object(**where)["Body"].read() == b"all of it"
+""",
+)
