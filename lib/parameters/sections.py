@@ -632,7 +632,8 @@ class Ingest(Pipeline, Queried):
         return self
 
     def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
-        yield "bucket", "files", self.region, f"{SOURCE}+{DESTINATION}", (self.key_prefix, REJECTED_PREFIX)
+        rejected = (f"{REJECTED_PREFIX}{folder}{self.key_prefix}" for folder in ("", PIECES_PREFIX))
+        yield "bucket", "files", self.region, f"{SOURCE}+{DESTINATION}", (self.key_prefix, *rejected)
 
     @model_validator(mode="after")
     def _tickers_differ(self) -> "Ingest":

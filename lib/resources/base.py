@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from enum import IntEnum, auto
+from itertools import product
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
@@ -97,17 +98,12 @@ class Adopted:
         for what, role, region, name, keys in ADOPTION.findall(description):
             yield cls(pipeline, what, name, region, role, tuple(map(unquote, keys.split(","))))
 
-    def overlaps(self, other: "Adopted") -> bool:
-        """Return whether both may write some key of the same bucket."""
+    def shared_prefixes(self, other: "Adopted") -> tuple[str, ...]:
+        """Return what the keys begin with that both may write, if they are the same bucket."""
         written = all(DESTINATION in one.role.split("+") for one in (self, other))
-        return (
-            written
-            and self.name == other.name
-            and any(
-                one.startswith(another) or another.startswith(one)
-                for one in self.prefixes
-                for another in other.prefixes
-            )
+        pairs = product(self.prefixes, other.prefixes) if written and self.name == other.name else ()
+        return tuple(
+            max(pair, key=len) for pair in pairs if pair[0].startswith(pair[1]) or pair[1].startswith(pair[0])
         )
 
 
