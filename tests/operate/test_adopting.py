@@ -8,9 +8,8 @@ from botocore.exceptions import ClientError
 from support.described import describe
 from support.somebodys import Somebodys
 
-from lib.operate import adopting, samples
+from lib.operate import adopting
 from lib.parameters import Parameters
-from lib.resources.s3 import Bucket
 from lib.target import connect
 
 HERE = "us-east-1"
@@ -94,21 +93,3 @@ def test_nothing_is_said_of_a_pipeline_that_makes_its_own(local_aws):
     parameters = Parameters.check({"env": "tmeans"})
     found = adopting.means(describe("index", connect(parameters), parameters), parameters.index)
     assert repr(found) == "no bucket is adopted: the pipeline makes its own"
-
-
-def test_samples_go_below_one_folder_and_are_taken_back(bucket):
-    parameters = Parameters.check({"env": "tmeans", "index": {"bucket": bucket.name}})
-    stack = describe("index", connect(parameters), parameters, bucket=bucket.name)
-    (adopted,) = (one for one in stack.resources.values() if isinstance(one, Bucket) and not one.is_made)
-    folder = samples.folder(adopted, "in/")
-    assert folder == "in/runbook-tmeans-exercise/"
-    before = bucket.objects()
-    files = samples.load(folder, hard=False)[:2]
-    samples.upload(bucket.s3, bucket.name, files)
-    samples.upload(bucket.s3, bucket.name, files[:1])
-    samples.delete(bucket.s3, bucket.name, [files[1].key])
-    bucket.s3.create_multipart_upload(Bucket=bucket.name, Key=f"{folder}half")
-    taken = samples.take_back(stack, [adopted], ["in/"], sleep=lambda _: None)
-    assert taken.to_dict("records") == [{"bucket": bucket.name, "folder": folder, "erased": 4, "left": ""}]
-    assert bucket.objects() == before
-    assert not bucket.s3.list_multipart_uploads(Bucket=bucket.name).get("Uploads")
