@@ -6,7 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lib.base.errors import RunbookError
 from lib.resources.base import (
+    MOST_DESCRIPTION_CHARACTERS,
     Adopted,
     Deletion,
     Found,
@@ -31,8 +33,8 @@ class Role(Resource):
     """A role that one AWS service takes on, with one inline policy and the permissions boundary of its scope.
 
     A boundary that is there though the scope names none stays: it is somebody else's. Its description says
-    which buckets its pipeline has adopted (docs/decisions/0023-a-bucket-that-is-adopted.md); any
-    other stays if there are none.
+    which buckets its pipeline has adopted (docs/decisions/0023-a-bucket-that-is-adopted.md), besides what
+    somebody else may have written there, which stays.
 
     Attributes:
         trusts: The service, such as `lambda.amazonaws.com`.
@@ -80,11 +82,18 @@ class Role(Resource):
             role = client.get_role(RoleName=self.name)["Role"]
         except client.exceptions.NoSuchEntityException:
             return None
+        ours, theirs = Adopted.apart(role.get("Description", ""))
+        if len(text := Adopted.together(theirs, self.scope.description)) > MOST_DESCRIPTION_CHARACTERS:
+            raise RunbookError(
+                f"{self}: with what it says of buckets that are adopted, its description has {len(text)} "
+                f"characters. Shorten what somebody has written there, {theirs[:40]!r}…: IAM takes "
+                f"{MOST_DESCRIPTION_CHARACTERS}"
+            )
         return {
             "trust": canonical(role["AssumeRolePolicyDocument"]),
             "permissions_boundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
             "policy": canonical(self._inline_policy(client)),
-            "description": _adoptions(role.get("Description", "")),
+            "description": ours,
             "tags": our_tags(tag_dict(client.list_role_tags(RoleName=self.name)["Tags"])),
         }
 
@@ -131,9 +140,11 @@ class Role(Resource):
                         yield Found(name, name, role["Arn"], tag_dict(tags))
 
     def _describe(self, client, text: str) -> None:
-        """Say what is adopted; where nothing is, somebody's own description stays."""
-        if text or _adoptions(client.get_role(RoleName=self.name)["Role"].get("Description", "")):
-            client.update_role_description(RoleName=self.name, Description=text)
+        """Say what is adopted, behind what somebody else has written."""
+        found = client.get_role(RoleName=self.name)["Role"].get("Description", "")
+        _, theirs = Adopted.apart(found)
+        if (wanted := Adopted.together(theirs, text)) != found:
+            client.update_role_description(RoleName=self.name, Description=wanted)
 
     @staticmethod
     def descriptions(client) -> Iterator[tuple[str, str]]:
@@ -168,8 +179,3 @@ def role_arn(scope: Scope, what: str) -> str:
         what: The last part of its name.
     """
     return f"arn:aws:iam::{scope.account_id}:role/{scope.name(what)}"
-
-
-def _adoptions(description: str) -> str:
-    """Return a description if it says what is adopted; another one is somebody's, and is not compared."""
-    return description if any(Adopted.described("", description)) else ""

@@ -94,6 +94,11 @@ class Bucket(End):
     def content_arn(self) -> str:
         return f"{self.arn}/*"
 
+    @property
+    def other_key_arns(self) -> tuple[str, ...]:
+        """ARNs of the KMS keys besides its own under which objects in it are: none, in one that we make."""
+        return ()
+
     def desired(self) -> Settings:
         deny = _deny_insecure_transport(self.name)
         return {

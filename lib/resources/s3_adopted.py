@@ -39,6 +39,11 @@ class AdoptedBucket(Bucket):
         return self.default_key
 
     @property
+    def other_key_arns(self) -> tuple[str, ...]:
+        """ARNs of the KMS keys besides its own under which there are objects that a pipeline reads."""
+        return self.adopted.key_arns
+
+    @property
     def note(self) -> str:
         return "is adopted: read, and written by the pipeline, but never changed or deleted"
 

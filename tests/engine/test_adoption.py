@@ -3,23 +3,26 @@
 import functools
 import json
 import secrets
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import cases
 from support.described import describe
 from support.interruptions import Subject, refuse
-from support.somebodys import Somebodys
+from support.somebodys import Somebodys, every_end_of
 from support.today import sample
 
-from lib.base.errors import LeftBehindError, ParameterError, PreflightError
+from lib.base.errors import LeftBehindError, ParameterError, PreflightError, RunbookError
 from lib.base.run_data import file_of
 from lib.engine.environments import environments
 from lib.engine.inventory import Inventory
 from lib.engine.stack import Stack
 from lib.operate.audits import inventory_configurations
+from lib.operate.pipelines import deployed
 from lib.parameters import Parameters
-from lib.resources.base import Adopted
+from lib.resources.base import AND, Adopted, differences
 from lib.resources.s3 import ADDS, Bucket
 from lib.target import connect
 
@@ -69,6 +72,39 @@ def test_what_a_role_says_is_read_again_or_stands_for_more(prefixes, role):
         assert all(any(prefix.startswith(p) for p in each.prefixes) for prefix in prefixes)
 
 
+@given(st.text(st.characters(exclude_characters=";", exclude_categories=["Cs"]), max_size=60))
+def test_what_somebody_says_of_a_role_and_what_we_do_are_told_apart(theirs):
+    ours = AND.join(
+        Adopted("migrate", what, "photos", "us-west-1", what, ("a b/", "")).description
+        for what in ("source", "destination")
+    )
+    assert Adopted.apart(Adopted.together(theirs, ours)) == (ours, theirs)
+    assert Adopted.apart(Adopted.together(ours, theirs)) == (ours, theirs)
+    assert Adopted.apart(theirs) == ("", theirs)
+
+
+def test_somebodys_description_of_a_role_stays_beside_what_is_adopted(stack, somebody):
+    role = cases.iam.role(stack)
+    stack.apply()
+    client, theirs = stack.client(role), somebody("iam")
+    theirs.update_role(RoleName=role.name, Description="Ask Ana; thanks")
+    nothing = role.scope
+    one = Adopted(nothing.pipeline, "source", "photos", "us-west-1", "source")
+    role.scope = replace(nothing, adopted=(one,))
+    role.make(client)
+    found = client.get_role(RoleName=role.name)["Role"]["Description"]
+    assert found == f"Ask Ana; thanks; {one.description}"
+    assert [*Adopted.described(nothing.pipeline, found)] == [one]
+    assert differences(role.read(client), role.desired()) == {}
+    role.scope = nothing
+    role.make(client)
+    assert client.get_role(RoleName=role.name)["Role"]["Description"] == "Ask Ana; thanks"
+    theirs.update_role(RoleName=role.name, Description="x" * 990)
+    role.scope = replace(nothing, adopted=(one,))
+    with pytest.raises(RunbookError, match="Shorten what somebody has written there"):
+        role.read(client)
+
+
 @pytest.mark.parametrize(
     ("section", "said"),
     [
@@ -105,6 +141,18 @@ def test_files_of_several_tables_may_share_a_bucket():
     sections = [{"bucket": "abc", "key_prefix": f"{folder}/"} for folder in ("flights", "weather")]
     (one,), (other,) = (Parameters.check({"ingest": each}).scope().adopted for each in sections)
     assert not one.shared_prefixes(other) and one.shared_prefixes(one)
+
+
+def test_what_a_pipeline_reads_and_writes_is_known_of_its_adopted_buckets(local_aws, somebody):
+    """By the account alone, for whoever operates it: one source and one destination each."""
+    for name in ("ingest", "summarize"):
+        (bucket,) = every_end_of(name, somebody).values()
+        parameters = own("tadoptends", **{name: {"bucket": bucket.name}})
+        stack_of(name, parameters).apply()
+        found = deployed(connect(parameters), parameters, name).require_agreement()
+        assert found.source.name == bucket.name
+        assert (found.destination.name == bucket.name) == (name == "summarize")
+        destroy(parameters)
 
 
 def test_a_bucket_that_is_not_there_is_refused(local_aws):

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from lib.local import deployer, ministack
 from lib.parameters import Parameters
-from lib.parameters.sections import Pipeline
+from lib.parameters.sections import Adopting
 
 # Every configuration of a bucket that can be read, and with what. (The local AWS answers
 # GetBucketRequestPayment with a listing of objects.)
@@ -164,7 +164,7 @@ def clients_of_root(local_aws: ministack.LocalAws) -> Callable[..., BaseClient]:
 def ends_of(pipeline: str) -> list[tuple]:
     """What may be adopted by a pipeline with the default parameters; nothing by what is none."""
     section = getattr(Parameters.check({}), pipeline, None)
-    return [*section._ends()] if isinstance(section, Pipeline) else []
+    return [*section._ends()] if isinstance(section, Adopting) else []
 
 
 def every_end_of(pipeline: str, make: Callable[..., BaseClient]) -> dict[str, Somebodys]:
