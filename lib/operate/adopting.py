@@ -165,7 +165,7 @@ class _Look:
             folders = {samples.folder(self.bucket, one.key_prefix) for one in self._notifications}
             yield (
                 f"exercise: samples below {', '.join(sorted(folders))}",
-                "they are marked, and erased again with their versions and copies; what else lies there stays",
+                "marked, and erased again with their versions and copies; what else lies there stays",
             )
         if boundary := self.bucket.scope.permissions_boundary_arn:
             yield (
