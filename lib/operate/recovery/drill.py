@@ -223,7 +223,14 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
             "(72_redrive); nothing was done"
         )
     began = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-    return Drill(target, pipeline, f"{FOLDER}{began}/")
+    drill = Drill(target, pipeline, f"{FOLDER}{began}/")
+    for place in (drill.primary, drill.dr):  # since all in the folder is erased in the end
+        if found := next(histories(place, drill.prefix), None):
+            raise RunbookError(
+                f"s3://{place.bucket}/{found[0]} is there already, in the drill's folder: begin again; "
+                "nothing was done"
+            )
+    return drill
 
 
 def elsewhere(stack: Stack, pipeline: Pipeline, key_prefix: str = "") -> pd.DataFrame:
