@@ -16,6 +16,7 @@ from lib.base.threads import in_threads
 from lib.engine.preflight.form import listed
 from lib.engine.preflight.iam_data import overlap
 from lib.engine.stack import Stack
+from lib.operate import samples
 from lib.operate.observe import cost, usage
 from lib.parameters.sections import Backfill, Section
 from lib.resources import prices
@@ -160,6 +161,12 @@ class _Look:
             f"added to its notifications: {added}; destroy takes it away. Roles that get rights on it: "
             f"{', '.join(names) or 'none'}",
         )
+        if self._is_source and self.stack.parameters.exercise:
+            folders = {samples.folder(self.bucket, one.key_prefix) for one in self._notifications}
+            yield (
+                f"exercise: samples below {', '.join(sorted(folders))}",
+                "marked, and erased again with their versions and copies; what else lies there stays",
+            )
         if boundary := self.bucket.scope.permissions_boundary_arn:
             yield (
                 f"the boundary {boundary.rpartition('/')[2]}",

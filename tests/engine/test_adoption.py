@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support import cases
 from support.described import describe
 from support.interruptions import Subject, refuse
-from support.somebodys import Somebodys, every_end_of
+from support.somebodys import Somebodys, clients_of_root, ends_of, every_end_of
 from support.today import sample
 
 from lib.base.errors import LeftBehindError, ParameterError, PreflightError, RunbookError
@@ -167,6 +167,34 @@ def test_a_bucket_of_another_region_is_refused(local_aws, somebodys):
     bucket = somebodys("us-west-1")
     with pytest.raises(ParameterError, match="is in us-west-1, and the parameters say us-east-1"):
         stack_of("index", own("tadoptbad", index={"bucket": bucket.name}))
+
+
+@pytest.fixture
+def strangers(local_aws):
+    """Makes clients of another account."""
+    return clients_of_root(local_aws, account="111111111111")
+
+
+@pytest.mark.parametrize("pipeline", ["migrate", "backup", "index", "summarize", "ingest"])
+def test_a_bucket_of_another_account_is_refused(strangers, pipeline):
+    for parameter, _, region, *_ in ends_of(pipeline):
+        bucket = Somebodys(strangers, f"strangers-{secrets.token_hex(4)}", region).create()
+        said = rf"^{pipeline}.{parameter}: bucket '{bucket.name}' belongs to another account .*nothing was"
+        with pytest.raises(ParameterError, match=said):
+            stack_of(pipeline, own("tadoptbad", **{pipeline: {parameter: bucket.name}}))
+
+
+def test_a_bucket_that_is_gone_or_somebody_elses_by_now_holds_up_no_destruction(somebodys, strangers):
+    for is_taken in (False, True):
+        bucket = somebodys()
+        parameters = own("tadoptgone", index={"bucket": bucket.name})
+        stack_of("index", parameters).apply()
+        bucket.s3.delete_bucket(Bucket=bucket.name)
+        if is_taken:
+            taken = Somebodys(strangers, bucket.name, bucket.region).create()
+            before = taken.configuration()
+        destroy(parameters)
+        assert not is_taken or taken.configuration() == before
 
 
 def test_a_bucket_that_a_runbook_made_is_refused(local_aws, target, somebodys):

@@ -69,6 +69,7 @@ def told(bucket) -> dict[str, list[tuple[str, str]]]:
     [
         ("region and owner", "us-east-1, account 000000000000", "never made, deleted"),
         ("is to the pipeline", "source", "runbook-tmeans-index-objects; destroy takes it away"),
+        ("is to the pipeline", "exercise: samples below runbook-tmeans-exercise/", "erased again"),
         ("versions", "Enabled", "is kept"),
         ("encryption", "AWS's", "no right on a key"),
         ("Object Lock", "on: no default retention", "left there until"),

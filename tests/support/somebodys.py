@@ -151,9 +151,11 @@ class Somebodys:
         return sorted(found)
 
 
-def clients_of_root(local_aws: ministack.LocalAws) -> Callable[..., BaseClient]:
-    """Return what makes clients with all rights: `make("s3", "us-west-1")`."""
-    session = deployer.new_session(deployer.ROOT_KEY, deployer.ROOT_KEY)
+def clients_of_root(
+    local_aws: ministack.LocalAws, account: str = deployer.ROOT_KEY
+) -> Callable[..., BaseClient]:
+    """Return what makes clients with all rights: `make("s3", "us-west-1")`; of another account by its id."""
+    session = deployer.new_session(account, account)
 
     @cache
     def make(service: str, region: str = "us-east-1") -> BaseClient:
