@@ -1,6 +1,7 @@
 """A bucket that somebody made without the runbook, with all that a bucket can have, and how it is."""
 
 import json
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,7 +70,8 @@ class Somebodys:
         """
         s3, name = self.s3, {"Bucket": self.name}
         s3.put_bucket_versioning(**name, VersioningConfiguration={"Status": "Enabled"})
-        logs = Somebodys(self.make, f"{self.name.lower().replace('_', '-')}-logs", self.region).create()
+        like = re.sub("[^a-z0-9]+", "-", self.name.lower())[:40].strip("-")
+        logs = Somebodys(self.make, f"{like}-logs", self.region).create()
         logs.s3.put_bucket_versioning(Bucket=logs.name, VersioningConfiguration={"Status": "Enabled"})
         default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key} if key else {"SSEAlgorithm": "AES256"}
         rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}
