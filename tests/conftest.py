@@ -4,7 +4,6 @@ import gc
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from functools import cache
 
 import boto3
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from moto.server import ThreadedMotoServer
 from support.cleanup import remove
 from support.homes import share_bundles
+from support.somebodys import clients_of_root
 
 import lib.execution  # noqa: F401  # before anybody imports jsonschema: it says what that does without
 from lib.engine.stack import Stack
@@ -104,14 +104,7 @@ def stack(target: Target, parameters: Parameters) -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def somebody(local_aws: ministack.LocalAws) -> Callable[..., BaseClient]:
     """Makes the clients of somebody else with all rights: `somebody("s3", "us-west-1")`."""
-    session = deployer.new_session(deployer.ROOT_KEY, deployer.ROOT_KEY)
-
-    @cache
-    def make(service: str, region: str = "us-east-1") -> BaseClient:
-        target = {"endpoint_url": local_aws.endpoint_url, "verify": local_aws.ca_bundle}
-        return session.client(service, region_name=region, config=Config(proxies={}), **target)
-
-    return make
+    return clients_of_root(local_aws)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ PIPELINE_FUNCTION, the name of a function in this region that takes them.
 import json
 import os
 import time
+from datetime import UTC, datetime
 from typing import Literal
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -71,7 +72,12 @@ def announce(task: S3BatchOperationTask) -> tuple[ResultCode, str]:
 def event_of(place: Place, state: ObjectState) -> ObjectEvent:
     """Return the event of an object; its time is the object's own, so that a second one says the same."""
     return ObjectEvent(
-        place.bucket, place.key, os.environ["AWS_REGION"], EVENT_NAME, state.head["LastModified"]
+        place.bucket,
+        place.key,
+        os.environ["AWS_REGION"],
+        EVENT_NAME,
+        state.head["LastModified"],
+        sent_time=datetime.now(UTC),
     )
 
 

@@ -24,6 +24,8 @@ class ObjectEvent:
         sequencer: Orders the events of one key; None where S3 sends none.
         size: Bytes of the object; None where S3 sends none, as for deletes.
         etag: Without quotes; None where S3 sends none.
+        sent_time: When somebody other than S3 has told of it, such as a backfill of an old object; None if
+            S3 has.
     """
 
     bucket: str
@@ -35,11 +37,12 @@ class ObjectEvent:
     sequencer: str | None = None
     size: int | None = None
     etag: str | None = None
+    sent_time: datetime | None = None
 
     @property
     def lag_seconds(self) -> float:
-        """How long ago it happened."""
-        return (datetime.now(UTC) - self.event_time).total_seconds()
+        """How long ago it happened, or was told of later: an old object's age is no lag."""
+        return (datetime.now(UTC) - (self.sent_time or self.event_time)).total_seconds()
 
     @property
     def is_created(self) -> bool:
@@ -113,6 +116,7 @@ def _object_event(record: dict) -> ObjectEvent:
             sequencer=s3_object.get("sequencer"),
             size=s3_object.get("size"),
             etag=s3_object.get("eTag"),
+            sent_time=time_of(record["sentTime"]) if "sentTime" in record else None,
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"Incomplete S3 record ({error!r}): {_excerpt(record)}") from error

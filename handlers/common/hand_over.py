@@ -1,7 +1,7 @@
 """Handing a key over to another function, which looks at it as if S3 had sent an event."""
 
 import json
-from datetime import UTC
+from datetime import UTC, datetime
 from urllib.parse import quote_plus
 
 from botocore.client import BaseClient
@@ -33,7 +33,7 @@ def s3_event(event: ObjectEvent, event_name: str) -> dict:
     """Return an event as S3 sends it, about the key of another one.
 
     Args:
-        event: Gives bucket, key, version, sequencer and time.
+        event: Gives bucket, key, version, sequencer and times.
         event_name: As in the record, without `s3:`.
 
     Returns:
@@ -44,8 +44,9 @@ def s3_event(event: ObjectEvent, event_name: str) -> dict:
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
         "awsRegion": event.region,
-        "eventTime": event.event_time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "eventTime": _text(event.event_time),
         "eventName": event_name,
+        **({"sentTime": _text(event.sent_time)} if event.sent_time else {}),
         "s3": {
             "s3SchemaVersion": "1.0",
             "bucket": {"name": event.bucket, "arn": f"arn:aws:s3:::{event.bucket}"},
@@ -56,3 +57,7 @@ def s3_event(event: ObjectEvent, event_name: str) -> dict:
         },
     }
     return {"Records": [record]}
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

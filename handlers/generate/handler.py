@@ -2,7 +2,8 @@
 
 Invoked by an EventBridge schedule, or by hand with {"time": "2026-01-02T15:04:00Z"}. The same minute gives
 the same keys and bytes, so that a retry, or a second delivery of the event, is harmless.
-Environment: FILES_BUCKET; KEY_PREFIX, such as "stocks/"; TICKERS, with commas; FILES, a run; ROWS, a file.
+Environment: FILES_BUCKET; KEY_PREFIX, such as "stocks/"; TICKERS, with commas; FILES, a run; ROWS, a file;
+EXERCISE_OF, by which the files are known in a bucket that is not ours, as their metadata; empty for none.
 """
 
 import os
@@ -17,6 +18,7 @@ from common.observed import log_and_metrics
 from files import Settings, files_of_run, scheduled_time
 
 UPLOADS_AT_A_TIME = 16
+MARK = "runbook-exercise"  # as lib/operate/samples_folder.py calls it
 logger, metrics = log_and_metrics("generate")
 client = clients(max_pool_connections=UPLOADS_AT_A_TIME)
 
@@ -49,10 +51,11 @@ def handler(event: dict, context: LambdaContext) -> dict:
 
 def upload(files: dict[str, bytes], bucket: str) -> None:
     """Write all files, the failure of one not holding up the others; then raise if any failed."""
-    put = client("s3").put_object
+    put, mark = client("s3").put_object, os.environ.get("EXERCISE_OF")
+    described = {"ContentType": "text/csv", "Metadata": {MARK: mark} if mark else {}}
     with ThreadPoolExecutor(UPLOADS_AT_A_TIME) as pool:
         uploads = {
-            key: pool.submit(put, Bucket=bucket, Key=key, Body=body, ContentType="text/csv")
+            key: pool.submit(put, Bucket=bucket, Key=key, Body=body, **described)
             for key, body in files.items()
         }
     failures = {key: error for key, done in uploads.items() if (error := done.exception())}

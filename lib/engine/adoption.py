@@ -152,7 +152,7 @@ def _require_nobody_has_it(target: Target, client, scope: Scope, adopted: Adopte
         if name.startswith(scope.beginning):
             continue
         for other in Adopted.described("", text):
-            if other.overlaps(adopted):
+            if other.shared_prefixes(adopted):
                 raise ParameterError(
                     f"{adopted.parameter}: bucket {adopted.name!r} is adopted already, by role {name}, for "
                     f"keys that begin with {_words(other)}; ours begin with {_words(adopted)}. Choose "

@@ -1,8 +1,10 @@
 """What it means that a pipeline adopts a bucket: what is set there, and what it finds in it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from itertools import islice
 from math import ceil
 from typing import Any
@@ -10,13 +12,15 @@ from typing import Any
 import pandas as pd
 from botocore.exceptions import ClientError
 
+from lib.base.threads import in_threads
 from lib.engine.preflight.form import listed
 from lib.engine.preflight.iam_data import overlap
 from lib.engine.stack import Stack
+from lib.operate import samples
 from lib.operate.observe import cost, usage
 from lib.parameters.sections import Backfill, Section
 from lib.resources import prices
-from lib.resources.base import DESTINATION, SOURCE
+from lib.resources.base import SOURCE
 from lib.resources.iam import Role
 from lib.resources.policies import Statement, statements_of
 from lib.resources.s3 import BucketNotification, entries_of
@@ -29,6 +33,9 @@ ADOPTING = "application/vnd.runbook.adopting+json"  # the MIME type under which 
 MOST_LISTED = 20_000  # objects: twenty calls; of more than that it is only said that there are more
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/archived-objects.html
 ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
+MOST_HEADS = 200  # objects of which it is asked under which key they are, evenly of those that are listed
+CUSTOMERS_KEY = "a key of a customer's (SSE-C), which S3 does not keep"
+NOT_LET_IN = "S3 does not let us look (403)"
 UNLIMITED_COPY_BYTES = 5 * 1024**3  # what CopyObject takes; above, a copy is made in parts
 GB = 1e9
 # What S3 answers if something was never set.
@@ -95,6 +102,7 @@ def _rows(look: "_Look") -> Iterator[Row]:
         ("lifecycle", look.lifecycle),
         ("policy", look.policy),
         ("objects", look.objects),
+        ("other keys", look.other_keys),
     ):
         try:
             yield from ((what, *row) for row in ask())
@@ -121,7 +129,7 @@ class _Look:
 
     @property
     def _is_written(self) -> bool:
-        return DESTINATION in self.bucket.role.split("+")
+        return self.bucket.adopted.is_written
 
     def _get(self, call: str, **more: object) -> dict:
         """Ask S3 for a configuration; one that was never set is empty."""
@@ -153,6 +161,12 @@ class _Look:
             f"added to its notifications: {added}; destroy takes it away. Roles that get rights on it: "
             f"{', '.join(names) or 'none'}",
         )
+        if self._is_source and self.stack.parameters.exercise:
+            folders = {samples.folder(self.bucket, one.key_prefix) for one in self._notifications}
+            yield (
+                f"exercise: samples below {', '.join(sorted(folders))}",
+                "marked, and erased again with their versions and copies; what else lies there stays",
+            )
         if boundary := self.bucket.scope.permissions_boundary_arn:
             yield (
                 f"the boundary {boundary.rpartition('/')[2]}",
@@ -189,8 +203,7 @@ class _Look:
             self.bucket.kms_key_arn,
             f"the roles get {', '.join(uses)} on this key through S3, and on no other; its key "
             "policy must let "
-            "the account's IAM policies decide. Objects under other keys cannot be read: they end "
-            "as dead letters",
+            "the account's IAM policies decide",
         )
 
     def object_lock(self) -> Iterator[tuple[str, str]]:
@@ -312,9 +325,71 @@ class _Look:
                 )
             yield sid, means
 
-    def objects(self) -> Iterator[tuple[str, str]]:
+    @property
+    def _place(self) -> Place:
+        return Place.of(self.stack.target, self.bucket)
+
+    @cached_property
+    def _listed(self) -> tuple[list[Entry], bool]:
+        """The objects that the pipeline is told of, and whether there are more."""
         filters = [KeyFilter(one.key_prefix, one.key_suffix) for one in self._notifications] or [KeyFilter()]
-        found, is_more = _some(Place.of(self.stack.target, self.bucket), filters)
+        return _some(self._place, filters)
+
+    def other_keys(self) -> Iterator[tuple[str, str]]:
+        """Say under which keys objects are, of a sample: no listing tells."""
+        found, is_more = self._listed
+        if not self._is_source or not found:
+            return
+        sample = found[:: ceil(len(found) / MOST_HEADS)]
+        keys = Counter(in_threads(self._key_of, sample))
+        of = f"of {len(sample):,} looked at, of {'more than ' if is_more else ''}{len(found):,}"
+        taken = {"", self.bucket.kms_key_arn, *self.bucket.other_key_arns}
+        others = [(key, count) for key, count in sorted(keys.items()) if key not in taken]
+        for key, count in others:
+            yield f"{count:,} {of}: {key}", self._of_key(key)
+        if named := [arn for arn in self.bucket.other_key_arns if arn not in keys]:
+            yield ", ".join(named), f"named in the parameters, and no object under it {of}"
+        if not others:
+            yield f"none {of}", "what was looked at can be read"
+
+    def _key_of(self, entry: Entry) -> str:
+        """Return under which KMS key an object is, or why that is not known; empty for one of AWS's."""
+        try:
+            head = self._place.client.head_object(Bucket=self.bucket.name, Key=entry.key)
+        except ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html
+            known = {400: CUSTOMERS_KEY, 403: NOT_LET_IN, 404: ""}  # 404: it was deleted meanwhile
+            if status not in known:
+                raise
+            return known[status]
+        key = head.get("SSEKMSKeyId", "")
+        return "" if key and self._is_of_aws(key) else key
+
+    def _is_of_aws(self, key: str) -> bool:
+        """Return whether a key is S3's own, which every role of the account may use through S3."""
+        return key in self._keys_of_aws or key.endswith("alias/aws/s3")
+
+    @cached_property
+    def _keys_of_aws(self) -> frozenset[str]:
+        try:
+            found = self.stack.target.client("kms", self.bucket.region).describe_key(KeyId="alias/aws/s3")
+        except ClientError:  # there is none, or it may not be looked at: then a key is named once too often
+            return frozenset()
+        return frozenset([found["KeyMetadata"]["Arn"]])
+
+    def _of_key(self, key: str) -> str:
+        """Return what it means that objects are under a key that is not the bucket's."""
+        if key in (CUSTOMERS_KEY, NOT_LET_IN):
+            return "the pipeline cannot read these: they end as dead letters that say so"
+        parameter = f"{self.bucket.scope.pipeline}.source_kms_key_arns"
+        return (
+            f"the roles get no right on it unless {parameter} names it: without that, these end as dead "
+            "letters. The key's policy must let the account's IAM policies decide"
+        )
+
+    def objects(self) -> Iterator[tuple[str, str]]:
+        found, is_more = self._listed
         more, noun = "more than " if is_more else "", "object" if len(found) == 1 else "objects"
         size, largest = sum(one.size for one in found), max((one.size for one in found), default=0)
         text = f"{more}{len(found):,} {noun}, {more}{size / GB:,.3f} GB, the largest {largest / GB:,.3f} GB"

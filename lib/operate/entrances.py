@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import quote_plus
 
 from tenacity import (
@@ -56,7 +56,8 @@ class ObjectEvent:
             bucket: The bucket it happened in.
 
         Returns:
-            The event; without a sequencer, which only S3 knows.
+            The event; without a sequencer, which only S3 knows, and with `sentTime`, which S3 does not send:
+            from then on the functions count how long it takes.
             https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
         """
         known = {"size": self.bytes, "eTag": self.etag, "versionId": self.version_id}
@@ -66,6 +67,7 @@ class ObjectEvent:
             "awsRegion": bucket.region,
             "eventTime": iso8601(self.time),
             "eventName": self.name,
+            "sentTime": iso8601(datetime.now(UTC)),
             "s3": {
                 "s3SchemaVersion": "1.0",
                 "bucket": {"name": bucket.name, "arn": bucket.arn},

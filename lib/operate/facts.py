@@ -131,7 +131,8 @@ class Facts(_Said):
         sequence: Of these, what it logs of a key in this order if all goes well; empty if that is one line.
         metrics: What it emits, by name.
         work: The metric of the work that it has done.
-        lag: The metric of how long after its event each key was dealt with: a value for each of `work`.
+        lag: The metric of how long after its event was sent each key was dealt with: a value for each of
+            `work`.
         bytes: The metric of the bytes that it has copied.
         seconds: How long it works on one new object: assumed.
         log_bytes: What is logged of one new object: START, END and REPORT, its lines, the metrics: assumed.

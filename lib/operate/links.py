@@ -194,7 +194,7 @@ class Account:
         """Yield the buckets that a pipeline has adopted, as its roles say, and that are still there."""
         for one in self._once("adopted", lambda: by_roles(self.target, self.env)):
             if one.pipeline == scope.pipeline:
-                bucket = _scoped(AdoptedBucket(one.what, one.region, role=one.role, adopted=one), scope)
+                bucket = _scoped(AdoptedBucket(one.what, one.region, role=one.end_role, adopted=one), scope)
                 if bucket.read(self.target.client("s3", one.region)) is not None:
                     bucket.default_key = key_arn(self.target, one)
                     yield Store(bucket, frozenset(one.role.split("+")))

@@ -13,14 +13,15 @@ import pandas as pd
 from tqdm import tqdm
 
 from lib.base.errors import ParameterError, RunbookError
+from lib.base.own_fault import such_as
 from lib.base.paths import ROOT
 from lib.engine.ledger import note_put
 from lib.engine.stack import Stack
 from lib.lake.query import Athena
+from lib.operate.samples_folder import MARK, SamplesFolder, folder, mark_of, whose
 from lib.resources.s3 import Bucket
 from lib.s3.objects import Place
 from lib.s3.selection import KeyFilter
-from lib.s3.versions import erase
 
 FOLDER = ROOT / "notebooks" / "samples"
 EVERY_KEY = KeyFilter()
@@ -166,16 +167,6 @@ def repeat(csv: bytes, at_least_bytes: int) -> bytes:
     return header + b"\n" + rows * (at_least_bytes // len(rows) + 1)
 
 
-def folder(bucket: Bucket, key_prefix: str = "") -> str:
-    """Return what the keys of samples begin with: in a bucket that is not ours, a folder of our own.
-
-    Args:
-        bucket: Where they are going to be put.
-        key_prefix: What the pipeline's keys begin with.
-    """
-    return key_prefix if bucket.is_made else f"{key_prefix}{bucket.scope.prefix}-{bucket.scope.env}-exercise/"
-
-
 def take_back(
     stack: Stack,
     buckets: Iterable[Bucket],
@@ -184,7 +175,8 @@ def take_back(
 ) -> pd.DataFrame:
     """Erase the samples and what the pipeline made of them, versions included, in buckets that are not ours.
 
-    In those that the runbook made they stay.
+    In those that the runbook made they stay. What lies in the samples' folder and comes of no exercise stays,
+    too; it is named, and printed.
 
     Args:
         stack: The pipeline's.
@@ -193,29 +185,45 @@ def take_back(
         sleep: Waits, in seconds, until the pipeline, which is told of it, writes no more.
 
     Returns:
-        One row a bucket that is not ours: bucket, folder, how many versions and markers were erased, and what
-        is left and why, empty for nothing.
+        One row for each folder in a bucket that is not ours: bucket, folder, how many versions and markers
+        were `erased`, what of ours is `left` and why, and which keys of `others` lie there; both empty for
+        nothing.
     """
-    rows = []
-    for bucket in (each for each in buckets if not each.is_made):
-        for prefix in dict.fromkeys(folder(bucket, each) for each in key_prefixes):
-            erased, left = _erase_until_quiet(Place.of(stack.target, bucket), prefix, sleep)
-            rows.append((bucket.name, prefix, erased, left))
-    return pd.DataFrame(rows, columns=["bucket", "folder", "erased", "left"])
+    ours: set[str] = set()
+    folders = [
+        SamplesFolder(
+            Place.of(stack.target, bucket),
+            folder(bucket, prefix),
+            whose(bucket),
+            stack.scope.pipeline,
+            stack.parameters,
+            ours,
+        )
+        for bucket in buckets
+        if not bucket.is_made
+        for prefix in dict.fromkeys(key_prefixes)
+    ]
+    left = "" if not folders or _are_quiet(folders, sleep) else f"still written to after {QUIET_MOST_S} s"
+    for each in folders:
+        if each.others:
+            what = such_as(len(each.others), "objects", min(each.others))
+            print(f"{each.place.bucket}: below {each.prefix} lie {what} that are nobody's samples: they stay")
+    rows = [
+        (each.place.bucket, each.prefix, each.erased, each.refused or left, ", ".join(sorted(each.others)))
+        for each in folders
+    ]
+    return pd.DataFrame(rows, columns=["bucket", "folder", "erased", "left", "others"])
 
 
-def _erase_until_quiet(place: Place, prefix: str, sleep: Callable[[float], None]) -> tuple[int, str]:
-    erased, quiet = 0, 0
+def _are_quiet(folders: list[SamplesFolder], sleep: Callable[[float], None]) -> bool:
+    """Erase until nothing more comes; returns whether it has come to that."""
+    quiet = 0
     for _ in range(QUIET_MOST_S // QUIET_POLL_S):
-        try:
-            found = erase(place, prefix)
-        except RunbookError as error:  # under Object Lock; whoever reads it knows how long
-            return erased, str(error)
-        erased, quiet = erased + found, 0 if found else quiet + 1
+        quiet = 0 if sum([each.erase() for each in folders]) else quiet + 1
         if quiet == QUIET_LOOKS:
-            return erased, ""
+            return True
         sleep(QUIET_POLL_S)
-    return erased, f"something is still written below it after {QUIET_MOST_S} s"
+    return False
 
 
 def upload(client, bucket: str, samples: Iterable[Sample]) -> pd.DataFrame:
@@ -228,12 +236,24 @@ def upload(client, bucket: str, samples: Iterable[Sample]) -> pd.DataFrame:
 
     Returns:
         One row a sample: key, bytes, version_id, and when it was there, as `time` (UTC).
+
+    Raises:
+        RunbookError: If something of others is at the key of a sample, in a bucket that is not ours; nothing
+            was uploaded.
     """
-    rows = []
-    for sample in tqdm(list(samples), desc="Upload", unit="object", leave=False, delay=1):
+    samples, rows = [*samples], []
+    for key, mark in ((each.key, mark) for each in samples if (mark := mark_of(each.key))):
+        there = Place(client, bucket).head(key)
+        if there is not None and there["Metadata"].get(MARK) != mark:
+            raise RunbookError(
+                f"s3://{bucket}/{key} is somebody's, and a sample would be written over it; nothing was "
+                "uploaded. Move it elsewhere, choose another env, or set exercise to false"
+            )
+    for sample in tqdm(samples, desc="Upload", unit="object", leave=False, delay=1):
+        mark = mark_of(sample.key)
         extra = {
             "ContentType": sample.content_type,
-            "Metadata": sample.metadata,
+            "Metadata": sample.metadata | ({MARK: mark} if mark else {}),
             "Tagging": urlencode(sample.tags),
         }
         client.upload_fileobj(BytesIO(sample.body), bucket, sample.key, ExtraArgs=extra)

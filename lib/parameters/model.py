@@ -168,10 +168,10 @@ class Parameters(Section):
             if one.name.startswith(self.scope().beginning):
                 raise ValueError(f"{one.parameter}: {one.name!r} is named as those that the runbook makes")
         for one, other in combinations(self.scope().adopted, 2):
-            if one.overlaps(other):
+            if shared := one.shared_prefixes(other):
                 raise ValueError(
                     f"{one.parameter} and {other.parameter}: are both {one.name!r}, and would write the "
-                    "same keys"
+                    f"same keys, {' or '.join(map(repr, shared))}…: choose prefixes with no key in common"
                 )
         return self
 

@@ -18,6 +18,7 @@ from lib.parameters.types import (
     Folder,
     KeyPart,
     KeyTemplate,
+    KmsKeyArn,
     Moment,
     OtherAccountId,
     PipelineName,
@@ -30,7 +31,7 @@ from lib.parameters.types import (
     Ticker,
     is_old_bucket_name,
 )
-from lib.resources.base import DESTINATION, SOURCE, Adopted, Scope
+from lib.resources.base import DESTINATION, SOURCE, WRITTEN, Adopted, Scope
 from lib.resources.logs import RetentionDays
 from lib.resources.other_account import OtherAccount
 
@@ -247,7 +248,9 @@ class Pipeline(Section):
             pipeline: Its name.
         """
         return tuple(
-            Adopted(pipeline, what, name, region, role, prefixes, f"{pipeline}.{parameter}")
+            Adopted(
+                pipeline, what, name, region, role, prefixes, f"{pipeline}.{parameter}", self._key_arns(role)
+            )
             for parameter, what, region, role, prefixes in self._ends()
             if (name := getattr(self, parameter))
         )
@@ -297,6 +300,10 @@ class Pipeline(Section):
                 )
         return self
 
+    def _key_arns(self, role: str) -> tuple[str, ...]:
+        """Return the KMS keys besides its own under which objects in an adopted bucket of a role are."""
+        return ()
+
     @model_validator(mode="after")
     def _old_names_are_of_one_region(self) -> "Pipeline":
         for parameter, _, region, _, _ in self._ends():
@@ -333,7 +340,33 @@ class Queried(Section):
     results_expire_days: Days = Field(30, description="days after which the results of queries are deleted")
 
 
-class Migrate(Pipeline, Queried):
+class Adopting(Pipeline):
+    """The parameters of a pipeline whose buckets may be there already."""
+
+    source_kms_key_arns: list[KmsKeyArn] = Field(
+        [],
+        description="ARNs of the KMS keys, besides the bucket's own, under which objects of an adopted "
+        "source are: the functions may decrypt with exactly these. The plan names those that it finds",
+    )
+
+    def _key_arns(self, role: str) -> tuple[str, ...]:
+        return tuple(self.source_kms_key_arns) if SOURCE in role.split("+") else ()
+
+    @model_validator(mode="after")
+    def _keys_are_of_an_adopted_source(self) -> "Adopting":
+        regions = [
+            region
+            for parameter, _, region, role, _ in self._ends()
+            if SOURCE in role.split("+") and getattr(self, parameter)
+        ]
+        for arn in self.source_kms_key_arns:
+            if arn.split(":")[3] not in regions:
+                where = f"is in {regions[0]}" if regions else "is one that the runbook makes"
+                raise ValueError(f"source_kms_key_arns: {arn} is of no use: the source {where}")
+        return self
+
+
+class Migrate(Adopting, Queried):
     """The parameters of *migrate*."""
 
     may_be_elsewhere: ClassVar[tuple[str, ...]] = ("target",)
@@ -378,7 +411,7 @@ class Migrate(Pipeline, Queried):
         yield "target_bucket", "target", self.target_region, DESTINATION, (self.key_prefix,)
 
 
-class Backup(Pipeline):
+class Backup(Adopting):
     """The parameters of *backup*."""
 
     may_be_elsewhere: ClassVar[tuple[str, ...]] = ("dr",)
@@ -467,7 +500,7 @@ class Backup(Pipeline):
         return self
 
 
-class Index(Pipeline, Queried):
+class Index(Adopting, Queried):
     """The parameters of *index*."""
 
     region: PipelineRegion = "us-east-1"
@@ -488,7 +521,7 @@ class Index(Pipeline, Queried):
         yield "bucket", "files", self.region, SOURCE, ("",)
 
 
-class Summarize(Pipeline, Queried):
+class Summarize(Adopting, Queried):
     """The parameters of *summarize*."""
 
     region: PipelineRegion = "us-east-1"
@@ -576,7 +609,7 @@ class Summarize(Pipeline, Queried):
         return self
 
 
-class Ingest(Pipeline, Queried):
+class Ingest(Adopting, Queried):
     """The parameters of *ingest*."""
 
     region: PipelineRegion = "us-east-1"
@@ -735,7 +768,8 @@ class Ingest(Pipeline, Queried):
         return self
 
     def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
-        yield "bucket", "files", self.region, f"{SOURCE}+{DESTINATION}", (self.key_prefix, REJECTED_PREFIX)
+        rejected = (f"{REJECTED_PREFIX}{folder}{self.key_prefix}" for folder in ("", PIECES_PREFIX))
+        yield "bucket", "files", self.region, f"{SOURCE}+{WRITTEN}", (self.key_prefix, *rejected)
 
     @model_validator(mode="after")
     def _tickers_differ(self) -> "Ingest":

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from enum import IntEnum, auto
+from itertools import product
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
@@ -41,11 +42,12 @@ TAG_ENV = "runbook:env"
 TAG_PIPELINE = "runbook:pipeline"
 TAG_ROLE = "runbook:role"  # what an end is to its pipeline: one of ROLES, or several with a + between
 SOURCE, DESTINATION, HOLDING = ROLES = ("source", "destination", "holding")
+WRITTEN = "written"  # of a bucket that is adopted: into which something is written, though it is no end
 
 
 # Of a role's description: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 MOST_DESCRIPTION_CHARACTERS = 1000
-ADOPTS = "adopts"
+ADOPTS, AND = "adopts", "; "
 ADOPTION = re.compile(rf"{ADOPTS} (\S+) as (\S+): ([a-z0-9-]+)/([A-Za-z0-9._-]+)/([^\s;]*)")
 
 
@@ -58,9 +60,10 @@ class Adopted:
         what: The last part of the name of the bucket in whose place it is, such as `source`.
         name: Its name.
         region: The region it must be in.
-        role: As of an `End`.
+        role: As of an `End`; also with `written`.
         prefixes: What the keys begin with that the pipeline writes there, or else reads; empty is for all.
         parameter: Which parameter names it; empty if the account does.
+        key_arns: The KMS keys besides its own under which objects in it are that the pipeline reads.
     """
 
     pipeline: str
@@ -70,11 +73,22 @@ class Adopted:
     role: str
     prefixes: tuple[str, ...] = ("",)
     parameter: str = field(default="", compare=False)
+    key_arns: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def arn(self) -> str:
         """Its ARN."""
         return f"arn:aws:s3:::{self.name}"
+
+    @property
+    def end_role(self) -> str:
+        """Its role as of an `End`."""
+        return "+".join(each for each in self.role.split("+") if each in ROLES)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the pipeline writes something into it."""
+        return not {DESTINATION, WRITTEN}.isdisjoint(self.role.split("+"))
 
     @property
     def description(self) -> str:
@@ -98,18 +112,29 @@ class Adopted:
         for what, role, region, name, keys in ADOPTION.findall(description):
             yield cls(pipeline, what, name, region, role, tuple(map(unquote, keys.split(","))))
 
-    def overlaps(self, other: "Adopted") -> bool:
-        """Return whether both may write some key of the same bucket."""
-        written = all(DESTINATION in one.role.split("+") for one in (self, other))
-        return (
-            written
-            and self.name == other.name
-            and any(
-                one.startswith(another) or another.startswith(one)
-                for one in self.prefixes
-                for another in other.prefixes
-            )
+    def shared_prefixes(self, other: "Adopted") -> tuple[str, ...]:
+        """Return what the keys begin with that both may write, if they are the same bucket."""
+        written = self.name == other.name and self.is_written and other.is_written
+        pairs = product(self.prefixes, other.prefixes) if written else ()
+        return tuple(
+            max(pair, key=len) for pair in pairs if pair[0].startswith(pair[1]) or pair[1].startswith(pair[0])
         )
+
+
+def apart(description: str) -> tuple[str, str]:
+    """Return what the description of a role says of what is adopted or elsewhere, and what else is in it.
+
+    Args:
+        description: The role's, whoever wrote it.
+    """
+    parts = description.split(AND) if description else []
+    ours = [each for each in parts if ADOPTION.fullmatch(each) or any(OtherAccount.described("", each))]
+    return AND.join(ours), AND.join(each for each in parts if each not in ours)
+
+
+def together(theirs: str, ours: str) -> str:
+    """Return a role's description of the two parts; each may be empty."""
+    return AND.join(filter(None, (theirs, ours)))
 
 
 @dataclass(frozen=True)
@@ -188,7 +213,7 @@ class Scope:
     def description(self) -> str:
         """What is said of the roles of its pipeline: what it adopts, and what lives elsewhere; or nothing."""
         known: list[Adopted | OtherAccount] = [*self.adopted, *self.others]
-        return "; ".join(one.description for one in known if one.pipeline == self.pipeline)
+        return AND.join(one.description for one in known if one.pipeline == self.pipeline)
 
     @property
     def tags(self) -> dict[str, str]:

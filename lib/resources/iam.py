@@ -6,19 +6,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lib.base.errors import RunbookError
 from lib.resources.base import (
-    Adopted,
+    MOST_DESCRIPTION_CHARACTERS,
     Deletion,
     Found,
     Resource,
     Scope,
     Settings,
+    apart,
     our_tags,
     tag_dict,
     tag_list,
+    together,
 )
 from lib.resources.checks import Finding, fits
-from lib.resources.other_account import OtherAccount
 from lib.resources.policies import Document, canonical, document
 
 POLICY_NAME = "runbook"
@@ -33,7 +35,7 @@ class Role(Resource):
 
     A boundary that is there though the scope names none stays: it is somebody else's. Its description says
     which buckets its pipeline has adopted (docs/decisions/0023-a-bucket-that-is-adopted.md), and which live
-    in another account; any other stays if there are none.
+    in another account, besides what somebody else may have written there, which stays.
 
     Attributes:
         trusts: The service, such as `lambda.amazonaws.com`; or an account, by its 12 digits, whose users and
@@ -90,11 +92,18 @@ class Role(Resource):
             role = client.get_role(RoleName=self.name)["Role"]
         except client.exceptions.NoSuchEntityException:
             return None
+        ours, theirs = apart(role.get("Description", ""))
+        if len(text := together(theirs, self.scope.description)) > MOST_DESCRIPTION_CHARACTERS:
+            raise RunbookError(
+                f"{self}: with what it says of its pipeline's buckets, its description has {len(text)} "
+                f"characters. Shorten what somebody has written there, {theirs[:40]!r}…: IAM takes "
+                f"{MOST_DESCRIPTION_CHARACTERS}"
+            )
         return {
             "trust": canonical(role["AssumeRolePolicyDocument"]),
             "permissions_boundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
             "policy": canonical(self._inline_policy(client)),
-            "description": _adoptions(role.get("Description", "")),
+            "description": ours,
             "tags": our_tags(tag_dict(client.list_role_tags(RoleName=self.name)["Tags"])),
         }
 
@@ -141,9 +150,11 @@ class Role(Resource):
                         yield Found(name, name, role["Arn"], tag_dict(tags))
 
     def _describe(self, client, text: str) -> None:
-        """Say what is adopted; where nothing is, somebody's own description stays."""
-        if text or _adoptions(client.get_role(RoleName=self.name)["Role"].get("Description", "")):
-            client.update_role_description(RoleName=self.name, Description=text)
+        """Say what is adopted, behind what somebody else has written."""
+        found = client.get_role(RoleName=self.name)["Role"].get("Description", "")
+        _, theirs = apart(found)
+        if (wanted := together(theirs, text)) != found:
+            client.update_role_description(RoleName=self.name, Description=wanted)
 
     @staticmethod
     def descriptions(client) -> Iterator[tuple[str, str]]:
@@ -178,9 +189,3 @@ def role_arn(scope: Scope, what: str) -> str:
         what: The last part of its name.
     """
     return f"arn:aws:iam::{scope.account_id}:role/{scope.name(what)}"
-
-
-def _adoptions(description: str) -> str:
-    """Return a description if it says what is adopted or elsewhere; another is somebody's, not compared."""
-    ours = [*Adopted.described("", description), *OtherAccount.described("", description)]
-    return description if ours else ""

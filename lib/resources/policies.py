@@ -1,7 +1,7 @@
 """Policy documents: pure functions, documents in, documents out."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from string import Template
 from typing import Protocol
@@ -83,11 +83,27 @@ def from_template(path: str | Path, **values: Named | str | None) -> Document:
         policy = json.loads(Template((ROOT / path).read_text("utf-8")).substitute(_texts(values)))
     except KeyError as error:
         raise ParameterError(f"{path} asks for {error}, which is not among {sorted(values)}") from error
+    asked = json.loads((ROOT / path).read_text("utf-8"))["Statement"]
+    extra = [each for statement in asked for each in _under_other_keys(statement, values)]
     statements = [
         {**s, "Resource": _given(s["Resource"]), **_condition(s.get("Condition", {}))}
         for s in policy["Statement"]
     ]
-    return {**policy, "Statement": [s for s in statements if s["Resource"]]}
+    return {**policy, "Statement": [*(s for s in statements if s["Resource"]), *extra]}
+
+
+def _under_other_keys(asked: Statement, values: Mapping[str, Named | str | None]) -> Iterator[Statement]:
+    """Yield what lets a role decrypt what others have put into a bucket under keys that are not its own.
+
+    Args:
+        asked: A statement of a template; of interest if it is about decrypting with a bucket's key.
+        values: As for `from_template`.
+    """
+    resources = [asked["Resource"]] if isinstance(asked["Resource"], str) else asked["Resource"]
+    named = [value for name, value in values.items() if f"${{{name}_key_arn}}" in resources]
+    keys = [arn for value in named for arn in getattr(value, "other_key_arns", ())]
+    if keys and "kms:Decrypt" in asked["Action"]:
+        yield {**asked, "Sid": f"{asked['Sid']}UnderOtherKeys", "Action": "kms:Decrypt", "Resource": keys}
 
 
 def _texts(values: dict[str, Named | str | None]) -> dict[str, str]:

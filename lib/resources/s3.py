@@ -138,6 +138,11 @@ class Bucket(End):
     def content_arn(self) -> str:
         return f"{self.arn}/*"
 
+    @property
+    def other_key_arns(self) -> tuple[str, ...]:
+        """ARNs of the KMS keys besides its own under which objects in it are: none, in one that we make."""
+        return ()
+
     def desired(self) -> Settings:
         let_in_here = [each for role in self.guests for each in let_in(role, self.arn)]
         policy = [_deny_insecure_transport(self.name), *self.statements, *let_in_here]
@@ -690,7 +695,9 @@ def carriers(client, scope: Scope) -> Iterator[Found]:
         try:
             client.head_bucket(Bucket=name, ExpectedBucketOwner=scope.account_id)
         except ClientError as error:
-            if (status := error.response["ResponseMetadata"]["HTTPStatusCode"]) != 404:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            # One that was deleted since, and whose name another account has, holds nothing of ours any more.
+            if status != 404 and name in bucket_names(client, name):
                 raise RunbookError(
                     f"bucket {name}, which {scope.env} has adopted, cannot be looked at (S3 answers "
                     f"{status}), "

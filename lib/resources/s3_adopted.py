@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from lib.base.errors import RunbookError
 from lib.resources.base import Adopted, Found, Scope, Settings
 from lib.resources.checks import Finding
-from lib.resources.s3 import Bucket
+from lib.resources.s3 import Bucket, bucket_names
 
 
 @dataclass(repr=False)
@@ -39,6 +39,11 @@ class AdoptedBucket(Bucket):
         return self.default_key
 
     @property
+    def other_key_arns(self) -> tuple[str, ...]:
+        """ARNs of the KMS keys besides its own under which there are objects that a pipeline reads."""
+        return self.adopted.key_arns
+
+    @property
     def note(self) -> str:
         return "is adopted: read, and written by the pipeline, but never changed or deleted"
 
@@ -52,7 +57,9 @@ class AdoptedBucket(Bucket):
         try:
             client.head_bucket(Bucket=self.name, ExpectedBucketOwner=self.scope.account_id)
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            # Deleted, and perhaps made anew by another account.
+            if status == 404 or self.name not in bucket_names(client, self.name):
                 return None
             raise
         return {}

@@ -3,23 +3,26 @@
 import functools
 import json
 import secrets
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import cases
 from support.described import describe
 from support.interruptions import Subject, refuse
-from support.somebodys import Somebodys
+from support.somebodys import Somebodys, clients_of_root, ends_of, every_end_of
 from support.today import sample
 
-from lib.base.errors import LeftBehindError, ParameterError, PreflightError
+from lib.base.errors import LeftBehindError, ParameterError, PreflightError, RunbookError
 from lib.base.run_data import file_of
 from lib.engine.environments import environments
 from lib.engine.inventory import Inventory
 from lib.engine.stack import Stack
 from lib.operate.audits import inventory_configurations
+from lib.operate.pipelines import deployed
 from lib.parameters import Parameters
-from lib.resources.base import Adopted
+from lib.resources.base import AND, Adopted, apart, differences, together
 from lib.resources.s3 import ADDS, Bucket
 from lib.target import connect
 
@@ -69,6 +72,39 @@ def test_what_a_role_says_is_read_again_or_stands_for_more(prefixes, role):
         assert all(any(prefix.startswith(p) for p in each.prefixes) for prefix in prefixes)
 
 
+@given(st.text(st.characters(exclude_characters=";", exclude_categories=["Cs"]), max_size=60))
+def test_what_somebody_says_of_a_role_and_what_we_do_are_told_apart(theirs):
+    ours = AND.join(
+        Adopted("migrate", what, "photos", "us-west-1", what, ("a b/", "")).description
+        for what in ("source", "destination")
+    )
+    assert apart(together(theirs, ours)) == (ours, theirs)
+    assert apart(together(ours, theirs)) == (ours, theirs)
+    assert apart(theirs) == ("", theirs)
+
+
+def test_somebodys_description_of_a_role_stays_beside_what_is_adopted(stack, somebody):
+    role = cases.iam.role(stack)
+    stack.apply()
+    client, theirs = stack.client(role), somebody("iam")
+    theirs.update_role(RoleName=role.name, Description="Ask Ana; thanks")
+    nothing = role.scope
+    one = Adopted(nothing.pipeline, "source", "photos", "us-west-1", "source")
+    role.scope = replace(nothing, adopted=(one,))
+    role.make(client)
+    found = client.get_role(RoleName=role.name)["Role"]["Description"]
+    assert found == f"Ask Ana; thanks; {one.description}"
+    assert [*Adopted.described(nothing.pipeline, found)] == [one]
+    assert differences(role.read(client), role.desired()) == {}
+    role.scope = nothing
+    role.make(client)
+    assert client.get_role(RoleName=role.name)["Role"]["Description"] == "Ask Ana; thanks"
+    theirs.update_role(RoleName=role.name, Description="x" * 990)
+    role.scope = replace(nothing, adopted=(one,))
+    with pytest.raises(RunbookError, match="Shorten what somebody has written there"):
+        role.read(client)
+
+
 @pytest.mark.parametrize(
     ("section", "said"),
     [
@@ -82,7 +118,11 @@ def test_what_a_role_says_is_read_again_or_stands_for_more(prefixes, role):
         ({"index": {"bucket": "runbook-local-index-files-0"}}, "named as those that the runbook makes"),
         (
             {"migrate": {"target_bucket": "abc"}, "backup": {"dr_bucket": "abc"}},
-            "are both 'abc', and would write the same keys",
+            "are both 'abc', and would write the same keys, ''",
+        ),
+        (
+            {"summarize": {"bucket": "abc"}, "ingest": {"bucket": "abc"}},
+            "write the same keys, 'rejected/stocks/' or 'rejected/pieces/stocks/'",
         ),
     ],
 )
@@ -94,6 +134,25 @@ def test_a_name_that_cannot_be_is_refused(section, said):
 def test_names_that_were_allowed_once_are_taken():
     for name in ("a.b-c", "Photos", "old_photos", "x" * 255):
         assert Parameters.check({"index": {"bucket": name}}).index.bucket == name
+
+
+def test_files_of_several_tables_may_share_a_bucket():
+    """What is rejected of a file lies where only that file's is."""
+    sections = [{"bucket": "abc", "key_prefix": f"{folder}/"} for folder in ("flights", "weather")]
+    (one,), (other,) = (Parameters.check({"ingest": each}).scope().adopted for each in sections)
+    assert not one.shared_prefixes(other) and one.shared_prefixes(one)
+
+
+def test_what_a_pipeline_reads_and_writes_is_known_of_its_adopted_buckets(local_aws, somebody):
+    """By the account alone, for whoever operates it: one source and one destination each."""
+    for name in ("ingest", "summarize"):
+        (bucket,) = every_end_of(name, somebody).values()
+        parameters = own("tadoptends", **{name: {"bucket": bucket.name}})
+        stack_of(name, parameters).apply()
+        found = deployed(connect(parameters), parameters, name).require_agreement()
+        assert found.source.name == bucket.name
+        assert (found.destination.name == bucket.name) == (name == "summarize")
+        destroy(parameters)
 
 
 def test_a_bucket_that_is_not_there_is_refused(local_aws):
@@ -108,6 +167,34 @@ def test_a_bucket_of_another_region_is_refused(local_aws, somebodys):
     bucket = somebodys("us-west-1")
     with pytest.raises(ParameterError, match="is in us-west-1, and the parameters say us-east-1"):
         stack_of("index", own("tadoptbad", index={"bucket": bucket.name}))
+
+
+@pytest.fixture
+def strangers(local_aws):
+    """Makes clients of another account."""
+    return clients_of_root(local_aws, account="111111111111")
+
+
+@pytest.mark.parametrize("pipeline", ["migrate", "backup", "index", "summarize", "ingest"])
+def test_a_bucket_of_another_account_is_refused(strangers, pipeline):
+    for parameter, _, region, *_ in ends_of(pipeline):
+        bucket = Somebodys(strangers, f"strangers-{secrets.token_hex(4)}", region).create()
+        said = rf"^{pipeline}.{parameter}: bucket '{bucket.name}' belongs to another account .*nothing was"
+        with pytest.raises(ParameterError, match=said):
+            stack_of(pipeline, own("tadoptbad", **{pipeline: {parameter: bucket.name}}))
+
+
+def test_a_bucket_that_is_gone_or_somebody_elses_by_now_holds_up_no_destruction(somebodys, strangers):
+    for is_taken in (False, True):
+        bucket = somebodys()
+        parameters = own("tadoptgone", index={"bucket": bucket.name})
+        stack_of("index", parameters).apply()
+        bucket.s3.delete_bucket(Bucket=bucket.name)
+        if is_taken:
+            taken = Somebodys(strangers, bucket.name, bucket.region).create()
+            before = taken.configuration()
+        destroy(parameters)
+        assert not is_taken or taken.configuration() == before
 
 
 def test_a_bucket_that_a_runbook_made_is_refused(local_aws, target, somebodys):
@@ -134,10 +221,9 @@ class Interrupted:
             what: Somebodys(somebody, f"{what}.{secrets.token_hex(4)}", region).create().furnish()
             for what, region in REGIONS.items()
         }
-        names = {f"{what}_bucket": bucket.name for what, bucket in self.buckets.items()}
         self.before = self.configuration()
-        self.subject = Subject("migrate", "tadoptcrash", key_prefix="in/", **names)
-        assert self.configuration() == self.before
+        adopted = {f"{what}_bucket": bucket for what, bucket in self.buckets.items()}
+        self.subject = Subject("migrate", "tadoptcrash", adopted, key_prefix="in/")
 
     def configuration(self) -> dict:
         return {what: bucket.configuration() for what, bucket in self.buckets.items()}
@@ -163,8 +249,7 @@ def test_a_run_that_is_killed_leaves_nothing_of_ours_in_it(interrupted):
         ],
         strict=True,
     ):
-        subject.cycle(deploying, destroying)
-        assert interrupted.configuration() == interrupted.before, (deploying, destroying)
+        subject.cycle(deploying, destroying)  # which compares the buckets, too
 
 
 def test_what_somebody_changes_meanwhile_stays(interrupted):

@@ -72,6 +72,7 @@ def test_what_stands_in_the_manifest_arrives_as_the_object_s_event(announce, ope
     assert (record["s3"]["bucket"]["name"], record["awsRegion"]) == (bucket, REGION)
     assert record["eventName"] == "ObjectCreated:Backfill"
     assert record["eventTime"].startswith(f"{written:%Y-%m-%dT%H:%M:%S}")
+    assert record["sentTime"] > record["eventTime"]
 
 
 def test_an_object_that_is_gone_stands_in_the_report(announce, bucket):

@@ -102,7 +102,10 @@ def test_a_handed_over_event_says_what_is_known(backup):
     assert (record["s3"]["bucket"], record["awsRegion"]) == (original["s3"]["bucket"], original["awsRegion"])
     (read,) = backup.delete.object_events(payload)
     (sent,) = backup.delete.object_events(put)
-    assert (read.key, read.event_time) == ("a b+ü/c", sent.event_time)
+    assert (read.key, read.event_time, read.sent_time) == ("a b+ü/c", sent.event_time, None)
+    put["Records"][0]["sentTime"] = "2026-01-02T03:04:05.678Z"
+    backup.invoke("replicate", put)
+    assert backup.handed_over[-1][1]["Records"][0]["sentTime"] == "2026-01-02T03:04:05.678000Z"
 
 
 def test_an_older_version_that_is_current_again_is_replicated(backup):

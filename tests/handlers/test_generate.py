@@ -16,6 +16,8 @@ from support.handler_support import HANDLERS, TARGET_REGION, load_handler
 from support.handler_user import lambda_context
 from support.zips import imports_alone
 
+from lib.operate.samples_folder import MARK
+
 load_handler("generate")
 from files import Settings, files_of_run, scheduled_time  # noqa: E402
 from ticks import price_text  # noqa: E402
@@ -215,6 +217,15 @@ def test_what_it_writes_and_answers(generate, bucket):
     assert set(answer["keys"]) <= set(all_objects(bucket))
     assert bucket.read(answer["keys"][7])["ContentType"] == "text/csv"
     json.dumps(answer)
+
+
+def test_its_files_say_whose_they_are_where_they_are_not_ours(generate, bucket, monkeypatch):
+    monkeypatch.setenv("EXERCISE_OF", "runbook-test")
+    key, *_ = generate.handler({"time": "2026-01-02T17:00:00Z"}, CONTEXT)["keys"]
+    assert bucket.client.head_object(Bucket=bucket.bucket, Key=key)["Metadata"] == {MARK: "runbook-test"}
+    monkeypatch.setenv("EXERCISE_OF", "")
+    key, *_ = generate.handler({"time": "2026-01-02T17:00:00Z"}, CONTEXT)["keys"]
+    assert bucket.client.head_object(Bucket=bucket.bucket, Key=key)["Metadata"] == {}
 
 
 def test_twice_the_same(generate, bucket):

@@ -25,13 +25,14 @@ ADOPTING = {
     "backup": {"primary_bucket": "{}"},
     "index": {"bucket": "{}"},
     "summarize": {"bucket": "{}"},
+    "ingest": {"bucket": "{}"},
 }
 
 
 @pytest.fixture(scope="module")
 def full(local_aws, somebody) -> Somebodys:
-    """A bucket with settings and objects of all kinds, none of which the runbook has made."""
-    bucket = Somebodys(somebody, f"full.{secrets.token_hex(4)}", HERE).create()
+    """A bucket with settings and objects of all kinds, and a name of before 2018; nothing of it is ours."""
+    bucket = Somebodys(somebody, f"Full_{secrets.token_hex(4)}.Photos".ljust(255, "-"), HERE).create()
     bucket.furnish(event="s3:ObjectRestore:Completed")
     for number in range(OBJECTS):
         folder = ("synthetic-data/", "photos 2019/ü+%/", "deep/er/")[number % 3]
@@ -40,6 +41,10 @@ def full(local_aws, somebody) -> Somebodys:
         for _ in range(1 + (number % 5 == 0)):
             name = {"Bucket": bucket.name, "Key": f"{folder}{number}.csv"}
             bucket.s3.put_object(**name, Body=body, ContentType="text/csv", **facts)
+    for number in range(OBJECTS // 3):
+        rows = "".join(f"T{number},2026-01-03T{hour:02}:00:00Z,1.25,{hour}\n" for hour in range(number + 1))
+        body = b"ticker,timestamp,price,volume\n" + rows.encode()
+        bucket.s3.put_object(Bucket=bucket.name, Key=f"stocks/dt=2026-01-03/{number}.csv", Body=body)
     bucket.s3.put_object(Bucket=bucket.name, Key="gone", Body=b"")
     bucket.s3.delete_object(Bucket=bucket.name, Key="gone")
     return bucket

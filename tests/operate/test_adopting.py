@@ -8,9 +8,11 @@ from botocore.exceptions import ClientError
 from support.described import describe
 from support.somebodys import Somebodys
 
-from lib.operate import adopting, samples
+from lib.engine import preflight
+from lib.engine.preflight.form import listed
+from lib.operate import adopting
 from lib.parameters import Parameters
-from lib.resources.s3 import Bucket
+from lib.resources.iam import Role
 from lib.target import connect
 
 HERE = "us-east-1"
@@ -34,6 +36,20 @@ def bucket(local_aws, somebody) -> Somebodys:
 
 
 @pytest.fixture(scope="module")
+def under_keys(local_aws, somebody) -> tuple[Somebodys, list[str]]:
+    """A bucket whose default key is the first, with ten objects under each of three, and one under SSE-C."""
+    bucket = Somebodys(somebody, f"keys.{secrets.token_hex(4)}", HERE).create()
+    keys = [somebody("kms", HERE).create_key()["KeyMetadata"]["Arn"] for _ in range(3)]
+    bucket.furnish(keys[0], event="s3:ObjectRestore:Completed")
+    for number in range(30):
+        under = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": keys[number % 3]}
+        bucket.s3.put_object(Bucket=bucket.name, Key=f"{number}", Body=b"1", **under)
+    secret = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"k" * 32}
+    bucket.s3.put_object(Bucket=bucket.name, Key="secret", Body=b"1", **secret)
+    return bucket, keys
+
+
+@pytest.fixture(scope="module")
 def told(bucket) -> dict[str, list[tuple[str, str]]]:
     """What was looked at, to what was found and what that means."""
     parameters = Parameters.check({"env": "tmeans", "index": {"bucket": bucket.name}})
@@ -53,6 +69,7 @@ def told(bucket) -> dict[str, list[tuple[str, str]]]:
     [
         ("region and owner", "us-east-1, account 000000000000", "never made, deleted"),
         ("is to the pipeline", "source", "runbook-tmeans-index-objects; destroy takes it away"),
+        ("is to the pipeline", "exercise: samples below runbook-tmeans-exercise/", "erased again"),
         ("versions", "Enabled", "is kept"),
         ("encryption", "AWS's", "no right on a key"),
         ("Object Lock", "on: no default retention", "left there until"),
@@ -90,25 +107,38 @@ def test_what_cannot_be_seen_is_named(bucket, monkeypatch):
     assert "policy" in table.index
 
 
+def test_objects_under_other_keys_are_found_by_a_sample(under_keys):
+    bucket, (_, named, other) = under_keys
+    section = {"bucket": bucket.name, "source_kms_key_arns": [named]}
+    parameters = Parameters.check({"env": "tmeans", "index": section})
+    stack = describe("index", connect(parameters), parameters, **section)
+    table = adopting.means(stack, parameters.index).table()
+    said = table[table["what"] == "other keys"].set_index("found")["means"].to_dict()
+    assert "unless index.source_kms_key_arns names it" in said[f"10 of 31 looked at, of 31: {other}"]
+    assert "cannot read" in said[f"1 of 31 looked at, of 31: {adopting.CUSTOMERS_KEY}"]
+    assert len(said) == 2
+
+
+def test_a_role_decrypts_with_the_keys_that_are_named_and_no_other(under_keys):
+    bucket, (own, named, _) = under_keys
+    for name in ("index", "summarize", "ingest"):
+        section = {"bucket": bucket.name, "source_kms_key_arns": [named]}
+        parameters = Parameters.check({"env": "tmeans", name: section})
+        stack = describe(name, connect(parameters), parameters, **section)
+        roles = [one for one in stack.resources.values() if isinstance(one, Role)]
+        about = [
+            (*listed(one["Action"]), arn, one["Condition"]["StringLike"]["kms:ViaService"])
+            for role in roles
+            for one in role.policy["Statement"]
+            for arn in listed(one["Resource"])
+            if ":key/" in arn
+        ]
+        assert {arn for *_, arn, _ in about} == {own, named}
+        assert {each for each in about if named in each} == {("kms:Decrypt", named, "s3.*.amazonaws.com")}
+        assert preflight.check(stack) == []
+
+
 def test_nothing_is_said_of_a_pipeline_that_makes_its_own(local_aws):
     parameters = Parameters.check({"env": "tmeans"})
     found = adopting.means(describe("index", connect(parameters), parameters), parameters.index)
     assert repr(found) == "no bucket is adopted: the pipeline makes its own"
-
-
-def test_samples_go_below_one_folder_and_are_taken_back(bucket):
-    parameters = Parameters.check({"env": "tmeans", "index": {"bucket": bucket.name}})
-    stack = describe("index", connect(parameters), parameters, bucket=bucket.name)
-    (adopted,) = (one for one in stack.resources.values() if isinstance(one, Bucket) and not one.is_made)
-    folder = samples.folder(adopted, "in/")
-    assert folder == "in/runbook-tmeans-exercise/"
-    before = bucket.objects()
-    files = samples.load(folder, hard=False)[:2]
-    samples.upload(bucket.s3, bucket.name, files)
-    samples.upload(bucket.s3, bucket.name, files[:1])
-    samples.delete(bucket.s3, bucket.name, [files[1].key])
-    bucket.s3.create_multipart_upload(Bucket=bucket.name, Key=f"{folder}half")
-    taken = samples.take_back(stack, [adopted], ["in/"], sleep=lambda _: None)
-    assert taken.to_dict("records") == [{"bucket": bucket.name, "folder": folder, "erased": 4, "left": ""}]
-    assert bucket.objects() == before
-    assert not bucket.s3.list_multipart_uploads(Bucket=bucket.name).get("Uploads")

@@ -3,7 +3,7 @@
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 import pytest
@@ -33,8 +33,11 @@ def test_handlers_read_what_was_sent(parameters, key):
     bucket = pipelines(parameters)["migrate"].source
     sent = ObjectEvent("ObjectCreated:Put", key, TIME, 5, "e1", "v1")
 
+    before = datetime.now(UTC)
     (read,) = handlers_events().object_events(sent.message(bucket))
 
+    assert before - timedelta(milliseconds=1) <= read.sent_time <= datetime.now(UTC)
+    assert read.lag_seconds < (datetime.now(UTC) - TIME).total_seconds() / 2, "an object's age is no lag"
     assert (read.event_name, read.key, read.event_time) == ("ObjectCreated:Put", key, TIME)
     assert (read.size, read.etag, read.version_id) == (5, "e1", "v1")
     assert (read.bucket, read.region) == (bucket.name, bucket.region)

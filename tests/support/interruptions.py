@@ -1,7 +1,7 @@
 """A pipeline stopped at any of its calls to AWS, run again, and compared with one that nobody disturbed."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from lib.parameters import Parameters
 from lib.target import Target, connect
 from support.calls import Killed, is_write
 from support.described import describe
+from support.somebodys import Somebodys
 
 BEFORE, AFTER = "before-call", "after-call"
 
@@ -76,15 +77,18 @@ class Point:
 class Subject:
     """A pipeline in an environment of its own, deployed and destroyed again and again."""
 
-    def __init__(self, pipeline: str, env: str, **section: object):
+    def __init__(self, pipeline: str, env: str, adopted: Mapping[str, Somebodys] = {}, **section: object):
         """Describe it, deploy and destroy it once undisturbed, and remember how that was.
 
         Args:
             pipeline: Such as `migrate`.
             env: An environment that nobody else uses.
-            section: What the pipeline's own section is given.
+            adopted: The buckets that it adopts, by the parameters that name them.
+            section: What else the pipeline's own section is given.
         """
-        self.pipeline, self.death = pipeline, Death()
+        self.pipeline, self.death, self.adopted = pipeline, Death(), adopted
+        self.theirs = self._theirs()
+        section |= {parameter: bucket.name for parameter, bucket in adopted.items()}
         self.parameters = Parameters.check({"env": env, pipeline: section})
         self.target = mortal(connect(self.parameters), self.death)
         self.described = describe(pipeline, self.target, self.parameters, **section)
@@ -168,6 +172,11 @@ class Subject:
     def require_nothing(self, when: str) -> None:
         proof = Inventory(self.target, self.parameters).prove_empty(sleep=functools.partial(refuse, when))
         assert proof["not ours"].sum() == 0, when
+        assert self._theirs() == self.theirs, when
+
+    def _theirs(self) -> dict[str, tuple]:
+        """All configuration, byte for byte, and all objects of the buckets that are adopted."""
+        return {name: (each.configuration(), each.objects()) for name, each in self.adopted.items()}
 
 
 @functools.cache

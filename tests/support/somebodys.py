@@ -1,10 +1,19 @@
 """A bucket that somebody made without the runbook, with all that a bucket can have, and how it is."""
 
 import json
+import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
+from botocore.client import BaseClient
+from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from lib.local import deployer, ministack
+from lib.parameters import Parameters
+from lib.parameters.sections import Adopting
 
 # Every configuration of a bucket that can be read, and with what. (The local AWS answers
 # GetBucketRequestPayment with a listing of objects.)
@@ -61,7 +70,8 @@ class Somebodys:
         """
         s3, name = self.s3, {"Bucket": self.name}
         s3.put_bucket_versioning(**name, VersioningConfiguration={"Status": "Enabled"})
-        logs = Somebodys(self.make, f"{self.name.lower().replace('_', '-')}-logs", self.region).create()
+        like = re.sub("[^a-z0-9]+", "-", self.name.lower())[:40].strip("-")
+        logs = Somebodys(self.make, f"{like}-logs", self.region).create()
         logs.s3.put_bucket_versioning(Bucket=logs.name, VersioningConfiguration={"Status": "Enabled"})
         default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key} if key else {"SSEAlgorithm": "AES256"}
         rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}
@@ -139,3 +149,45 @@ class Somebodys:
             for each in page.get("Versions", []) + page.get("DeleteMarkers", []):
                 found.append((each["Key"], each["VersionId"], each.get("ETag"), each["IsLatest"]))
         return sorted(found)
+
+
+def clients_of_root(
+    local_aws: ministack.LocalAws, account: str = deployer.ROOT_KEY
+) -> Callable[..., BaseClient]:
+    """Return what makes clients with all rights: `make("s3", "us-west-1")`; of another account by its id."""
+    session = deployer.new_session(account, account)
+
+    @cache
+    def make(service: str, region: str = "us-east-1") -> BaseClient:
+        target = {"endpoint_url": local_aws.endpoint_url, "verify": local_aws.ca_bundle}
+        return session.client(service, region_name=region, config=Config(proxies={}), **target)
+
+    return make
+
+
+def ends_of(pipeline: str) -> list[tuple]:
+    """What may be adopted by a pipeline with the default parameters; nothing by what is none."""
+    section = getattr(Parameters.check({}), pipeline, None)
+    return [*section._ends()] if isinstance(section, Adopting) else []
+
+
+def every_end_of(pipeline: str, make: Callable[..., BaseClient]) -> dict[str, Somebodys]:
+    """Make a bucket of somebody's for each that a pipeline may adopt, with all that a bucket can have.
+
+    Args:
+        pipeline: Such as `migrate`.
+        make: Makes that one's clients.
+
+    Returns:
+        The parameter that is to name it, to the bucket.
+    """
+    made = {
+        parameter: Somebodys(make, f"{what}.{secrets.token_hex(4)}", region).create()
+        for parameter, what, region, *_ in ends_of(pipeline)
+    }
+    for bucket in made.values():
+        bucket.furnish(event="s3:ObjectRestore:Completed")  # of which no pipeline wants to be told
+        for _ in range(2):
+            bucket.s3.put_object(Bucket=bucket.name, Key="theirs/ü+%.csv", Body=b"a,b\n1,2\n")
+        bucket.s3.delete_object(Bucket=bucket.name, Key="theirs/gone")
+    return made

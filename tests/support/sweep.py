@@ -20,6 +20,10 @@ from lib.local import ministack
 from support.described import PIPELINES
 from support.faults import FAULTS, Disturber, disturbed, without_waits
 from support.interruptions import Subject
+from support.somebodys import clients_of_root, ends_of, every_end_of
+
+ADOPTED = "-adopted"
+ADOPTING = [f"{name}{ADOPTED}" for name in PIPELINES if ends_of(name)]
 
 
 def interrupted(subject: Subject) -> Iterator[bool]:
@@ -48,16 +52,19 @@ def succeeds(subject: Subject, what: str, run, *arguments) -> bool:
     return True
 
 
-def row(pipeline: str) -> dict:
-    """Return all figures of a pipeline."""
-    began, subject = time.monotonic(), Subject(pipeline, f"sweep{pipeline}")
+def row(name: str) -> dict:
+    """Return all figures of a pipeline; of one that adopts its buckets if `-adopted` follows its name."""
+    began, pipeline = time.monotonic(), name.removesuffix(ADOPTED)
+    adopts = name != pipeline
+    adopted = every_end_of(pipeline, clients_of_root(ministack.start())) if adopts else {}
+    subject = Subject(pipeline, f"{'adopt' if adopts else 'sweep'}{pipeline}", adopted)
     counts = {"calls disturbed": 0}
     stopped = list(interrupted(subject))
     with pytest.MonkeyPatch.context() as patch:
         without_waits(patch)
         unnoticed = list(faulty(subject, counts))
     return {
-        "pipeline": pipeline,
+        "pipeline": name,
         "resources": len(subject.described.resources),
         "deploy stopped": len(subject.deploy_points),
         "destroy stopped": len(subject.destroy_points),
@@ -80,7 +87,7 @@ def main(pipelines: list[str]) -> int:
     with tempfile.TemporaryDirectory() as home:
         os.environ["RUNBOOK_HOME"] = home
         try:
-            table = pd.concat([shown(row(pipeline)) for pipeline in pipelines or PIPELINES])
+            table = pd.concat([shown(row(name)) for name in pipelines or [*PIPELINES, *ADOPTING]])
         finally:
             ministack.reset()
     print(table.to_string(index=False))

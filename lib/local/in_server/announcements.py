@@ -13,3 +13,7 @@ NO_LOG_FILES = (
 NO_REPORTS = (
     "no stand-in: S3 Inventory: the local AWS keeps the configuration of reports, but never writes a report"
 )
+MADE_WITH_OLD_NAME = (
+    "no such bucket on AWS: since March 2018 nobody makes one of that name; the local AWS does, so that "
+    "adopting one from before can be tried"
+)

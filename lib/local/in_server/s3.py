@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, parse_qsl, quote, unquote
 from ministack.core import iam_evaluator
 from ministack.services import s3
 
+from lib.local.in_server.announcements import MADE_WITH_OLD_NAME
+from lib.local.in_server.announcing import announcing
 from lib.local.in_server.corrections import s3 as corrections
 
 # Of the upload that is being completed.
@@ -20,6 +22,8 @@ source_of_copy: ContextVar[tuple[str, str]] = ContextVar("source_of_copy", defau
 # The ARN of whoever asks for a bucket of another account.
 guest: ContextVar[str] = ContextVar("guest", default="")
 
+OLD_NAME = re.compile(r"[A-Za-z0-9._-]{3,255}")
+OLD_NAMES_REGION = "us-east-1"
 HOLD_KEYS = {"Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"}
 
 
@@ -43,6 +47,23 @@ def complete(bucket: str, key: str, body: bytes, query_params: dict, headers: di
         return complete.original(bucket, key, body, query_params, headers)
     finally:
         tags_of_upload.reset(token)
+
+
+@corrections.OLD_NAMES.replacing("ministack.services.s3:_validate_bucket_name")
+def is_bucket_name(name: str) -> bool:
+    """Return whether a bucket may have a name: one of today, or one of before March 2018 in us-east-1."""
+    return is_bucket_name.original(name) or bool(OLD_NAME.fullmatch(name or ""))
+
+
+@corrections.OLD_NAMES.replacing("ministack.services.s3:_create_bucket")
+def create_bucket(name: str, body: bytes, headers: dict | None = None, endpoint_region: str | None = None):
+    """Make a bucket; one with a name of old in us-east-1 only, and it is said that AWS would not."""
+    if is_bucket_name.original(name):
+        return create_bucket.original(name, body, headers, endpoint_region)
+    region = endpoint_region or s3.get_region()
+    if region != OLD_NAMES_REGION or b"LocationConstraint" in (body or b""):
+        return s3._error("InvalidBucketName", "The specified bucket is not valid.", 400, f"/{name}")
+    return announcing(create_bucket.original(name, body, headers, endpoint_region), MADE_WITH_OLD_NAME)
 
 
 @corrections.COPIED_PARTS.replacing("ministack.services.s3:_upload_part_copy")

@@ -43,8 +43,8 @@ class Activity:
         pipelines: Whose.
         since: From when on.
         until: When the logs were read.
-        lags: Of each object that was worked on: pipeline, time, seconds since S3's event. What was in place
-            already, as when an event is sent again, has no lag.
+        lags: Of each object that was worked on: pipeline, time, seconds since its event was sent: by S3
+            as it was written, or later by a backfill or a repair. What was in place already has no lag.
         counts: Of each metric of each invocation: pipeline, time, metric, value.
         invocations: pipeline, time, milliseconds (as billed), memory_mb.
         errors: Of each line that tells of one: pipeline, time, function, key, message.

@@ -109,7 +109,8 @@ class Drill:
         """Return how long each version of the drill's objects took into the DR bucket.
 
         As the function has logged it: from S3's event to the end of the copy. The times of the versions
-        would not do, since an upload in parts is dated by its beginning.
+        would not do, since an upload in parts is dated by its beginning; nor would what a repair or a
+        backfill has had copied, whose lag counts from later on.
 
         Args:
             timeout_s: How long to wait for the log, in seconds.
@@ -152,7 +153,7 @@ class Drill:
         done = facts.of(facts.handler_of(function.name)).done
         client = self.target.client("logs", function.region)
         lines = log_events.lines(client, log_group_name(function.name), since)
-        copied = [line for line in lines if line.get("message") in done and "lag_seconds" in line]
+        copied = [line for line in lines if line.get("message") in done and "told_later" not in line]
         return {line.get("version"): line["lag_seconds"] for line in reversed(copied)}
 
     def erase(self) -> int:
@@ -224,7 +225,14 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
             "(72_redrive); nothing was done"
         )
     began = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-    return Drill(target, pipeline, f"{FOLDER}{began}/")
+    drill = Drill(target, pipeline, f"{FOLDER}{began}/")
+    for place in (drill.primary, drill.dr):  # since all in the folder is erased in the end
+        if found := next(histories(place, drill.prefix), None):
+            raise RunbookError(
+                f"s3://{place.bucket}/{found[0]} is there already, in the drill's folder: begin again; "
+                "nothing was done"
+            )
+    return drill
 
 
 def elsewhere(stack: Stack, pipeline: Pipeline, key_prefix: str = "") -> pd.DataFrame:

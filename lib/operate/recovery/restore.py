@@ -99,7 +99,8 @@ class Restore:
 
         Raises:
             ParameterError: As for `plan`.
-            RunbookError: If something newer is there and may not be overwritten; nothing was done then.
+            RunbookError: If something newer is there and may not be overwritten, or if what would be
+                overwritten would be lost, since the bucket keeps no versions; nothing was done then.
         """
         plan, tally = self.plan(), Tally()
         if plan.count("newer") and not self.overwrite_newer:
@@ -109,10 +110,23 @@ class Restore:
                 f"after {self.at.isoformat()}, such as {newer!r}; nothing was done. If they shall be "
                 "overwritten: restore.overwrite_newer"
             )
+        self._require_versions(plan)
         bar = {"total": plan.objects.total(), "unit": " keys", "delay": 1, "leave": False}
         for outcome in tqdm(in_threads(self._restore, self._keys()), "Restore", **bar):
             tally.add(outcome)
         return tally
+
+    def _require_versions(self, plan: Tally) -> None:
+        """Refuse to overwrite what would be lost by it: a bucket that is adopted may keep no versions."""
+        overwritten = plan.count("to replace", "newer")
+        if not overwritten:
+            return
+        found = self.into.client.get_bucket_versioning(Bucket=self.into.bucket)
+        if found.get("Status") != "Enabled":
+            raise RunbookError(
+                f"s3://{self.into.bucket} keeps no versions: {overwritten:,} objects there would be "
+                "lost; nothing was done. Have its owner enable versioning, or restore into another bucket"
+            )
 
     def _keys(self) -> Iterator[Found]:
         """Yield every key of both buckets, in order; both are listed page by page."""

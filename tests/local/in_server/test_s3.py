@@ -4,10 +4,11 @@ import time
 import uuid
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from lib.base.retry import wait_until
 from lib.local import deployer, ministack
+from lib.local.in_server.announcements import HEADER
 from lib.s3.same_object import same_bytes
 
 PART_BYTES = 5 * 1024 * 1024
@@ -150,3 +151,19 @@ def test_a_server_that_was_started_anew_knows_the_parts(own_home):
     ministack.stop()
     server = ministack.start()
     assert client().head_object(**where, PartNumber=2)["ContentLength"] == 3
+
+
+def test_buckets_with_names_of_old_are_served(somebody):
+    """Which us-east-1 has of the time before March 2018; elsewhere there is none."""
+    s3, west = somebody("s3"), somebody("s3", "us-west-1")
+    name = f"Old_Photos.{uuid.uuid4().hex}".ljust(255, "-")
+    headers = s3.create_bucket(Bucket=name)["ResponseMetadata"]["HTTPHeaders"]
+    assert "since March 2018 nobody makes one" in headers[HEADER]
+    s3.put_object(Bucket=name, Key="a", Body=b"1")
+    assert s3.get_object(Bucket=name, Key="a")["Body"].read() == b"1"
+    assert s3.head_bucket(Bucket=name)["BucketRegion"] == "us-east-1"
+    assert west.head_bucket(Bucket=name)["BucketRegion"] == "us-east-1"
+    where = {"CreateBucketConfiguration": {"LocationConstraint": "us-west-1"}}
+    for client, bad, more in ((west, f"{name[:-1]}x", where), (s3, "no", {}), (s3, "not a name", {})):
+        with pytest.raises((ClientError, ParamValidationError)):
+            client.create_bucket(Bucket=bad, **more)

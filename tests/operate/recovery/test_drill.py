@@ -9,6 +9,7 @@ from support.the_five import pipelines
 
 from lib.engine.checklist import Checklist
 from lib.execution.drill_report import DrillReport
+from lib.operate import log_events
 from lib.operate.recovery.drill import Drill, compare
 
 COLUMNS = ["key", "bytes", "sha256", "headers", "tags"]
@@ -48,3 +49,17 @@ def test_a_page_shows_the_beginning_of_hashes_and_keys_without_the_folder(target
     assert drill.short(table).to_dict("list") == {"key": ["a.csv", "b.csv"], "sha256": 2 * ["0123456789ab"]}
     compared = drill.short(compare(*2 * [pd.DataFrame([("a", 1, 64 * "0", "{}", "{}")], columns=COLUMNS)]))
     assert compared[["sha256 before", "sha256 after"]].map(len).to_numpy().tolist() == [[12, 12]]
+
+
+def test_what_a_repair_has_had_copied_is_no_measure_of_how_far_behind_the_copies_are(
+    target, parameters, monkeypatch: MonkeyPatch
+):
+    lines = [
+        {"message": "copied", "version": "a", "lag_seconds": 0.5, "told_later": True},
+        {"message": "copied", "version": "b", "lag_seconds": 2.0},
+        {"message": "in place", "version": "b", "lag_seconds": 9.0},
+        {"message": "copied", "version": "b", "lag_seconds": 5.0},
+    ]
+    monkeypatch.setattr(log_events, "lines", lambda *_: lines)
+    drill = Drill(target, pipelines(parameters)["backup"], "runbook-drill/2026-01-02T03-04-05Z/")
+    assert drill._logged_lags(pd.Timestamp(NOW)) == {"b": 2.0}

@@ -1,6 +1,7 @@
 """Restoring from a bucket of versions: what is chosen, what is copied, and what is refused."""
 
 import json
+import secrets
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
@@ -101,6 +102,21 @@ def test_what_was_uploaded_in_parts_is_restored_in_the_same_parts(places, delete
     assert primary.tags("large") == {"project": "a b", "kind": "test"}
     assert body(primary, "large") == content
     assert states(Restore(dr, primary, at).run()) == {"in place": 1}
+
+
+def test_what_would_be_lost_for_want_of_versions_is_not_overwritten(places, somebody):
+    """As in a primary bucket that is adopted, and was never told to keep any."""
+    dr, client = places[0], somebody("s3")
+    into = Place(client, f"unversioned-{secrets.token_hex(4)}")
+    client.create_bucket(Bucket=into.bucket)
+    put(into, "there", b"theirs")
+    put(dr, "absent")
+    at = put(dr, "there", b"ours")
+    with pytest.raises(RunbookError, match="keeps no versions: 1 objects there would be lost"):
+        Restore(dr, into, at, overwrite_newer=True).run()
+    assert into.head("absent") is None and body(into, "there") == b"theirs"
+    client.delete_object(Bucket=into.bucket, Key="there")
+    assert states(Restore(dr, into, at).run()) == {"restored": 2}
 
 
 def test_newer_data_is_refused_before_anything_is_written_unless_said(places):

@@ -363,3 +363,27 @@ s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
 assert theirs.get_object(**where)["Body"].read() == b"all of it"
 """,
 )
+OLD_NAMES = Correction(
+    name="s3-old-names-of-buckets",
+    title="Buckets of us-east-1 whose names are older than March 2018 cannot be had",
+    replaces={f"{S3}_validate_bucket_name": "96c6f619778a", f"{S3}_create_bucket": "2cf2c114e417"},
+    ministack="Every call about a bucket whose name has upper case, underscores or more than 63 characters "
+    "is refused with InvalidBucketName.",
+    aws="Since 1 March 2018 nobody makes such a bucket. Those that were made in us-east-1 before are served "
+    "like any other. So that it can be tried what works on one, CreateBucket makes them in us-east-1, "
+    "and announces that AWS would not.",
+    sources=(
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Take old names wherever a bucket is named, and refuse them in CreateBucket unless a setting of "
+    "the server lets them in.",
+    reproduce="""
+s3 = client("s3")
+s3.create_bucket(Bucket="Old_Photos.2009")
+s3.put_object(Bucket="Old_Photos.2009", Key="a", Body=b"1")
+assert s3.get_object(Bucket="Old_Photos.2009", Key="a")["Body"].read() == b"1"
+""",
+    tests=("tests/local/in_server/test_s3.py::test_buckets_with_names_of_old_are_served",),
+)

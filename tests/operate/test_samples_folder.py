@@ -1,0 +1,99 @@
+"""Samples in a bucket that is not ours: they alone are taken back, whatever else lies in their folder."""
+
+import secrets
+
+import pytest
+from support.described import describe
+from support.somebodys import Somebodys
+
+from lib.base.errors import RunbookError
+from lib.engine.stack import Stack
+from lib.operate import samples
+from lib.parameters import Parameters
+from lib.resources.s3 import Bucket
+from lib.target import connect
+
+
+@pytest.fixture(scope="module")
+def bucket(local_aws, somebody) -> Somebodys:
+    """One that keeps versions."""
+    bucket = Somebodys(somebody, f"samples.{secrets.token_hex(4)}", "us-east-1").create()
+    versions = {"VersioningConfiguration": {"Status": "Enabled"}}
+    bucket.s3.put_bucket_versioning(Bucket=bucket.name, **versions)
+    return bucket
+
+
+def exercised(bucket: Somebodys, pipeline: str) -> tuple[Stack, Bucket]:
+    """A stack that adopts the bucket, and the bucket as it knows it."""
+    parameters = Parameters.check({"env": "tfolder", pipeline: {"bucket": bucket.name}})
+    stack = describe(pipeline, connect(parameters), parameters, bucket=bucket.name)
+    (adopted,) = (one for one in stack.resources.values() if isinstance(one, Bucket) and not one.is_made)
+    return stack, adopted
+
+
+def test_samples_go_below_one_folder_and_are_taken_back(bucket, capsys):
+    stack, adopted = exercised(bucket, "index")
+    folder = samples.folder(adopted, "in/")
+    assert folder == "in/runbook-tfolder-exercise/"
+    files = samples.load(folder, hard=False)[:2]
+    theirs = {"Bucket": bucket.name, "Key": f"{folder}theirs"}
+    bucket.s3.put_object(**theirs, Body=b"1")
+    bucket.s3.put_object(**theirs | {"Key": f"{folder}deleted"}, Body=b"1")
+    bucket.s3.delete_object(**theirs | {"Key": f"{folder}deleted"})
+    half = bucket.s3.create_multipart_upload(**theirs)["UploadId"]
+    before = bucket.objects()
+    samples.upload(bucket.s3, bucket.name, files)
+    samples.upload(bucket.s3, bucket.name, files[:1])
+    samples.delete(bucket.s3, bucket.name, [files[1].key])
+    bucket.s3.create_multipart_upload(Bucket=bucket.name, Key=files[0].key)
+    taken = samples.take_back(stack, [adopted], ["in/"], sleep=lambda _: None)
+    assert taken.to_dict("records") == [
+        {
+            "bucket": bucket.name,
+            "folder": folder,
+            "erased": 4,
+            "left": "",
+            "others": f"{folder}deleted, {folder}theirs",
+        }
+    ]
+    assert f"below {folder} lie 2 objects, such as '{folder}deleted'" in capsys.readouterr().out
+    assert bucket.objects() == before
+    (upload,) = bucket.s3.list_multipart_uploads(Bucket=bucket.name)["Uploads"]
+    assert (upload["Key"], upload["UploadId"]) == (f"{folder}theirs", half)
+    bucket.s3.abort_multipart_upload(**theirs, UploadId=half)
+
+
+def test_a_sample_is_not_written_over_what_somebody_has_there(bucket):
+    _, adopted = exercised(bucket, "index")
+    files = samples.load(samples.folder(adopted, "taken/"), hard=False)[:2]
+    bucket.s3.put_object(Bucket=bucket.name, Key=files[1].key, Body=b"1")
+    before = bucket.objects()
+    with pytest.raises(RunbookError, match=r"is somebody's, .* nothing was uploaded"):
+        samples.upload(bucket.s3, bucket.name, files)
+    assert bucket.objects() == before
+
+
+def test_copies_and_what_is_derived_of_samples_are_taken_back_too(bucket):
+    """As the functions leave them, in folders in which somebody has objects, too."""
+    stack, adopted = exercised(bucket, "summarize")
+    folders = ["synthetic-data/", "summaries/", "rejected/"]
+    there, summaries, rejected = (samples.folder(adopted, each) for each in folders)
+    (file,) = samples.load(there, hard=False)[:1]
+    name = {"Bucket": bucket.name}
+    bucket.s3.put_object(**name, Key=f"{summaries}summary_theirs.json", Body=b"1")
+    before = bucket.objects()
+    samples.upload(bucket.s3, bucket.name, [file])
+    source = {**name, "Key": file.key}
+    copy = file.key.replace(".csv", " copy.csv")
+    bucket.s3.copy_object(**name, Key=copy, CopySource=source)
+    for key in (file.key, copy):
+        for derived in stack.parameters.keys_derived_in("summarize", key):
+            bucket.s3.put_object(**name, Key=derived, Body=b"{}")
+    taken = samples.take_back(stack, [adopted], folders, sleep=lambda _: None).set_index("folder")
+    assert taken["erased"].to_dict() == {there: 2, summaries: 2, rejected: 2}
+    assert taken["others"].to_dict() == {
+        there: "",
+        summaries: f"{summaries}summary_theirs.json",
+        rejected: "",
+    }
+    assert bucket.objects() == before
