@@ -221,10 +221,10 @@ def test_what_it_writes_and_answers(generate, bucket):
 
 def test_its_files_say_whose_they_are_where_they_are_not_ours(generate, bucket, monkeypatch):
     monkeypatch.setenv("EXERCISE_OF", "runbook-test")
-    key, *_ = generate.handler({"time": "2026-01-02T17:00:00Z"}, CONTEXT)["keys"]
+    key, *_ = generate.handler({"time": "2026-01-02T18:30:00Z"}, CONTEXT)["keys"]
     assert bucket.client.head_object(Bucket=bucket.bucket, Key=key)["Metadata"] == {MARK: "runbook-test"}
     monkeypatch.setenv("EXERCISE_OF", "")
-    key, *_ = generate.handler({"time": "2026-01-02T17:00:00Z"}, CONTEXT)["keys"]
+    key, *_ = generate.handler({"time": "2026-01-02T18:30:00Z"}, CONTEXT)["keys"]
     assert bucket.client.head_object(Bucket=bucket.bucket, Key=key)["Metadata"] == {}
 
 
