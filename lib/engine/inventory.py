@@ -101,6 +101,7 @@ class Inventory:
         self.parameters = parameters
         self.scope = parameters.scope(pipeline)
         self.ledger = Ledger.of(parameters)
+        self._not_reached: set[str] = set()
 
     @cached_property
     def adopted(self) -> tuple[Adopted, ...]:
@@ -166,7 +167,7 @@ class Inventory:
                 _shown((item.account_id, item.region)),
                 "this runbook" if item.is_ours else "somebody else",
             )
-            for item in self._all(self._reachable())
+            for item in self._all(self.reachable())
         ]
         rows += [
             (one.pipeline, Bucket.noun, one.name, one.region, "somebody else, and adopted")
@@ -175,14 +176,20 @@ class Inventory:
         ]
         return pd.DataFrame(rows, columns=["pipeline", "type", "name", "region", "made by"])
 
-    def _reachable(self) -> list[str]:
-        """Return the other accounts that one gets into; of the rest, print why not."""
+    def reachable(self, others: Iterable[str] | None = None) -> list[str]:
+        """Return the other accounts that one gets into; of the rest, print why not, once.
+
+        Args:
+            others: Which; None for all that are known.
+        """
         found = []
-        for account_id in self.others:
+        for account_id in self.others if others is None else others:
             try:
                 self.target.client("s3", GLOBAL_REGION, account_id)
             except ParameterError as error:
-                print(f"account {account_id} is not looked at: {error}")
+                if account_id not in self._not_reached:
+                    print(f"account {account_id} is not looked at: {error}")
+                self._not_reached.add(account_id)
             else:
                 found.append(account_id)
         return found
@@ -190,7 +197,8 @@ class Inventory:
     def left_behind(self, described: Container[str]) -> list[Existing]:
         """Return what is ours but not described any more, for instance since a region or an address changed.
 
-        What others have added to a thing of ours, such as a subscription, is not among it.
+        What others have added to a thing of ours, such as a subscription, is not among it; nor what is in an
+        account that one does not get into, which is printed.
 
         Args:
             described: The ARNs of what is described, such as a stack's `resources`.
@@ -201,7 +209,7 @@ class Inventory:
         known = self.ledger.entries()
         return [
             item
-            for item in self.existing()
+            for item in self._all(self.reachable())
             if item.is_ours and item.found.arn not in described
             if item.found.arn in known or self._has_our_name(item.found.arn.rpartition("#")[2])
         ]

@@ -10,7 +10,8 @@ DOCUMENT = ROOT / "docs/truth.md"
 TABLE = "rules"  # the parts of the document
 SEEN = "seen"
 COLUMNS = ("rule", "what must hold", "AWS's answer otherwise", "MiniStack", "our check", "our test")
-TESTS = ("tests/support/cases/*.py", "tests/engine/preflight/test_account.py")
+OF_ACCOUNT = ("tests/engine/preflight/test_account.py", "tests/engine/preflight/test_guests.py")
+TESTS = ("tests/support/cases/*.py", *OF_ACCOUNT)
 
 
 def table() -> str:

@@ -277,6 +277,14 @@ USES = (
     ),
     Use(
         ELSEWHERE,
+        ("s3:DeleteObject",),
+        "arn:aws:s3:::*",
+        "destroy deletes versions by the batch, for which AWS says that this is needed always",
+        f"{DOCS}/AmazonS3/latest/API/API_DeleteObjects.html",
+        "s3:DeleteObjects",
+    ),
+    Use(
+        ELSEWHERE,
         ("s3:AbortMultipartUpload",),
         "arn:aws:s3:::*",
         "destroy cannot empty a bucket in which a function that was ended has left an unfinished upload",
