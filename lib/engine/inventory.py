@@ -140,7 +140,7 @@ class Inventory:
         return [
             item
             for item in self.existing()
-            if item.is_ours and item.found.arn not in described
+            if item.is_ours and item.found.arn not in described and not item.type.stays
             if item.found.arn in known or self._has_our_name(item.found.arn.rpartition("#")[2])
         ]
 

@@ -232,6 +232,8 @@ class Resource(ABC):
     receives: ClassVar[bool] = False  # takes in what comes until the pipeline works: a move makes it first
     is_encrypted: ClassVar[bool] = False  # what it keeps, with the key of its region
     assumed_by: ClassVar[str] = ""  # the service that works in its `role`, if it has one
+    # An operator has put it there, and no pipeline describes it: a run leaves it, and says this of it.
+    stays: ClassVar[str] = ""
     # The attributes that are resources which must be in its region.
     same_region: ClassVar[tuple[str, ...]] = ()
     # The parameters of boto3's calls that name it; `Name` and the like need not be said.
