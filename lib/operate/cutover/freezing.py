@@ -4,6 +4,7 @@ import pandas as pd
 
 from lib.base.errors import RunbookError
 from lib.engine.checklist import Checklist
+from lib.engine.stack import Stack
 from lib.operate.audits.comparisons import is_copying
 from lib.operate.backfills.arrivals import dead, waiting
 from lib.operate.pipelines import Pipeline, deployed
@@ -56,6 +57,21 @@ def freeze_of(pipeline: Pipeline) -> Freeze:
     freeze = Freeze(FREEZE, source.region, bucket_name=source.name, filters=filters)
     freeze.scope = source.scope
     return freeze
+
+
+def describe(stack: Stack, pipeline: Pipeline, wanted: bool = True) -> Freeze:
+    """Describe the freeze of a pipeline's source, and nothing else of the pipeline.
+
+    Args:
+        stack: Of the pipeline; where it is added.
+        pipeline: Which.
+        wanted: Whether the source shall be frozen; if not, the freeze is taken away if it is there.
+
+    Returns:
+        What was described.
+    """
+    stack.is_whole = False  # what its own notebook describes is there, too
+    return stack.add(freeze_of(pipeline), wanted)
 
 
 def state(target: Target, pipeline: Pipeline) -> str:

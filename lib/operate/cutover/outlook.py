@@ -35,7 +35,8 @@ def look(target: Target, parameters: Parameters, pipeline: Pipeline) -> pd.DataF
         One row a fact: what, found, means. What S3 does not let us see is named, and the rest is told.
     """
     there = remaining.count(target, pipeline)
-    remaining.Timeline.of(parameters, pipeline).note(there.left, parameters.cutover.action)
+    if parameters.mode != "plan":
+        remaining.Timeline.of(parameters, pipeline).note(there.left, parameters.cutover.action)
     rows: list[tuple[str, str, str]] = [*_objects(there), *_left(parameters, pipeline, there)]
     for what, ask in (
         ("lag", _lag),

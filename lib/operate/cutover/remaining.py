@@ -221,10 +221,11 @@ def until_copied(
     """
     left = _wait(target, parameters, pipeline, COPYING, datetime.now(UTC), sleep)
     if left.left:
+        waited = f"after {parameters.cutover.watch_timeout_s} s"
         raise RunbookError(
-            f"{left} after {parameters.cutover.watch_timeout_s} s, so that it is too early to freeze; nothing was. "
-            "`runbook run audit` names them, `runbook run redrive` says what is stuck and why; if it only takes "
-            "longer, set cutover.watch_timeout_s"
+            f"{left} {waited}: it is too early to freeze, and nothing was frozen. `runbook run audit` names "
+            "them, `runbook run redrive` says what is stuck and why; if it only takes longer, set "
+            "cutover.watch_timeout_s"
         )
     return left
 
