@@ -25,7 +25,7 @@ REGIONS_ENABLED_BY_DEFAULT = frozenset(
 SID_PREFIX = "Runbook"
 DECODER = json.JSONDecoder()
 # How our statement is written beside what was one statement, not a list of them, and is to be so again.
-IN_A_LIST, BESIDE_ONE = (",", ":"), (", ", ": ")
+IN_A_LIST, BESIDE_ONE = (",", ":"), (" ,", " :")
 
 
 def document(statements: Iterable[Statement]) -> Document:

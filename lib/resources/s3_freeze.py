@@ -33,7 +33,7 @@ WRITES = (
 SID = "FrozenBy"
 NAMED = re.compile(rf"{SID}((?:[A-Z][a-z0-9]*){{3,}})")
 PROBE = "runbook-freeze-probe-"
-KEPT = "stays: nobody can write there until `runbook run cutover --set cutover.action=thaw` takes it away"
+KEPT = "nobody can write there, and it stays so until `runbook run cutover --set cutover.action=thaw`"
 
 
 @dataclass(repr=False, kw_only=True)
