@@ -20,6 +20,7 @@ THROUGH = {
     "cli/endpoints.py": "cli/test_exports.py",  # runs in a process of its own
     "cli/live.py": "execution/test_live_run.py",
     "cli/options.py": "cli/test_main.py",
+    "cli/verifying.py": "operate/cutover/test_released.py",
     "engine/environments.py": "engine/test_adoption.py",
     "engine/contents.py": "engine/test_rollback.py",
     # Each rule is broken by a case.
@@ -50,6 +51,9 @@ THROUGH = {
     "operate/failures/explain.py": "notebooks/test_redrive.py",
     "operate/failures/quarantine.py": "operate/failures/test_redrive.py",
     "operate/failures/stuck.py": "notebooks/test_redrive.py",
+    "operate/cutover/freezing.py": "operate/cutover/test_released.py",
+    "operate/cutover/outlook.py": "operate/cutover/test_released.py",
+    "operate/cutover/remaining.py": "operate/cutover/test_released.py",
     "operate/derived.py": "operate/audits/test_other_handlers.py",
     "operate/links.py": "operate/test_pipelines.py",
     "operate/log_events.py": "operate/test_watch.py",

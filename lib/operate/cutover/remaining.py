@@ -16,8 +16,10 @@ from lib.base import paths
 from lib.base.errors import RunbookError
 from lib.base.retry import wait_until
 from lib.base.run_data import file_of
+from lib.engine.checklist import Checklist
 from lib.engine.waiting import Waiting
 from lib.operate.audits import audit as auditor
+from lib.operate.audits import inventory_reports
 from lib.operate.backfills.backfill import backfill
 from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
@@ -29,7 +31,7 @@ from lib.target import Target
 MOST_LISTED = 100_000  # of more objects than that, it is the queue that tells how far the copying has come
 POLL_S = 2
 SIZE = (9, 3.5)  # of the chart, in inches
-COPYING, FROZEN = "copying", "frozen"  # what was being done
+COPYING, FROZEN, THAWED = "copying", "frozen", "thaw"  # what was being done
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,13 @@ class Timeline:
         frame = pd.DataFrame(self._points(), columns=["time", "left", "phase"])
         return frame.assign(time=pd.to_datetime(frame["time"], utc=True, format="ISO8601"))
 
+    def frozen_since(self) -> pd.Timestamp | None:
+        """Return when it was seen frozen first, since it was last seen otherwise; None if nobody has."""
+        table = self.frame()
+        thawed = table.index[table["phase"] == THAWED]
+        times = table[table["phase"] == FROZEN].loc[thawed.max() + 1 if len(thawed) else 0 :]["time"]
+        return times.iloc[0] if len(times) else None
+
     def draw(self) -> Figure:
         """Draw how many objects were left against time; a line for the time from which on it was frozen."""
         table = self.frame()
@@ -137,9 +146,8 @@ class Timeline:
         axes.plot(table["time"], table["left"], marker="o", markersize=3, drawstyle="steps-post")
         axes.set(title=f"{self.pipeline.name}: objects left to copy", ylabel="objects", ylim=(0, None))
         axes.locator_params(axis="y", integer=True)
-        frozen = table[table["phase"] == FROZEN]
-        if len(frozen):
-            axes.axvline(frozen["time"].iloc[0], linestyle="--", color="tab:red", label="frozen")
+        if (frozen := self.frozen_since()) is not None:
+            axes.axvline(frozen, linestyle="--", color="tab:red", label="frozen")
             axes.legend()
         figure.autofmt_xdate()
         pyplot.close(figure)
@@ -283,6 +291,31 @@ def compare(target: Target, parameters: Parameters, pipeline: Pipeline) -> audit
         pipeline: Which.
     """
     return auditor.attempt(auditor.audit, target, _closely(parameters), pipeline.name)
+
+
+def enter(
+    checklist: Checklist, target: Target, parameters: Parameters, pipeline: Pipeline, audited: auditor.Audit
+) -> None:
+    """Enter into a checklist what was compared; S3's reports prove nothing if the freeze is younger.
+
+    Args:
+        checklist: Which.
+        target: The AWS to look at.
+        parameters: Whose.
+        pipeline: Which.
+        audited: As `compare` returns it.
+    """
+    auditor.enter(checklist, [audited])
+    if audited.method == "listing" or audited.error:
+        return
+    frozen = Timeline.of(parameters, pipeline).frozen_since()
+    begun = inventory_reports.newest(target, parameters, pipeline)
+    evidence = f"begun {begun:%Y-%m-%d %H:%M} UTC, frozen {frozen or 'at a time that nobody wrote down'}"
+    is_younger = frozen is not None and begun > frozen
+    checklist.check("the reports are of after the freeze, or wait for the next", is_younger, evidence)
+    checklist.leave_out(
+        f"{pipeline.name}: metadata and tags", "S3's reports do not have them, and so many are not looked at"
+    )
 
 
 def _closely(parameters: Parameters) -> Parameters:
