@@ -278,11 +278,13 @@ def _facts(
     ends = {SOURCE: pipeline.source_bucket, DESTINATION: pipeline.destination_bucket}
     buckets = {side: {"bucket": bucket.name, "region": bucket.region} for side, bucket in ends.items()}
     buckets[SOURCE] |= {"policy": freezing.policy(target, pipeline)}
-    names = ("target", "account_id", "prefix", "env")
     return {
         "kind": KIND,
         "format": FORMAT,
-        **{name: getattr(parameters, name) for name in names},
+        "target": parameters.target,
+        "account_id": parameters.account_id,
+        "prefix": parameters.prefix,
+        "env": parameters.env,
         "pipeline": pipeline.name,
         "released": datetime.now(UTC).isoformat(timespec="seconds"),
         "by": target.caller,

@@ -20,12 +20,14 @@ from tqdm import tqdm
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
 from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
+from lib.resources.base import GLOBAL_REGION
 from lib.resources.s3 import Bucket
 from lib.s3.listing import listing
 from lib.s3.objects import Place
 from lib.target import Target
 
 MOST_FILES = 5_000
+LOG_FILES = "log-files-"  # the last part of the name of the trail's bucket, as 80_observe describes it
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html: bucket owner, bucket, [time], address,
 # requester, request id, operation, key, "request URI", status, error code, …
 LINE = re.compile(r'\S+ (\S+) \[([^\]]+)\] \S+ (\S+) \S+ (\S+) (\S+) (?:"[^"]*"|-) (\d{3}|-) (\S+)')
@@ -82,7 +84,7 @@ def requesters(target: Target, parameters: Parameters, pipeline: Pipeline, since
 
     Args:
         target: The AWS to look at.
-        parameters: `observe.region` says where the trail's log files are.
+        parameters: Whose.
         pipeline: Whose source.
         since: From when on.
 
@@ -134,13 +136,13 @@ def _take_line(found: Requesters, bucket: str, line: str, since: datetime) -> No
 def _trail(
     found: Requesters, target: Target, parameters: Parameters, pipeline: Pipeline, since: datetime
 ) -> None:
-    source, region = pipeline.source_bucket, parameters.observe.region
-    logs = Bucket("log-files", region)
-    logs.scope = parameters.scope("observe")
-    place = Place.of(target, logs)
-    if logs.name not in {name for name, _ in Bucket.names(place.client, logs.scope)}:
+    source, scope = pipeline.source_bucket, parameters.scope("observe")
+    names = Bucket.names(target.client("s3", GLOBAL_REGION), scope)
+    logs = next(((name, region) for name, region in names if name.startswith(scope.name(LOG_FILES))), None)
+    if logs is None:
         found.untold.append("there is no trail of ours (observe.trail)")
         return
+    place = Place(target.client("s3", logs[1]), logs[0])
 
     def take(key: str) -> None:
         with closing(place.client.get_object(Bucket=place.bucket, Key=key)["Body"]) as body:
