@@ -90,6 +90,17 @@ def state(target: Target, pipeline: Pipeline) -> str:
     return f"by {by}" + ("" if denied else "; but a write is not denied")
 
 
+def has_statement(target: Target, pipeline: Pipeline) -> bool:
+    """Return whether there is a statement of ours in the source's policy, whatever it says.
+
+    Args:
+        target: The AWS to look at.
+        pipeline: Whose source.
+    """
+    freeze = freeze_of(pipeline)
+    return freeze.read(target.client(freeze.service, freeze.region)) is not None
+
+
 def is_frozen(target: Target, pipeline: Pipeline) -> bool:
     """Return whether our statement is in the source's policy as it shall be, and S3 denies a write.
 

@@ -36,7 +36,8 @@ def look(target: Target, parameters: Parameters, pipeline: Pipeline) -> pd.DataF
     """
     there = remaining.count(target, pipeline)
     if parameters.mode != "plan":
-        remaining.Timeline.of(parameters, pipeline).note(there.left, parameters.cutover.action)
+        is_frozen = freezing.has_statement(target, pipeline)
+        remaining.Timeline.of(parameters, pipeline).note(there.left, is_frozen)
     rows: list[tuple[str, str, str]] = [*_objects(there), *_left(parameters, pipeline, there)]
     for what, ask in (
         ("lag", _lag),

@@ -21,6 +21,7 @@ from lib.engine.waiting import Waiting
 from lib.operate.audits import audit as auditor
 from lib.operate.audits import inventory_reports
 from lib.operate.backfills.backfill import backfill
+from lib.operate.cutover.freezing import has_statement
 from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
 from lib.resources.sqs import Queue
@@ -31,7 +32,7 @@ from lib.target import Target
 MOST_LISTED = 100_000  # of more objects than that, it is the queue that tells how far the copying has come
 POLL_S = 2
 SIZE = (9, 3.5)  # of the chart, in inches
-COPYING, FROZEN, THAWED = "copying", "frozen", "thaw"  # what was being done
+OPEN, FROZEN = "open", "frozen"  # what the source was
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,14 @@ class Timeline:
         whose = parameters.account_id, parameters.prefix, parameters.env
         return cls(file_of(*whose, f"cutover-{pipeline.name}"), parameters, pipeline)
 
-    def note(self, left: int, phase: str) -> None:
+    def note(self, left: int, is_frozen: bool) -> None:
         """Write down how many are left now.
 
         Args:
             left: How many objects.
-            phase: What was being done, such as `freeze`.
+            is_frozen: Whether the source is frozen.
         """
-        points = [*self._points(), [datetime.now(UTC).isoformat(), left, phase]]
+        points = [*self._points(), [datetime.now(UTC).isoformat(), left, FROZEN if is_frozen else OPEN]]
         content = {
             "account_id": self.parameters.account_id,
             "bucket": self.pipeline.source_bucket.name,
@@ -128,15 +129,15 @@ class Timeline:
         paths.write_atomically(self.path, json.dumps(content, indent=1))
 
     def frame(self) -> pd.DataFrame:
-        """Return one row a look: time, objects left, phase."""
-        frame = pd.DataFrame(self._points(), columns=["time", "left", "phase"])
+        """Return one row a look: time, objects left, and whether the source was open or frozen."""
+        frame = pd.DataFrame(self._points(), columns=["time", "left", "source"])
         return frame.assign(time=pd.to_datetime(frame["time"], utc=True, format="ISO8601"))
 
     def frozen_since(self) -> pd.Timestamp | None:
-        """Return when it was seen frozen first, since it was last seen otherwise; None if nobody has."""
+        """Return when it was first seen frozen after it was last seen open; None if it is open."""
         table = self.frame()
-        thawed = table.index[table["phase"] == THAWED]
-        times = table[table["phase"] == FROZEN].loc[thawed.max() + 1 if len(thawed) else 0 :]["time"]
+        was_open = table.index[table["source"] == OPEN]
+        times = table["time"].loc[was_open.max() + 1 if len(was_open) else 0 :]
         return times.iloc[0] if len(times) else None
 
     def draw(self) -> Figure:
@@ -144,7 +145,11 @@ class Timeline:
         table = self.frame()
         figure, axes = pyplot.subplots(figsize=SIZE, layout="constrained")
         axes.plot(table["time"], table["left"], marker="o", markersize=3, drawstyle="steps-post")
-        axes.set(title=f"{self.pipeline.name}: objects left to copy", ylabel="objects", ylim=(0, None))
+        axes.set(
+            title=f"{self.pipeline.name}: objects left to copy",
+            ylabel="objects",
+            ylim=(0, max(1, 1.1 * table["left"].max())),
+        )
         axes.locator_params(axis="y", integer=True)
         if (frozen := self.frozen_since()) is not None:
             axes.axvline(frozen, linestyle="--", color="tab:red", label="frozen")
@@ -227,7 +232,7 @@ def until_copied(
     Raises:
         RunbookError: If something is left when the time is up: then it is too early to freeze.
     """
-    left = _wait(target, parameters, pipeline, COPYING, datetime.now(UTC), sleep)
+    left = _wait(target, parameters, pipeline, datetime.now(UTC), sleep)
     if left.left:
         waited = f"after {parameters.cutover.watch_timeout_s} s"
         raise RunbookError(
@@ -249,33 +254,33 @@ def until_arrived(
         pipeline: Which.
         sleep: Waits between two looks.
     """
-    return _wait(target, parameters, pipeline, FROZEN, None, sleep)
+    return _wait(target, parameters, pipeline, None, sleep)
 
 
 def _wait(
     target: Target,
     parameters: Parameters,
     pipeline: Pipeline,
-    phase: str,
     written_before: datetime | None,
     sleep: Callable[[float], None],
 ) -> Left:
     """Look until nothing is left, and write down how it went; while others write, events may always wait."""
     timeline, there = Timeline.of(parameters, pipeline), count(target, pipeline, written_before)
+    is_frozen, others_write = has_statement(target, pipeline), written_before is not None
     with tqdm(total=there.left, desc="Left to copy", unit="object", leave=False, delay=1) as bar:
 
         def look() -> Left:
             waiting = _waiting(target, pipeline)
             is_told_by_queue = there.objects > MOST_LISTED and waiting
             left = waiting if is_told_by_queue else count(target, pipeline, written_before).left
-            timeline.note(left, phase)
+            timeline.note(left, is_frozen)
             bar.update(max(0, there.left - left - bar.n))
             return Left(there.objects, left, waiting)
 
         timeout_s = parameters.cutover.watch_timeout_s
         return wait_until(
             look,
-            lambda seen: not seen.left and (phase == COPYING or not seen.waiting),
+            lambda seen: not seen.left and (others_write or not seen.waiting),
             timeout_s,
             POLL_S,
             sleep,
