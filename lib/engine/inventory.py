@@ -106,6 +106,14 @@ class Inventory:
             for region in _regions_of(kind, regions):
                 yield from self._list(kind, region)
 
+    def of_type(self, kind: type[Resource]) -> list[Existing]:
+        """List what exists under our name of one type, in every region.
+
+        Args:
+            kind: Its class.
+        """
+        return [item for region in _regions_of(kind, self.regions) for item in self._list(kind, region)]
+
     def table(self) -> pd.DataFrame:
         """Return one row for each thing of our name: pipeline, type, name, region, and who made it."""
         rows = [

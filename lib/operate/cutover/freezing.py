@@ -4,6 +4,7 @@ import pandas as pd
 
 from lib.base.errors import RunbookError
 from lib.engine.checklist import Checklist
+from lib.engine.inventory import Inventory
 from lib.engine.stack import Stack
 from lib.operate.audits.comparisons import is_copying
 from lib.operate.backfills.arrivals import dead, waiting
@@ -59,19 +60,42 @@ def freeze_of(pipeline: Pipeline) -> Freeze:
     return freeze
 
 
-def describe(stack: Stack, pipeline: Pipeline, wanted: bool = True) -> Freeze:
+def describe(stack: Stack, pipeline: Pipeline) -> Freeze:
     """Describe the freeze of a pipeline's source, and nothing else of the pipeline.
 
     Args:
         stack: Of the pipeline; where it is added.
         pipeline: Which.
-        wanted: Whether the source shall be frozen; if not, the freeze is taken away if it is there.
 
     Returns:
         What was described.
     """
     stack.is_whole = False  # what its own notebook describes is there, too
-    return stack.add(freeze_of(pipeline), wanted)
+    return stack.add(freeze_of(pipeline))
+
+
+def frozen(stack: Stack) -> list[Freeze]:
+    """Return what is frozen of a pipeline, whatever else of it is there, or is as the parameters say.
+
+    Args:
+        stack: Of the pipeline.
+    """
+    found = Inventory(stack.target, stack.parameters, stack.scope.pipeline).of_type(Freeze)
+    buckets = [(item.region, item.found.identifier.partition("#")[0]) for item in found]
+    return [Freeze(FREEZE, region, bucket_name=bucket) for region, bucket in buckets]
+
+
+def describe_thaw(stack: Stack) -> list[Freeze]:
+    """Describe that nothing of a pipeline is frozen any more, and nothing else.
+
+    Args:
+        stack: Of the pipeline.
+
+    Returns:
+        What is to be taken away.
+    """
+    stack.is_whole = False
+    return [stack.add(one, wanted=False) for one in frozen(stack)]
 
 
 def state(target: Target, pipeline: Pipeline) -> str:

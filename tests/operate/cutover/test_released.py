@@ -53,7 +53,10 @@ class CutOver:
 
     def freeze(self, wanted: bool = True) -> None:
         stack = Stack(self.running.target, self.parameters, "migrate")
-        freezing.describe(stack, self.pipeline, wanted)
+        if wanted:
+            freezing.describe(stack, self.pipeline)
+        else:
+            assert len(freezing.describe_thaw(stack)) == 1
         stack.apply()
 
     def write(self, key: str) -> str:
@@ -272,3 +275,16 @@ def test_an_unfinished_upload_is_shown_and_cannot_be_completed(thawed):
     finally:
         thawed.freeze(wanted=False)
     s3.complete_multipart_upload(**upload, **done)
+
+
+def test_a_thaw_needs_nothing_of_the_pipeline_but_the_bucket(thawed):
+    thawed.freeze()
+    deploying = thawed.parameters.model_dump() | {"migrate": {"target_region": "eu-west-1"}}
+    stack = Stack(thawed.running.target, Parameters.check(deploying), "migrate")
+    with pytest.raises(RunbookError):
+        freezing.cut_over(stack.target, stack.parameters)
+    (one,) = freezing.describe_thaw(stack)
+    assert one.bucket_name == thawed.bucket.name
+    stack.apply()
+    assert freezing.frozen(stack) == []
+    assert not thawed.write("let in")
