@@ -13,10 +13,12 @@ import typer
 
 from lib.base.errors import NotDeployedError, ParameterError
 from lib.base.paths import home
-from lib.cli import export, live, local, new, recovery, settings, terminal
+from lib.cli import export, live, local, new, recovery, settings, terminal, verifying
 from lib.cli.options import (
     DEFAULT_PARAMS,
+    EXIT_DIFFERS,
     EXIT_FAILED,
+    EXIT_LEFT_OUT,
     NONE_GIVEN,
     Assignments,
     Commands,
@@ -35,13 +37,12 @@ from lib.target import connect, needs_consent, start, whereabouts
 # lib.execution is imported where it is used: papermill and nbconvert take two seconds to import,
 # and `runbook output` shall answer at once.
 
-EXIT_DIFFERS = 3
-EXIT_LEFT_OUT = 5
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 app = typer.Typer(cls=Commands, no_args_is_help=True)
 app.command()(recovery.unlock)
 app.command()(recovery.rollback)
+app.command(epilog="Example: runbook verify runs/cutovers/RECORD.jsonl.gz --of destination")(verifying.verify)
 app.command()(live.live)
 app.command(epilog="Examples: runbook params > params/mine.yaml | runbook params migrate backup")(
     settings.params
@@ -146,6 +147,7 @@ def status(
     """Say where AWS is, whether it runs, and what exists there."""
     from lib.engine.environments import environments
     from lib.engine.inventory import Inventory
+    from lib.resources.s3_freeze import Freeze
 
     parameters = load(params, assignments)
     where, can_be_asked = whereabouts(parameters)
@@ -165,6 +167,8 @@ def status(
         print(f"{pipeline}: {len(rows)} resources")
     for pipeline in sorted(set(parameters.pipelines()) - set(found["pipeline"])):
         print(f"{pipeline}: no resources")
+    for row in found[found["type"] == Freeze.noun].itertuples(index=False):
+        print(f"{row.pipeline}: its source is FROZEN ({row.name}): {Freeze.stays}")
 
 
 @app.command(epilog="Example: aws s3 cp FILE s3://$(runbook output migrate.source_bucket)/")

@@ -18,6 +18,8 @@ from lib.parameters import Parameters
 
 EXIT_FAILED = 1
 EXIT_PARAMETERS = 2
+EXIT_DIFFERS = 3
+EXIT_LEFT_OUT = 5
 
 DEFAULT_PARAMS = Path("params/local.yaml")
 # Lists have tuples as their defaults: Typer makes a list of them, and nobody can append to them by mistake.

@@ -154,6 +154,15 @@ class Inventory:
             for place in _places_of(kind, places):
                 yield from self._list(kind, place)
 
+    def of_type(self, kind: type[Resource]) -> list[Existing]:
+        """List what exists under our name of one type, in every region.
+
+        Args:
+            kind: Its class.
+        """
+        places = self._places(self.reachable())
+        return [item for place in _places_of(kind, places) for item in self._list(kind, place)]
+
     def table(self) -> pd.DataFrame:
         """Return one row for each thing of our name: pipeline, type, name, region, and who made it.
 
@@ -210,7 +219,7 @@ class Inventory:
         return [
             item
             for item in self._all(self.reachable())
-            if item.is_ours and item.found.arn not in described
+            if item.is_ours and item.found.arn not in described and not item.type.stays
             if item.found.arn in known or self._has_our_name(item.found.arn.rpartition("#")[2])
         ]
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar, cast
 
 import pandas as pd
@@ -22,13 +22,14 @@ from lib.engine.description import Description
 from lib.engine.inventory import Existing, Inventory
 from lib.engine.ledger import Ledger, run_id
 from lib.engine.lock import Lock, locked
-from lib.engine.plan import PAST, Done, Plan, Step
+from lib.engine.plan import PAST, Done, Left, Plan, Step
 from lib.engine.rollback import BACK_FROM_A_MOVE, Rollback, rollback, touched
 from lib.parameters import Parameters
-from lib.resources.base import Adopted, Link, Resource, differences
+from lib.resources.base import SOURCE, Adopted, Link, Resource, differences
 from lib.resources.iam import Role
 from lib.resources.other_account import OtherAccount
 from lib.resources.s3 import Bucket
+from lib.resources.s3_freeze import Freeze, freezes_of
 from lib.target import Target
 
 AnyResource = TypeVar("AnyResource", bound=Resource)
@@ -54,6 +55,7 @@ class Stack:
         self.staying: dict[str, Resource] = {}
         self._described: dict[str, Description] = {}
         self.is_whole = True
+        self.frozen: list[Left] = []
 
     @property
     def applies(self) -> bool:
@@ -62,8 +64,8 @@ class Stack:
 
     @property
     def exercises(self) -> bool:
-        """Whether this run uploads samples and checks what becomes of them."""
-        return self.applies and self.parameters.exercise
+        """Whether this run uploads samples and checks what becomes of them: not into what is frozen."""
+        return self.applies and self.parameters.exercise and not self.frozen
 
     def add(self, resource: AnyResource, wanted: bool = True) -> AnyResource:
         """Describe a resource; nothing is made yet.
@@ -153,9 +155,18 @@ class Stack:
         # What is not wanted goes backwards, as in destroy: first what needs the others.
         unwanted = [self._step(one, ledger, wanted=False) for one in reversed(self.unwanted.values())]
         steps = [self._step(resource, ledger) for resource in self.resources.values()]
-        left = [*moving.rows(self._left(steps), ledger)]
+        self.frozen = [*self._frozen()]
+        left = [*self.frozen, *moving.rows(self._left(steps), ledger)]
         left += [key for step in steps for key in moving.left_key(self.target, step.resource, step.found)]
         return Plan([*(step for step in unwanted if step.found is not None), *steps], left)
+
+    def _frozen(self) -> Iterator[Left]:
+        """Yield the freezes of the buckets that the pipeline reads, whichever environment's they are."""
+        for one in self.resources.values():
+            if isinstance(one, Bucket) and SOURCE in one.role.split("+"):
+                for name in freezes_of(self.client(one), one.name):
+                    why = f"{one.name} is frozen: {Freeze.stays}"
+                    yield Left(Freeze.noun, name, one.region, why, is_accepted=True)
 
     def _left(self, steps: Iterable[Step] = ()) -> list[Existing]:
         """Return what is there of the pipeline and described no more; of a part of it, nobody can say."""
@@ -190,6 +201,8 @@ class Stack:
         if not self.applies:
             print("mode is 'plan': nothing was written")
             return plan
+        for one in self.frozen:
+            print(f"{one.why}. Nothing is tried out on it")
         moves = self.parameters.mode == "move" and plan.left_behind
         if plan.left_behind and not moves:
             raise LeftBehindError(moving.refusal(self.parameters, self.scope.pipeline, plan.left_behind))
@@ -198,7 +211,9 @@ class Stack:
         if todo or moves:
             with locked(self.target, self.parameters) as lock:
                 self._take_all(self._move(todo, lock, sleep) if moves else todo, lock)
-        left = moving.rows(self._left(), self.ledger.entries()) if moves else plan.left
+        left = plan.left
+        if moves:
+            left = [*self.frozen, *moving.rows(self._left(), self.ledger.entries())]
         if moves:
             print(f"moved: {len(plan.left) - len(left)} removed where they were, {len(left)} kept there")
         return Done(plan, left)

@@ -17,6 +17,7 @@ from lib.parameters.sections import (
     Audit,
     Backfill,
     Backup,
+    Cutover,
     Expected,
     Index,
     Ingest,
@@ -90,6 +91,9 @@ class Parameters(Section):
     redrive: Redrive = Field(Redrive(), description="what is stuck, and doing it again or setting it aside")
     restore: Restore = Field(
         Restore(), description="the drill of losing the primary bucket, and restoring it"
+    )
+    cutover: Cutover = Field(
+        Cutover(), description="the last day of a source: freezing it, and proving that all has arrived"
     )
     start: Start = Field(Start(), description="the rates for which the cost is estimated")
     observe: Observe = Field(

@@ -881,6 +881,35 @@ class Redrive(Section):
         return self
 
 
+class Cutover(Section):
+    """The parameters of *cutover*."""
+
+    pipeline: PipelineName = Field(
+        "migrate", description="pipeline whose source is cut over to its destination, one that copies"
+    )
+    action: Literal["look", "freeze", "verify", "release", "thaw"] = Field(
+        "look",
+        description="look: only show; freeze: copy what is missing, then deny all writes to the source; "
+        "verify: compare every object; release: verify, and write the record; thaw: let writes in again",
+    )
+    switch: list[str] = Field(
+        [],
+        description="what your team has to switch by hand once it is released, a line each, such as 'shop: "
+        "BUCKET in its configuration'",
+    )
+    record: str = Field(
+        "",
+        description="file that the record is written to, or a folder that ends in /; empty for one below "
+        "runs/cutovers/",
+    )
+    hours: Annotated[int, Field(ge=1, le=2160)] = Field(
+        24, description="hours that are looked back for who reads and writes the source"
+    )
+    watch_timeout_s: Annotated[int, Field(ge=1, le=86_400)] = Field(
+        600, description="seconds that the notebook waits until nothing is left to copy"
+    )
+
+
 class Start(Section):
     """The rates for which *start* estimates the cost."""
 

@@ -278,6 +278,8 @@ class Resource(ABC):
     is_encrypted: ClassVar[bool] = False  # what it keeps, with the key of its region
     may_be_elsewhere: ClassVar[bool] = False  # in another account than its pipeline
     assumed_by: ClassVar[str] = ""  # the service that works in its `role`, if it has one
+    # An operator has put it there, and no pipeline describes it: a run leaves it, and says this of it.
+    stays: ClassVar[str] = ""
     # The attributes that are resources which must be in its region.
     same_region: ClassVar[tuple[str, ...]] = ()
     # The parameters of boto3's calls that name it; `Name` and the like need not be said.

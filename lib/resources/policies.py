@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from string import Template
-from typing import Protocol
+from typing import Any, Protocol
 
 from lib.base.errors import ParameterError
 from lib.base.paths import ROOT
@@ -23,6 +23,9 @@ REGIONS_ENABLED_BY_DEFAULT = frozenset(
 
 # Statements whose Sid begins with this are ours; others are somebody else's and stay as they are.
 SID_PREFIX = "Runbook"
+DECODER = json.JSONDecoder()
+# How our statement is written beside what was one statement, not a list of them, and is to be so again.
+IN_A_LIST, BESIDE_ONE = (",", ":"), (" ,", " :")
 
 
 def document(statements: Iterable[Statement]) -> Document:
@@ -360,3 +363,85 @@ def _load(policy: Document | str | None) -> Document:
     found: Document = (json.loads(policy) if policy and isinstance(policy, str) else policy) or document([])
     statements = found["Statement"]
     return {**found, "Statement": statements if isinstance(statements, list) else [statements]}
+
+
+def with_statement(policy: str | None, statement: Statement) -> str:
+    """Put a statement at the end of a policy, in whose text all else stays as it is, to the byte.
+
+    Args:
+        policy: The text of the policy that is there; None for none.
+        statement: With a Sid; one of the same Sid is replaced.
+
+    Returns:
+        The text of the new policy. `without_statement` makes the old text of it again.
+    """
+    text = without_statement(policy, statement["Sid"]) if policy else None
+    if text is None:
+        return json.dumps(document([statement]))
+    _, start, end = _members(text)["Statement"]
+    if text[start] != "[":
+        added = json.dumps(statement, separators=BESIDE_ONE)
+        return f"{text[:start]}[{text[start:end]},{added}]{text[end:]}"
+    before = text[: end - 1].rstrip()
+    comma = "" if before.endswith("[") else ","
+    return f"{before}{comma}{json.dumps(statement, separators=IN_A_LIST)}{text[len(before) :]}"
+
+
+def without_statement(policy: str, sid: str) -> str | None:
+    """Take a statement out of a policy, in whose text all else stays as it is, to the byte.
+
+    Args:
+        policy: The text of a policy.
+        sid: The statement's Sid; if there is none of it, the text stays as it is.
+
+    Returns:
+        The text of the policy without it; None if no statement is left, of which S3 keeps no policy.
+    """
+    statements, start, end = _members(policy)["Statement"]
+    if isinstance(statements, dict):
+        return None if statements.get("Sid") == sid else policy
+    spans = _elements(policy, start)
+    number = next((n for n, each in enumerate(statements) if each.get("Sid") == sid), None)
+    if number is None:
+        return policy
+    if len(statements) == 1:
+        return None
+    (first, last), is_first = spans[number], number == 0
+    begins = first if is_first else spans[number - 1][1]
+    ends = spans[1][0] if is_first else last
+    text = policy[:begins] + policy[ends:]
+    if len(statements) == 2 and policy[first:last] == json.dumps(statements[number], separators=BESIDE_ONE):
+        _, start, end = _members(text)["Statement"]
+        return text[:start] + text[start + 1 : end - 1] + text[end:]
+    return text
+
+
+def _members(text: str) -> dict[str, tuple[Any, int, int]]:
+    """Return what the JSON object of a text has: name to value, and from where to where that is written."""
+    found: dict[str, tuple[Any, int, int]] = {}
+    position = _next(text, text.index("{") + 1)
+    while text[position] != "}":
+        name, position = DECODER.raw_decode(text, position)
+        start = _next(text, text.index(":", position) + 1)
+        value, end = DECODER.raw_decode(text, start)
+        found[name] = value, start, end
+        position = _next(text, end)
+    return found
+
+
+def _elements(text: str, start: int) -> list[tuple[int, int]]:
+    """Return from where to where each element is written of the JSON list that begins at a place."""
+    found = []
+    position = _next(text, start + 1)
+    while text[position] != "]":
+        _, end = DECODER.raw_decode(text, position)
+        found.append((position, end))
+        position = _next(text, end)
+    return found
+
+
+def _next(text: str, position: int) -> int:
+    """Return where the next thing begins, white space and a comma passed over."""
+    while text[position] in " \t\r\n,":
+        position += 1
+    return position

@@ -206,7 +206,7 @@ class Bucket(End):
             "versioning": client.get_bucket_versioning(Bucket=self.name).get("Status"),
             "encryption": encryption.get("ApplyServerSideEncryptionByDefault"),
             "public_access_block": block.get("PublicAccessBlockConfiguration"),
-            "policy": ours(_policy(client, self.name)),
+            "policy": ours(policy_of(client, self.name)),
             "lifecycle": {rule["ID"]: rule for rule in rules if rule.get("ID") in LIFECYCLE_IDS},
             "tags": our_tags(tags_of(client, self.name)),
         }
@@ -261,7 +261,7 @@ class Bucket(End):
         client.put_public_access_block(Bucket=self.name, PublicAccessBlockConfiguration=block)
 
     def _put_policy(self, client, statements: dict[str, Statement]) -> None:
-        policy = merge(_policy(client, self.name), statements.values())
+        policy = merge(policy_of(client, self.name), statements.values())
         client.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
 
     def _put_lifecycle(self, client, rules: dict[str, dict]) -> None:
@@ -384,7 +384,7 @@ def _empty_it(
 ) -> None:
     """Empty a bucket, though statements of ours let only others delete in it: they go first."""
     transport = _deny_insecure_transport(name)
-    policy = _policy(client, name)
+    policy = policy_of(client, name)
     if not ours(policy).keys() - {transport["Sid"]}:
         empty_bucket(client, name, only)
         return
@@ -839,7 +839,16 @@ def tags_of(client, bucket: str) -> dict[str, str]:
     return tag_dict(_unless("NoSuchTagSet", client.get_bucket_tagging, Bucket=bucket).get("TagSet", []))
 
 
-def _policy(client, bucket: str) -> str | None:
+def policy_of(client, bucket: str) -> str | None:
+    """Return the text of a bucket's policy; None if it has none.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        bucket: Its name.
+
+    Raises:
+        ClientError: Such as NoSuchBucket.
+    """
     return _unless("NoSuchBucketPolicy", client.get_bucket_policy, Bucket=bucket).get("Policy")
 
 

@@ -23,6 +23,9 @@ from lib.resources.policies import (
     only_these_may,
     ours,
     principal,
+    statements_of,
+    with_statement,
+    without_statement,
 )
 from lib.resources.s3 import Bucket, bucket_arn
 
@@ -215,3 +218,74 @@ def test_what_is_named_before_it_is_described_is_named_so_when_it_is():
     for resource in known:
         where = {} if isinstance(resource, Role) else {"region": resource.region}
         assert of[type(resource)](stack.scope, what=resource.what, **where) == resource.arn
+
+
+# --- One statement put into the text of a policy, and taken out of it
+
+OURS = {
+    "Sid": "FrozenByUs",
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": ["s3:PutObject*"],
+    "Resource": ["r"],
+}
+SPACES = st.text(" \n\t\r", max_size=3)
+TEXTS = st.text('ab"\\[]{},: Sidé\n', max_size=6)
+THEIRS = st.fixed_dictionaries(
+    {"Effect": st.sampled_from(["Allow", "Deny"]), "Resource": TEXTS | st.lists(TEXTS, max_size=3)},
+    optional={"Sid": TEXTS, "Condition": st.dictionaries(TEXTS, st.dictionaries(TEXTS, TEXTS), max_size=2)},
+)
+
+
+@st.composite
+def policy_texts(draw) -> str:
+    """A policy as anybody may write it: any white space, any order, a statement alone or in a list."""
+    indent = draw(st.none() | st.integers(0, 3))
+    statements = draw(st.lists(THEIRS, min_size=1, max_size=3))
+    alone = len(statements) == 1 and draw(st.booleans())
+    written = json.dumps(
+        statements[0] if alone else statements, indent=indent, ensure_ascii=draw(st.booleans())
+    )
+    if not alone:
+        written = f"[{draw(SPACES)}{written[1:-1]}{draw(SPACES)}]"
+    others = {"Version": "2012-10-17", "Id": draw(TEXTS)}
+    members = [
+        f"{json.dumps(name)}{draw(SPACES)}:{draw(SPACES)}{json.dumps(value)}"
+        for name, value in others.items()
+    ]
+    members.insert(draw(st.integers(0, 2)), f'"Statement"{draw(SPACES)}:{draw(SPACES)}{written}')
+    inner = f"{draw(SPACES)},{draw(SPACES)}".join(members)
+    return f"{draw(SPACES)}{{{draw(SPACES)}{inner}{draw(SPACES)}}}{draw(SPACES)}"
+
+
+@given(policy_texts())
+def test_a_statement_is_put_in_and_taken_out_and_the_text_is_as_it_was(text):
+    new = with_statement(text, OURS)
+    assert statements_of(new) == [*statements_of(text), OURS]
+    assert {**json.loads(new), "Statement": 0} == {**json.loads(text), "Statement": 0}
+    assert with_statement(new, OURS) == new
+    assert without_statement(new, OURS["Sid"]) == text
+
+
+@given(policy_texts(), THEIRS, st.booleans())
+def test_what_somebody_adds_meanwhile_stays_when_ours_is_taken_out(text, more, is_first):
+    document = json.loads(with_statement(text, OURS))
+    before = document["Statement"]
+    document["Statement"] = [more, *before] if is_first else [*before, more]
+    left = without_statement(json.dumps(document, indent=2), OURS["Sid"])
+    theirs = statements_of(text)
+    assert statements_of(left) == ([more, *theirs] if is_first else [*theirs, more])
+
+
+def test_a_policy_that_was_none_is_none_again():
+    alone = with_statement(None, OURS)
+    assert statements_of(alone) == [OURS]
+    assert without_statement(alone, OURS["Sid"]) is None
+    written_by_somebody = json.dumps({"Statement": OURS})
+    assert without_statement(written_by_somebody, OURS["Sid"]) is None
+
+
+def test_an_older_statement_of_ours_is_replaced():
+    text = with_statement('{"Statement":[{"Effect":"Allow"}]}', OURS)
+    newer = OURS | {"Action": ["s3:DeleteObject*"]}
+    assert statements_of(with_statement(text, newer)) == [{"Effect": "Allow"}, newer]

@@ -13,7 +13,9 @@ from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.target import connect
 
+# What is attached to it, and a statement in its policy; a policy that would have no other is deleted.
 WRITES = {"s3:PutBucketNotification", "s3:PutInventoryConfiguration"}
+WRITES |= {"s3:PutBucketPolicy", "s3:DeleteBucketPolicy"}
 ENVIRONMENT = {"account_id": "000000000000", "prefix": "runbook", "env": "test"}
 
 

@@ -73,3 +73,41 @@ def extract_resource_arn(service: str, method: str, path: str, *request) -> str:
     if service == "s3" and bucket and key:
         return f"arn:aws:s3:::{bucket}/{key}"
     return extract_resource_arn.original(service, method, path, *request)
+
+
+# Root of the bucket's account can always do these: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
+ABOUT_THE_POLICY = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
+
+
+@corrections.BUCKET_POLICIES.replacing("ministack.core.iam_evaluator:enforce")
+def enforce(
+    access_key_id: str,
+    iam_action: str,
+    service: str,
+    region: str,
+    resource_arn: str = "*",
+    service_context: dict | None = None,
+):
+    """Return why a request is denied; None if it is not, neither by the policy of the bucket."""
+    denied = enforce.original(access_key_id, iam_action, service, region, resource_arn, service_context)
+    is_bound_already = denied or not iam_evaluator.is_root_access_key(access_key_id)
+    if service != "s3" or is_bound_already or iam_action in ABOUT_THE_POLICY:
+        return denied
+    policy, account_id = iam_evaluator._resource_policy(service, resource_arn) or ("", "")
+    if not policy:
+        return None
+    is_root = access_key_id or iam_evaluator._signed_request.get()
+    result = iam_evaluator.evaluate_resource_policy(
+        policy,
+        iam_evaluator.EvalContext(
+            principal_arn=f"arn:aws:iam::{account_id}:root" if is_root else "*",
+            principal_type="Root" if is_root else "Anonymous",
+            principal_account=account_id if is_root else "",
+            action=iam_action,
+            resource_arn=resource_arn,
+            region=region,
+            service_context={key.lower(): value for key, value in (service_context or {}).items()},
+        ),
+    )
+    result.resource_policy_arn = resource_arn
+    return result if result.decision == "Deny" else None

@@ -91,6 +91,16 @@ def why_not(pipeline: Pipeline) -> str:
     return ""
 
 
+def is_copying(pipeline: Pipeline) -> bool:
+    """Return whether a pipeline makes its destination a copy of its source.
+
+    Args:
+        pipeline: Which.
+    """
+    said = _saying(pipeline)
+    return said is not None and isinstance(said.result, Copy)
+
+
 def _saying(pipeline: Pipeline) -> Facts | None:
     """Return the handler by whose result a pipeline is audited; None if none says what it makes of an object.
 

@@ -127,6 +127,21 @@ class Reports:
         return f"FROM (SELECT coalesce(s.key, d.key) AS key, {same} FROM {joined}) AS both_sides"
 
 
+def newest(target: Target, parameters: Parameters, pipeline: Pipeline) -> datetime:
+    """Return when S3 began the reports that are compared: the older of the newest of both buckets.
+
+    Args:
+        target: The AWS to look at.
+        parameters: `env` and `prefix` say under which names the reports are.
+        pipeline: Whose buckets.
+
+    Raises:
+        RunbookError: If a bucket has no report.
+    """
+    place = _Workplace.of(target, parameters)
+    return min(map(place.begun, configurations(pipeline, place.scope)))
+
+
 def _keys(filters: Iterable[KeyFilter]) -> tuple[str, dict[str, str | int]]:
     """Return the condition that one of the filters takes a key, and its values."""
     conditions: list[str] = []
@@ -179,7 +194,7 @@ class _Workplace:
         bucket, reports = configuration.source, configuration.destination
         name = configuration.what.replace("-", "_")
         client = self.target.client("s3", configuration.region)
-        manifest, dated = _newest(client, reports.name, f"{bucket.name}/{configuration.name}/")
+        manifest, dated = self._newest(configuration)
         columns = _columns(manifest, bucket)
         folder = f"inventory/{name}/{dated}/"
         here = self.target.client("s3", self.region)
@@ -189,6 +204,16 @@ class _Workplace:
         self._put_table(name, f"s3://{self._results.name}/{folder}", columns)
         current = " WHERE is_latest AND NOT is_delete_marker" if "is_latest" in columns else ""
         return f"SELECT * FROM (SELECT key, size, e_tag FROM {name}{current}) AS {name}_objects"
+
+    def begun(self, configuration: InventoryConfiguration) -> datetime:
+        """Return when the newest report of a bucket was begun."""
+        _, dated = self._newest(configuration)
+        return datetime.strptime(dated, "%Y-%m-%dT%H-%MZ").replace(tzinfo=UTC)
+
+    def _newest(self, configuration: InventoryConfiguration) -> tuple[dict, str]:
+        client = self.target.client("s3", configuration.region)
+        folder = f"{configuration.source.name}/{configuration.name}/"
+        return _newest(client, configuration.destination.name, folder)
 
     def _put_table(self, name: str, location: str, columns: dict[str, str]) -> None:
         client = self.target.client("glue", self.region)

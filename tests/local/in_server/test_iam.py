@@ -5,6 +5,9 @@ import uuid
 
 import boto3
 import pytest
+import urllib3
+from botocore import UNSIGNED
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 
@@ -80,3 +83,31 @@ def as_user(somebody, document: str):
     session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"])
     endpoint = {"endpoint_url": iam.meta.endpoint_url, "verify": iam._endpoint.http_session._verify}
     return session.client("s3", "us-east-1", **endpoint)
+
+
+def test_what_a_bucket_s_policy_denies_is_denied_to_everybody(somebody):
+    """To root, to users, to whoever signs nothing, and by a link that somebody signed; the policy is not."""
+    s3, bucket = somebody("s3"), f"b-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=bucket)
+    user = as_user(somebody, policy(Effect="Allow", Action="s3:*", Resource="*"))
+    where = {"endpoint_url": s3.meta.endpoint_url, "verify": s3._endpoint.http_session._verify}
+    nobody = boto3.client("s3", "us-east-1", config=Config(signature_version=UNSIGNED), **where)
+    link = s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "link"})
+    everything = f"arn:aws:s3:::{bucket}/*"
+    denied = policy(Effect="Deny", Principal="*", Action=["s3:PutObject*", "s3:Del*"], Resource=everything)
+    s3.put_bucket_policy(Bucket=bucket, Policy=denied)
+    for client in (s3, user, nobody):
+        for call, more in (
+            (client.put_object, {"Body": b"1"}),
+            (client.delete_object, {}),
+            (client.create_multipart_upload, {}),
+            (client.put_object_tagging, {"Tagging": {"TagSet": []}}),
+        ):
+            with pytest.raises(ClientError, match="AccessDenied"):
+                call(Bucket=bucket, Key="a", **more)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            client.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "b"}, {"Key": "a"}]})
+    assert urllib3.PoolManager(ca_certs=where["verify"]).request("PUT", link, body=b"1").status == 403
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    s3.delete_bucket_policy(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="a", Body=b"1")

@@ -14,8 +14,10 @@ from support.described import describe
 from support.the_five import pipelines
 
 from lib.base.errors import NotDeployedError, RunbookError, WaitError
+from lib.engine.checklist import Checklist
 from lib.operate.audits import inventory_configurations, inventory_reports
 from lib.operate.audits.findings import Findings
+from lib.operate.cutover import remaining
 from lib.parameters import Parameters
 from lib.resources import s3
 from lib.s3.selection import KeyFilter
@@ -211,6 +213,33 @@ def test_reports_that_cannot_be_compared_are_refused(aws, own, reports, changed,
     reports[0].write("2026-11-19T01-00Z", [], **changed)
     with pytest.raises(RunbookError, match=message):
         audited(aws, own, "backup", **LARGE)
+
+
+def test_when_the_older_of_both_newest_reports_was_begun(aws, own, pipeline, reports):
+    for side, dates in zip(reports, [("2026-11-18", "2026-11-20"), ("2026-11-19",)], strict=True):
+        for dated in dates:
+            side.write(f"{dated}T01-00Z", [])
+    begun = inventory_reports.newest(aws, own, pipeline)
+    assert begun.isoformat() == "2026-11-19T01:00:00+00:00"
+
+
+def test_reports_that_are_older_than_a_freeze_release_nothing(aws, own, pipeline, reports):
+    """A cut-over of so many objects is judged by reports; those of before the freeze prove nothing."""
+    timeline = remaining.Timeline.of(own, pipeline)
+    timeline.note(0, is_frozen=True)
+    found = []
+    for dated in ("2026-11-19T01-00Z", "2126-11-19T01-00Z"):
+        for side in reports:
+            side.write(dated, [])
+        points = Checklist()
+        remaining.enter(points, aws, own, pipeline, audited(aws, own, "backup", **LARGE))
+        assert [each.what for each in points.left_out] == ["backup: metadata and tags"]
+        found.append(points[1])
+    assert [point.holds for point in found] == [False, True]
+    assert found[0].evidence.startswith("begun 2026-11-19 01:00 UTC, frozen 20")
+    timeline.note(0, is_frozen=False)
+    assert timeline.frozen_since() is None
+    timeline.path.unlink()
 
 
 def test_a_damaged_manifest_is_refused(aws, own, reports):

@@ -154,3 +154,37 @@ else:
     raise AssertionError("it was put into a bucket of another account than the policy says")
 """,
 )
+BUCKET_POLICIES = Correction(
+    name="iam-bucket-policies-bind-root",
+    title="A bucket's policy denies nothing to root, nor to requests without a signature",
+    replaces={f"{EVALUATOR}enforce": "e234934f3918"},
+    ministack="Root, and whoever signs nothing, may do all in a bucket whatever its policy denies.",
+    aws="A Deny of the bucket's policy binds everybody, root and anonymous callers too. Root of the bucket's "
+    "account may always read, write and delete the policy itself.",
+    sources=(
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html",
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-policy-language-overview.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Evaluate the bucket's policy before root and anonymous callers are let through, but for the "
+    "three calls about the policy itself.",
+    reproduce="""
+import json
+
+s3 = client("s3")
+s3.create_bucket(Bucket="denied-to-all")
+everything = {"Action": "s3:PutObject", "Resource": "arn:aws:s3:::denied-to-all/*"}
+statement = {"Effect": "Deny", "Principal": "*", **everything}
+policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+s3.put_bucket_policy(Bucket="denied-to-all", Policy=policy)
+try:
+    s3.put_object(Bucket="denied-to-all", Key="a", Body=b"1")
+except s3.exceptions.ClientError as error:
+    assert error.response["Error"]["Code"] == "AccessDenied", error
+else:
+    raise AssertionError("it was written")
+s3.delete_bucket_policy(Bucket="denied-to-all")
+s3.put_object(Bucket="denied-to-all", Key="a", Body=b"1")
+""",
+    tests=("tests/local/in_server/test_iam.py::test_what_a_bucket_s_policy_denies_is_denied_to_everybody",),
+)

@@ -1,0 +1,1 @@
+"""The cut-over: the last day of a source, frozen, compared and written down."""
