@@ -11,7 +11,7 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
 from tqdm import tqdm
 
 from lib.base.errors import ParameterError, RunbookError
-from lib.base.retry import IS_BEING_CHANGED, PROPAGATION_S, retry_on, seen_last
+from lib.base.retry import retry_passing, seen_last
 from lib.engine import adoption
 from lib.engine.ledger import Ledger
 from lib.engine.lock import locked
@@ -166,7 +166,8 @@ class Inventory:
             for item in tqdm(ours, desc="Destroy", unit="resource", leave=False, delay=1):
                 lock.require()
                 self.delete(item)
-            lock.leave()
+            if not self.scope.pipeline:  # a pipeline alone may come again at once, and need the lock
+                lock.leave()
         return Destroyed(ours)
 
     def delete(self, item: Existing, **options: object) -> None:
@@ -177,7 +178,7 @@ class Inventory:
             options: Of its type's `delete`.
         """
         client = self.target.client(item.type.service, item.region)
-        delete = retry_on(IS_BEING_CHANGED, PROPAGATION_S, time.sleep)
+        delete = retry_passing("changing", "busy", sleep=time.sleep)
         delete(item.type.delete, client, item.found.identifier, **options)
 
     def prove_empty(self, sleep: Callable[[float], None] = time.sleep) -> pd.DataFrame:
