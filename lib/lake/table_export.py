@@ -17,7 +17,7 @@ from lib.base.errors import ItemError, RunbookError
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
 from lib.base.retry import TOO_EARLY, retry_on, wait_until
 from lib.engine.ledger import note_put
-from lib.resources.dynamodb import Table
+from lib.resources.dynamodb import BACKUPS_S, Table
 from lib.resources.s3 import DELETE_BATCH_KEYS, Bucket, delete_batch
 from lib.target import Target
 
@@ -102,8 +102,8 @@ def _export(
     """Let DynamoDB export, and return the description of what it did."""
     client = target.client("dynamodb", table.region)
     # Recovery that was turned on a moment ago is not there yet.
-    export = retry_on(TOO_EARLY, RECOVERY_S, sleep)
-    started = export(
+    begin = retry_on(TOO_EARLY, BACKUPS_S, sleep)
+    started = begin(
         client.export_table_to_point_in_time,
         TableArn=table.arn,
         S3Bucket=bucket.name,
