@@ -125,6 +125,20 @@ def status() -> LocalAws | None:
     return server if server and is_server(server.pid, server.state) else None
 
 
+def let_pass(server: LocalAws, seconds: float) -> None:
+    """Let time pass at once for all that is late on a server, for tests.
+
+    Args:
+        server: One that is late.
+        seconds: How much.
+
+    Raises:
+        LocalAwsError: It does not know of lag.
+    """
+    if _get(server, f"/_ministack/lag/{seconds}") != b"{}":
+        raise LocalAwsError(f"The local AWS (pid {server.pid}) is not late: nothing has to pass")
+
+
 def stop(sleep: Sleep = time.sleep, say: Say = print) -> bool:
     """Stop the local AWS and its handlers; its state is kept for the next start.
 

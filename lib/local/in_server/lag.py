@@ -25,6 +25,22 @@ def settings() -> Lag:
 
 
 SECONDS = settings().seconds
+_passed_s = 0.0
+
+
+def now() -> float:
+    """Return the time by which all is late, in seconds; `let_pass` moves it on."""
+    return time.monotonic() + _passed_s
+
+
+def let_pass(seconds: float) -> None:
+    """Let time pass at once, so that tests need not wait for it.
+
+    Args:
+        seconds: How much.
+    """
+    global _passed_s
+    _passed_s += seconds
 
 
 def wrapping(target: str) -> Callable[[Callable[..., Any]], Replacement]:
@@ -60,15 +76,15 @@ class History:
         Args:
             key: The thing.
             value: Anything that can be compared.
-            at: Since when, by the monotonic clock; now by default.
+            at: Since when, by `now`, which is the default.
         """
-        now = time.monotonic()
+        then = now() - self._lag_s
         with self._lock:
             values = self._values.setdefault(key, [])
-            while len(values) > 1 and values[1][0] <= now - self._lag_s:
+            while len(values) > 1 and values[1][0] <= then:
                 values.pop(0)  # nobody sees it any more
             if not values or values[-1][1] != value:
-                values.append((now if at is None else at, value))
+                values.append((now() if at is None else at, value))
 
     def seen(self, key: Hashable, unknown: Any = None) -> Any:
         """Return what is seen of something.
@@ -77,14 +93,14 @@ class History:
             key: The thing.
             unknown: What to return of one of which nothing is seen yet.
         """
-        then = time.monotonic() - self._lag_s
+        then = now() - self._lag_s
         with self._lock:
             values = [value for at, value in self._values.get(key, []) if at <= then]
         return values[-1] if values else unknown
 
     def is_new(self, key: Hashable) -> bool:
         """Return whether something is set otherwise than is seen."""
-        then = time.monotonic() - self._lag_s
+        then = now() - self._lag_s
         with self._lock:
             values = self._values.get(key, [])
             return bool(values) and values[-1][0] > then
@@ -115,7 +131,7 @@ class Names:
     def made(self, name: str) -> None:
         """Note that something was made just now."""
         with self._lock:
-            self._made[self._scoped(name)] = time.monotonic()
+            self._made[self._scoped(name)] = now()
             self._gone.pop(self._scoped(name), None)
 
     def gone(self, name: str, listed: Any) -> None:
@@ -126,16 +142,16 @@ class Names:
             listed: How a list told of it.
         """
         with self._lock:
-            self._gone[self._scoped(name)] = time.monotonic(), listed
+            self._gone[self._scoped(name)] = now(), listed
             self._made.pop(self._scoped(name), None)
 
     def hides(self, name: str) -> bool:
         """Return whether a list does not tell of something yet."""
-        return self._made.get(self._scoped(name), FOREVER_AGO) > time.monotonic() - SECONDS["list"]
+        return self._made.get(self._scoped(name), FOREVER_AGO) > now() - SECONDS["list"]
 
     def ghosts(self) -> list[Any]:
         """Return how a list still tells of what is gone."""
-        then = time.monotonic() - SECONDS["list"]
+        then = now() - SECONDS["list"]
         scope = self._scoped("")[:2]
         with self._lock:
             self._gone = {key: (at, listed) for key, (at, listed) in self._gone.items() if at > then}

@@ -1,14 +1,13 @@
 """Glue and DynamoDB are late: roles of crawlers, what is told of a crawl, point-in-time recovery. See `lag.py`."""
 
 import json
-import time
 from collections.abc import Callable
 
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import dynamodb, glue
 
 from lib.local.in_server.glue_grouping import split
-from lib.local.in_server.lag import FOREVER_AGO, SECONDS, Names, wrapping
+from lib.local.in_server.lag import FOREVER_AGO, SECONDS, Names, now, wrapping
 from lib.local.in_server.lag_iam import denied, is_assumed_by
 
 tables = Names()
@@ -51,7 +50,7 @@ def update_crawler(asked: dict) -> tuple:
 @wrapping("lib.local.in_server.glue:end")
 def end(crawler: dict, began: float, last: dict) -> None:
     """Let a crawler tell how its crawl ended, a while later."""
-    _ended[glue._arn("crawler", crawler["Name"])] = time.monotonic(), dict(crawler.get("LastCrawl") or {})
+    _ended[glue._arn("crawler", crawler["Name"])] = now(), dict(crawler.get("LastCrawl") or {})
     end.original(crawler, began, last)
 
 
@@ -60,7 +59,7 @@ def get_crawler(asked: dict) -> tuple:
     """Describe a crawler; of a crawl that has just ended it does not tell yet."""
     status, headers, body = get_crawler.original(asked)
     ended_at, before = _ended.get(glue._arn("crawler", asked.get("Name")), (FOREVER_AGO, {}))
-    if status != 200 or time.monotonic() - ended_at > SECONDS["crawl"]:
+    if status != 200 or now() - ended_at > SECONDS["crawl"]:
         return status, headers, body
     told = json.loads(body)
     told["Crawler"].pop("LastCrawl", None)
@@ -78,7 +77,7 @@ def create_table(asked: dict) -> tuple:
     answer = create_table.original(asked)
     if answer[0] == 200:
         tables.made(asked["TableName"])
-        _made[_of_table(asked["TableName"])] = time.monotonic()
+        _made[_of_table(asked["TableName"])] = now()
     return answer
 
 
@@ -104,7 +103,7 @@ def list_tables(asked: dict) -> tuple:
 
 
 def _too_early(since: dict, name: str, code: str, said: str, ask: Callable[[], tuple]) -> tuple:
-    if time.monotonic() - since.get(_of_table(name), FOREVER_AGO) < SECONDS["recovery"]:
+    if now() - since.get(_of_table(name), FOREVER_AGO) < SECONDS["recovery"]:
         return error_response_json(code, said, 400)
     return ask()
 
@@ -117,7 +116,7 @@ def update_continuous_backups(asked: dict) -> tuple:
     said = f"Backups are being enabled for the table: {name.rpartition('/')[2]}. Please retry later"
     answer = _too_early(_made, name, code, said, lambda: update_continuous_backups.original(asked))
     if answer[0] == 200:
-        _recoverable[_of_table(name)] = time.monotonic()
+        _recoverable[_of_table(name)] = now()
     return answer
 
 

@@ -1,13 +1,13 @@
 """Lambda is late: mappings take their time, and roles are looked at as they are seen. See `lag.py`."""
 
 import json
-import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from ministack.core.responses import error_response_json, get_region
 from ministack.services import lambda_svc
 
-from lib.local.in_server.lag import SECONDS, Names, wrapping
+from lib.local.in_server.lag import SECONDS, Names, now, wrapping
 from lib.local.in_server.lag_iam import denied, is_assumed_by
 
 SERVICE = "lambda.amazonaws.com"
@@ -15,6 +15,7 @@ RECEIVES = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
 CHANGING = ("Creating", "Updating", "Deleting", "Enabling", "Disabling")
 TO_BE_ENABLED = "LagEnabled"  # of a mapping that is being created
 names = Names()
+_to_come: list[tuple[float, Callable[[], None]]] = []
 
 
 def _refused(said: str) -> tuple:
@@ -84,12 +85,41 @@ def put_event_invoke_config(name: str, qualifier: str | None, asked: dict) -> tu
 
 
 def _later(what: Callable[[], None]) -> None:
-    timer = threading.Timer(SECONDS["mapping"], what)
-    timer.daemon = True
-    timer.start()
+    _to_come.append((now() + SECONDS["mapping"], what))
+
+
+def _do_what_is_due() -> None:
+    """Do what was to be done by now; whoever looks at a mapping, or polls for one, does so first."""
+    due = [one for one in _to_come if one[0] <= now()]
+    for one in due:
+        with suppress(ValueError):  # another thread was faster
+            _to_come.remove(one)
+            one[1]()
+
+
+@wrapping("ministack.services.lambda_svc:_poll_sqs")
+def poll_sqs() -> bool:
+    """Poll for those mappings that are not being changed any more."""
+    _do_what_is_due()
+    return poll_sqs.original()
+
+
+@wrapping("ministack.services.lambda_svc:_get_esm")
+def get_mapping(identifier: str) -> tuple:
+    """Describe a mapping."""
+    _do_what_is_due()
+    return get_mapping.original(identifier)
+
+
+@wrapping("ministack.services.lambda_svc:_list_esms")
+def list_mappings(query_params: dict) -> tuple:
+    """List mappings."""
+    _do_what_is_due()
+    return list_mappings.original(query_params)
 
 
 def _in_use(mapping: dict | None) -> tuple | None:
+    _do_what_is_due()
     if not mapping or mapping["State"] not in CHANGING:
         return None
     said = f"Cannot change the event source mapping {mapping['UUID']}, which is {mapping['State']}."
@@ -115,6 +145,7 @@ def _settle(mapping: dict) -> None:
 @wrapping("ministack.services.lambda_svc:_create_esm")
 def create_mapping(asked: dict) -> tuple:
     """Create a mapping, which polls a while later."""
+    _do_what_is_due()
     function, source = asked.get("FunctionName", ""), asked.get("EventSourceArn", "")
     name = function.split(":")[6] if function.startswith("arn:") else function
     for one in list(lambda_svc._esms.values()):

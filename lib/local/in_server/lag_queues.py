@@ -16,14 +16,14 @@ COUNTED = (
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
-LEAST_POLL_S = 0.05
+LEAST_POLL_S, MOST_POLL_S = 0.05, 0.5
 names = Names()
 
 
 def _keep_counting() -> None:
     """Note the counts of all queues again and again; whoever asks is told those of a while ago."""
     while True:
-        time.sleep(max(LAG_S / 20, LEAST_POLL_S))
+        time.sleep(min(max(LAG_S / 20, LEAST_POLL_S), MOST_POLL_S))
         for key, queue in list(sqs._queues._data.items()):
             COUNTS.note(key[-1], _counts(queue))
 

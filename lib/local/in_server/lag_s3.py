@@ -2,13 +2,12 @@
 
 import json
 import re
-import time
 from contextvars import ContextVar
 
 from ministack.core.responses import get_account_id
 from ministack.services import s3
 
-from lib.local.in_server.lag import FOREVER_AGO, SECONDS, History, Names, wrapping
+from lib.local.in_server.lag import FOREVER_AGO, SECONDS, History, Names, now, wrapping
 from lib.local.in_server.lag_iam import seen
 
 NOTIFICATIONS = History(SECONDS["notification"])
@@ -74,7 +73,7 @@ def fire_s3_event(*arguments: object, **named: object) -> None:
 @wrapping("ministack.services.s3:_create_bucket")
 def create_bucket(name: str, *others: object, **named: object) -> tuple:
     """Create a bucket, unless one of its name was deleted a while ago."""
-    if name not in s3._buckets and time.monotonic() - _deleted_at.get(name, FOREVER_AGO) < SECONDS["bucket_name"]:
+    if name not in s3._buckets and now() - _deleted_at.get(name, FOREVER_AGO) < SECONDS["bucket_name"]:
         said = "A conflicting conditional operation is currently in progress against this resource. Try again."
         return s3._error("OperationAborted", said, 409, f"/{name}")
     is_new = name not in s3._buckets
@@ -90,7 +89,7 @@ def delete_bucket(name: str) -> tuple:
     listed = _listed(s3._list_buckets.original()[2], name)
     answer = delete_bucket.original(name)
     if answer[0] in (200, 204):
-        _deleted_at[name] = time.monotonic()
+        _deleted_at[name] = now()
         _turned_on.pop(_of_bucket(name), None)
         NOTIFICATIONS.note(_of_bucket(name), "")
         names.gone(name, listed)
@@ -125,13 +124,13 @@ def put_versioning(name: str, body: bytes) -> tuple:
     before = s3._bucket_versioning.get(name)
     answer = put_versioning.original(name, body)
     if answer[0] == 200 and before is None and s3._bucket_versioning.get(name) == "Enabled":
-        _turned_on[_of_bucket(name)] = time.monotonic()
+        _turned_on[_of_bucket(name)] = now()
     return answer
 
 
 def _is_versioned_later(bucket_name: str) -> bool:
     since = _turned_on.get(_of_bucket(bucket_name), FOREVER_AGO)
-    return time.monotonic() - since < SECONDS["versioning"]
+    return now() - since < SECONDS["versioning"]
 
 
 @wrapping("ministack.services.s3:_record_object_version")
