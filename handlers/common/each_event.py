@@ -16,8 +16,8 @@ def for_each_event(
 ) -> None:
     """Do something for each event; the failure of one is logged, and does not hold up the others.
 
-    Neither does a record that cannot be read: the message fails after all others are done. That a probe came is
-    logged, and nothing is done for it.
+    Neither does a record that cannot be read: the message fails after all others are done. That a probe came
+    is logged, and nothing is done for it.
 
     Args:
         events: What a message names, as `object_events` yields it.

@@ -10,8 +10,8 @@ from urllib.parse import unquote_plus
 
 from common.times import time_of
 
-# What the key of a probe ends with: an empty object that the runbook puts and erases to see whether S3 has begun to
-# tell of a bucket (lib/operate/hearing.py). The random part is nobody else's.
+# What the key of a probe ends with: an empty object that the runbook puts and erases to see whether S3 has
+# begun to tell of a bucket (lib/operate/hearing.py). The random part is nobody else's.
 PROBE = re.compile(r"(?:^|/)runbook-probe-[0-9a-f]{32}[^/]*$")
 
 
@@ -43,7 +43,7 @@ class ObjectEvent:
 
     @property
     def is_probe(self) -> bool:
-        """Whether it is about a probe, of which nothing is to be made: like S3's own test event, it only shows the way."""
+        """Whether it is about a probe, of which nothing is made: like S3's test event it shows the way."""
         return not self.size and PROBE.search(self.key) is not None
 
     @property

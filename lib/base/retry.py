@@ -92,7 +92,7 @@ def retry_on(error: str, timeout_s: float, sleep: Callable[[float], None]) -> Re
 
 
 def retry_passing(*names: str, sleep: Callable[[float], None]) -> Retrying:
-    """Return a caller that calls again while AWS answers with an error of some classes, each as long as it passes.
+    """Return a caller that calls again on errors of some classes, as long as each may take to pass.
 
     Args:
         names: Of classes in BOUNDS_S; without any, all of them.

@@ -27,10 +27,15 @@ def start(
     ] = None,
     lag_seconds: Annotated[
         Path | None,
-        typer.Option(show_default=False, metavar="FILE", help="So late, with times of its own (YAML): names and seconds."),
+        typer.Option(
+            show_default=False,
+            metavar="FILE",
+            help="So late, with times of its own (YAML): names and seconds.",
+        ),
     ] = None,
     lag_latency_ms: Annotated[
-        float, typer.Option(show_default=False, metavar="MS", help="Each call takes so many milliseconds more.")
+        float,
+        typer.Option(show_default=False, metavar="MS", help="Each call takes so many milliseconds more."),
     ] = 0,
 ) -> None:
     """Start it, unless it runs; it is late until it is stopped."""

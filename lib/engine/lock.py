@@ -126,14 +126,15 @@ class _AgainError(Exception):
 class Lock:
     """The lock of an environment, in a bucket of its own, which is made before all others and goes last.
 
-    It stays when nothing else of the environment exists: the next run would need it, and S3 keeps the name of a
-    bucket that was deleted for minutes. Only who destroys the whole environment removes it.
+    It stays when nothing else of the environment exists: the next run would need it, and S3 keeps the name of
+    a bucket that was deleted for minutes. Only who destroys the whole environment removes it.
 
     Attributes:
         home: The bucket. It is not versioned: a lock that is released leaves nothing behind.
         is_lost: Whether somebody broke the lock while we held it.
         is_parents: Whether the command that runs us holds it.
         is_last: Whether its home goes when it is released.
+        is_left: Whether a part of our run has destroyed all, and the home with it.
     """
 
     def __init__(self, target: Target, parameters: Parameters):
@@ -151,7 +152,7 @@ class Lock:
         self.home.scope = replace(parameters.scope(PIPELINE), kms_key_arns=())
         self.ledger = Ledger.of(parameters)
         self.client = target.client("s3", REGION)
-        self.is_lost = self.is_parents = self.is_last = False
+        self.is_lost = self.is_parents = self.is_last = self.is_left = False
         self._etag = ""
         self._me: Holder | None = None
         self._renewed_at = monotonic()
@@ -213,16 +214,16 @@ class Lock:
             self._remove_home()
 
     def leave(self) -> None:
-        """After all was destroyed: the lock's home goes, too; now if it is our run's, or else with the lock."""
+        """After all was destroyed: the home goes, too; now if it is our run's, or else with the lock."""
         if not self._is_alone():
             return
         if self.is_parents:
+            self.ledger.forget(PIPELINE)  # first, for whoever renews the lock meanwhile
             Bucket.delete(self.client, self.home.name)
-            self.ledger.forget(PIPELINE)
         _held.get(self.home.name, self).is_last = True
 
     def _remove_home(self) -> None:
-        """Delete the lock's bucket, unless the environment has another, or somebody took the lock meanwhile."""
+        """Delete the home, unless the environment has another bucket, or somebody took the lock meanwhile."""
         if self._is_alone():
             retry_passing("changing", "busy", sleep=sleep)(self._delete_home)
 
@@ -262,7 +263,9 @@ class Lock:
             self._put(IfMatch=self._etag)
             self._failure = None
         except Exception as error:  # none may end the thread that renews; `require` tells of it
-            self.is_lost = isinstance(error, ClientError) and _code(error) in BROKEN
+            code = _code(error) if isinstance(error, ClientError) else ""
+            self.is_left = code == "NoSuchBucket" and self.home.arn not in self.ledger.entries()
+            self.is_lost = code in BROKEN and not self.is_left
             self._failure = error
 
     def require(self) -> None:
@@ -271,6 +274,8 @@ class Lock:
         Raises:
             LockError: If somebody broke it, or may be about to, since it was not renewed for too long.
         """
+        if self.is_left:
+            return
         if self.is_lost:
             raise LockError(f"somebody broke the lock of env {self.env!r} while this ran; it stops here")
         if self._etag and monotonic() - self._renewed_at >= STALE_S:
@@ -280,7 +285,16 @@ class Lock:
             ) from self._failure
 
     def _is_alone(self) -> bool:
-        return {name for name, _ in Bucket.names(self.client, self.scope)} <= {self.home.name}
+        """Whether the environment has no other bucket; one that was just deleted may still be listed."""
+        names = {name for name, _ in Bucket.names(self.client, self.scope)} - {self.home.name}
+        return not any(map(self._exists, names))
+
+    def _exists(self, name: str) -> bool:
+        try:
+            self.client.head_bucket(Bucket=name)
+        except ClientError as error:
+            return _code(error) not in GONE
+        return True
 
     def _make_home(self) -> None:
         """Make the bucket, unless the ledger says that it is whole."""
@@ -396,7 +410,7 @@ def run_alone(parameters: Parameters) -> Iterator[str]:
 
 
 def _renew(lock: Lock, ended: threading.Event) -> None:
-    while not lock.is_lost and not ended.wait(RENEWAL_S):
+    while not lock.is_lost and not lock.is_left and not ended.wait(RENEWAL_S):
         lock.renew()
 
 

@@ -94,7 +94,7 @@ def start(sleep: Sleep = time.sleep, lag: Lag | None = None) -> LocalAws:
 
     Args:
         sleep: Called between two looks at the server, with seconds.
-        lag: How late it shall be, which goes with this server; None for any that runs, or one that is not late.
+        lag: How late it shall be until it is stopped; None for any that runs, or one that is not late.
 
     Returns:
         A server that answers.
@@ -110,8 +110,8 @@ def start(sleep: Sleep = time.sleep, lag: Lag | None = None) -> LocalAws:
             _require_same_code(server)
             if lag and server.lag != lag.text:
                 raise LocalAwsError(
-                    f"The local AWS runs, and {server.lateness or 'it is not late'}. To start it otherwise, stop it "
-                    "first: `runbook local stop`"
+                    f"The local AWS runs, and {server.lateness or 'it is not late'}. To start it otherwise, "
+                    "stop it first: `runbook local stop`"
                 )
         else:
             server = _launch(lag)

@@ -1,7 +1,8 @@
 """Whether S3 has begun to tell of a bucket: a new or changed notification is deaf for some minutes.
 
-What is uploaded meanwhile is lost to the pipeline, and S3 never says so. So before samples a probe is sent, an empty
-object that is erased at once, until the function that the notification leads to has logged that its event came.
+What is uploaded meanwhile is lost to the pipeline, and S3 never says so. So before samples a probe is sent,
+an empty object that is erased at once, until the function that the notification leads to has logged that its
+event came.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-enable-disable-notification-intro.html
 """
 
@@ -63,7 +64,7 @@ class Entrance:
 
     @property
     def needs_versions(self) -> bool:
-        """Whether what is put there shall have a version, which takes its time after versioning was turned on."""
+        """Whether what is put there shall have a version, some time after versioning was turned on."""
         return self.bucket.is_made and self.bucket.versioned
 
 
@@ -75,8 +76,8 @@ def first_events(
 ) -> pd.DataFrame:
     """Return when the first event came by each notification of a pipeline.
 
-    If the run sends samples, it first waits for that, and sends probes. They are erased at once, versions included,
-    and the functions make nothing of them. Otherwise nothing is sent: what was logged since tells.
+    If the run sends samples, it first waits for that, and sends probes. They are erased at once, versions
+    included, and the functions make nothing of them. Otherwise nothing is sent: what was logged since tells.
 
     Args:
         stack: The pipeline, applied.
@@ -85,34 +86,38 @@ def first_events(
         clock: Tells the seconds.
 
     Returns:
-        One row a notification: its name, the function's, `first event` (UTC, or why there is none), and whether it
-        was a `probe`.
+        One row a notification: its name, the function's, `first event` (UTC, or why there is none).
 
     Raises:
         WaitError: If the time is up; says what did not come.
         RunbookError: If a probe cannot be erased, for instance under Object Lock; says where it is.
     """
-    entrances = list(_entrances(stack))
+    all_of_them = list(entrances(stack))
     entries = stack.ledger.entries()
-    heard = {each: at for each in entrances if (at := entries.get(each.notification.arn, {}).get("heard"))}
-    if new := [each for each in entrances if each not in heard]:
-        found = _Probing(stack, new, sleep, clock).until_heard(timeout_s) if stack.exercises else _seen(stack, new)
+    heard = {each: at for each in all_of_them if (at := entries.get(each.notification.arn, {}).get("heard"))}
+    if new := [each for each in all_of_them if each not in heard]:
+        found = (
+            _Probing(stack, new, sleep, clock).until_heard(timeout_s)
+            if stack.exercises
+            else _seen(stack, new)
+        )
         heard |= found
         for entrance, at in found.items():
             stack.ledger.hear(entrance.notification.arn, at)
-    rows = [
-        (each.notification.name, each.function.name, heard.get(each, NONE_YET)) for each in entrances
-    ]
+    rows = [(each.notification.name, each.function.name, heard.get(each, NONE_YET)) for each in all_of_them]
     return pd.DataFrame(rows, columns=["notification", "function", "first event"])
 
 
-def _entrances(stack: Stack) -> Iterator[Entrance]:
-    """Yield the notifications that a stack describes and that lead to a function of it."""
+def entrances(stack: Stack) -> Iterator[Entrance]:
+    """Yield the notifications that a stack describes and that lead to a function of it.
+
+    Args:
+        stack: The pipeline's.
+    """
     resources = list(stack.resources.values())
     for one in resources:
-        if isinstance(one, BucketNotification):
-            if function := _function(one.destination, resources):
-                yield Entrance(one, function)
+        if isinstance(one, BucketNotification) and (function := _function(one.destination, resources)):
+            yield Entrance(one, function)
 
 
 def _function(destination: Topic | Queue | Function, resources: Iterable[object]) -> Function | None:
@@ -120,7 +125,11 @@ def _function(destination: Topic | Queue | Function, resources: Iterable[object]
     if isinstance(destination, Function):
         return destination
     for one in resources:
-        if isinstance(one, Subscription) and isinstance(destination, Topic) and one.topic.arn == destination.arn:
+        if (
+            isinstance(one, Subscription)
+            and isinstance(destination, Topic)
+            and one.topic.arn == destination.arn
+        ):
             for queue in resources:
                 if isinstance(queue, Queue) and queue.arn == one.endpoint:
                     return _function(queue, resources)
@@ -129,10 +138,10 @@ def _function(destination: Topic | Queue | Function, resources: Iterable[object]
     return None
 
 
-def _seen(stack: Stack, entrances: list[Entrance]) -> dict[Entrance, str]:
+def _seen(stack: Stack, new: list[Entrance]) -> dict[Entrance, str]:
     """Return when the functions have logged the first event since their notification was made or changed."""
     entries, found = stack.ledger.entries(), {}
-    for each in entrances:
+    for each in new:
         made = entries.get(each.notification.arn, {}).get("at")
         if made is None:  # by a run of which this ledger knows nothing
             continue
@@ -150,11 +159,11 @@ class _Probing:
     def __init__(
         self,
         stack: Stack,
-        entrances: list[Entrance],
+        new: list[Entrance],
         sleep: Callable[[float], None],
         clock: Callable[[], float],
     ) -> None:
-        self._stack, self._entrances, self._sleep, self._clock = stack, entrances, sleep, clock
+        self._stack, self._entrances, self._sleep, self._clock = stack, new, sleep, clock
         self._keys: dict[str, Entrance] = {}
         self._versioned: set[Entrance] = set()
         self._heard: dict[Entrance, str] = {}
@@ -166,13 +175,17 @@ class _Probing:
             note_put(each.bucket.name, each.probes)
             self._erase(each, each.probes)
         deadline, round_s = self._clock() + timeout_s, float(FIRST_ROUND_S)
-        with tqdm(total=len(self._entrances), desc="First event", unit="notification", leave=False, delay=1) as bar:
+        with tqdm(
+            total=len(self._entrances), desc="First event", unit="notification", leave=False, delay=1
+        ) as bar:
             while waiting := self._waiting():
                 if (left_s := deadline - self._clock()) <= 0:
                     raise WaitError(self._too_long(waiting, timeout_s))
                 for each in waiting:
                     self._send(each)
-                wait_until(self._look, lambda _: not self._waiting(), min(round_s, left_s), LOOKS, self._sleep)
+                wait_until(
+                    self._look, lambda _: not self._waiting(), min(round_s, left_s), LOOKS, self._sleep
+                )
                 round_s = min(2 * round_s, LONGEST_ROUND_S)
                 bar.n = len(self._entrances) - len(self._waiting())
                 bar.refresh()
@@ -216,12 +229,12 @@ class _Probing:
         if not deaf:
             names = ", ".join(sorted({each.bucket.name for each in waiting}))
             return (
-                f"what is put into {names} has no version {timeout_s:g} s after versioning was turned on; nothing was "
-                "uploaded. Run this again: S3 may need a quarter of an hour (first_event_timeout_s)"
+                f"what is put into {names} has no version {timeout_s:g} s after versioning was turned on; no "
+                "sample was uploaded. Run this again: S3 may need 15 minutes (first_event_timeout_s)"
             )
         told = ", ".join(f"{each.function.name} of {each.bucket.name}" for each in deaf)
         return (
-            f"no event was seen within {timeout_s:g} s by {told}, though {len(self._keys)} probes were sent; no sample "
-            "was uploaded. Run this again: S3 may need longer (first_event_timeout_s), or look whether something "
-            "between them is switched off: the notification, the subscription, the mapping, the function's log"
+            f"no event was seen within {timeout_s:g} s by {told}, though {len(self._keys)} probes were sent; "
+            "no sample was uploaded. Run this again: S3 may need longer (first_event_timeout_s). Or look "
+            "whether something between them is switched off: the notification, the subscription, the mapping"
         )

@@ -33,7 +33,8 @@ RESERVED = frozenset(
     AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_LAMBDA_RUNTIME_API LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR
     """.split()  # noqa: SIM905 – as a list of strings it would be 18 lines
 )
-# For a role, a queue or a function that is not seen yet, and for what is being made or changed, perhaps by a killed run.
+# For a role, a queue or a function that is not seen yet, and for what is being made or changed, perhaps by a
+# killed run.
 NOT_READY = f"{TOO_EARLY}|{IS_BEING_CHANGED}"
 # Disabling, draining, changing or deleting a mapping takes up to a minute on AWS, at times minutes.
 MAPPING_CHANGE_S, MAPPING_POLL_S = 300, 0.5

@@ -41,7 +41,7 @@ from lib.resources.policies import Statement, deny_insecure_transport, document,
 from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
 
-# A bucket of the same name that was deleted a moment ago. S3 frees its name after minutes, at times after hours:
+# A bucket of the same name that was deleted a moment ago. S3 frees its name after minutes, at times hours:
 # https://repost.aws/knowledge-center/s3-conflicting-conditional-operation
 NAME_TAKEN, NAME_FREED_S, NAME_POLL_S, NAME_SAID_S = "^OperationAborted", 3600, 5, 60
 # S3 tries the destination before it takes a notification, and the destination's policy may be too new; or the
@@ -181,9 +181,9 @@ class Bucket(End):
             if (minute := int(state.seconds_since_start or 0) // NAME_SAID_S) > said:
                 said = minute
                 print(
-                    f"bucket {self.name}: one of this name was deleted a while ago, and S3 still keeps the name "
-                    f"({minute} of {NAME_FREED_S // 60} minutes waited). You may stop this and run it again later, or "
-                    "with another prefix or env, whose names are free",
+                    f"bucket {self.name}: one of this name was deleted a while ago, and S3 still keeps the "
+                    f"name ({minute} of {NAME_FREED_S // 60} minutes waited). You may stop this and run it "
+                    "again later, or with another prefix or env, whose names are free",
                     flush=True,
                 )
 
@@ -198,9 +198,9 @@ class Bucket(End):
             retrying(create)
         except RetryError as error:
             raise WaitError(
-                f"bucket {self.name}: S3 has kept the name of the bucket that was deleted for {NAME_FREED_S // 60} "
-                "minutes, which it does at times for hours. Nothing of this bucket was made. Run this again later, "
-                "or choose another prefix or env, whose names are free"
+                f"bucket {self.name}: S3 has kept the name of the bucket that was deleted for "
+                f"{NAME_FREED_S // 60} minutes, which it does at times for hours. Nothing of this bucket was "
+                "made. Run this again later, or choose another prefix or env, whose names are free"
             ) from error
 
     def update(self, client, settings: Settings) -> None:

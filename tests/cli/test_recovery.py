@@ -115,5 +115,7 @@ def test_with_rollback_a_run_that_fails_leaves_nothing(local_aws: LocalAws, note
     assert failed.exit_code == 1
     assert "1 deleted" in failed.stdout
     parameters = Parameters.check({"env": "failing"})
-    assert {item.found.name.split("-")[2] for item in Inventory(connect(parameters), parameters).existing()} == {PIPELINE}
+    assert {
+        item.found.name.split("-")[2] for item in Inventory(connect(parameters), parameters).existing()
+    } == {PIPELINE}
     assert Ledger.of(parameters).pipelines() == [PIPELINE]

@@ -1,7 +1,6 @@
 """The lag mode: the local AWS is as late as AWS is. Imported only by a server that was started so.
 
-What is late, by how much, and where AWS says so is in `lag_times.py`. Modules `lag_…` hold the services; none of
-what they replace is replaced otherwise.
+What is late, by how much, and where AWS says so is in `lag_times.py`; the services are in modules `lag_…`.
 """
 
 import threading
@@ -47,7 +46,7 @@ def wrapping(target: str) -> Callable[[Callable[..., Any]], Replacement]:
     """Return what puts a function into the place of one of MiniStack's, kept as `.original`.
 
     Args:
-        target: As in a correction's `replaces`; one that is gone is an error, since what is late would be lost.
+        target: As in a correction's `replaces`. One that is gone is an error: nothing would be late.
     """
 
     def put(function: Any) -> Replacement:
@@ -156,4 +155,3 @@ class Names:
         with self._lock:
             self._gone = {key: (at, listed) for key, (at, listed) in self._gone.items() if at > then}
             return [listed for key, (_, listed) in self._gone.items() if key[:2] == scope]
-

@@ -49,7 +49,7 @@ def rate_of(service: str, operation: str) -> Rate | None:
         operation: Such as `GetFunction`.
     """
     for rate in RATES:
-        if rate.service == service and (not rate.operations or operation.startswith(rate.operations)):
+        if rate.service == service and rate.is_of(operation):
             return rate if rate.per_second else None
     return None
 
@@ -63,7 +63,9 @@ def is_too_much(service: str, operation: str) -> bool:
 
 
 @wrapping("ministack.app:_dispatch_service_request")
-async def dispatch(method: str, path: str, headers: dict, body: bytes, query_params: dict, request_id: str) -> tuple:
+async def dispatch(
+    method: str, path: str, headers: dict, body: bytes, query_params: dict, request_id: str
+) -> tuple:
     """Answer a call, unless it is one too many; not before its time."""
     if LAG.latency_ms:
         await asyncio.sleep(LAG.latency_ms / 1000)

@@ -1,10 +1,10 @@
-"""Glue and DynamoDB are late: roles of crawlers, what is told of a crawl, point-in-time recovery. See `lag.py`."""
+"""Glue and DynamoDB are late: roles of crawlers, ends of crawls, point-in-time recovery. See `lag.py`."""
 
 import json
 from collections.abc import Callable
 
 from ministack.core.responses import error_response_json, get_account_id, get_region
-from ministack.services import dynamodb, glue
+from ministack.services import glue
 
 from lib.local.in_server.glue_grouping import split
 from lib.local.in_server.lag import FOREVER_AGO, SECONDS, Names, now, wrapping

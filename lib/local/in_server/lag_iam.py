@@ -1,6 +1,7 @@
-"""Roles are seen late: what a role may do, and who may take it on, is what it was a while ago. See `lag.py`."""
+"""Roles are seen late: what a role may do, and who may take it on, was set a while ago. See `lag.py`."""
 
 import json
+from collections.abc import Hashable
 from copy import deepcopy
 
 from ministack.core import iam_evaluator
@@ -17,7 +18,7 @@ names = Names(is_global=True)
 
 def note_roles(at: float | None = None) -> None:
     """Note what all roles are now, those that are gone included."""
-    found = {
+    found: dict[Hashable, dict] = {
         (account, name): deepcopy({part: role.get(part) for part in KEPT})
         for (account, name), role in list(iam._roles._data.items())
     }
@@ -80,9 +81,11 @@ def gather_role_policies(role_name: str, account_id: str) -> list:
     role = ROLES.seen((account_id, role_name))
     if role is None:
         return []
-    attached = (iam_evaluator._resolve_managed_policy_document(arn, account_id) for arn in role["AttachedPolicies"] or ())
-    documents = [*(role["InlinePolicies"] or {}).values(), *attached]
-    return [statements for one in documents if one and (statements := iam_evaluator.parse_policy_document(one))]
+    managed = iam_evaluator._resolve_managed_policy_document
+    documents = [*(role["InlinePolicies"] or {}).values()]
+    documents += [managed(arn, account_id) for arn in role["AttachedPolicies"] or ()]
+    parsed = (iam_evaluator.parse_policy_document(one) for one in documents if one)
+    return [statements for statements in parsed if statements]
 
 
 @wrapping("ministack.services.iam:handle_request")

@@ -78,8 +78,8 @@ def put_event_invoke_config(name: str, qualifier: str | None, asked: dict) -> tu
         action = {"sqs": "sqs:SendMessage", "sns": "sns:Publish"}.get(service)
         if action and (role := _role_of(name)) and denied(role, [action], arn, get_region()):
             return _refused(
-                f"The destination ARN {arn} is invalid: the function's execution role does not have permissions to "
-                f"call {action.partition(':')[2]} on it"
+                f"The destination ARN {arn} is invalid: the function's execution role does not have "
+                f"permissions to call {action.partition(':')[2]} on it"
             )
     return put_event_invoke_config.original(name, qualifier, asked)
 
@@ -151,15 +151,14 @@ def create_mapping(asked: dict) -> tuple:
     for one in list(lambda_svc._esms.values()):
         if (one["EventSourceArn"], one["FunctionName"]) == (source, name):
             said = (
-                f'An event source mapping with event source arn (" {source} ") and function (" {name} ") already '
-                f"exists. Please update or delete the existing mapping with UUID {one['UUID']}"
+                f'An event source mapping with event source arn (" {source} ") and function (" {name} ") '
+                f"already exists. Please update or delete the existing mapping with UUID {one['UUID']}"
             )
             return error_response_json("ResourceConflictException", said, 409)
     role = _role_of(function)
     if role and ":sqs:" in source and (action := denied(role, RECEIVES, source, get_region())):
         return _refused(
-            "The provided execution role does not have permissions to call "
-            f"{action.partition(':')[2]} on SQS"
+            f"The provided execution role does not have permissions to call {action.partition(':')[2]} on SQS"
         )
     answer = create_mapping.original(asked)
     if answer[0] == 202:

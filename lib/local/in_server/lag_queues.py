@@ -47,7 +47,8 @@ def get_attributes(asked: dict, url: str) -> dict:
     queue = sqs._get_q(asked.get("QueueUrl", url), "sqs:GetQueueAttributes")
     key = next((key for key, one in list(sqs._queues._data.items()) if one is queue), ("",))[-1]
     then = COUNTS.seen(key, dict.fromkeys(COUNTED, "0"))
-    return {"Attributes": {**answer["Attributes"], **{k: v for k, v in then.items() if k in answer["Attributes"]}}}
+    attributes = answer["Attributes"]
+    return {"Attributes": {**attributes, **{name: then[name] for name in COUNTED if name in attributes}}}
 
 
 def _arn(name: str) -> str:

@@ -73,8 +73,11 @@ def fire_s3_event(*arguments: object, **named: object) -> None:
 @wrapping("ministack.services.s3:_create_bucket")
 def create_bucket(name: str, *others: object, **named: object) -> tuple:
     """Create a bucket, unless one of its name was deleted a while ago."""
-    if name not in s3._buckets and now() - _deleted_at.get(name, FOREVER_AGO) < SECONDS["bucket_name"]:
-        said = "A conflicting conditional operation is currently in progress against this resource. Try again."
+    is_kept = now() - _deleted_at.get(name, FOREVER_AGO) < SECONDS["bucket_name"]
+    if name not in s3._buckets and is_kept:
+        said = (
+            "A conflicting conditional operation is currently in progress against this resource. Try again."
+        )
         return s3._error("OperationAborted", said, 409, f"/{name}")
     is_new = name not in s3._buckets
     answer = create_bucket.original(name, *others, **named)
@@ -113,8 +116,12 @@ def list_buckets(query_params: dict | None = None, *others: object, **named: obj
             body = body.replace(_listed(body, name), b"")
     prefix = s3._qp(query_params or {}, "prefix", "")
     ghosts = b"".join(each for each in names.ghosts() if f"<Name>{prefix}".encode() in each)
-    return status, headers, body.replace(b"</Buckets>", ghosts + b"</Buckets>").replace(
-        b"<Buckets />", b"<Buckets>" + ghosts + b"</Buckets>"
+    return (
+        status,
+        headers,
+        body.replace(b"</Buckets>", ghosts + b"</Buckets>").replace(
+            b"<Buckets />", b"<Buckets>" + ghosts + b"</Buckets>"
+        ),
     )
 
 
@@ -170,5 +177,3 @@ def note_destination(arn: str, policy: object) -> None:
         policy: Anything that can be compared.
     """
     DESTINATIONS.note(arn, policy)
-
-

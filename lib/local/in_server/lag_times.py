@@ -1,4 +1,4 @@
-"""How late AWS is, and how late the local AWS is in its lag mode: the figures, and the settings of one server.
+"""How late AWS is, and the local AWS in its lag mode: the figures, and what one server is told.
 
 Read by the server, which waits, and by the runbook, which tells of it: it needs nothing but Python.
 """
@@ -41,9 +41,9 @@ class Rate:
     """How many calls AWS takes from an account in a region.
 
     Attributes:
-        per_second: How many a second; as many at once after a second without any.
+        per_second: How many a second, and so many at once after a second without any; 0 if without limit.
         service: As MiniStack names it.
-        operations: Of the operations that share it how they begin; empty for all of the service's.
+        operations: The operations that share it; empty for all of the service's that no other rate is of.
         source: Where AWS says so; a URL.
         each: Whether each operation has the rate for itself.
         said: What AWS says, if it is not the figure.
@@ -56,101 +56,110 @@ class Rate:
     each: bool = False
     said: str = ""
 
+    def is_of(self, operation: str) -> bool:
+        """Return whether an operation has this rate, if none before has it."""
+        return not self.operations or operation in self.operations
 
-LAG_TESTS = "test_lag.py"
+
+MODE = "tests/local/in_server/test_lag.py"
+HEARING = "tests/operate/test_hearing.py"
+LATE_AWS = "tests/resources/test_late_aws.py"
+TABLE = "tests/base/test_aws_errors.py"
 FIGURES = {
     "notification": Figure(
         300,
-        "A new or changed notification: until then S3 goes by what was set before",
-        "“usually takes about five minutes for the changes to take effect”",
+        "A new or changed notification; until then S3 goes by what was set before",
+        "usually about five minutes",
         f"{S3_GUIDE}how-to-enable-disable-notification-intro.html",
-        "samples begin when a probe was heard: `first_event_timeout_s`, 900 s; a deployment without samples says "
-        "when its first event was",
-        "test_hearing.py",
+        "samples begin when a probe was heard, `first_event_timeout_s` (900 s); a deployment without samples "
+        "says when its first event was",
+        HEARING,
     ),
     "bucket_name": Figure(
         600,
         "The name of a deleted bucket: OperationAborted",
-        "minutes, at times hours",
+        "no figure: minutes, at times hours",
         "https://repost.aws/knowledge-center/s3-conflicting-conditional-operation",
-        "an hour, said each minute, with the ways out; the bucket of the lock stays until all is destroyed",
-        LAG_TESTS,
+        "an hour, said each minute with the ways out; the lock's bucket stays until all is destroyed",
+        LATE_AWS,
     ),
     "role": Figure(
         30,
-        "A new or changed role, its policies and its trust: until then services go by what was before",
-        "“changes … might not be immediately visible everywhere”; others wait for half a minute to two",
+        "A new or changed role: its policies, and who may take it on",
+        "no figure: “might not be immediately visible”",
         f"{IAM_GUIDE}troubleshoot.html#troubleshoot_general_eventual-consistency",
-        "120 s: functions, mappings, destinations of failures, crawlers, trails, batch jobs, policies of buckets",
-        LAG_TESTS,
+        "120 s: functions, mappings, destinations of failures, crawlers, batch jobs, buckets' policies",
+        LATE_AWS,
     ),
     "destination": Figure(
         10,
-        "The policy of a queue or topic: until then S3 is not let in",
-        "up to 60 s for the attributes of a queue",
+        "The policy of a queue or topic, by which S3 is let in",
+        "up to 60 s",
         f"{SQS_API}API_SetQueueAttributes.html",
         "120 s",
-        LAG_TESTS,
+        LATE_AWS,
     ),
     "mapping": Figure(
         30,
-        "An event source mapping is Creating, Updating or Deleting; ResourceInUseException if it is changed then",
-        "no figure; others wait for up to ten minutes",
+        "A mapping is Creating, Updating, Deleting; ResourceInUseException if it is changed then",
+        "no figure",
         "https://docs.aws.amazon.com/lambda/latest/api/API_DeleteEventSourceMapping.html",
         "300 s",
-        LAG_TESTS,
+        LATE_AWS,
     ),
     "list": Figure(
         10,
         "Lists of buckets, queues, functions, tables and roles",
-        "“the deleted bucket might still appear in the list”",
+        "no figure: a deleted bucket “might still appear in the list”",
         f"{S3_GUIDE}Welcome.html#ConsistencyModel",
-        "the proof that all is gone looks for 90 s; nothing is believed to be gone, or not made, by a list alone",
-        LAG_TESTS,
+        "what is listed is looked at, and what is gone left out; the proof that all is gone takes 90 s",
+        LATE_AWS,
     ),
     "versioning": Figure(
         60,
-        "Versioning that was turned on: until then what is written has no version",
-        "“wait for 15 minutes after enabling versioning before issuing write operations”",
+        "Versioning that was turned on; until then what is written has no version",
+        "“wait for 15 minutes”",
         f"{S3_GUIDE}manage-versioning-examples.html",
-        "samples begin when what is put has a version: `first_event_timeout_s`, 900 s",
-        "test_hearing.py",
+        "samples begin when what is put has a version, `first_event_timeout_s` (900 s)",
+        HEARING,
     ),
     "count": Figure(
         60,
-        "The counts of a queue's messages",
-        "“approximate”; right about a minute after the last message was sent",
+        "How many messages a queue has",
+        "a minute after the last was sent",
         f"{SQS_API}API_GetQueueAttributes.html",
-        "a queue counts as empty when nothing was seen in it for `SETTLE_S`, and never by its count alone where an "
-        "outcome can be looked at",
-        LAG_TESTS,
+        "none: that a pipeline is done is seen by its outcomes, and its queues are shown besides",
+        MODE,
     ),
     "crawl": Figure(
         10,
-        "What GetCrawler tells of a crawl: until then it is READY, with the LastCrawl of before",
-        "no figure; seen by those who wait for a crawler",
+        "What GetCrawler tells of a crawl that has ended: LastCrawl is still of the one before",
+        "no figure",
         "https://docs.aws.amazon.com/glue/latest/webapi/API_GetCrawler.html",
-        "until LastCrawl is of a crawl that began later: 900 s",
-        LAG_TESTS,
+        "until LastCrawl is another one: 900 s",
+        LATE_AWS,
     ),
     "recovery": Figure(
         20,
-        "Point-in-time recovery of a new table: ContinuousBackupsUnavailableException when it is turned on, "
-        "PointInTimeRecoveryUnavailableException of an export",
-        "“backups are being enabled”",
+        "Point-in-time recovery of a new table: ContinuousBackupsUnavailableException, "
+        "PointInTimeRecoveryUnavailableException",
+        "no figure: “backups are being enabled”",
         "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateContinuousBackups.html",
         "300 s",
-        LAG_TESTS,
+        TABLE,
     ),
 }
 LAMBDA_QUOTAS = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 CLOUDWATCH_QUOTAS = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"
-NO_FIGURE = "no figure: “a token bucket”, of a size that depends on the call"
-# Whoever is the first to match counts.
+REFERENCE = "https://docs.aws.amazon.com/general/latest/gr/"
+SNS_QUOTAS = f"{REFERENCE}sns.html"
+NO_FIGURE = "no figure; calls are limited"
+NOT_SEEN = "as others tell; we have not seen AWS's page"
+# Of the first that an operation has.
 RATES = (
     Rate(100, "lambda", ("GetFunction",), LAMBDA_QUOTAS),
     Rate(15, "lambda", ("GetPolicy",), LAMBDA_QUOTAS),
-    Rate(0, "lambda", ("Invoke",), LAMBDA_QUOTAS, said="not of the control plane"),
+    Rate(0, "lambda", ("InvokeFunction", "InvokeAsync"), LAMBDA_QUOTAS),
     Rate(15, "lambda", (), LAMBDA_QUOTAS),
     Rate(
         3,
@@ -169,17 +178,17 @@ RATES = (
     ),
     Rate(25, "monitoring", ("ListMetrics",), CLOUDWATCH_QUOTAS),
     Rate(50, "monitoring", ("GetMetricData",), CLOUDWATCH_QUOTAS),
+    Rate(20, "iam", (), f"{IAM_GUIDE}reference_iam-quotas.html", said=NO_FIGURE),
+    Rate(10, "glue", (), f"{REFERENCE}glue.html", each=True, said=NO_FIGURE),
     Rate(
-        20,
-        "iam",
-        (),
-        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html",
-        said=NO_FIGURE,
+        30,
+        "sns",
+        ("ListTopics", "ListSubscriptions", "ListSubscriptionsByTopic"),
+        SNS_QUOTAS,
+        each=True,
+        said=NOT_SEEN,
     ),
-    Rate(10, "glue", (), "https://docs.aws.amazon.com/general/latest/gr/glue.html", each=True, said=NO_FIGURE),
-    Rate(0, "sns", ("Publish",), "https://docs.aws.amazon.com/general/latest/gr/sns.html", said="thousands"),
-    Rate(30, "sns", ("List",), "https://docs.aws.amazon.com/general/latest/gr/sns.html", each=True),
-    Rate(100, "sns", ("Subscribe", "Unsubscribe"), "https://docs.aws.amazon.com/general/latest/gr/sns.html", each=True),
+    Rate(100, "sns", ("Subscribe", "Unsubscribe"), SNS_QUOTAS, each=True, said=NOT_SEEN),
 )
 
 
@@ -198,9 +207,7 @@ class Lag:
     throttles: bool = True
 
     @classmethod
-    def of(
-        cls, scale: float = 1, seconds: Mapping[str, float] | None = None, latency_ms: float = 0
-    ) -> "Lag":
+    def of(cls, scale: float = 1, seconds: Mapping[str, float] | None = None, latency_ms: float = 0) -> "Lag":
         """Return how late a server is.
 
         Args:
@@ -216,7 +223,8 @@ class Lag:
             raise ValueError(f"nothing named {', '.join(unknown)} is late; known: {', '.join(FIGURES)}")
         numbers = {**{name: figure.seconds * scale for name, figure in FIGURES.items()}, **chosen}
         for name, number in {**numbers, "latency": latency_ms}.items():
-            if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number < float("inf"):
+            is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
+            if not is_number or not 0 <= number < float("inf"):
                 raise ValueError(f"{name}: {number!r} is no number of 0 or more")
         return cls({name: float(number) for name, number in numbers.items()}, latency_ms)
 

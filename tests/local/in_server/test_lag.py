@@ -1,4 +1,4 @@
-"""The lag mode: what is late, as any client sees it. One server of this file's own, on which hours pass at once."""
+"""The lag mode: what is late, as any client sees it, on a server on which hours pass at once."""
 
 import io
 import json
@@ -15,9 +15,10 @@ from botocore.exceptions import ClientError
 from support.homes import share_bundles
 from support.servers import eventually, root
 
-from lib.local import ministack
+from lib.base.paths import ROOT
+from lib.local import lag_table, ministack
 from lib.local.deployer import local_session
-from lib.local.in_server.lag_times import FIGURES, Lag
+from lib.local.in_server.lag_times import FIGURES, RATES, Lag
 
 HOUR_S = 3600.0
 LAMBDA, GLUE = "lambda.amazonaws.com", "glue.amazonaws.com"
@@ -120,7 +121,9 @@ def told_of(client, url: str) -> set[str]:
     return {record["s3"]["object"]["key"] for record in records}
 
 
-def test_a_new_notification_is_deaf_and_a_changed_one_goes_by_what_was_before(client, name, hour_passes, passes_later):
+def test_a_new_notification_is_deaf_and_a_changed_one_goes_by_what_was_before(
+    client, name, hour_passes, passes_later
+):
     s3, (url, arn) = client("s3"), a_queue(client, name)
     s3.create_bucket(Bucket=name)
 
@@ -150,7 +153,9 @@ def test_a_new_notification_is_deaf_and_a_changed_one_goes_by_what_was_before(cl
     assert heard == {"heard", "before-it-takes-effect", "removed"}
 
 
-def test_the_name_of_a_deleted_bucket_stays_taken_and_is_listed_for_a_while(client, name, hour_passes, passes_later):
+def test_the_name_of_a_deleted_bucket_stays_taken_and_is_listed_for_a_while(
+    client, name, hour_passes, passes_later
+):
     s3 = client("s3")
 
     def is_listed() -> bool:
@@ -224,7 +229,9 @@ def test_a_role_may_what_is_seen_of_its_policies(client, name, hour_passes, late
     assert code_of(theirs.list_tables) == "AccessDeniedException"
 
 
-def test_a_mapping_needs_rights_that_are_seen_and_takes_its_time(client, a_function, passes_later, hour_passes):
+def test_a_mapping_needs_rights_that_are_seen_and_takes_its_time(
+    client, a_function, passes_later, hour_passes
+):
     awslambda, (_, arn) = client("lambda"), a_queue(client, a_function)
     allow(client, a_function, "sqs:*")
     asked = {"FunctionName": a_function, "EventSourceArn": arn}
@@ -238,9 +245,7 @@ def test_a_mapping_needs_rights_that_are_seen_and_takes_its_time(client, a_funct
         return awslambda.get_event_source_mapping(UUID=uuid)["State"]
 
     assert state() == "Creating"
-    passes_later(
-        awslambda.update_event_source_mapping, "ResourceInUseException", UUID=uuid, BatchSize=5
-    )
+    passes_later(awslambda.update_event_source_mapping, "ResourceInUseException", UUID=uuid, BatchSize=5)
     assert state() == "Updating"
     hour_passes()
     assert state() == "Enabled"
@@ -380,6 +385,39 @@ def test_calls_above_the_rate_of_a_service_are_refused(client):
         thread.join()
     assert set(answers) == {"", "Throttling"}
     eventually(lambda: code_of(monitoring.describe_alarms) == "")
+
+
+def test_the_document_has_the_tables_of_what_is_late():
+    text = lag_table.DOCUMENT.read_text("utf-8")
+    assert lag_table.figures() in text
+    assert lag_table.rates() in text, "run python -m lib.local.lag_table"
+    assert all((ROOT / one.test).exists() for one in FIGURES.values())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"nothing": 1}, {"role": -1}, {"role": "soon"}, {"role": True}, {"role": float("inf")}]
+)
+def test_what_cannot_be_late_is_refused(wrong):
+    with pytest.raises(ValueError, match="nothing|role"):
+        Lag.of(seconds=wrong)
+
+
+def test_times_are_scaled_but_for_those_that_are_named():
+    lag = Lag.read(Lag.of(0.5, {"role": 7}, latency_ms=30).text)
+    assert (lag.seconds["notification"], lag.seconds["role"], lag.latency_ms) == (150, 7, 30)
+    assert "each call takes 30 ms more" in str(lag)
+    assert str(Lag.only_latency(30)) == "each call takes 30 ms more"
+
+
+def test_the_rate_of_a_call_is_that_of_its_operation():
+    def rate_of(service: str, operation: str) -> float:
+        return next(
+            (rate.per_second for rate in RATES if rate.service == service and rate.is_of(operation)), 0
+        )
+
+    assert rate_of("lambda", "GetFunction") == 100
+    assert rate_of("lambda", "GetFunctionConfiguration") == rate_of("lambda", "CreateFunction") == 15
+    assert rate_of("lambda", "InvokeFunction") == rate_of("sns", "Publish") == rate_of("s3", "PutObject") == 0
 
 
 def test_the_lag_ends_with_its_server_and_is_told_of(late, monkeypatch):
