@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from uuid import uuid4
 
 import pandas as pd
@@ -22,6 +23,8 @@ from lib.base.retry import wait_until
 from lib.engine.ledger import note_put
 from lib.engine.stack import Stack
 from lib.operate import log_events
+from lib.operate.entrances import ObjectEvent, sending
+from lib.operate.pipelines import FunctionName
 from lib.operate.samples import folder
 from lib.operate.watch import CLOCKS_DIFFER
 from lib.resources.lambda_ import EventSourceMapping, Function
@@ -29,13 +32,16 @@ from lib.resources.logs import log_group_name
 from lib.resources.s3 import Bucket, BucketNotification
 from lib.resources.sns import Subscription, Topic
 from lib.resources.sqs import Queue
+from lib.s3.listing import listing
 from lib.s3.objects import Place
+from lib.s3.selection import KeyFilter
 from lib.s3.versions import erase
 
 PROBE = "runbook-probe-"  # handlers/common/events.py knows it by that
 OF_PROBES = '{ $.probe = "*" }'
 # From one probe to the next; its event may take some seconds to be logged even when all is well.
 FIRST_ROUND_S, LONGEST_ROUND_S = 2, 30
+MOST_LISTED = 10_000  # in a larger bucket an audit finds what was missed
 LOOKS = wait_exponential(multiplier=0.25, max=2)
 NONE_YET = "none yet: S3 may need five minutes after a change. Look again, or run 70_audit for what it missed"
 
@@ -47,10 +53,12 @@ class Entrance:
     Attributes:
         notification: The notification.
         function: The function, behind whatever topic and queue there are.
+        queue: The queue before the function, if there is one.
     """
 
     notification: BucketNotification
     function: Function
+    queue: Queue | None = None
 
     @property
     def bucket(self) -> Bucket:
@@ -77,7 +85,8 @@ def first_events(
     """Return when the first event came by each notification of a pipeline.
 
     If the run sends samples, it first waits for that, and sends probes. They are erased at once, versions
-    included, and the functions make nothing of them. Otherwise nothing is sent: what was logged since tells.
+    included, and the functions make nothing of them; then the pipeline is told of what came into a bucket of
+    ours meanwhile. Otherwise nothing is sent: what was logged since tells.
 
     Args:
         stack: The pipeline, applied.
@@ -116,14 +125,16 @@ def entrances(stack: Stack) -> Iterator[Entrance]:
     """
     resources = list(stack.resources.values())
     for one in resources:
-        if isinstance(one, BucketNotification) and (function := _function(one.destination, resources)):
-            yield Entrance(one, function)
+        if isinstance(one, BucketNotification) and (end := _end(one.destination, resources)):
+            yield Entrance(one, *end)
 
 
-def _function(destination: Topic | Queue | Function, resources: Iterable[object]) -> Function | None:
-    """Return the function that events end at, through a topic, a queue, or both."""
+def _end(
+    destination: Topic | Queue | Function, resources: Iterable[object]
+) -> tuple[Function, Queue | None] | None:
+    """Return the function that events end at, through a topic, a queue, or both, and that queue."""
     if isinstance(destination, Function):
-        return destination
+        return destination, None
     for one in resources:
         if (
             isinstance(one, Subscription)
@@ -132,9 +143,9 @@ def _function(destination: Topic | Queue | Function, resources: Iterable[object]
         ):
             for queue in resources:
                 if isinstance(queue, Queue) and queue.arn == one.endpoint:
-                    return _function(queue, resources)
+                    return _end(queue, resources)
         if isinstance(one, EventSourceMapping) and one.queue.arn == destination.arn:
-            return one.function
+            return one.function, one.queue
     return None
 
 
@@ -189,7 +200,29 @@ class _Probing:
                 round_s = min(2 * round_s, LONGEST_ROUND_S)
                 bar.n = len(self._entrances) - len(self._waiting())
                 bar.refresh()
+        for each in self._entrances:
+            self._tell_of_what_came(each)
         return self._heard
+
+    def _tell_of_what_came(self, entrance: Entrance) -> None:
+        """Send the events of what was put into a bucket of ours while S3 was deaf, as a schedule may have."""
+        one, made = entrance.notification, self._stack.ledger.entries().get(entrance.notification.arn, {})
+        if not (entrance.bucket.is_made and "at" in made and any("Created" in name for name in one.events)):
+            return
+        followed = KeyFilter(one.key_prefix, one.key_suffix)
+        place, since = Place.of(self._stack.target, entrance.bucket), pd.Timestamp(made["at"]) - CLOCKS_DIFFER
+        entries = list(islice(listing(place, one.key_prefix), MOST_LISTED + 1))
+        came = [each for each in entries if each.modified >= since and followed.takes(each.key)]
+        if len(entries) > MOST_LISTED:
+            print(
+                f"{place.bucket} holds more than {MOST_LISTED:,} objects, too many to look for what came "
+                f"while S3 was deaf, since {since}: 70_audit finds it"
+            )
+        elif came:
+            where = entrance.queue or FunctionName(entrance.function.name, entrance.function.region)
+            with sending(self._stack.target, where, entrance.bucket) as send:
+                send([ObjectEvent.of(each) for each in came])
+            print(f"{len(came)} objects came into {place.bucket} while S3 was deaf: their events were sent")
 
     def _waiting(self) -> list[Entrance]:
         return [

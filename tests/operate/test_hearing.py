@@ -89,21 +89,23 @@ def bucket_of(stack: Stack, what: str) -> s3.Bucket:
 
 
 def test_probes_are_sent_until_each_function_heard_of_one_and_nothing_is_left(
-    late, deployed, target, passing
+    late, deployed, target, passing, capsys
 ):
     recorder = Recorder()
     stack = deployed("backup", watched(target, "before-call", recorder))
+    primary, dr = bucket_of(stack, "primary"), bucket_of(stack, "dr")
+    client = root(late, "s3", primary.region)
+    client.put_object(Bucket=primary.name, Key="early", Body=b"a")  # of which S3 never tells
     recorder.made.clear()
     seen = first_events(stack, timeout_s=600, sleep=passing)
     assert set(seen["function"]) == {stack.scope.name("replicate"), stack.scope.name("delete")}
     assert all(pd.Timestamp(each).tzinfo for each in seen["first event"])
     assert recorder.made.count("PutObject") > 2  # the first two were lost
-    primary, dr = bucket_of(stack, "primary"), bucket_of(stack, "dr")
-    assert versions(late, primary) == versions(late, dr) == []
-    # From here on what is put has a version, and is followed.
-    put = root(late, "s3", primary.region).put_object(Bucket=primary.name, Key="a", Body=b"a")
-    assert "VersionId" in put
-    eventually(lambda: versions(late, dr) == ["a"])
+    assert versions(late, primary) == ["early"]
+    # From here on what is put has a version, and is followed; what came before is, too.
+    assert "VersionId" in client.put_object(Bucket=primary.name, Key="late", Body=b"a")
+    eventually(lambda: versions(late, dr) == ["early", "late"])
+    assert f"1 objects came into {primary.name} while S3 was deaf" in capsys.readouterr().out
 
     recorder.made.clear()
     again = first_events(stack, timeout_s=0, sleep=lambda _: pytest.fail("waits"))
