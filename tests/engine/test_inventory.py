@@ -172,7 +172,7 @@ def test_what_lost_its_tags_is_ours_if_the_ledger_knows_it(make, target, paramet
         if "tags" in cases.of(resource).drift:
             cases.drifting(resource, "tags", somebody(resource.service, resource.region))
     Inventory(target, parameters, "migrate").destroy()
-    assert names(Inventory(target, parameters)) == set()
+    assert names(Inventory(target, parameters, "migrate")) == set()
 
 
 def test_the_ledger_tells_types_apart(make, target, parameters, somebody):
