@@ -16,7 +16,7 @@ COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.1
 	--generate-hashes $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab live types test test-long soak fuzz sweep corrections notebooks record-calls tools \
+.PHONY: help install run plan destroy lab live types test test-long soak fuzz lag sweep corrections notebooks record-calls tools \
 	upgrade-local-aws requirements clean
 
 help: ## List what there is
@@ -82,6 +82,13 @@ fuzz: $(INSTALLED) ## Put random objects, CSV files, rows, parameters and SQL va
 # In homes of their own: a server without each, and the tests that prove it. ARGS="s3-multipart-tags" takes that one.
 corrections: $(INSTALLED) tools ## Do without each correction of MiniStack, to see which it has mended meanwhile; takes minutes
 	@PYTHONPATH=tests $(BIN)/python -m support.without_corrections $(ARGS)
+
+# In a home of its own; ARGS is what AWS's times are multiplied with (docs/lag.md).
+lag: $(INSTALLED) ## Run all pipelines, destroy them and run them again on a local AWS as late as AWS, scaled; takes half an hour
+	@RUNBOOK_HOME=$$(mktemp -d); export RUNBOOK_HOME; \
+	$(BIN)/runbook local start --lag-scale $(or $(ARGS),0.02) && \
+		$(BIN)/runbook run && $(BIN)/runbook destroy --yes && $(BIN)/runbook run; status=$$?; \
+	$(BIN)/runbook local reset --yes; rm -rf "$$RUNBOOK_HOME"; exit $$status
 
 # In a home of its own. Its figures are kept in docs/reliability.md.
 sweep: $(INSTALLED) ## Stop and disturb every pipeline at every call to AWS; takes most of an hour

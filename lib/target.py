@@ -3,10 +3,11 @@
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import boto3
 import botocore.session
@@ -24,6 +25,9 @@ from lib.resources.base import GLOBAL_REGION, Resource
 from lib.resources.bundle import LAMBDA, THIS, Runtime
 from lib.resources.other_account import OtherAccount
 from lib.resources.registry import call_names
+
+if TYPE_CHECKING:
+    from lib.local.in_server.lag_times import Lag
 
 # What AWS tools must be told to reach the local AWS.
 LOCAL_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -350,7 +354,8 @@ def whereabouts(parameters: Parameters) -> tuple[str, bool]:
     server = local_aws().status()
     if server is None:
         return "The local AWS does not run; `runbook local start` or `runbook run` starts it.", False
-    return f"The local AWS runs: {server.endpoint_url} (pid {server.pid}, since {server.started})", True
+    late = f"; {server.lateness}" if server.lateness else ""
+    return f"The local AWS runs: {server.endpoint_url} (pid {server.pid}, since {server.started}){late}", True
 
 
 def tool_variables(parameters: Parameters) -> dict[str, str]:
@@ -372,6 +377,30 @@ def local_corrections() -> ModuleType:
     from lib.local import reports
 
     return reports
+
+
+def lag_of(
+    is_late: bool, scale: float | None, seconds: Mapping[str, float] | None, latency_ms: float
+) -> "Lag | None":
+    """Return how late the local AWS shall be; None if not at all.
+
+    Args:
+        is_late: Whether it shall be as late as AWS, though neither `scale` nor `seconds` say so.
+        scale: What AWS's figures are multiplied with; None for 1.
+        seconds: In place of some of them, by name.
+        latency_ms: How long each call takes at least, in milliseconds.
+
+    Raises:
+        ParameterError: If there is nothing of a name that could be late, or a number is below 0.
+    """
+    from lib.local.in_server.lag_times import Lag
+
+    try:
+        if is_late or scale is not None or seconds is not None:
+            return Lag.of(1 if scale is None else scale, seconds, latency_ms)
+        return Lag.only_latency(latency_ms) if latency_ms else None
+    except ValueError as error:
+        raise ParameterError(f"lag: {error}") from error
 
 
 def local_aws() -> ModuleType:

@@ -16,7 +16,8 @@ def for_each_event(
 ) -> None:
     """Do something for each event; the failure of one is logged, and does not hold up the others.
 
-    Neither does a record that cannot be read: the message fails after all others are done.
+    Neither does a record that cannot be read: the message fails after all others are done. That a probe came
+    is logged, and nothing is done for it.
 
     Args:
         events: What a message names, as `object_events` yields it.
@@ -33,6 +34,9 @@ def for_each_event(
     try:
         for event in events:
             done += 1
+            if event.is_probe:
+                logger.info("probe", bucket=event.bucket, probe=event.key, event_name=event.event_name)
+                continue
             try:
                 do(event)
             except Exception as error:

@@ -1,6 +1,7 @@
 """Unwrapping of S3 events, however they reach a Lambda."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,6 +9,10 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from common.times import time_of
+
+# What the key of a probe ends with: an empty object that the runbook puts and erases to see whether S3 has
+# begun to tell of a bucket (lib/operate/hearing.py). The random part is nobody else's.
+PROBE = re.compile(r"(?:^|/)runbook-probe-[0-9a-f]{32}[^/]*$")
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,11 @@ class ObjectEvent:
     size: int | None = None
     etag: str | None = None
     sent_time: datetime | None = None
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it is about a probe, of which nothing is made: like S3's test event it shows the way."""
+        return not self.size and PROBE.search(self.key) is not None
 
     @property
     def lag_seconds(self) -> float:

@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
 from botocore.exceptions import ClientError
 from tenacity import (
     RetryCallState,
@@ -17,34 +20,53 @@ from tenacity.wait import wait_base
 
 from lib.base.errors import WaitError
 
-# A new role, policy or topic is known everywhere within seconds; a minute is ample:
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency
-PROPAGATION_S = 60
+TABLE = Path(__file__).with_name("aws_errors.yaml")
+FATAL = "fatal"
+# A new role, policy or topic is known everywhere within seconds, and at times a minute; twice that is ample:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+PROPAGATION_S = 120
 WAIT_S = 2
-# A call that AWS carried out, but whose answer was lost: botocore asked again, and it is there already.
-DONE_ALREADY = (
-    "^(BucketAlreadyOwnedByYou|EntityAlreadyExists|ResourceAlreadyExistsException|AlreadyExistsException)"
-    "|^TrailAlreadyExistsException"
-    "|^ResourceConflictException: .*(already exist|statement id)"
-    "|^ResourceInUseException: .*(already exists|Table already)"
-    "|^InvalidRequestException: .*already (created|exists)"
-    "|^ValidationException: .*TimeToLive is already"
-)
-# Something was made a moment ago, and not every part of its service has heard of it (see PROPAGATION_S).
-NOT_KNOWN_YET = (
-    "^(NoSuchBucket|NoSuchEntity|NotFound|EntityNotFoundException|TableNotFoundException)"
-    "|^(AWS.SimpleQueueService.NonExistentQueue|QueueDoesNotExist|ResourceNotFoundException)"
-    "|^(TrailNotFoundException|S3BucketDoesNotExistException)"
-    "|^InvalidRequestException: .*not found"
-)
-# Somebody, or an earlier call of ours, is changing the same thing.
-IS_BEING_CHANGED = (
-    "^(OperationAborted|ConcurrentModification|DeleteConflict|BucketNotEmpty)"
-    "|^(OperationAbortedException|ConcurrentModificationException|ResourceInUseException|ConflictException)"
-    "|^ResourceConflictException: .*(concurrent update|cannot be performed at this time)"
-)
+# For how long what passes is waited for, by the classes of TABLE. What is missing may really be missing.
+BOUNDS_S = {"done": 60, "missing": 60, "early": PROPAGATION_S, "changing": 300, "busy": 300}
+
+
+@cache
+def classes() -> dict[str, dict[str, str]]:
+    """Return what TABLE says: classes to codes to what a message must hold; empty if any message does."""
+    found = yaml.safe_load(TABLE.read_text("utf-8"))
+    return {name: {code: held or "" for code, held in codes.items()} for name, codes in found.items()}
+
+
+def class_of(raised: BaseException) -> str:
+    """Return the class of an error; FATAL for one that is not AWS's, or that TABLE does not know."""
+    if not isinstance(raised, ClientError):
+        return FATAL
+    answer = raised.response["Error"]
+    found = [
+        (len(held), name)
+        for name, codes in classes().items()
+        if (held := codes.get(answer["Code"])) is not None and re.search(held, answer.get("Message", ""))
+    ]
+    return max(found)[1] if found else FATAL  # one that names words knows better
+
+
+def pattern(*names: str) -> str:
+    """Return a regular expression, for `retry_on`, of all errors of some classes.
+
+    Args:
+        names: Of classes in TABLE.
+    """
+    codes = [(code, held) for name in names for code, held in classes()[name].items()]
+    return "|".join(f"^{re.escape(code)}: " + (f"(?s:.*)({held})" if held else "") for code, held in codes)
+
+
+DONE_ALREADY = pattern("done")
+NOT_KNOWN_YET = pattern("missing", "early")
+# Whoever looks at a role, a policy, a queue or a function does not see it yet.
+TOO_EARLY = pattern("early")
+IS_BEING_CHANGED = pattern("changing")
 # All that may be answered while a resource is made, and that looking again, and making the rest, will mend.
-PASSES = f"{DONE_ALREADY}|{NOT_KNOWN_YET}|{IS_BEING_CHANGED}"
+PASSES = pattern(*BOUNDS_S)
 
 Seen = TypeVar("Seen")
 
@@ -61,8 +83,34 @@ def retry_on(error: str, timeout_s: float, sleep: Callable[[float], None]) -> Re
         To be called with a function and its arguments; returns what the function returns.
     """
     return Retrying(
-        retry=retry_if_exception(lambda raised: _matches(error, raised)),
+        retry=retry_if_exception(lambda raised: matches(error, raised)),
         stop=stop_after_delay(timeout_s),
+        wait=wait_fixed(WAIT_S),
+        sleep=sleep,
+        reraise=True,
+    )
+
+
+def retry_passing(*names: str, sleep: Callable[[float], None]) -> Retrying:
+    """Return a caller that calls again on errors of some classes, as long as each may take to pass.
+
+    Args:
+        names: Of classes in BOUNDS_S; without any, all of them.
+        sleep: Waits between two calls.
+
+    Returns:
+        As `retry_on`.
+    """
+    waited_for = names or tuple(BOUNDS_S)
+
+    def is_over(state: RetryCallState) -> bool:
+        assert state.outcome, "tenacity asks after a call"
+        raised = state.outcome.exception()
+        return raised is None or (state.seconds_since_start or 0) >= BOUNDS_S[class_of(raised)]
+
+    return Retrying(
+        retry=retry_if_exception(lambda raised: class_of(raised) in waited_for),
+        stop=is_over,
         wait=wait_fixed(WAIT_S),
         sleep=sleep,
         reraise=True,
@@ -115,7 +163,13 @@ def seen_last(state: RetryCallState) -> Any:
     return state.outcome.result()
 
 
-def _matches(pattern: str, raised: BaseException) -> bool:
+def matches(pattern: str, raised: BaseException) -> bool:
+    """Return whether a regular expression is found in `code: message` of an error, which is AWS's.
+
+    Args:
+        pattern: As for `retry_on`.
+        raised: Any error.
+    """
     if not isinstance(raised, ClientError):
         return False
     answer = raised.response["Error"]

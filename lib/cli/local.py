@@ -2,24 +2,56 @@
 
 import sys
 from functools import partial
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+import yaml
 
+from lib.base.errors import ParameterError
 from lib.base.run_data import forget_account
 from lib.cli import terminal
 from lib.cli.options import Yes, confirm
 from lib.parameters import Parameters
-from lib.target import local_aws, local_corrections, whereabouts
+from lib.target import lag_of, local_aws, local_corrections, whereabouts
 
 app = typer.Typer(no_args_is_help=True)
 
 
-@app.command()
-def start() -> None:
-    """Start it, unless it runs."""
-    local_aws().start()
+@app.command(epilog="Examples: runbook local start | runbook local start --lag-scale 0.02")
+def start(
+    lag: Annotated[bool, typer.Option("--lag", help="As late as AWS is (docs/lag.md).")] = False,
+    lag_scale: Annotated[
+        float | None,
+        typer.Option(show_default=False, metavar="FACTOR", help="So late, with AWS's times multiplied."),
+    ] = None,
+    lag_seconds: Annotated[
+        Path | None,
+        typer.Option(
+            show_default=False,
+            metavar="FILE",
+            help="So late, with times of its own (YAML): names and seconds.",
+        ),
+    ] = None,
+    lag_latency_ms: Annotated[
+        float,
+        typer.Option(show_default=False, metavar="MS", help="Each call takes so many milliseconds more."),
+    ] = 0,
+) -> None:
+    """Start it, unless it runs; it is late until it is stopped."""
+    seconds = _seconds(lag_seconds) if lag_seconds else None
+    local_aws().start(lag=lag_of(lag, lag_scale, seconds, lag_latency_ms))
     print(whereabouts(Parameters())[0])
+
+
+def _seconds(path: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ParameterError(f"--lag-seconds: {path} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise ParameterError(f"--lag-seconds: {path} shall hold names and seconds, such as `notification: 5`")
+    return found
 
 
 @app.command()

@@ -12,7 +12,7 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
 from tqdm import tqdm
 
 from lib.base.errors import LockedError, ParameterError, RunbookError
-from lib.base.retry import IS_BEING_CHANGED, PROPAGATION_S, retry_on, seen_last
+from lib.base.retry import retry_passing, seen_last
 from lib.engine import accounts, adoption
 from lib.engine.ledger import Ledger
 from lib.engine.lock import PIPELINE, locked
@@ -254,7 +254,8 @@ class Inventory:
                     continue
                 if item.account_id:
                     self.ledger.gone(item.found.arn)
-            lock.leave()
+            if not self.scope.pipeline:  # a pipeline alone may come again at once, and need the lock
+                lock.leave()
         return Destroyed([item for item in ours if item.found.arn not in held], held.values())
 
     def delete(self, item: Existing, **options: object) -> None:
@@ -265,7 +266,7 @@ class Inventory:
             options: Of its type's `delete`.
         """
         client = self.client(item)
-        delete = retry_on(IS_BEING_CHANGED, PROPAGATION_S, time.sleep)
+        delete = retry_passing("changing", "busy", sleep=time.sleep)
         delete(item.type.delete, client, item.found.identifier, **options)
 
     def client(self, item: Existing):

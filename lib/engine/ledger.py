@@ -137,6 +137,17 @@ class Ledger:
             content["entries"][arn].update(state="made", at=_now())
             content["entries"][arn].pop("left", None)
 
+    def hear(self, arn: str, at: str) -> None:
+        """Write down when the first event came by a notification, until it is changed.
+
+        Args:
+            arn: The notification's.
+            at: When, UTC, ISO 8601.
+        """
+        with self._content() as content:
+            if arn in content["entries"]:
+                content["entries"][arn]["heard"] = at
+
     def confirm(self, arns: Iterable[str]) -> None:
         """Write down that things exist which a run that was stopped had only intended, or a move had left."""
         entries = self.entries()

@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from lib.base.errors import LockError, NotOursError
-from lib.base.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
+from lib.base.retry import retry_passing
 from lib.engine.accounts import ACCOUNT
 from lib.engine.ledger import RUN_VARIABLE, Ledger, new_run_id, run_id
 from lib.parameters import Parameters
@@ -43,7 +43,7 @@ GONE = ("NoSuchBucket", "NoSuchKey", "404")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-error-response
 BROKEN = ("PreconditionFailed", *GONE)
 
-_held: set[str] = set()  # the homes of the locks that this process holds
+_held: dict[str, "Lock"] = {}  # the locks that this process holds, by their homes
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,15 @@ class _AgainError(Exception):
 class Lock:
     """The lock of an environment, in a bucket of its own, which is made before all others and goes last.
 
+    It stays when nothing else of the environment exists: the next run would need it, and S3 keeps the name of
+    a bucket that was deleted for minutes. Only who destroys the whole environment removes it.
+
     Attributes:
         home: The bucket. It is not versioned: a lock that is released leaves nothing behind.
         is_lost: Whether somebody broke the lock while we held it.
         is_parents: Whether the command that runs us holds it.
+        is_last: Whether its home goes when it is released.
+        is_left: Whether a part of our run has destroyed all, and the home with it.
     """
 
     def __init__(self, target: Target, parameters: Parameters):
@@ -148,7 +153,7 @@ class Lock:
         self.home.scope = replace(parameters.scope(PIPELINE), kms_key_arns=())
         self.ledger = Ledger.of(parameters)
         self.client = target.client("s3", REGION)
-        self.is_lost = self.is_parents = False
+        self.is_lost = self.is_parents = self.is_last = self.is_left = False
         self._etag = ""
         self._me: Holder | None = None
         self._renewed_at = monotonic()
@@ -200,24 +205,28 @@ class Lock:
         return True
 
     def release(self) -> None:
-        """Give the lock back, and remove its home if nothing else of the environment is left."""
+        """Give the lock back; after a destruction of all, its home goes too."""
         try:
             self.client.delete_object(Bucket=self.home.name, Key=KEY, IfMatch=self._etag)
         except ClientError as error:
             if _code(error) not in (*GONE, *TAKEN):
                 raise
-        self.remove_home()
+        if self.is_last:
+            self._remove_home()
 
     def leave(self) -> None:
-        """After a destruction: if nothing is left, let go of our run's lock now, so that it too is gone."""
-        if self.is_parents and self._is_last():
+        """After all was destroyed: the home goes, too; now if it is our run's, or else with the lock."""
+        if not self._is_alone():
+            return
+        if self.is_parents:
+            self.ledger.forget(PIPELINE)  # first, for whoever renews the lock meanwhile
             Bucket.delete(self.client, self.home.name)
-            self.ledger.forget(PIPELINE)
+        _held.get(self.home.name, self).is_last = True
 
-    def remove_home(self) -> None:
-        """Delete the lock's bucket if the environment has no other, and nobody took the lock meanwhile."""
-        if self._is_last():
-            retry_on(IS_BEING_CHANGED, PROPAGATION_S, sleep)(self._delete_home)
+    def _remove_home(self) -> None:
+        """Delete the home, unless the environment has another bucket, or somebody took the lock meanwhile."""
+        if self._is_alone():
+            retry_passing("changing", "busy", sleep=sleep)(self._delete_home)
 
     def _delete_home(self) -> None:
         try:
@@ -255,7 +264,9 @@ class Lock:
             self._put(IfMatch=self._etag)
             self._failure = None
         except Exception as error:  # none may end the thread that renews; `require` tells of it
-            self.is_lost = isinstance(error, ClientError) and _code(error) in BROKEN
+            code = _code(error) if isinstance(error, ClientError) else ""
+            self.is_left = code == "NoSuchBucket" and self.home.arn not in self.ledger.entries()
+            self.is_lost = code in BROKEN and not self.is_left
             self._failure = error
 
     def require(self) -> None:
@@ -264,6 +275,8 @@ class Lock:
         Raises:
             LockError: If somebody broke it, or may be about to, since it was not renewed for too long.
         """
+        if self.is_left:
+            return
         if self.is_lost:
             raise LockError(f"somebody broke the lock of env {self.env!r} while this ran; it stops here")
         if self._etag and monotonic() - self._renewed_at >= STALE_S:
@@ -272,10 +285,18 @@ class Lock:
                 f"for dead; it stops here. The last renewal: {self._failure or 'no answer yet'}"
             ) from self._failure
 
-    def _is_last(self) -> bool:
-        here = {name for name, _ in Bucket.names(self.client, self.scope)}
+    def _is_alone(self) -> bool:
+        """Whether the environment has no other bucket; one that was just deleted may still be listed."""
+        names = {name for name, _ in Bucket.names(self.client, self.scope)} - {self.home.name}
         elsewhere = any(ACCOUNT in facts for facts in self.ledger.entries().values())
-        return here <= {self.home.name} and not elsewhere
+        return not elsewhere and not any(map(self._exists, names))
+
+    def _exists(self, name: str) -> bool:
+        try:
+            self.client.head_bucket(Bucket=name)
+        except ClientError as error:
+            return _code(error) not in GONE
+        return True
 
     def _make_home(self) -> None:
         """Make the bucket, unless the ledger says that it is whole."""
@@ -286,7 +307,7 @@ class Lock:
             raise NotOursError(f"{self.home} exists, but this runbook did not make it: choose another prefix")
         facts = {"noun": self.home.noun, "name": self.home.name, "region": REGION, "run": run_id()}
         self.ledger.intend(self.home.arn, pipeline=PIPELINE, **facts)
-        retry_on(PASSES, PROPAGATION_S, sleep)(self.home.make, self.client)
+        retry_passing(sleep=sleep)(self.home.make, self.client)
         self.ledger.made(self.home.arn)
 
     def _take_over(self) -> bool:
@@ -350,7 +371,7 @@ def locked(target: Target, parameters: Parameters, is_run: bool = True) -> Itera
         lock.ledger.begin(run, parameters.mode)
         yield lock
         return
-    _held.add(lock.home.name)
+    _held[lock.home.name] = lock
     ended = threading.Event()
     renewing = threading.Thread(target=_renew, args=(lock, ended), daemon=True)
     renewing.start()
@@ -359,7 +380,7 @@ def locked(target: Target, parameters: Parameters, is_run: bool = True) -> Itera
         yield lock
         lock.require()
     finally:
-        _held.discard(lock.home.name)
+        _held.pop(lock.home.name, None)
         ended.set()
         renewing.join()
         lock.release()
@@ -391,7 +412,7 @@ def run_alone(parameters: Parameters) -> Iterator[str]:
 
 
 def _renew(lock: Lock, ended: threading.Event) -> None:
-    while not lock.is_lost and not ended.wait(RENEWAL_S):
+    while not lock.is_lost and not lock.is_left and not ended.wait(RENEWAL_S):
         lock.renew()
 
 

@@ -77,12 +77,11 @@ def rollback(target: Target, parameters: Parameters, run: str, pipeline: str = "
     created = touched(ledger, "run", run, pipeline)
     changed = touched(ledger, "changed_by", run, pipeline)
     changed = _table([{**facts} for arn, facts in changed.items() if arn not in created])
-    if not created and ledger.pipelines() != [PIPELINE]:  # or else the lock's home is all there is, and goes
+    if not created:
         return Rollback(run, Destroyed([]), _table([], "why"), changed)
     with locked(target, parameters, is_run=False) as lock:
         going = judge(target, parameters, run, pipeline)
         refused = going.carry_out(lock)
-        lock.leave()
     done = Rollback(run, Destroyed(going.deleted), going.table(), changed)
     if refused:
         raise UnfinishedError(f"{done!r}\n{refused} could not be deleted: run the rollback again")

@@ -16,7 +16,7 @@ from lib.base.errors import (
     RunbookError,
     UnfinishedError,
 )
-from lib.base.retry import IS_BEING_CHANGED, PASSES, PROPAGATION_S, retry_on
+from lib.base.retry import retry_passing
 from lib.engine import accounts, adoption, moving, preflight
 from lib.engine.description import Description
 from lib.engine.inventory import Existing, Inventory
@@ -304,7 +304,7 @@ class Stack:
         resource, client = step.resource, self.client(step.resource)
         if step.action == "delete":
             for found in [f for f in resource.find(client, self.scope) if f.arn == resource.arn]:
-                delete = retry_on(IS_BEING_CHANGED, PROPAGATION_S, time.sleep)
+                delete = retry_passing("changing", "busy", sleep=time.sleep)
                 delete(resource.delete, client, found.identifier)
             self.ledger.gone(resource.arn)
             return
@@ -312,5 +312,5 @@ class Stack:
         facts |= accounts.facts(self.target, resource.account_id)
         facts["run" if step.action == "create" else "changed_by"] = run_id()
         self.ledger.intend(resource.arn, pipeline=self.scope.pipeline, needs=resource.needs, **facts)
-        retry_on(PASSES, PROPAGATION_S, time.sleep)(resource.make, client)
+        retry_passing(sleep=time.sleep)(resource.make, client)
         self.ledger.made(resource.arn)

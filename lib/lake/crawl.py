@@ -33,10 +33,10 @@ def crawl(
         WaitError: If it has not finished in time.
     """
 
-    def until_ready() -> dict:
+    def until_ready(before: dict | None = None) -> dict:
         return wait_until(
             lambda: client.get_crawler(Name=crawler)["Crawler"],
-            lambda found: found["State"] == "READY",
+            lambda found: found["State"] == "READY" and found.get("LastCrawl", {}) != before,
             timeout_s,
             POLL_S,
             sleep,
@@ -44,10 +44,11 @@ def crawl(
         )
 
     # A crawl that is under way may have passed by what is new; one that begins from here on has not.
-    until_ready()
+    before = until_ready().get("LastCrawl", {})
     with suppress(client.exceptions.CrawlerRunningException):
         client.start_crawler(Name=crawler)
-    last = until_ready()["LastCrawl"]
+    # Glue tells of a crawl a moment after it has ended, and until then of the one before.
+    last = until_ready(before)["LastCrawl"]
     if last["Status"] != "SUCCEEDED":
         raise RunbookError(
             f"crawler {crawler}: {last['Status']}: {last.get('ErrorMessage', 'no reason given')}"

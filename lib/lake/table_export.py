@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from lib.base.errors import ItemError, RunbookError
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
-from lib.base.retry import wait_until
+from lib.base.retry import TOO_EARLY, retry_on, wait_until
 from lib.engine.ledger import note_put
-from lib.resources.dynamodb import Table
+from lib.resources.dynamodb import BACKUPS_S, Table
 from lib.resources.s3 import DELETE_BATCH_KEYS, Bucket, delete_batch
 from lib.target import Target
 
@@ -101,7 +101,10 @@ def _export(
 ) -> dict:
     """Let DynamoDB export, and return the description of what it did."""
     client = target.client("dynamodb", table.region)
-    started = client.export_table_to_point_in_time(
+    # Recovery that was turned on a moment ago is not there yet.
+    begin = retry_on(TOO_EARLY, BACKUPS_S, sleep)
+    started = begin(
+        client.export_table_to_point_in_time,
         TableArn=table.arn,
         S3Bucket=bucket.name,
         S3BucketOwner=target.account_id,

@@ -67,3 +67,7 @@ for _name in (
     "saving",
 ):
     importlib.import_module(f"lib.local.in_server.{_name}")
+# As late as AWS is, if it was started so; whoever is not has nothing of it.
+if importlib.import_module("lib.local.in_server.lag_times").of_this_server():
+    for _name in ("lag_iam", "lag_s3", "lag_queues", "lag_lambda", "lag_data", "lag_calls"):
+        importlib.import_module(f"lib.local.in_server.{_name}")

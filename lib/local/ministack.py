@@ -20,6 +20,7 @@ from lib.base.errors import RunbookError
 from lib.base.paths import home, write_atomically
 from lib.base.run_data import move_addresses
 from lib.local.in_server.correction import WITHOUT
+from lib.local.in_server.lag_times import Lag
 from lib.local.install import INSTALL_TIMEOUT_S
 from lib.local.reports import warning
 from lib.local.server_process import (
@@ -58,12 +59,19 @@ class LocalAws:
         pid: The server's process.
         started: When it was started (UTC, ISO 8601): tells this run of the server from another.
         state: The folder, readable by its owner only, in which it keeps everything.
+        lag: How late it is, as the text of a `Lag`; empty if it is not.
     """
 
     port: int
     pid: int
     started: str
     state: Path
+    lag: str = ""
+
+    @property
+    def lateness(self) -> str:
+        """How late it is, in words; empty if it is not."""
+        return str(Lag.read(self.lag)) if self.lag else ""
 
     @property
     def endpoint_url(self) -> str:
@@ -81,26 +89,32 @@ class LocalAws:
         return self.state / "server.log"
 
 
-def start(sleep: Sleep = time.sleep) -> LocalAws:
+def start(sleep: Sleep = time.sleep, lag: Lag | None = None) -> LocalAws:
     """Start the local AWS, or return the one that runs; installs it the first time.
 
     Args:
         sleep: Called between two looks at the server, with seconds.
+        lag: How late it shall be until it is stopped; None for any that runs, or one that is not late.
 
     Returns:
         A server that answers.
 
     Raises:
         LocalAwsError: It ended, or did not answer within START_TIMEOUT_S, with the end of its log; or the one
-            that runs was started by another version of the runbook.
+            that runs was started by another version of the runbook, or is not as late.
         InstallError: Its environment could not be made.
         filelock.Timeout: Another run has held the lock for longer than an installation may take.
     """
     with _lock():
         if server := status():
             _require_same_code(server)
+            if lag and server.lag != lag.text:
+                raise LocalAwsError(
+                    f"The local AWS runs, and {server.lateness or 'it is not late'}. To start it otherwise, "
+                    "stop it first: `runbook local stop`"
+                )
         else:
-            server = _launch()
+            server = _launch(lag)
         _wait_until_healthy(server, sleep)
         return server
 
@@ -109,6 +123,20 @@ def status() -> LocalAws | None:
     """Return the server that runs, or None; does not say whether it answers."""
     server = _last()
     return server if server and is_server(server.pid, server.state) else None
+
+
+def let_pass(server: LocalAws, seconds: float) -> None:
+    """Let time pass at once for all that is late on a server, for tests.
+
+    Args:
+        server: One that is late.
+        seconds: How much.
+
+    Raises:
+        LocalAwsError: It does not know of lag.
+    """
+    if _get(server, f"/_ministack/lag/{seconds}") != b"{}":
+        raise LocalAwsError(f"The local AWS (pid {server.pid}) is not late: nothing has to pass")
 
 
 def stop(sleep: Sleep = time.sleep, say: Say = print) -> bool:
@@ -199,10 +227,11 @@ def _last() -> LocalAws | None:
     return LocalAws(**json.loads(path.read_text("utf-8")), state=_state()) if path.exists() else None
 
 
-def _launch() -> LocalAws:
+def _launch(lag: Lag | None) -> LocalAws:
     last = _last()
-    pid, port = launch(_state(), port=last.port if last else 0)
-    server = LocalAws(port, pid, datetime.now(UTC).isoformat(timespec="milliseconds"), _state())
+    pid, port = launch(_state(), last.port if last else 0, lag)
+    began = datetime.now(UTC).isoformat(timespec="milliseconds")
+    server = LocalAws(port, pid, began, _state(), lag.text if lag else "")
     if last and last.port != port:
         move_addresses(ACCOUNT_ID, last.endpoint_url, server.endpoint_url)
         print(

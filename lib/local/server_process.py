@@ -15,6 +15,7 @@ import psutil
 
 from lib.local.certificate import ensure_certificate
 from lib.local.in_server.correction import WITHOUT
+from lib.local.in_server.lag_times import LAG, Lag
 from lib.local.install import REQUIREMENTS, ensure_installed
 
 STOP_TIMEOUT_S = 120  # handlers get 3 s of it (in_server/saving.py), saving the rest
@@ -29,12 +30,13 @@ def certificate_path(state: Path) -> Path:
     return state / "tls" / "server.crt"
 
 
-def launch(state: Path, port: int) -> tuple[int, int]:
+def launch(state: Path, port: int, lag: Lag | None = None) -> tuple[int, int]:
     """Start a server that outlives this process; does not wait for it to answer.
 
     Args:
         state: The state folder; the server reads what an earlier one saved there.
         port: The port on 127.0.0.1 to take, if it is free; 0 for any.
+        lag: How late it shall be; None if it is not.
 
     Returns:
         The server's pid and the port it has.
@@ -50,7 +52,7 @@ def launch(state: Path, port: int) -> tuple[int, int]:
         taken = listener.getsockname()[1]
         process = subprocess.Popen(
             _command(python, listener.fileno(), certificate, key),
-            env=_environment(state, taken, certificate, key),
+            env=_environment(state, taken, certificate, key) | ({LAG: lag.text} if lag else {}),
             cwd=state / "tmp",
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -23,8 +23,11 @@ from lib.base.times import iso8601
 from lib.operate.pipelines import FunctionName
 from lib.resources.s3 import Bucket
 from lib.resources.sqs import Queue
+from lib.s3.listing import Entry
 from lib.target import Target
 
+# As in S3's events; the ending tells in logs and in an index where the event came from.
+EVENT_NAME = "ObjectCreated:Backfill"
 BATCH = 10  # messages one SendMessageBatch takes
 ATTEMPTS, FIRST_WAIT_S, LONGEST_WAIT_S = 6, 0.1, 5  # at messages of a batch that SQS has not taken
 
@@ -48,6 +51,15 @@ class ObjectEvent:
     bytes: int | None = None
     etag: str | None = None
     version_id: str | None = None
+
+    @classmethod
+    def of(cls, entry: Entry) -> "ObjectEvent":
+        """Return the event of an object; its time is the object's own, so that a second one says the same.
+
+        Args:
+            entry: The object.
+        """
+        return cls(EVENT_NAME, entry.key, entry.modified, entry.size, entry.etag)
 
     def message(self, bucket: Bucket) -> dict:
         """Return the event as S3 sends it, with one record.

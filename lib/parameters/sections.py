@@ -232,6 +232,11 @@ class Pipeline(Section):
         "nobody",
     )
     watch_timeout_s: WatchTimeout = 120
+    first_event_timeout_s: Annotated[int, Field(ge=1, le=7200)] = Field(
+        900,
+        description="seconds that the notebook waits before its samples until S3 tells of a new or changed "
+        "notification's bucket and gives what is put there versions: minutes on AWS",
+    )
 
     def expected(self, scope: Scope) -> Expected:
         """Return what the pipeline is by these parameters.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import sleep
 from typing import Any, ClassVar
 
-from lib.base.retry import PROPAGATION_S, retry_on
+from lib.base.retry import PROPAGATION_S, TOO_EARLY, retry_on
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
 from lib.resources.checks import Finding, fits, written_as
 from lib.resources.policies import SID_PREFIX, Statement, allow_services
@@ -15,7 +15,6 @@ from lib.resources.s3 import Bucket
 SERVICE = "cloudtrail.amazonaws.com"
 # CloudTrail tries the bucket before it takes a trail, and the bucket's policy may be too new:
 # https://github.com/cloudposse/terraform-aws-cloudtrail-s3-bucket/issues/90
-NOT_LET_IN = "^InsufficientS3BucketPolicyException"
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-trail-naming-requirements.html
 TRAIL_NAME = r"(?=.{3,128}$)(?!\d+\.\d+\.\d+\.\d+$)[A-Za-z0-9]+([._-][A-Za-z0-9]+)*"
 # https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_PutEventSelectors.html
@@ -106,7 +105,7 @@ class Trail(Resource):
         }
 
     def create(self, client) -> None:
-        create = retry_on(NOT_LET_IN, PROPAGATION_S, sleep)
+        create = retry_on(TOO_EARLY, PROPAGATION_S, sleep)
         arguments = {name: value for name, value in self._arguments().items() if value != ""}
         create(client.create_trail, Name=self.name, TagsList=tag_list(self.scope.tags), **arguments)
         self.update(client, {name: self.desired()[name] for name in ("FieldSelectors", "IsLogging")})

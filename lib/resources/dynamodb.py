@@ -11,7 +11,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
 from lib.base.errors import RunbookError
-from lib.base.retry import retry_on
+from lib.base.retry import TOO_EARLY, retry_on
 from lib.resources.base import Deletion, End, Found, Scope, Settings, our_tags, retagged, tag_dict, tag_list
 from lib.resources.checks import Finding, written_as
 
@@ -20,7 +20,7 @@ IN_USE, IN_USE_S = "^ResourceInUseException", 300
 BEING_DELETED = "^ResourceInUseException: .*being deleted"
 # Right after its creation a table's backups are "being enabled":
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateContinuousBackups.html
-BACKUPS_NOT_YET, BACKUPS_S = "^ContinuousBackupsUnavailableException", 300
+BACKUPS_S = 300
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html
 TOO_MANY_CHANGES = "modified multiple times"
 # As long as botocore's own waiters, which look every 20 s.
@@ -166,7 +166,7 @@ class Table(End):
             client.update_table(TableName=self.name, SSESpecification=encryption)
             self._wait_until_active(client)
         if "PointInTimeRecovery" in settings:
-            retry_on(BACKUPS_NOT_YET, BACKUPS_S, sleep)(
+            retry_on(TOO_EARLY, BACKUPS_S, sleep)(
                 client.update_continuous_backups,
                 TableName=self.name,
                 PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},

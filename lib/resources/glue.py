@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import sleep
 from typing import Any, ClassVar
 
-from lib.base.retry import PROPAGATION_S, retry_on
+from lib.base.retry import PROPAGATION_S, TOO_EARLY, pattern, retry_on
 from lib.resources.base import TAG_ENV, Deletion, Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.checks import Finding, fits, written_as
 from lib.resources.iam import Role
@@ -16,9 +16,8 @@ from lib.resources.s3 import Bucket
 from lib.resources.schedules import crawler_schedule
 
 # Glue neither changes nor deletes a crawler while it runs.
-RUNS = "^CrawlerRunningException"
-# A role that is not known everywhere yet.
-TOO_EARLY = "^InvalidInputException: .*(unable to assume|cannot be assumed)"
+# It runs, or its schedule is being changed.
+RUNS = pattern("running", "changing")
 # A crawl of a few files takes one to three minutes on AWS; many files take longer.
 CRAWL_S = 900
 # How Athena reads one JSON object a line: https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html.
@@ -422,7 +421,9 @@ class Crawler(Resource):
         if arguments := _arguments(settings):
             if "Targets" in settings:
                 arguments["Targets"] = self._targets(client)
-            retry_on(RUNS, CRAWL_S, sleep)(client.update_crawler, Name=self.name, **arguments)
+            # A new role, which Glue tries the targets with, may not be seen yet.
+            update = retry_on(TOO_EARLY, PROPAGATION_S, sleep)
+            update(retry_on(RUNS, CRAWL_S, sleep), client.update_crawler, Name=self.name, **arguments)
 
     def _targets(self, client) -> dict:
         """Return the targets, ours as described; what others have set, such as exclusions, stays."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import ClassVar
 
-from lib.base.retry import PROPAGATION_S, retry_on, wait_until
+from lib.base.retry import IS_BEING_CHANGED, PROPAGATION_S, TOO_EARLY, retry_on, wait_until
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, contents_digest
 from lib.resources.checks import Finding, fits, within, written_as
@@ -34,19 +34,11 @@ RESERVED = frozenset(
     AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_LAMBDA_RUNTIME_API LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR
     """.split()  # noqa: SIM905 – as a list of strings it would be 18 lines
 )
-# Lambda's answers for a role that is not known everywhere yet, or whose policy is not, the third in the words
-# that claudiajs/claudia waits for (src/commands/create.js), as KMS looks for the role too; for a queue that
-# is not known everywhere yet; and for a function that is being made or changed, perhaps by a killed run.
-TOO_EARLY = (
-    "^InvalidParameterValueException: .*(cannot be assumed by Lambda|role does not have permissions"
-    "|KMS key is invalid for CreateGrant|NonExistentQueue)"
-    "|^ResourceConflictException: .*cannot be performed at this time"
-)
-# And for a destination whose queue is not known everywhere yet, or the role's right to send to it, in the
-# words that hashicorp/terraform-provider-aws waits for (function_event_invoke_config.go).
-DESTINATION_TOO_EARLY = f"{TOO_EARLY}|^InvalidParameterValueException: .*destination ARN"
-# Disabling, draining, changing or deleting a mapping takes up to a minute on AWS; twice that is the bound.
-MAPPING_CHANGE_S, MAPPING_POLL_S = 120, 0.5
+# For a role, a queue or a function that is not seen yet, and for what is being made or changed, perhaps by a
+# killed run.
+NOT_READY = f"{TOO_EARLY}|{IS_BEING_CHANGED}"
+# Disabling, draining, changing or deleting a mapping takes up to a minute on AWS, at times minutes.
+MAPPING_CHANGE_S, MAPPING_POLL_S = 300, 0.5
 # As long as botocore's own waiters, which look once a second.
 WAIT_300_S = {"Delay": 0.2, "MaxAttempts": 1500}
 
@@ -119,7 +111,7 @@ class Function(Resource):
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
         tags = {**self.scope.tags, **self.code_tag()}
         arguments = {"FunctionName": self.name, "Code": {"ZipFile": self.code}, "Tags": tags}
-        retry_on(TOO_EARLY, PROPAGATION_S, sleep)(
+        retry_on(NOT_READY, PROPAGATION_S, sleep)(
             client.create_function, **arguments, **self._configuration()
         )
         client.get_waiter("function_active_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
@@ -128,12 +120,12 @@ class Function(Resource):
         if "tags" in settings:
             client.tag_resource(Resource=self.arn, Tags=settings["tags"])
         if "Code" in settings:
-            update = retry_on(TOO_EARLY, PROPAGATION_S, sleep)
+            update = retry_on(NOT_READY, PROPAGATION_S, sleep)
             update(client.update_function_code, FunctionName=self.name, ZipFile=self.code)
             client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
             client.tag_resource(Resource=self.arn, Tags=self.code_tag())
         if configuration := {key: settings[key] for key in self._configuration() if key in settings}:
-            update = retry_on(TOO_EARLY, PROPAGATION_S, sleep)
+            update = retry_on(NOT_READY, PROPAGATION_S, sleep)
             update(client.update_function_configuration, FunctionName=self.name, **configuration)
             client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
 
@@ -258,12 +250,12 @@ class EventSourceMapping(Resource):
 
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
         arguments = {"EventSourceArn": self.queue.arn, "FunctionName": self.function.name}
-        retry_on(TOO_EARLY, PROPAGATION_S, sleep)(
+        retry_on(NOT_READY, PROPAGATION_S, sleep)(
             client.create_event_source_mapping, **arguments, **self.desired()
         )
 
     def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
-        retrying = retry_on("^ResourceInUseException", MAPPING_CHANGE_S, sleep)
+        retrying = retry_on(IS_BEING_CHANGED, MAPPING_CHANGE_S, sleep)
         mapping = self._still(self._mapping(client))
         retrying(client.update_event_source_mapping, UUID=mapping["UUID"], **settings)
 
@@ -478,7 +470,7 @@ class EventInvokeConfig(Resource):
         found = _event_invoke_config(client, self.function.name) or {}
         on_success = found.get("DestinationConfig", {}).get("OnSuccess")  # somebody else's, stays
         destinations = {"OnSuccess": on_success} if on_success else {}
-        retry_on(DESTINATION_TOO_EARLY, PROPAGATION_S, sleep)(
+        retry_on(NOT_READY, PROPAGATION_S, sleep)(
             client.put_function_event_invoke_config,
             FunctionName=self.function.name,
             MaximumRetryAttempts=self.retries,

@@ -9,11 +9,19 @@ from time import sleep
 from typing import ClassVar
 
 from botocore.exceptions import ClientError
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, stop_after_delay, wait_fixed
 from tqdm import tqdm
 
-from lib.base.errors import LockedError, RunbookError
-from lib.base.retry import PROPAGATION_S, WAIT_S, retry_on, wait_until
+from lib.base.errors import LockedError, RunbookError, WaitError
+from lib.base.retry import (
+    IS_BEING_CHANGED,
+    PROPAGATION_S,
+    TOO_EARLY,
+    WAIT_S,
+    matches,
+    retry_on,
+    wait_until,
+)
 from lib.base.s3_client import fits_xml
 from lib.base.threads import in_threads
 from lib.resources.base import (
@@ -43,11 +51,12 @@ from lib.resources.policies import (
 from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
 
-# A bucket of the same name that was deleted a moment ago.
-BEING_DELETED = "^OperationAborted"
+# A bucket of the same name that was deleted a moment ago. S3 frees its name after minutes, at times hours:
+# https://repost.aws/knowledge-center/s3-conflicting-conditional-operation
+NAME_TAKEN, NAME_FREED_S, NAME_POLL_S, NAME_SAID_S = "^OperationAborted", 3600, 5, 60
 # S3 tries the destination before it takes a notification, and the destination's policy may be too new; or the
 # bucket is being changed by somebody else.
-NOT_LET_IN = "^InvalidArgument: Unable to validate the following destination configurations|^OperationAborted"
+NOT_LET_IN = f"{TOO_EARLY}|{IS_BEING_CHANGED}"
 LIFECYCLE_ID, TEMPORARY_ID = LIFECYCLE_IDS = ("runbook", "runbook-temporary")
 ABORT_MULTIPART_UPLOADS_AFTER_DAYS = 7
 # 3 to 63 characters; letters, digits, dots (which TLS certificates do not cover) and hyphens:
@@ -215,12 +224,42 @@ class Bucket(End):
         # us-east-1 is the one region that must not be named:
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
         location = {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
-        create = retry_on(BEING_DELETED, PROPAGATION_S, sleep)
         where = {} if self.region == "us-east-1" else location
         lock = {"ObjectLockEnabledForBucket": True} if self.object_lock_days else {}
-        create(client.create_bucket, Bucket=self.name, **where, **lock)
+        self._once_its_name_is_free(sleep, lambda: client.create_bucket(Bucket=self.name, **where, **lock))
         client.get_waiter("bucket_exists").wait(Bucket=self.name)
         self.update(client, self.desired())
+
+    def _once_its_name_is_free(self, sleep: Callable[[float], None], create: Callable[[], object]) -> None:
+        """Create it, and wait if one of its name was deleted a moment ago; say so as long as it takes."""
+        said = -1
+
+        def say(state: RetryCallState) -> None:
+            nonlocal said
+            if (minute := int(state.seconds_since_start or 0) // NAME_SAID_S) > said:
+                said = minute
+                print(
+                    f"bucket {self.name}: one of this name was deleted a while ago, and S3 still keeps the "
+                    f"name ({minute} of {NAME_FREED_S // 60} minutes waited). You may stop this and run it "
+                    "again later, or with another prefix or env, whose names are free",
+                    flush=True,
+                )
+
+        retrying = Retrying(
+            retry=retry_if_exception(lambda raised: matches(NAME_TAKEN, raised)),
+            stop=stop_after_delay(NAME_FREED_S),
+            wait=wait_fixed(NAME_POLL_S),
+            before_sleep=say,
+            sleep=sleep,
+        )
+        try:
+            retrying(create)
+        except RetryError as error:
+            raise WaitError(
+                f"bucket {self.name}: S3 has kept the name of the bucket that was deleted for "
+                f"{NAME_FREED_S // 60} minutes, which it does at times for hours. Nothing of this bucket was "
+                "made. Run this again later, or choose another prefix or env, whose names are free"
+            ) from error
 
     def update(self, client, settings: Settings) -> None:
         # Tags first: they say that the bucket is ours, should the run end here.
@@ -262,7 +301,9 @@ class Bucket(End):
 
     def _put_policy(self, client, statements: dict[str, Statement]) -> None:
         policy = merge(policy_of(client, self.name), statements.values())
-        client.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
+        # A role that it names may not be seen yet.
+        put = retry_on(NOT_LET_IN, PROPAGATION_S, sleep)
+        put(client.put_bucket_policy, Bucket=self.name, Policy=json.dumps(policy))
 
     def _put_lifecycle(self, client, rules: dict[str, dict]) -> None:
         found = _lifecycle(client, self.name)

@@ -9,35 +9,35 @@ from botocore.exceptions import ClientError
 from tenacity import wait_exponential
 
 from lib.base.errors import WaitError
-from lib.base.retry import PASSES, WAIT_S, retry_on, wait_until
-from lib.resources import cloudtrail, glue, lambda_, s3
+from lib.base.retry import PASSES, TOO_EARLY, WAIT_S, retry_on, wait_until
+from lib.resources import glue, lambda_, s3
 
 WILL_PASS = [
     (
-        lambda_.TOO_EARLY,
+        TOO_EARLY,
         "InvalidParameterValueException",
         "The role defined for the function cannot be assumed by Lambda.",
     ),
     (
-        lambda_.TOO_EARLY,
+        TOO_EARLY,
         "InvalidParameterValueException",
         "The provided execution role does not have permissions to call ReceiveMessage on SQS",
     ),
     (
-        lambda_.TOO_EARLY,
+        lambda_.NOT_READY,
         "ResourceConflictException",
         "The operation cannot be performed at this time. An update is in progress for resource: arn",
     ),
-    (glue.TOO_EARLY, "InvalidInputException", "Service is unable to assume provided role. Please verify"),
+    (TOO_EARLY, "InvalidInputException", "Service is unable to assume provided role. Please verify"),
     (glue.RUNS, "CrawlerRunningException", "Crawler with name x is currently running"),
-    (s3.BEING_DELETED, "OperationAborted", "A conflicting conditional operation is in progress"),
+    (s3.NAME_TAKEN, "OperationAborted", "A conflicting conditional operation is in progress"),
     (
         s3.NOT_LET_IN,
         "InvalidArgument",
         "Unable to validate the following destination configurations",
     ),
     (
-        cloudtrail.NOT_LET_IN,
+        TOO_EARLY,
         "InsufficientS3BucketPolicyException",
         "Incorrect S3 bucket policy is detected for bucket: logs",
     ),
@@ -46,16 +46,16 @@ WILL_PASS = [
 ]
 WRONG = [
     (
-        lambda_.TOO_EARLY,
+        TOO_EARLY,
         "InvalidParameterValueException",
         "Queue visibility timeout: 30 seconds is less than Function timeout: 60",
     ),
-    (lambda_.TOO_EARLY, "ResourceConflictException", "Function already exist: copy"),
-    (lambda_.TOO_EARLY, "AccessDeniedException", "cannot be assumed by Lambda"),
-    (glue.TOO_EARLY, "InvalidInputException", "Crawler name is too long"),
+    (lambda_.NOT_READY, "ResourceConflictException", "Function already exist: copy"),
+    (TOO_EARLY, "AccessDeniedException", "cannot be assumed by Lambda"),
+    (TOO_EARLY, "InvalidInputException", "Crawler name is too long"),
     (glue.RUNS, "AccessDeniedException", "CrawlerRunningException"),
-    (s3.BEING_DELETED, "BucketAlreadyExists", "The requested bucket name is not available"),
-    (cloudtrail.NOT_LET_IN, "MaximumNumberOfTrailsExceededException", "User: a already has 5 trails"),
+    (s3.NAME_TAKEN, "BucketAlreadyExists", "The requested bucket name is not available"),
+    (TOO_EARLY, "MaximumNumberOfTrailsExceededException", "User: a already has 5 trails"),
     (PASSES, "MaximumNumberOfTrailsExceededException", "User: a already has 5 trails"),
     (s3.NOT_LET_IN, "InvalidArgument", "The event is not supported for notifications"),
 ]
@@ -93,7 +93,7 @@ def test_what_is_wrong_is_told_at_once(pattern, code, message):
 def test_it_has_an_end():
     call, attempts = failing(10, "OperationAborted", "still")
     with pytest.raises(ClientError, match="still"):
-        retry_on(s3.BEING_DELETED, 0, lambda seconds: pytest.fail("waits"))(call)
+        retry_on(s3.NAME_TAKEN, 0, lambda seconds: pytest.fail("waits"))(call)
     assert len(attempts) == 1
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from support.command_line import runbook
 
 from lib.local import reports
@@ -31,3 +32,23 @@ def test_a_local_aws_that_is_not_what_was_reviewed_is_said(home: Path, monkeypat
         result = runbook("local", command)
         assert result.exit_code == 0
         assert "one: ministack.app:app has changed" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("notification: soon", "'soon' is no number"),
+        ("nothing: 1", "nothing named nothing is late; known: notification"),
+        ("5", "shall hold names and seconds"),
+        ("a: [", "cannot be read"),
+    ],
+)
+def test_times_of_a_lag_that_are_none_are_refused_before_anything_starts(home: Path, tmp_path, text, said):
+    times = tmp_path / "times.yaml"
+    times.write_text(text)
+    result = runbook("local", "start", "--lag-seconds", str(times))
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert runbook("local", "start", "--lag-scale", "-1").exit_code == 2
+    assert runbook("local", "start", "--lag-latency-ms", "-1").exit_code == 2
+    assert not (home / ".local-aws" / "state" / "server.json").exists()

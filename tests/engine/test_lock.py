@@ -61,7 +61,7 @@ def somebody_s(target, parameters, somebody, monkeypatch):
 def nothing_left(target, parameters):
     yield
     lock._held.clear()
-    Lock(target, parameters).remove_home()
+    Inventory(target, parameters).destroy()
     assert Inventory(target, parameters).existing() == []
 
 
@@ -78,13 +78,36 @@ def test_it_needs_no_key_of_ours(target, parameters, somebody):
         assert s3.head_object(Bucket=its.home.name, Key=lock.KEY)["ServerSideEncryption"] == "AES256"
 
 
-def test_it_leaves_nothing_behind(target, parameters):
-    with locked(target, parameters) as one:
-        assert one.holder().is_this_process
-        assert one.home.read(one.client)["public_access_block"]["BlockPublicPolicy"]
-    assert one.holder() is None
+def test_its_home_stays_for_the_next_until_all_is_destroyed(target, parameters):
+    """S3 keeps the name of a bucket that was deleted for minutes, and the next run needs it in seconds."""
+    recorder = Recorder()
+    for _ in range(2):
+        with locked(watched(target, "before-call", recorder), parameters) as one:
+            assert one.holder().is_this_process
+            assert one.home.read(one.client)["public_access_block"]["BlockPublicPolicy"]
+        assert one.holder() is None
+    assert [item.found.name for item in Inventory(target, parameters).existing()] == [one.home.name]
+    Inventory(target, parameters, "migrate").destroy()  # a part of it, of which there is nothing
+    assert one.ledger.pipelines() == [lock.PIPELINE]
+    assert "DeleteBucket" not in recorder.writes
+    Inventory(target, parameters).destroy()
     assert Inventory(target, parameters).existing() == []
+    assert Inventory(target, parameters).prove_empty()["type"].is_unique
     assert one.ledger.pipelines() == []
+
+
+def test_it_stays_after_the_last_pipeline_was_destroyed_by_its_name(target, parameters):
+    a_stack(target, parameters).apply()
+    Inventory(target, parameters, "migrate").destroy()
+    assert [item.type.noun for item in Inventory(target, parameters).existing()] == ["S3 bucket"]
+
+
+def test_it_goes_with_the_lock_of_the_command_that_destroys_all(target, parameters):
+    a_stack(target, parameters).apply()
+    with locked(target, parameters) as ours:
+        Inventory(target, parameters).destroy()
+        assert ours.holder().is_this_process
+    assert Inventory(target, parameters).existing() == []
 
 
 def test_it_is_given_back_after_an_error_too(target, parameters):

@@ -178,7 +178,7 @@ def test_runs_killed_right_after_every_single_write_reach_the_same_end(inventory
     stack = everything(target, parameters)
     assert is_as_described(stack)
     assert stack.plan().count("unchanged") == len(stack.resources)
-    Inventory(target, parameters, "migrate").destroy()
+    inventory.destroy()
     assert inventory.existing() == []
 
 
@@ -195,7 +195,7 @@ def test_destroying_that_is_killed_is_simply_run_again(inventory, target, parame
         else:
             break
     assert kills >= len(few(target, parameters).resources)
-    assert inventory.existing() == []
+    assert Inventory(target, parameters, "migrate").existing() == []
 
 
 @pytest.mark.parametrize("case", [case for case in cases.EVERY.values() if "tags" in case.drift], ids=repr)

@@ -65,3 +65,24 @@ def test_what_is_logged_of_a_failure_can_be_chosen():
         events = object_events(s3_event(s3_record("b", "k")))
         for_each_event(events, fail, log, "Not done", facts=lambda _, error: {"reason": str(error)})
     assert log.lines == [("failed", {"bucket": "b", "key": "k", "reason": "no"})]
+
+
+def test_nothing_is_made_of_a_probe_but_a_line_that_it_came():
+    class Told(Lines):
+        def info(self, message, **facts):
+            self.lines.append((message, facts))
+
+    done, log = [], Told()
+    probe = f"in/runbook-probe-{'0a' * 16}.csv"
+    put, removed = s3_record("b", probe), s3_record("b", probe, event_name="ObjectRemoved:Delete")
+    put["s3"]["object"]["size"] = 0
+    del removed["s3"]["object"]["size"]
+    like_one = s3_record("b", probe)
+    like_one["s3"]["object"]["size"] = 1  # somebody's file of that name is a file
+    others = [s3_record("b", key) for key in ("runbook-probe-", f"runbook-probe-{'0a' * 16}/a.csv")]
+    records = (put, removed, like_one, *others)
+    for_each_event(object_events(s3_event(*records)), lambda e: done.append((e.key, e.size)), log, "Not done")
+    assert [(message, facts["probe"]) for message, facts in log.lines] == [("probe", probe)] * 2
+    assert "key" not in log.lines[0][1]  # or it would be among the outcomes
+    assert done[0] == (probe, 1)
+    assert len(done) == 3

@@ -101,7 +101,7 @@ class Correction:
         if target not in self.replaces:
             raise KeyError(f"The correction {self.name} does not say that it replaces {target}.")
         try:
-            holder, name, is_entry = _place(target)
+            holder, name, is_entry = place_of(target)
         except (ImportError, AttributeError):  # another MiniStack; the server is to start all the same
             logger.warning("%s: %s is gone, so it is not corrected", self.name, target)
             return None
@@ -113,7 +113,7 @@ class Correction:
         return before
 
 
-def _place(target: str) -> tuple[Any, str, bool]:
+def place_of(target: str) -> tuple[Any, str, bool]:
     """Return what holds a target, its name there, and whether that is the key of a dictionary."""
     module, _, path = target.partition(":")
     holder: Any = import_module(module)

@@ -21,8 +21,6 @@ from lib.s3.listing import Entry, Range
 from lib.s3.selection import PARALLEL, Selection
 from lib.target import Target
 
-# As in S3's events; the ending tells in logs and in an index where the event came from.
-EVENT_NAME = "ObjectCreated:Backfill"
 BATCH = 100  # objects between two notes of how far it has come: so many of a range are sent twice at most
 
 
@@ -140,7 +138,7 @@ class _Sending:
             if stop.is_set():
                 return
             self.limiter.try_acquire("backfill", weight=len(batch))
-            send([_event(entry) for entry in batch])
+            send([ObjectEvent.of(entry) for entry in batch])
             self.progress.advance(stretch, batch[-1].key, len(batch))
             self.bar.update(len(batch))
         self.progress.finish(stretch)
@@ -150,8 +148,3 @@ class _Sending:
         objects = self.selected.objects(self.target, left)
         while batch := list(islice(objects, self.batch)):
             yield batch
-
-
-def _event(entry: Entry) -> ObjectEvent:
-    """Return the event of an object; its time is the object's own, so that a second run says the same."""
-    return ObjectEvent(EVENT_NAME, entry.key, entry.modified, entry.size, entry.etag)

@@ -6,13 +6,16 @@ So it invokes the handler that says it is for that, which sends each object's ev
 entrance.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import sleep
 from uuid import NAMESPACE_URL, uuid5
 
 import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.base.errors import RunbookError
+from lib.base.retry import PROPAGATION_S, TOO_EARLY, retry_on
 from lib.engine.stack import Stack
 from lib.operate import facts
 from lib.operate.backfills.manifest import Manifest
@@ -111,7 +114,13 @@ def describe(stack: Stack, pipeline: Pipeline, log_retention_days: int = 30) -> 
     return Jobs(bucket, function, job_role)
 
 
-def create(target: Target, jobs: Jobs, manifest: Manifest, description: str) -> str:
+def create(
+    target: Target,
+    jobs: Jobs,
+    manifest: Manifest,
+    description: str,
+    sleep: Callable[[float], None] = sleep,
+) -> str:
     """Create a job that waits for a person's confirmation; the same manifest never makes a second one.
 
     Args:
@@ -119,6 +128,7 @@ def create(target: Target, jobs: Jobs, manifest: Manifest, description: str) -> 
         jobs: What it needs, deployed.
         manifest: The objects.
         description: What people read in the console.
+        sleep: Waits until S3 sees the role.
 
     Returns:
         The job's id.
@@ -128,7 +138,10 @@ def create(target: Target, jobs: Jobs, manifest: Manifest, description: str) -> 
     """
     function = {"FunctionArn": jobs.function.arn, "InvocationSchemaVersion": "2.0"}
     report = {"Bucket": jobs.bucket.arn, "Prefix": "reports", "Format": "Report_CSV_20180820"}
-    answer = target.client("s3control", jobs.bucket.region).create_job(
+    # S3 looks at the role, which may be new.
+    create_job = retry_on(TOO_EARLY, PROPAGATION_S, sleep)
+    answer = create_job(
+        target.client("s3control", jobs.bucket.region).create_job,
         AccountId=target.account_id,
         ConfirmationRequired=True,
         Operation={"LambdaInvoke": function},
