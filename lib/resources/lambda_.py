@@ -268,7 +268,8 @@ class EventSourceMapping(Resource):
                 f"{self.queue.name} hides a message for {hidden_s} s, {self.function.name} has {timeout_s} s"
             )
             fix = f"set visibility_timeout_s of the queue to {6 * timeout_s}, 6 times the timeout, or more"
-            yield Finding("queue-visibility", what, fix)
+            rule = "queue-visibility" if hidden_s < timeout_s else "queue-visibility-factor"
+            yield Finding(rule, what, fix)
 
     def links(self, settings: Settings) -> Iterable[Link]:
         yield Link(self.queue.arn, self.function.arn, f"batches of {settings['BatchSize']}")
@@ -364,7 +365,7 @@ class Permission(Resource):
         if not self.source_arn.split(":")[4]:
             condition["StringEquals"] = {"AWS:SourceAccount": self.scope.account_id}
         return {
-            "Principal": {"Service": service_principal(self.principal, self.source_arn)},
+            "Principal": {"Service": service_principal(self.principal, self.source_arn, self.region)},
             "Action": "lambda:InvokeFunction",
             "Condition": condition,
         }

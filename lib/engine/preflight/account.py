@@ -11,23 +11,27 @@ from lib.resources.cloudtrail import Trail
 from lib.resources.policies import merge
 from lib.resources.s3_inventory import InventoryConfiguration
 from lib.resources.sqs import Queue, policy_checks
+from lib.target import Target
 
 MOST_TRAILS = 5  # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html
 USABLE = {"KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMMETRIC_DEFAULT"}
 
 
 def check(
-    resources: Collection[Resource], unwanted: Collection[Resource], client: Callable, kms: Callable
+    resources: Collection[Resource], unwanted: Collection[Resource], target: Target
 ) -> Iterator[tuple[Resource, Finding]]:
     """Yield what AWS would refuse because of what others have set. Reads only.
 
     Args:
         resources: All of a stack.
         unwanted: Those that are going to be deleted.
-        client: Gives the client that a resource is read with.
-        kms: Gives the KMS client of a region.
+        target: The AWS to look at.
     """
-    yield from _keys(resources, kms)
+
+    def client(one: Resource):
+        return target.client(one.service, one.region)
+
+    yield from _keys(resources, lambda region: target.client("kms", region))
     yield from notifications.overlaps_in_account(resources, unwanted, client)
     yield from _inventoried(resources, client)
     for one in resources:

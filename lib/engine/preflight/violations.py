@@ -1,13 +1,15 @@
-"""The preflight of a stack: all that AWS would refuse of it, and the error that lists it."""
+"""The preflight of a stack: all that AWS would refuse of it, the error that lists it, and what AWS advises."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import yaml
 
-from lib.base.errors import PreflightError
+from lib.base.errors import ParameterError, PreflightError
 from lib.base.paths import ROOT
+from lib.engine.plan import Warned
 from lib.engine.preflight import account, form, notifications, statements, wiring
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
@@ -26,6 +28,8 @@ class Violation:
         answer: What AWS would answer.
         documentation: URL of the page that says so.
         fix: What to do.
+        of: The resource itself.
+        is_advice: Whether AWS takes it all the same.
     """
 
     resource: str
@@ -34,12 +38,29 @@ class Violation:
     answer: str
     documentation: str
     fix: str
+    of: Resource = field(compare=False, repr=False)
+    is_advice: bool = False
 
     def __str__(self) -> str:
         return (
             f"{self.resource}: {self.what} [{self.rule}]\n"
             f"  AWS: {self.answer}\n  see: {self.documentation}\n  fix: {self.fix}"
         )
+
+
+def look(stack) -> list[Violation]:
+    """Find all that AWS would refuse of a stack, take and not do as described, or advise against. Reads only.
+
+    Args:
+        stack: A `lib.engine.stack.Stack`.
+
+    Returns:
+        All, in the order of the resources; none is well.
+    """
+    resources, unwanted = list(stack.resources.values()), list(stack.unwanted.values())
+    in_account = account.check(resources, unwanted, stack.target)
+    found = [*described(resources), *in_account]
+    return [_violation(resource, finding) for resource, finding in _in_order(resources, found)]
 
 
 def check(stack) -> list[Violation]:
@@ -51,28 +72,44 @@ def check(stack) -> list[Violation]:
     Returns:
         The violations, in the order of the resources; none is well.
     """
-    resources, unwanted = list(stack.resources.values()), list(stack.unwanted.values())
-    in_account = account.check(
-        resources, unwanted, stack.client, lambda region: stack.target.client("kms", region)
-    )
-    found = [*described(resources), *in_account]
-    return [_violation(resource, finding) for resource, finding in _in_order(resources, found)]
+    return [one for one in look(stack) if not one.is_advice]
 
 
-def require(stack) -> None:
+def require(stack) -> list[Warned]:
     """Refuse a stack that AWS would refuse.
 
     Args:
-        stack: A `lib.engine.stack.Stack`.
+        stack: A `lib.engine.stack.Stack`; its parameters' `waivers` say which warnings are meant to be.
+
+    Returns:
+        What AWS takes, and advises against.
 
     Raises:
+        ParameterError: If a waiver is of no warning that there is.
         PreflightError: If there are violations; it lists them all.
     """
-    if violations := check(stack):
+    waivers = _waivers(stack.parameters.waivers)
+    found = look(stack)
+    if violations := [one for one in found if not one.is_advice]:
         raise PreflightError(
             f"preflight of {stack.scope.pipeline}: {len(violations)} found, nothing was written\n\n"
             + "\n\n".join(map(str, violations))
         )
+    return [_warned(one, waivers.get(one.rule, "")) for one in found if one.is_advice]
+
+
+def _waivers(texts: Iterable[str]) -> dict[str, str]:
+    """Return rules to the reasons for which their warnings are waived."""
+    waivers = {rule.strip(): reason.strip() for rule, _, reason in (text.partition(":") for text in texts)}
+    advice = [name for name, rule in rules().items() if rule.get("advice")]
+    if unknown := [rule for rule in waivers if rule not in advice]:
+        raise ParameterError(f"waivers: there is no warning {unknown[0]!r}; there are: {', '.join(advice)}")
+    return waivers
+
+
+def _warned(one: Violation, reason: str) -> Warned:
+    why = f"{one.what} [{one.rule}]: {reason}" if reason else f"{one.what} [{one.rule}]; {one.fix}"
+    return Warned(one.of.noun, one.of.name, one.of.region, why, is_waived=bool(reason))
 
 
 def described(resources: Collection[Resource]) -> Iterator[tuple[Resource, Finding]]:
@@ -91,14 +128,16 @@ def described(resources: Collection[Resource]) -> Iterator[tuple[Resource, Findi
 
 
 @cache
-def rules() -> dict[str, dict[str, str]]:
-    """Return the rules: names to `holds`, `aws`, `source`, `seen` and `local`, which rules.yaml explains."""
+def rules() -> dict[str, dict[str, Any]]:
+    """Return the rules: names to `holds`, `aws`, `source`, `seen`, `advice` and `local`, see rules.yaml."""
     return yaml.safe_load(RULES.read_text("utf-8"))
 
 
 def _violation(resource: Resource, finding: Finding) -> Violation:
     rule = rules()[finding.rule]
-    return Violation(repr(resource), finding.rule, finding.what, rule["aws"], rule["source"], finding.fix)
+    answer, page = rule["aws"], rule["source"]
+    said = (finding.what, answer, page, finding.fix)
+    return Violation(repr(resource), finding.rule, *said, of=resource, is_advice=rule.get("advice", False))
 
 
 def _in_order(resources: Collection[Resource], found: list) -> list[tuple[Resource, Finding]]:

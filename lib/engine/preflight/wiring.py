@@ -6,9 +6,9 @@ from dataclasses import fields
 from functools import cache
 
 from lib.base.paths import ROOT
-from lib.engine.preflight.grants import allows, allows_some, missing
+from lib.engine.preflight.form import listed
+from lib.engine.preflight.grants import allows, allows_some, lets_in, missing
 from lib.engine.preflight.iam_data import covers
-from lib.engine.preflight.statements import listed
 from lib.parameters.types import regions
 from lib.resources.athena import WorkGroup
 from lib.resources.base import Resource
@@ -31,6 +31,7 @@ Found = Iterator[tuple[Resource, Finding]]
 RECEIVE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 WRITE_LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 WRITE_TABLES = ("glue:CreateTable", "glue:UpdateTable")
+INVOKE, SNS = "lambda:InvokeFunction", "sns.amazonaws.com"
 
 
 def of_known_regions(resources: Resources) -> Found:
@@ -123,14 +124,19 @@ def _crawler_needs(one: Crawler) -> Iterator[Finding]:
 
 
 def subscribed_queues(resources: Resources) -> Found:
-    """Find subscriptions whose queue is not there, or does not let the topic send to it."""
+    """Find subscriptions whose queue is one of the pipeline, and not there, or does not let the topic send."""
     queues = {one.arn: one for one in resources if isinstance(one, Queue)}
     for one in resources:
         if isinstance(one, Subscription) and one.protocol == "sqs":
-            queue = queues.get(one.endpoint)
-            if queue is None or queue.senders.get("sns.amazonaws.com") != one.topic.arn:
-                what = f"{one.endpoint.split(':')[-1]} does not let {one.topic.name} send to it"
-                fix = f"give the queue senders={{'sns.amazonaws.com': {one.topic.arn!r}}}"
+            queue, name = queues.get(one.endpoint), one.endpoint.split(":")[-1]
+            statements = queue.desired()["policy"].values() if queue else ()
+            is_ours = f":{one.scope.account_id}:{one.scope.beginning}" in one.endpoint
+            if not queue and is_ours:
+                what, fix = f"{name} is not described", f"stack.add(…) {name}, or correct the endpoint"
+                yield one, Finding("subscription-queue", what, fix)
+            elif queue and not lets_in(statements, SNS, "sqs:SendMessage", queue, one.topic):
+                what = f"{name} does not let {one.topic.name} send to it"
+                fix = f"give the queue senders={{{SNS!r}: {one.topic.arn!r}}}"
                 yield one, Finding("subscription-queue", what, fix)
 
 
@@ -139,24 +145,30 @@ def scheduled_functions(resources: Resources) -> Found:
     permissions = [one for one in resources if isinstance(one, Permission)]
     for one in resources:
         if isinstance(one, Rule):
-            lets_in = any(
-                each.function.arn == one.function.arn
-                and each.principal == "events.amazonaws.com"
-                and covers([each.source_arn], one.arn)
-                for each in permissions
-            )
-            if not lets_in:
+            statements = granted(one.function, permissions)
+            if not lets_in(statements, "events.amazonaws.com", INVOKE, one.function, one):
                 what = f"{one.function.name} does not let the rule run it"
                 fix = f"add a Permission for events.amazonaws.com and {one.arn}"
                 yield one, Finding("rule-target", what, fix)
+
+
+def granted(function: Function, permissions: Collection[Permission]) -> list[Statement]:
+    """Return the statements of a function's policy that permissions are.
+
+    Args:
+        function: The function.
+        permissions: Of any functions.
+    """
+    of_it = [one.desired() for one in permissions if one.function.arn == function.arn]
+    return [{"Effect": "Allow", "Resource": function.arn, **settings} for settings in of_it]
 
 
 def told_topics(resources: Resources) -> Found:
     """Find alarms whose topic does not let CloudWatch publish."""
     for one in resources:
         if isinstance(one, Alarm):
-            allowed = one.topic.publishers.get("cloudwatch.amazonaws.com", "")
-            if not covers([allowed], one.arn):
+            statements = one.topic.desired()["policy"].values()
+            if not lets_in(statements, "cloudwatch.amazonaws.com", "sns:Publish", one.topic, one):
                 what = f"{one.topic.name} does not let the alarm publish"
                 fix = "give the topic publishers={'cloudwatch.amazonaws.com': alarm_arns(…)}"
                 yield one, Finding("alarm-topic", what, fix)

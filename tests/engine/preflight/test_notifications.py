@@ -12,18 +12,18 @@ from lib.resources import iam, lambda_, s3, sns, sqs
 from lib.resources.policies import document
 
 HERE = "us-east-1"
-PARTS = st.text("ab/", max_size=3)
+PARTS = st.text("ab/*?", max_size=3)
 
 
 @given(PARTS, PARTS, PARTS, PARTS, PARTS)
 def test_two_overlap_if_some_key_is_of_both(prefix, suffix, other_prefix, other_suffix, between):
     events = ("s3:ObjectCreated:*",)
-    one = Entry("one", events, f"{prefix}*{suffix}")
-    other = Entry("other", events, f"{other_prefix}*{other_suffix}")
+    one = Entry("one", events, prefix, suffix)
+    other = Entry("other", events, other_prefix, other_suffix)
     assert one.overlaps(other) == other.overlaps(one)
     assert one.overlaps(one)
     key = prefix + between + suffix
-    if key.startswith(other_prefix) and key[len(other_prefix) :].endswith(other_suffix):
+    if key.startswith(other_prefix) and key.endswith(other_suffix):
         assert one.overlaps(other), key
     longer = [other_prefix.startswith(prefix), prefix.startswith(other_prefix)]
     if not any(longer):
@@ -39,7 +39,7 @@ def test_two_overlap_if_some_key_is_of_both(prefix, suffix, other_prefix, other_
     ],
 )
 def test_of_other_events_they_are_apart(events, both):
-    assert Entry("one", ("s3:ObjectCreated:*",), "*").overlaps(Entry("two", events, "*")) is both
+    assert Entry("one", ("s3:ObjectCreated:*",), "", "").overlaps(Entry("two", events, "", "")) is both
 
 
 @pytest.fixture

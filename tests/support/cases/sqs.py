@@ -85,6 +85,9 @@ CASES = [
             Break("queue-attributes", "index", setting(sqs.Queue, "failures", retention_s=1209601)),
             Break("queue-policy-quota", "ingest", altered(sqs.Queue, "files", many_statements)),
             Break("queue-visibility", "migrate", setting(sqs.Queue, "uploads", visibility_timeout_s=30)),
+            Break(
+                "queue-visibility-factor", "migrate", setting(sqs.Queue, "uploads", visibility_timeout_s=60)
+            ),
             Break("queue-receive-count", "migrate", setting(sqs.Queue, "uploads", max_receive_count=4)),
             Break("queue-dead-letter", "migrate", setting(sqs.Queue, "uploads", dead_letter=None)),
             Break(
