@@ -1,4 +1,4 @@
-"""What a policy allows, as far as a preflight asks; conditions of which nothing is known are taken as fulfilled."""
+"""What a policy allows, as far as a preflight asks; conditions that nobody can know are taken as fulfilled."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -51,7 +51,8 @@ def missing(rule: str, role: Role, actions: Iterable[str], arn: str, why: str) -
         names = ", ".join(each for each in lacking if bool(_denials(role.policy, each, arn)) == denied)
         if names and denied:
             sids = {sid for each in lacking for sid in _denials(role.policy, each, arn)}
-            what = f"{role.name} is denied {names} on {arn}, which it needs {why}, by statement {', '.join(sids)}"
+            by = f"by statement {', '.join(sorted(sids))}"
+            what = f"{role.name} is denied {names} on {arn}, which it needs {why}, {by}"
             yield Finding(rule, what, f"except {arn} from that Deny, in the policy of {role.name}")
         elif names:
             what = f"{role.name} may not do {names} on {arn}, which it needs {why}"
