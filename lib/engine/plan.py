@@ -132,12 +132,16 @@ class Plan(list[Step]):
     def table(self) -> pd.DataFrame:
         """Return one row a resource: action, type, name, region, why."""
         steps = [(s.action, s.resource.noun, s.resource.name, s.resource.region, s.why) for s in self]
-        rest = [(one.action, one.noun, one.name, one.region, one.why) for one in (*self.left, *self.warned)]
+        rest = [(one.action, one.noun, one.name, one.region, one.why) for one in self._rest()]
         return pd.DataFrame([*steps, *rest], columns=["action", "type", "name", "region", "why"])
+
+    def _rest(self) -> Iterator[Left | Warned]:
+        yield from self.left
+        yield from self.warned
 
     def __str__(self) -> str:
         counts = Counter({word: self.count(action) for action, word in self.words.items()})
-        counts.update(one.action for one in (*self.left, *self.warned))
+        counts.update(one.action for one in self._rest())
         return ", ".join(f"{count} {word}" for word, count in counts.items())
 
     def __repr__(self) -> str:

@@ -271,8 +271,8 @@ def let_inventory_in(bucket_arn: str, source_arns: list[str], account_id: str) -
 def principal(service: str, source_arn: str, region: str) -> str:
     """Return the name under which a service acts for a source.
 
-    That of SNS is another one if it sends from one region to another and either is an opt-in region: the receiver's,
-    or else the topic's. Under the usual one messages are dropped, and nobody is told.
+    That of SNS is another one if it sends from one region to another and either is an opt-in region: the
+    receiver's, or else the topic's. Under the usual one messages are dropped, and nobody is told.
     https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html
     https://github.com/aws/aws-cdk/pull/38339
 

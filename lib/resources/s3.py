@@ -517,10 +517,11 @@ class BucketNotification(Resource):
 def in_filter(text: str) -> str:
     """Return the beginning or the end of keys as the filter of a notification must have it: encoded.
 
-    S3 compares it with the key as it is in events, such as `dt%3D2026/my+file+%281%29`:
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html; what is not
-    encoded so never fires: https://github.com/aws/aws-cdk/pull/28012. Of the characters that the page calls safe, events
-    have parentheses encoded: https://github.com/aws/aws-sdk-js/issues/2039.
+    S3 compares it with the key as it is in events, such as `dt%3D2026/my+file+%281%29`, and what is written
+    otherwise never fires (https://github.com/aws/aws-cdk/pull/28012):
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html. Of the
+    characters that the page calls safe, events have parentheses encoded:
+    https://github.com/aws/aws-sdk-js/issues/2039.
 
     Args:
         text: As the keys have it.

@@ -137,8 +137,6 @@ def _about(policy: Document, action: str, effect: str = "") -> Iterator[Statemen
     for statement in listed(policy["Statement"]):
         excludes = "NotAction" in statement
         names = [name.lower() for name in listed(statement["NotAction" if excludes else "Action"])]
-        if (
-            statement["Effect"] == (effect or statement["Effect"])
-            and covers(names, action.lower()) != excludes
-        ):
+        is_of = effect in ("", statement["Effect"])
+        if is_of and covers(names, action.lower()) != excludes:
             yield statement

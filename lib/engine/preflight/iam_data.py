@@ -96,7 +96,8 @@ def overlap(one: str, other: str) -> bool:
     """Tell whether any text is matched by both of two patterns.
 
     Args:
-        one: As IAM has it, with `*` for any text and `?` for one character, or `ANY_NAME` for any text without "/".
+        one: As IAM has it, with `*` for any text and `?` for one character; also with `ANY_NAME`, for any
+            text without "/".
         other: So too.
     """
     one, other = _with_literals(one), _with_literals(other)

@@ -49,7 +49,7 @@ class Entry:
     suffix: str
 
     def overlaps(self, other: "Entry") -> bool:
-        """Tell whether some key's event of some kind would be for both: each of both ends holds the other's."""
+        """Tell whether some key's event of some kind would be for both."""
         return (
             any(overlap(one, another) for one in self.events for another in other.events)
             and (self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix))

@@ -1,4 +1,4 @@
-"""The preflight of a stack: all that AWS would refuse of it, the error that lists it, and what AWS advises."""
+"""The preflight of a stack: all that AWS would refuse of it, in one error, and what AWS advises."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field

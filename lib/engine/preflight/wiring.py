@@ -124,7 +124,7 @@ def _crawler_needs(one: Crawler) -> Iterator[Finding]:
 
 
 def subscribed_queues(resources: Resources) -> Found:
-    """Find subscriptions whose queue is one of the pipeline, and not there, or does not let the topic send."""
+    """Find subscriptions whose queue is the pipeline's, and not there, or does not let the topic send."""
     queues = {one.arn: one for one in resources if isinstance(one, Queue)}
     for one in resources:
         if isinstance(one, Subscription) and one.protocol == "sqs":

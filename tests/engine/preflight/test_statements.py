@@ -9,6 +9,7 @@ from lib.resources.policies import document
 from lib.resources.sqs import Queue
 
 SCOPE = Scope("runbook", "test", "migrate", "000000000000")
+ROOT = "arn:aws:iam::000000000000:root"
 READ = {
     "Sid": "Read",
     "Effect": "Allow",
@@ -98,7 +99,7 @@ def queue(**changed) -> OfOthers:
         ({"Effect": "Deny", "Principal": "*"}, ""),
         ({"Principal": "*", "Condition": {}}, "principal-wildcard"),
         (
-            {"Principal": {"AWS": ["arn:aws:iam::000000000000:root", "*"]}, "Condition": {}},
+            {"Principal": {"AWS": [ROOT, "*"]}, "Condition": {}},
             "principal-wildcard",
         ),
         ({"Principal": "*"}, ""),
@@ -115,7 +116,7 @@ def queue(**changed) -> OfOthers:
         ({"Condition": {"StringEquals": {"aws:SourceOrgID": "o-a1b2c3d4e5"}}}, "source-arn"),
         ({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*", "Condition": {}}, ""),
         (
-            {"Effect": "Deny", "NotPrincipal": {"AWS": "arn:aws:iam::000000000000:root"}, "Principal": None},
+            {"Effect": "Deny", "NotPrincipal": {"AWS": ROOT}, "Principal": None},
             "",
         ),
         ({"Resource": "arn:aws:sqs:us-east-1:000000000000:runbook-*"}, ""),

@@ -237,7 +237,8 @@ bucket = "encoded-filters"
 s3.create_bucket(Bucket=bucket)
 url = sqs.create_queue(QueueName=bucket)["QueueUrl"]
 arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-let_in = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
+let_in = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Resource": arn}
+let_in["Action"] = "sqs:SendMessage"
 policy = json.dumps({"Version": "2012-10-17", "Statement": [let_in]})
 sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
 entries = [
@@ -251,7 +252,7 @@ s3.put_bucket_notification_configuration(
 s3.put_object(Bucket=bucket, Key="a=b/c")
 found, end = [], time.time() + 10
 while not found and time.time() < end:
-    for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, MaxNumberOfMessages=10).get("Messages", []):
+    for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []):
         found += [one["s3"]["configurationId"] for one in json.loads(message["Body"]).get("Records", [])]
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 assert found == ["a%3Db/"], found
