@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.base.call_ledger import ledger
 from lib.base.errors import ParameterError, TargetError
+from lib.base.request_model import refuse_misfits
 from lib.base.s3_client import faithful
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION
@@ -68,6 +69,7 @@ class Target:
                 client = self.session.client(
                     service, region, endpoint_url=self.endpoint_url, verify=self.ca_bundle, config=self.config
                 )
+                refuse_misfits(client.meta.events)
                 self._clients[key] = faithful(client) if service == "s3" else client
             return self._clients[key]
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
-from lib.resources.checks import Finding, fits
 from lib.resources.s3 import Bucket
 
 MEGABYTE = 1024 * 1024
@@ -83,11 +82,6 @@ class WorkGroup(Resource):
             )
         }
         return results, flags
-
-    def checks(self) -> Iterable[Finding]:
-        results, flags = self._configuration()
-        configuration = {"ResultConfiguration": results, **flags}
-        yield from fits("athena", "CreateWorkGroup", Name=self.name, Configuration=configuration)
 
     def create(self, client) -> None:
         results, flags = self._configuration()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from botocore.exceptions import ClientError
 
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
-from lib.resources.checks import Finding, fits
+from lib.resources.checks import Finding
 from lib.resources.lambda_ import Function
 from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
@@ -70,7 +70,6 @@ class Alarm(Resource):
         return {**self._metric_alarm(), "tags": self.scope.tags}
 
     def checks(self) -> Iterable[Finding]:
-        yield from fits("cloudwatch", "PutMetricAlarm", AlarmName=self.name, **self._metric_alarm())
         if self.period_s not in (10, 20, 30) and self.period_s % 60:
             what, fix = f"period_s is {self.period_s}", "set it to 10, 20, 30 or a multiple of 60"
             yield Finding("alarm-period", what, fix)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from lib.base.retry import PROPAGATION_S, retry_on
 from lib.resources.base import TAG_ENV, Deletion, Found, Link, Resource, Scope, Settings, our_tags
-from lib.resources.checks import Finding, fits, written_as
+from lib.resources.checks import Finding, written_as
 from lib.resources.iam import Role
 from lib.resources.policies import Document, from_template
 from lib.resources.s3 import Bucket
@@ -61,8 +61,6 @@ class Database(Resource):
         return {"Description": self.description, "tags": self.scope.tags}
 
     def checks(self) -> Iterable[Finding]:
-        described = {"Name": self.name, "Description": self.description}
-        yield from fits("glue", "CreateDatabase", DatabaseInput=described, Tags=self.scope.tags)
         yield from _in_athena("its name", self.name)
 
     def read(self, client) -> Settings | None:
@@ -151,8 +149,6 @@ class Table(Resource):
         }
 
     def checks(self) -> Iterable[Finding]:
-        name = self.database.name
-        yield from fits("glue", "CreateTable", DatabaseName=name, TableInput=self._table_input({}))
         for name in (self.name, *self.columns):
             yield from _in_athena("a name", name)
         if self.key_prefix and not self.key_prefix.endswith("/"):
@@ -279,9 +275,6 @@ class CsvClassifier(Resource):
             "AllowSingleColumn": True,
         }
 
-    def checks(self) -> Iterable[Finding]:
-        yield from fits("glue", "CreateClassifier", CsvClassifier={"Name": self.name, **self.desired()})
-
     def read(self, client) -> Settings | None:
         try:
             found = client.get_classifier(Name=self.name)["Classifier"]["CsvClassifier"]
@@ -383,7 +376,6 @@ class Crawler(Resource):
         }
 
     def checks(self) -> Iterable[Finding]:
-        yield from fits("glue", "CreateCrawler", Name=self.name, **_arguments(self.desired()))
         try:
             crawler_schedule(self.schedule)
         except ValueError as error:

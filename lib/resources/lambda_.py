@@ -14,7 +14,7 @@ from typing import ClassVar
 from lib.base.retry import PROPAGATION_S, retry_on, wait_until
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES
-from lib.resources.checks import Finding, fits, within, written_as
+from lib.resources.checks import Finding, within, written_as
 from lib.resources.iam import Role
 from lib.resources.policies import principal as service_principal
 from lib.resources.sqs import Queue
@@ -127,7 +127,6 @@ class Function(Resource):
             client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
 
     def checks(self) -> Iterable[Finding]:
-        yield from fits("lambda", "CreateFunction", FunctionName=self.name, **self._configuration())
         pattern, grammar = "[A-Za-z0-9_-]{1,64}", "at most 64 letters, digits, _ and -"
         yield from written_as("function-name", "its name", self.name, pattern, grammar)
         yield from within("function-timeout", "timeout_s", self.timeout_s, 1, MOST_TIMEOUT_S)
@@ -257,8 +256,6 @@ class EventSourceMapping(Resource):
         retrying(client.update_event_source_mapping, UUID=mapping["UUID"], **settings)
 
     def checks(self) -> Iterable[Finding]:
-        names = {"EventSourceArn": self.queue.arn, "FunctionName": self.function.name}
-        yield from fits("lambda", "CreateEventSourceMapping", **names, **self.desired())
         if self.batch_size > 10:
             what = f"batch_size is {self.batch_size}, without a batching window"
             yield Finding("mapping-batch", what, "set batch_size to 1 … 10")
@@ -370,11 +367,6 @@ class Permission(Resource):
             "Condition": condition,
         }
 
-    def checks(self) -> Iterable[Finding]:
-        names = {"FunctionName": self.function.name, "StatementId": self.name, "SourceArn": self.source_arn}
-        grant = {"Action": "lambda:InvokeFunction", "Principal": self.principal}
-        yield from fits("lambda", "AddPermission", **names, **grant)
-
     def read(self, client) -> Settings | None:
         statements = _statements(client, self.function.name)
         found = next((s for s in statements if s["Sid"] == self.name), None)
@@ -478,14 +470,6 @@ class EventInvokeConfig(Resource):
 
     def update(self, client, settings: Settings) -> None:
         self.create(client)
-
-    def checks(self) -> Iterable[Finding]:
-        numbers = {
-            "MaximumRetryAttempts": self.retries,
-            "MaximumEventAgeInSeconds": self.maximum_event_age_s,
-        }
-        name = self.function.name
-        yield from fits("lambda", "PutFunctionEventInvokeConfig", FunctionName=name, **numbers)
 
     def links(self, settings: Settings) -> Iterable[Link]:
         if settings["OnFailure"]:

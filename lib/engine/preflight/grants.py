@@ -1,4 +1,4 @@
-"""What a policy allows, as far as a preflight asks; conditions that nobody can know are taken as fulfilled."""
+"""What a policy allows, as far as a preflight asks; conditions that nobody can know are taken as met."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any

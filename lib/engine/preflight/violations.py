@@ -10,7 +10,7 @@ import yaml
 from lib.base.errors import ParameterError, PreflightError
 from lib.base.paths import ROOT
 from lib.engine.plan import Warned
-from lib.engine.preflight import account, form, notifications, statements, wiring
+from lib.engine.preflight import account, form, notifications, requests, statements, wiring
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
 
@@ -121,10 +121,17 @@ def described(resources: Collection[Resource]) -> Iterator[tuple[Resource, Findi
     if formless := [(resource, finding) for resource in resources for finding in form.check(resource)]:
         yield from formless  # of which no other rule can be asked
         return
+    found = [pair for resource in resources for pair in _of_itself(resource)]
+    found += [pair for rule in (*wiring.RULES, *notifications.RULES) for pair in rule(resources)]
+    yield from found
+    refused = {resource.arn for resource, finding in found if not rules()[finding.rule].get("advice")}
     for resource in resources:
-        yield from ((resource, finding) for finding in (*resource.checks(), *statements.check(resource)))
-    for rule in (*wiring.RULES, *notifications.RULES):
-        yield from rule(resources)
+        if resource.arn not in refused:  # it would be said once more, in the words of the request
+            yield from ((resource, finding) for finding in requests.check(resource))
+
+
+def _of_itself(resource: Resource) -> Iterator[tuple[Resource, Finding]]:
+    yield from ((resource, finding) for finding in (*resource.checks(), *statements.check(resource)))
 
 
 @cache
