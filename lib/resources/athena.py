@@ -106,18 +106,12 @@ class WorkGroup(Resource):
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
-        token: dict[str, str] = {}  # boto3 has no paginator for this call
-        while True:
-            page = client.list_work_groups(**token)
-            for group in page["WorkGroups"]:
-                if (name := group["Name"]).startswith(scope.beginning):
-                    arn = f"arn:aws:athena:{client.meta.region_name}:{scope.account_id}:workgroup/{name}"
-                    with suppress(client.exceptions.ResourceNotFoundException):
-                        tags = client.list_tags_for_resource(ResourceARN=arn)["Tags"]
-                        yield Found(name, name, arn, tag_dict(tags))
-            if "NextToken" not in page:
-                return
-            token = {"NextToken": page["NextToken"]}
+        for name in workgroup_names(client):
+            if name.startswith(scope.beginning):
+                arn = f"arn:aws:athena:{client.meta.region_name}:{scope.account_id}:workgroup/{name}"
+                with suppress(client.exceptions.ResourceNotFoundException):
+                    tags = client.list_tags_for_resource(ResourceARN=arn)["Tags"]
+                    yield Found(name, name, arn, tag_dict(tags))
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:
@@ -127,6 +121,21 @@ class WorkGroup(Resource):
         except client.exceptions.InvalidRequestException as error:
             if not _is_missing(error):
                 raise
+
+
+def workgroup_names(client) -> Iterator[str]:
+    """Yield the names of all workgroups of a region, whosever they are.
+
+    Args:
+        client: An Athena client of the region.
+    """
+    token: dict[str, str] = {}  # boto3 has no paginator for this call
+    while True:
+        page = client.list_work_groups(**token)
+        yield from (group["Name"] for group in page["WorkGroups"])
+        if "NextToken" not in page:
+            return
+        token = {"NextToken": page["NextToken"]}
 
 
 def _is_missing(error: Exception) -> bool:

@@ -31,6 +31,12 @@ FORMATS = {
     "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
 }
+# https://docs.aws.amazon.com/athena/latest/ug/data-types.html, in sqlglot's words.
+NESTED = {"array": 1, "map": 2, "struct": 1}  # of how many others, at least
+COLUMN_TYPES = (
+    *("boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "decimal"),
+    *("char", "varchar", "text", "binary", "varbinary", "date", "timestamp", "timestampntz", *NESTED),
+)
 
 
 @dataclass(repr=False, kw_only=True)
@@ -151,6 +157,13 @@ class Table(Resource):
     def checks(self) -> Iterable[Finding]:
         for name in (self.name, *self.columns):
             yield from _in_athena("a name", name)
+        for name, kind in self.columns.items():
+            if not is_column_type(kind):
+                what = f"column {name} is {kind!r}, which is no type of Hive's"
+                fix = (
+                    "write string, bigint, double, timestamp, decimal(10,2), array<…>, map<…,…>, struct<…:…>"
+                )
+                yield Finding("column-type", what, fix)
         if self.key_prefix and not self.key_prefix.endswith("/"):
             what, fix = f"key_prefix is {self.key_prefix!r}", "end it with '/': Athena reads folders"
             yield Finding("table-location", what, fix)
@@ -446,6 +459,30 @@ def _in_athena(name: str, text: str) -> Iterator[Finding]:
     """Find names that Athena does not take as they stand: https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html."""
     pattern, grammar = "[a-z0-9_]{1,255}", "at most 255 lower-case letters, digits and _"
     return written_as("athena-name", name, text, pattern, grammar)
+
+
+def is_column_type(text: str) -> bool:
+    """Tell whether a type is written as Hive, and so Athena, reads it in a catalogue.
+
+    https://docs.aws.amazon.com/athena/latest/ug/data-types.html
+
+    Args:
+        text: Such as `array<struct<name:string,rows:bigint>>`.
+    """
+    from sqlglot import exp  # a third of a second, for tables only
+    from sqlglot.errors import SqlglotError
+
+    try:
+        found = exp.DataType.build(text, dialect="hive")
+        read = found.sql("hive")
+    except (SqlglotError, ValueError, RecursionError):
+        return False
+    for each in found.find_all(exp.DataType):
+        name = each.this.value.lower()
+        if name not in COLUMN_TYPES or len(each.expressions) < NESTED.get(name, 0):
+            return False
+    # What it reads otherwise than it is written, such as `text`, is another dialect's.
+    return "".join(read.lower().split()).replace("`", "") == "".join(text.lower().split())
 
 
 def _arguments(settings: Settings) -> dict:

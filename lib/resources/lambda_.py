@@ -368,8 +368,7 @@ class Permission(Resource):
         }
 
     def read(self, client) -> Settings | None:
-        statements = _statements(client, self.function.name)
-        found = next((s for s in statements if s["Sid"] == self.name), None)
+        found = next((s for s in statements(client, self.function.name) if s["Sid"] == self.name), None)
         return found and {key: found.get(key) for key in self.desired()}
 
     def create(self, client) -> None:
@@ -392,7 +391,7 @@ class Permission(Resource):
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
         for function in Function.find(client, scope):
-            for sid in (statement["Sid"] for statement in _statements(client, function.name)):
+            for sid in (statement["Sid"] for statement in statements(client, function.name)):
                 if sid.startswith(scope.beginning):
                     yield Found(f"{function.name}#{sid}", sid, f"{function.arn}#{sid}", function.tags)
 
@@ -406,8 +405,13 @@ class Permission(Resource):
             return
 
 
-def _statements(client, function: str) -> list[dict]:
-    """Return the statements of a function's policy; none if there is no policy, or no function."""
+def statements(client, function: str) -> list[dict]:
+    """Return the statements of a function's policy; none if there is no policy, or no function.
+
+    Args:
+        client: A Lambda client of the function's region.
+        function: Its name.
+    """
     try:
         return json.loads(client.get_policy(FunctionName=function)["Policy"])["Statement"]
     except client.exceptions.ResourceNotFoundException:

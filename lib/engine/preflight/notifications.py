@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from lib.engine.preflight.grants import allows_some, lets_in
 from lib.engine.preflight.iam_data import literal, overlap
-from lib.engine.preflight.wiring import granted
+from lib.engine.preflight.wiring import granted, reached
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
 from lib.resources.lambda_ import EventSourceMapping, Function, Permission
@@ -152,23 +152,13 @@ def loops(resources: Resources) -> Found:
     ours = [one for one in resources if isinstance(one, BucketNotification)]
     follow = {one.arn: [other.arn for other in ours if _causes(one, other, resources)] for one in ours}
     for one in ours:
-        if one.arn in _reached(one.arn, follow):
+        if one.arn in reached(one.arn, follow):
             names = sorted({function.name for function in _run_by(one, resources)})
             what = f"{', '.join(names)} may write what the notification is about: {_entry(one).keys!r} again"
             fix = (
                 "separate by key_prefix what is read from what is written, in the notification and the policy"
             )
             yield one, Finding("notification-loop", what, fix)
-
-
-def _reached(start: str, follow: dict[str, list[str]]) -> set[str]:
-    reached: set[str] = set()
-    todo = [start]
-    while todo:
-        new = set(follow[todo.pop()]) - reached
-        reached |= new
-        todo += new
-    return reached
 
 
 def _causes(one: BucketNotification, other: BucketNotification, resources: Resources) -> bool:

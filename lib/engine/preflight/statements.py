@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from lib.engine.preflight import grammar
 from lib.engine.preflight.conditions import values
 from lib.engine.preflight.form import listed, statement_form
 from lib.engine.preflight.iam_data import (
@@ -55,7 +56,7 @@ def check(resource: Resource) -> Iterator[Finding]:
         yield from _granted({"Sid": resource.name, "Effect": "Allow", **settings})
     elif isinstance(policy := settings.get("policy"), dict):
         for statement in policy.values():
-            if malformed := list(statement_form(statement, has_principal=True)):
+            if malformed := list(statement_form(statement, grammar.RESOURCE)):
                 yield from malformed
                 continue
             yield from terms(statement)
@@ -80,7 +81,28 @@ def terms(statement: Statement) -> Iterator[Finding]:
         if known and not is_known:
             what = f"none of its actions knows the condition key {key}"
             yield _finding("condition-unknown", statement, what, "write a key that the action knows")
+    for what in grammar.values(statement.get("Condition", {})):
+        yield _finding("condition-value", statement, what, "write what the operator compares")
+    if malformed := [arn for arn in _arns(statement) if arn != "*" and arn.count(":") < 5]:
+        yield _finding("arn-grammar", statement, f"{', '.join(malformed)} is no ARN", "write the ARN")
+        return
+    yield from _partitions(statement)
     yield from _pairs(statement, known)
+
+
+def _arns(statement: Statement) -> list[str]:
+    return [str(arn) for name in ("Resource", "NotResource") for arn in listed(statement.get(name, []))]
+
+
+def _partitions(statement: Statement) -> Iterator[Finding]:
+    """Find ARNs of another partition than this account's: all of ours are of `aws`."""
+    named = [statement.get(name, {}) for name in ("Principal", "NotPrincipal")]
+    arns = _arns(statement)
+    arns += [str(arn) for who in named if isinstance(who, dict) for arn in listed(who.get("AWS", []))]
+    for arn in (arn for arn in arns if arn.startswith("arn:")):
+        if not overlap(arn.split(":")[1], "aws"):
+            what = f"{arn} is in the partition {arn.split(':')[1]!r}"
+            yield _finding("arn-partition", statement, what, "write arn:aws:…")
 
 
 def _pairs(statement: Statement, known: list[str]) -> Iterator[Finding]:
@@ -94,9 +116,6 @@ def _pairs(statement: Statement, known: list[str]) -> Iterator[Finding]:
         return
     patterns = {action: arn_patterns(action) or ("*",) for action in known}
     resources = [str(arn) for arn in listed(statement["Resource"])]
-    if no_arns := [arn for arn in resources if arn != "*" and arn.count(":") < 5]:
-        yield _finding("arn-grammar", statement, f"{', '.join(no_arns)} is no ARN", "write the ARN")
-        return
     for arn in resources:
         if known and not any(_works(patterns[action], arn) for action in known):
             what = f"{arn} is nothing that {', '.join(listed(statement['Action']))} works on"

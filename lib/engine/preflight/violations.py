@@ -1,8 +1,8 @@
 """The preflight of a stack: all that AWS would refuse of it, in one error, and what AWS advises."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import yaml
@@ -10,7 +10,7 @@ import yaml
 from lib.base.errors import ParameterError, PreflightError
 from lib.base.paths import ROOT
 from lib.engine.plan import Warned
-from lib.engine.preflight import account, form, notifications, requests, statements, wiring
+from lib.engine.preflight import account, form, notifications, order, requests, statements, wiring
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
 
@@ -121,8 +121,9 @@ def described(resources: Collection[Resource]) -> Iterator[tuple[Resource, Findi
     if formless := [(resource, finding) for resource in resources for finding in form.check(resource)]:
         yield from formless  # of which no other rule can be asked
         return
-    found = [pair for resource in resources for pair in _of_itself(resource)]
-    found += [pair for rule in (*wiring.RULES, *notifications.RULES) for pair in rule(resources)]
+    found = [pair for one in resources for pair in _guarded(one, partial(_of_itself, one))]
+    for rule in (*wiring.RULES, *order.RULES, *notifications.RULES):
+        found += _guarded(next(iter(resources), None), partial(rule, resources))
     yield from found
     refused = {resource.arn for resource, finding in found if not rules()[finding.rule].get("advice")}
     for resource in resources:
@@ -132,6 +133,23 @@ def described(resources: Collection[Resource]) -> Iterator[tuple[Resource, Findi
 
 def _of_itself(resource: Resource) -> Iterator[tuple[Resource, Finding]]:
     yield from ((resource, finding) for finding in (*resource.checks(), *statements.check(resource)))
+
+
+def _guarded(one: Any, look: Callable[[], Iterable]) -> Iterator[tuple[Resource, Finding]]:
+    """Yield what is found; that a rule cannot be asked is found, too: nobody knows whether AWS takes it.
+
+    Args:
+        one: Whom to tell of that.
+        look: Finds.
+    """
+    try:
+        yield from look()
+    except Exception as error:
+        what = f"the description cannot be judged: {type(error).__name__}: {error}"
+        yield (
+            one,
+            Finding("description-unjudged", what, "describe it with values like those in the notebooks"),
+        )
 
 
 @cache

@@ -1,7 +1,7 @@
 """Rules for what resources have to do with each other: regions, roles, triggers, keys."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from functools import cache
 
@@ -11,7 +11,7 @@ from lib.engine.preflight.grants import allows, allows_some, lets_in, missing
 from lib.engine.preflight.iam_data import covers
 from lib.parameters.types import regions
 from lib.resources.athena import WorkGroup
-from lib.resources.base import Resource
+from lib.resources.base import DESTINATION, Resource
 from lib.resources.checks import Finding
 from lib.resources.cloudtrail import Trail, delivery
 from lib.resources.cloudwatch import Alarm
@@ -31,6 +31,8 @@ Found = Iterator[tuple[Resource, Finding]]
 RECEIVE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 WRITE_LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 WRITE_TABLES = ("glue:CreateTable", "glue:UpdateTable")
+PRIMARY = "primary"  # the workgroup that every account has in each region
+MOST_FUNCTION_POLICY_BYTES = 20480  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 INVOKE, SNS = "lambda:InvokeFunction", "sns.amazonaws.com"
 
 
@@ -187,6 +189,132 @@ def receive_counts(resources: Resources) -> Found:
                 yield one, Finding("queue-receive-count", what, "set max_receive_count to 5 or more")
 
 
+def boundaries(resources: Resources) -> Found:
+    """Find roles whose permissions boundary is another account's."""
+    for one in resources:
+        boundary = one.scope.permissions_boundary_arn
+        if isinstance(one, Role) and boundary:
+            owner = boundary.split(":")[4] if boundary.count(":") >= 5 else ""
+            if owner not in (one.scope.account_id, "aws"):
+                what = f"its permissions boundary {boundary} is not of the account {one.scope.account_id}"
+                fix = "name a policy of this account in permissions_boundary_arn"
+                yield one, Finding("role-boundary", what, fix)
+
+
+def dead_letters(resources: Resources) -> Found:
+    """Find queues whose dead letters would go to another account, or back to themselves."""
+    for one in resources:
+        if isinstance(one, Queue) and one.dead_letter:
+            place = one.dead_letter
+            if place.scope.account_id != one.scope.account_id:
+                what = f"dead_letter {place.name} is in the account {place.scope.account_id}"
+                fix = f"describe a queue in {one.scope.account_id} for them"
+                yield one, Finding("dead-letter-account", what, fix)
+
+
+def failure_loops(resources: Resources) -> Found:
+    """Find queues to which what failed on them comes back: by dead letters, or by a function's failures."""
+    follow: dict[str, set[str]] = {}
+    for one in resources:
+        if isinstance(one, Queue) and one.dead_letter:
+            follow.setdefault(one.arn, set()).add(one.dead_letter.arn)
+        elif isinstance(one, EventSourceMapping):
+            follow.setdefault(one.queue.arn, set()).add(one.function.arn)
+        elif isinstance(one, EventInvokeConfig):
+            follow.setdefault(one.function.arn, set()).add(one.on_failure.arn)
+    for one in resources:
+        if isinstance(one, Queue) and one.arn in reached(one.arn, follow):
+            what = "what fails comes back to it, by dead letters or by the failures of the function it runs"
+            yield one, Finding("failure-loop", what, "give the failures a queue that runs nothing")
+
+
+def reached(start: str, follow: Mapping[str, Collection[str]]) -> set[str]:
+    """Return all that one is led to, step by step; itself only if it is led back.
+
+    Args:
+        start: Where to begin.
+        follow: To what each leads.
+    """
+    found: set[str] = set()
+    todo = [start]
+    while todo:
+        new = set(follow.get(todo.pop(), ())) - found
+        found |= new
+        todo += new
+    return found
+
+
+def log_groups(resources: Resources) -> Found:
+    """Find functions whose log group is not described, so that Lambda would make it, or could not."""
+    known = {one.name for one in resources if isinstance(one, LogGroup)}
+    for one in resources:
+        if isinstance(one, Function) and (name := log_group_name(one.name)) not in known:
+            here = f"arn:aws:logs:{one.region}:{one.scope.account_id}:log-group:{name}"
+            makes = allows(one.role.policy, "logs:CreateLogGroup", here)
+            if makes and all(allows(one.role.policy, action, f"{here}:*") for action in WRITE_LOG):
+                what = f"{name} is not described: Lambda makes it, without an end"
+            else:
+                what = f"{name} is not described, and {one.role.name} may not make it: nothing is logged"
+            fix = f"stack.add(…) logs.LogGroup({one.what!r}, {one.region!r}), and let the role write it"
+            yield one, Finding("log-group-missing", what, fix)
+
+
+def function_policies(resources: Resources) -> Found:
+    """Find functions that so many may invoke that their policy is too large."""
+    permissions = [one for one in resources if isinstance(one, Permission)]
+    for one in resources:
+        if isinstance(one, Function):
+            yield from ((one, finding) for finding in function_policy_size(one, permissions, []))
+
+
+def function_policy_size(
+    function: Function, permissions: Collection[Permission], others: Collection[Statement]
+) -> Iterator[Finding]:
+    """Find that a function's policy is larger than Lambda takes.
+
+    Args:
+        function: The function.
+        permissions: Those that are described, of any functions.
+        others: Statements of others that its policy has.
+    """
+    of_it = [one for one in permissions if one.function.arn == function.arn]
+    ours = [{"Sid": one.name, "Effect": "Allow", "Resource": function.arn, **one.desired()} for one in of_it]
+    whole = {"Version": "2012-10-17", "Id": "default", "Statement": [*others, *ours]}
+    size = len(json.dumps(whole, separators=(",", ":")))
+    if ours and size > MOST_FUNCTION_POLICY_BYTES:
+        what = f"its policy would have {size} bytes, with {len(ours)} permissions"
+        fix = "describe one permission whose source_arn has wildcards, in the place of many"
+        yield Finding("function-policy-size", what, fix)
+
+
+def crawled(resources: Resources) -> Found:
+    """Find crawlers in whose folder something else lies than what they are to read."""
+    for one in resources:
+        if isinstance(one, Crawler):
+            for what, prefix in _beside(one, resources):
+                folder = one.key_prefix[: one.key_prefix.rfind("/") + 1]
+                if folder.startswith(prefix) or prefix.startswith(folder):
+                    fix = "give it a bucket of its own, or the crawler a key_prefix that leaves it out"
+                    text = f"s3://{one.bucket.name}/{folder} holds {what}, which become tables, too"
+                    yield one, Finding("crawled-bucket", text, fix)
+
+
+def _beside(crawler: Crawler, resources: Resources) -> Iterator[tuple[str, str]]:
+    """Yield what is written into the bucket of a crawler that is no data of it, and below which prefix."""
+    bucket = crawler.bucket.arn
+    for one in resources:
+        if isinstance(one, WorkGroup) and one.results.arn == bucket:
+            yield f"the results of {one.name}", ""
+        elif isinstance(one, Trail) and one.logs.arn == bucket:
+            yield f"the log files of {one.name}", "AWSLogs/"
+        elif isinstance(one, InventoryConfiguration) and one.destination.arn == bucket:
+            yield f"the reports {one.name}", f"{one.source.name}/"
+    for other in crawler.scope.adopted:
+        is_written = DESTINATION in other.role.split("+") and other.arn == bucket
+        if is_written and other.pipeline != crawler.scope.pipeline:
+            yield from ((f"what {other.pipeline} writes", prefix) for prefix in other.prefixes)
+
+
 def keys(resources: Resources) -> Found:
     """Find resources whose role may work with an encrypted store, but not use its KMS key."""
     stores = [one for one in resources if one.key_uses and one.kms_key_arn]
@@ -206,17 +334,21 @@ def _missing_uses(role: Role, store: Resource, action: str, uses: tuple[str, ...
 
 
 def workgroups(resources: Resources) -> Found:
-    """Find functions told to query in a workgroup that is not described."""
-    known = {one.name for one in resources if isinstance(one, WorkGroup)}
+    """Find functions told to query in a workgroup of the pipeline that is not described."""
+    for one, variable, name in named_workgroups(resources):
+        if name.startswith(one.scope.beginning):
+            what = f"{variable} is {name}, which is not described"
+            yield one, Finding("workgroup-missing", what, "stack.add(…) the WorkGroup, or correct the name")
+
+
+def named_workgroups(resources: Resources) -> Iterator[tuple[Function, str, str]]:
+    """Yield functions told to query in a workgroup that is not described: also the variable and the name."""
+    known = {one.name for one in resources if isinstance(one, WorkGroup)} | {"", PRIMARY}
     for one in resources:
         if isinstance(one, Function):
-            for name, value in one.environment.items():
-                if name.endswith("WORKGROUP") and value and value not in known:
-                    what = f"{name} is {value}, which is not described"
-                    yield (
-                        one,
-                        Finding("workgroup-missing", what, "stack.add(…) the WorkGroup, or correct the name"),
-                    )
+            for variable, name in one.environment.items():
+                if variable.endswith("WORKGROUP") and name not in known:
+                    yield one, variable, name
 
 
 def trail_buckets(resources: Resources) -> Found:
@@ -258,6 +390,12 @@ def _lets_inventory_in(statement: Statement, source: Bucket, place: Bucket) -> b
 
 
 RULES = (
+    boundaries,
+    dead_letters,
+    failure_loops,
+    log_groups,
+    function_policies,
+    crawled,
     of_known_regions,
     of_one_region,
     described,

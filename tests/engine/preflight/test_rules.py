@@ -15,7 +15,10 @@ from lib.parameters import Parameters
 from lib.target import Target
 
 # Of what is in the account: test_account.py.
-IN_ACCOUNT = {"inventory-source", "kms-key-usable", "notification-quota", "trail-quota"}
+IN_ACCOUNT = {
+    *("inventory-source", "kms-key-usable", "notification-quota", "trail-quota"),
+    *("boundary-unseen", "principal-unseen", "subscription-unseen"),
+}
 
 
 @pytest.fixture(scope="module")

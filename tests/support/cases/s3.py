@@ -127,6 +127,18 @@ def _second_notification(stack: Stack) -> s3.BucketNotification:
     return replace(the(stack, s3.BucketNotification, "files"), what="second", key_prefix="stocks/new/")
 
 
+def _for_a_role(what: str, sid: str = "RunbookRead"):
+    """Let a role read a bucket that is described before it."""
+
+    def change(stack: Stack) -> None:
+        one = the(stack, s3.Bucket, "files")
+        role = f"arn:aws:iam::{stack.scope.account_id}:role/{stack.scope.name(what)}"
+        allow = {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "s3:GetObject"}
+        one.statements = [{"Sid": sid, **allow, "Resource": f"{one.arn}/*"}]
+
+    return change
+
+
 ENTRY_OF_OTHERS = Others(_put_entry_of_others, _get_entries_of_others)
 CASES = [
     Case(
@@ -167,6 +179,9 @@ CASES = [
             Break("bucket-lifecycle", "ingest", setting(s3.Bucket, "results", expire_days=0)),
             Break("bucket-policy-size", "ingest", altered(s3.Bucket, "results", _long_statements)),
             Break("kms-key", "migrate", encrypted(s3.Bucket, "source")),
+            Break("policy-principal", "ingest", _for_a_role("nobody")),
+            Break("order", "ingest", _for_a_role("consume")),
+            Break("statement-sid", "ingest", _for_a_role("consume", sid="Mine"), frozenset()),
         ],
     ),
     Case(
