@@ -265,7 +265,9 @@ def bucket_for(stack: Stack, role_arn: str) -> s3.Bucket:
 
 
 def test_a_role_that_a_policy_names_must_be_there(stack: Stack, monkeypatch):
-    name = f"runbook-preflight-{stack.scope.pipeline}x-reader"  # another pipeline's, which the deployer may see
+    name = (
+        f"runbook-preflight-{stack.scope.pipeline}x-reader"  # another pipeline's, which the deployer may see
+    )
     bucket_for(stack, f"arn:aws:iam::{stack.scope.account_id}:role/{name}")
     assert rules(preflight.look(stack)) == ["policy-principal"]
     (violation,) = preflight.check(stack)
