@@ -7,6 +7,7 @@ https://github.com/boto/botocore/blob/develop/botocore/validate.py
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from math import isfinite
 from typing import Any
 
 from botocore.exceptions import ParamValidationError
@@ -79,6 +80,8 @@ def _wrong(shape: Shape, value: Any, where: str) -> Iterator[Misfit]:
         yield from _wrong_text(shape, value, where)
     elif shape.type_name in ("integer", "long", "float", "double") and isinstance(value, int | float):
         yield from _wrong_size(shape, value, where, "")
+        if not isfinite(value):
+            yield where, f"is {value}, which is no number"
 
 
 def _wrong_size(shape: Shape, size: float, where: str, unit: str) -> Iterator[Misfit]:

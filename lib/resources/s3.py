@@ -466,7 +466,17 @@ class BucketNotification(Resource):
         known = enumeration("s3", "Event")
         for event in (event for event in self.events if event not in known):
             yield Finding("event-unknown", f"{event!r} is no event", f"write one of {', '.join(known)}")
+        if not self.events:
+            yield Finding("event-unknown", "it names no event", f"write one of {', '.join(known)}")
         for name in ("key_prefix", "key_suffix"):
+            if "*" in getattr(self, name):
+                what = f"{name} is {getattr(self, name)!r}, whose * stands for itself"
+                yield Finding(
+                    "notification-filter-wildcard", what, "leave the * out: a filter has no wildcards"
+                )
+            if not _is_utf8(getattr(self, name)):
+                what = f"{name} is {getattr(self, name)!r}, which is no text in UTF-8, as keys are"
+                yield Finding("notification-filter", what, "write text")
             if (size := len(in_filter(getattr(self, name)))) > MOST_KEY_BYTES:
                 what = f"{name} has {size} characters as S3 wants it, percent-encoded"
                 yield Finding("notification-filter", what, f"keep to {MOST_KEY_BYTES}: a shorter {name}")
@@ -527,6 +537,13 @@ def in_filter(text: str) -> str:
         text: As the keys have it.
     """
     return quote_plus(text, safe="/", errors="surrogatepass")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        return bool(text.encode() or True)
+    except UnicodeEncodeError:
+        return False
 
 
 def carriers(client, scope: Scope) -> Iterator[Found]:

@@ -105,8 +105,9 @@ def _principals(resources: Collection[Resource], iam) -> Iterator[tuple[Resource
 def _subscribed(resources: Collection[Resource], sqs: Callable) -> Iterator[tuple[Resource, Finding]]:
     """Find subscriptions to somebody else's queue that is not there or does not let the topic send."""
     described = {one.arn for one in resources}
-    for one in resources:
-        if isinstance(one, Subscription) and one.protocol == "sqs" and one.endpoint not in described:
+    for one in (each for each in resources if isinstance(each, Subscription)):
+        is_of_sqs = one.protocol == "sqs" and one.endpoint.count(":") == 5
+        if is_of_sqs and one.endpoint not in described:
             _, _, _, region, account_id, name = one.endpoint.split(":")
             owner = {} if account_id == one.scope.account_id else {"QueueOwnerAWSAccountId": account_id}
             try:

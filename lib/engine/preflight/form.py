@@ -13,6 +13,10 @@ from lib.resources.checks import Finding
 from lib.resources.iam import Role
 from lib.resources.policies import SID_PREFIX
 
+# What keeps others from being asked.
+RULES = frozenset({"request-model", "not-described", "arn-grammar", "policy-grammar", "statement-sid"})
+# The statement that each bucket, topic and queue has.
+OURS = f"{SID_PREFIX}DenyInsecureTransport"
 SIMPLE = {str, int, float, bool, bytes, type(None)}
 
 
@@ -22,7 +26,7 @@ def check(resource: Resource) -> Iterator[Finding]:
     Args:
         resource: As it is described.
     """
-    if wrong := [*_wrong_types(resource), *_strangers(resource)]:
+    if wrong := [*_wrong_types(resource), *_wrong_parts(resource), *_strangers(resource)]:
         yield from wrong
         return
     for name, arn in _arns(resource):
@@ -35,7 +39,10 @@ def check(resource: Resource) -> Iterator[Finding]:
     if statements := getattr(resource, "statements", ()):
         yield from _statements(statements, grammar.RESOURCE)
         for sid in [str(each.get("Sid")) for each in statements if isinstance(each, dict)]:
-            if not sid.startswith(SID_PREFIX):
+            if sid == OURS:
+                what = f"statement {sid} would take the place of that which refuses what comes without TLS"
+                yield Finding("statement-sid", what, "give it another Sid")
+            elif not sid.startswith(SID_PREFIX):
                 what = f"statement {sid} would not be known as ours, and be added at each run"
                 yield Finding("statement-sid", what, f"begin its Sid with {SID_PREFIX}")
 
@@ -66,6 +73,34 @@ def statement_form(statement: Any, kind: str) -> Iterator[Finding]:
 def listed(value: Any) -> list:
     """Return a value of a policy as a list: IAM takes one or many."""
     return value if isinstance(value, list) else [value]
+
+
+def _wrong_parts(resource: Resource) -> Iterator[Finding]:
+    """Find what is not of the type that belongs there, where another resource does."""
+    for name, kinds in _kinds(type(resource)).items():
+        part = getattr(resource, name)
+        for one in part if isinstance(part, list | tuple) else [part]:
+            if not isinstance(one, kinds):
+                nouns = " or ".join(getattr(kind, "noun", "None") for kind in kinds)
+                what = f"{name} is {one if isinstance(one, Resource) else _shown(one)}, where {nouns} belongs"
+                yield Finding("request-model", what, f"give it {nouns}")
+
+
+@cache
+def _kinds(kind: type[Resource]) -> dict[str, tuple[type, ...]]:
+    """Return the types of those attributes that are other resources, or lists of them, by their names."""
+    hints = get_type_hints(kind)
+    found = {each.name: _classes(hints[each.name]) for each in fields(kind) if each.init}
+    return {name: kinds for name, kinds in found.items() if any(issubclass(one, Resource) for one in kinds)}
+
+
+def _classes(hint: Any) -> tuple[type, ...]:
+    arguments = [each for each in get_args(hint) if each is not Ellipsis]
+    return tuple(kind for each in arguments or [hint] for kind in _of(each) if isinstance(kind, type))
+
+
+def _of(hint: Any) -> tuple:
+    return get_args(hint) or (hint,)
 
 
 def _strangers(resource: Resource) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from botocore.exceptions import ParamValidationError
 from botocore.model import OperationModel
 
 from lib.base.aws_models import bare_session
-from lib.base.request_model import misfits
+from lib.base.request_model import Misfit, misfits
 from lib.resources.base import GLOBAL_REGION, Resource
 from lib.resources.checks import Finding
 
@@ -48,6 +48,7 @@ class Rehearsal:
     def __init__(self) -> None:
         self.made: list[str] = []
         self.found: list[Finding] = []
+        self._told: set[Misfit] = set()
 
     def make(self, resource: Resource) -> None:
         """Compose the requests that make a resource, and those that change it.
@@ -61,9 +62,12 @@ class Rehearsal:
             except Rehearsed:
                 pass
             except ParamValidationError as error:
-                self._tell(self.made[-1], error.kwargs["report"])
+                if not any(one.what.startswith(f"{self.made[-1]}: ") for one in self.found):
+                    self._tell(self.made[-1], error.kwargs["report"])
             except Exception as error:  # whatever it is described with: that is told, and the rest looked at
                 self._tell("its requests cannot be composed", f"{type(error).__name__}: {error}")
+            if self.found:
+                return  # a change would have the same values
             # What a change needs to know of what is there, such as a UUID, nobody tells here: it may end.
             with suppress(Rehearsed, Exception):
                 resource.update(client, resource.desired(), **_waiting(resource.update))
@@ -82,8 +86,10 @@ class Rehearsal:
         if len(self.made) > MOST_REQUESTS:
             raise Rehearsed
         for where, wrong in misfits(model, params):
-            fix = f"change {where} so that it fits"
-            self.found.append(Finding(RULE, f"{model.name}: {where} {wrong}", fix))
+            if (where, wrong) not in self._told:  # by another request of the same values
+                fix = f"change {where} so that it fits"
+                self.found.append(Finding(RULE, f"{model.name}: {where} {wrong}", fix))
+                self._told.add((where, wrong))
 
     def _tell(self, operation: str, what: str) -> None:
         text = "; ".join(what.splitlines())

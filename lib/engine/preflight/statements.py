@@ -53,7 +53,9 @@ def check(resource: Resource) -> Iterator[Finding]:
             if statement["Effect"] == "Allow":
                 yield from _wildcards(statement)
     elif isinstance(resource, Permission):
-        yield from _granted({"Sid": resource.name, "Effect": "Allow", **settings})
+        given = {"Sid": resource.name, "Effect": "Allow", "Resource": resource.function.arn, **settings}
+        malformed = list(statement_form(given, grammar.RESOURCE))
+        yield from malformed or _granted(given)
     elif isinstance(policy := settings.get("policy"), dict):
         for statement in policy.values():
             if malformed := list(statement_form(statement, grammar.RESOURCE)):

@@ -6,14 +6,16 @@ from functools import cache, partial
 from typing import Any
 
 import yaml
+from botocore.exceptions import BotoCoreError, ClientError
 
-from lib.base.errors import ParameterError, PreflightError
+from lib.base.errors import ParameterError, PreflightError, RunbookError
 from lib.base.paths import ROOT
 from lib.engine.plan import Warned
 from lib.engine.preflight import account, form, notifications, order, requests, statements, wiring
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
 
+OF_FORM = form.RULES  # of what breaks one of these, nobody can be asked
 RULES = ROOT / "lib/engine/preflight/rules.yaml"
 
 
@@ -58,8 +60,10 @@ def look(stack) -> list[Violation]:
         All, in the order of the resources; none is well.
     """
     resources, unwanted = list(stack.resources.values()), list(stack.unwanted.values())
-    in_account = account.check(resources, unwanted, stack.target)
-    found = [*described(resources), *in_account]
+    found = list(described(resources))
+    if all(finding.rule not in OF_FORM for _, finding in found):
+        first = next(iter(resources), None)
+        found += _guarded(first, partial(account.check, resources, unwanted, stack.target))
     return [_violation(resource, finding) for resource, finding in _in_order(resources, found)]
 
 
@@ -144,6 +148,8 @@ def _guarded(one: Any, look: Callable[[], Iterable]) -> Iterator[tuple[Resource,
     """
     try:
         yield from look()
+    except (ClientError, BotoCoreError, RunbookError):
+        raise  # of AWS, not of the description
     except Exception as error:
         what = f"the description cannot be judged: {type(error).__name__}: {error}"
         yield (

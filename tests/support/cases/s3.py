@@ -208,6 +208,12 @@ CASES = [
                 setting(s3.BucketNotification, "objects", events=("s3:ObjectMade:*",)),
             ),
             Break(
+                "notification-filter-wildcard",
+                "ingest",
+                setting(s3.BucketNotification, "files", key_prefix="stocks/*.csv"),
+            ),
+            Break("event-unknown", "ingest", setting(s3.BucketNotification, "files", events=())),
+            Break(
                 "notification-filter",
                 "ingest",
                 setting(s3.BucketNotification, "files", key_prefix="x" * 1025),
