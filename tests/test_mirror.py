@@ -22,6 +22,7 @@ THROUGH = {
     "cli/options.py": "cli/test_main.py",
     "engine/environments.py": "engine/test_adoption.py",
     "engine/contents.py": "engine/test_rollback.py",
+    "engine/infrastructure_as_code/declarations.py": "engine/infrastructure_as_code/test_cloudformation.py",
     # Each rule is broken by a case.
     "engine/preflight/conditions.py": "engine/preflight/test_grants.py",
     "engine/preflight/form.py": "engine/preflight/test_no_traceback.py",
@@ -80,6 +81,8 @@ OF_SERVER = {
     "glue_grouping.py": "local/in_server/test_crawls.py",
     "glue_tables.py": "local/in_server/test_crawls.py",
     "lambda_code.py": "local/in_server/test_lambda.py",
+    "lambda_copied.py": "local/in_server/test_lambda.py",
+    "lambda_start.py": "local/in_server/test_lambda.py",
     "lambda_svc.py": "local/in_server/test_lambda.py",
     "logs.py": "resources/test_encryption.py",
     "not_here.py": "local/in_server/test_trino_expressions.py",

@@ -13,10 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import nbformat
 import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.paths import ROOT
@@ -186,20 +184,25 @@ def as_notebook(text: str, number: str) -> str:
         text: Markdown, in which fences of Python are cells of code.
         number: What the ids of its cells begin with.
     """
+    # Here, since no other command needs it, and by lib.execution, which says what it does without.
+    import lib.execution  # noqa: F401, I001
+    import nbformat
+    from nbformat import v4
+
     cells, end = [], 0
     for found in CELL.finditer(text):
         if prose := text[end : found.start()].strip():
-            cells.append(new_markdown_cell(prose))
+            cells.append(v4.new_markdown_cell(prose))
         tags, source = found[1].split(), found[2].strip()
         if TAG in tags:
             source = commented(source)
-        cells.append(new_code_cell(source, metadata={"tags": tags} if tags else {}))
+        cells.append(v4.new_code_cell(source, metadata={"tags": tags} if tags else {}))
         end = found.end()
-    cells.append(new_markdown_cell(text[end:].strip()))
+    cells.append(v4.new_markdown_cell(text[end:].strip()))
     for place, cell in enumerate(cells):
         cell["id"] = f"{number}-{place:02}"
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    notebook = v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
     nbformat.validate(notebook)
     return nbformat.writes(notebook)
 

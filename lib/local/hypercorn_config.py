@@ -56,6 +56,7 @@ for _name in (
     "glue",
     "iam",
     "lambda_code",
+    "lambda_start",
     "lambda_svc",
     "logs",
     "s3",

@@ -11,11 +11,28 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.servers import eventually
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from lib.base.paths import ROOT
 from lib.local import ministack
 from lib.local.install import ensure_installed
+
+HAD_BOTO3 = """
+import sys
+had = "boto3.dynamodb" in sys.modules
+import ctypes, json, os
+def handle(event, context):
+    if event == "exit":
+        os._exit(3)
+    print("seen")
+    return {
+        "had": had, "own": getattr(ctypes, "OWN", None), "cwd": os.getcwd(), "path": sys.path[:2],
+        "argv": sys.argv, "environment": dict(os.environ),
+        "files": sorted(map(int, os.listdir("/proc/self/fd"))),
+        "command": open("/proc/self/cmdline").read().strip(chr(0)).split(chr(0)),
+    }
+"""
 
 CODE = """
 import pathlib, time
@@ -82,6 +99,52 @@ def test_code_that_nobody_runs_is_kept_for_a_while_and_code_in_use_for_ever(loca
     assert done.stdout.split() == ["0", "2", "3", "4"]
 
 
+def test_environments_are_copies_of_a_process_that_has_boto3(somebody, function):
+    create_function(somebody, HAD_BOTO3)
+    found = invoke(somebody)
+    assert found["had"]
+    # And yet it is as a process of its own would be.
+    environment = found["environment"]
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "starts"
+    code = Path(environment["LAMBDA_TASK_ROOT"])
+    assert found["path"] == [str(code), str(code.parent)]
+    assert found["cwd"] == str(code.resolve())
+    assert found["files"] == [0, 1, 2, 3]  # the last is the folder that is listed
+    assert found["argv"] == [str(code.with_name("_worker.py"))]
+    assert found["command"][1:] == found["argv"]
+    assert "had" not in invoke(somebody, "exit")  # but the error
+    assert invoke(somebody)["had"], "the next one is a copy, too"
+
+
+@pytest.mark.parametrize(
+    ("more", "environment"),
+    [
+        pytest.param({"ctypes.py": "OWN = 1"}, {}, id="a module of Python's own name"),
+        pytest.param({"jmespath/__init__.py": ""}, {}, id="another version"),
+        pytest.param({}, {"PYTHONHASHSEED": "0"}, id="what Python reads when it begins"),
+    ],
+)
+def test_an_environment_that_would_see_a_difference_begins_on_its_own(somebody, function, more, environment):
+    create_function(somebody, HAD_BOTO3, more, Environment={"Variables": environment})
+    found = invoke(somebody)
+    assert not found["had"]
+    assert found["own"] == (1 if "ctypes.py" in more else None)
+    assert environment.items() <= found["environment"].items()
+
+
+def test_what_is_copied_begins_anew_when_it_was_killed(local_aws, somebody, function):
+    create_function(somebody, HAD_BOTO3)
+    invoke(somebody)
+    (copied,) = [
+        child
+        for child in psutil.Process(ministack.status().pid).children()
+        if any(word.endswith("lambda_copied.py") for word in child.cmdline())
+    ]
+    copied.kill()  # its child ends, too, since nobody would take note of its end
+    eventually(lambda: "had" in str(invoke(somebody)))
+    assert invoke(somebody)["had"]
+
+
 def test_an_environment_that_dies_while_it_starts_takes_no_other_with_it(
     local_aws, somebody, function, tmp_path
 ):
@@ -99,10 +162,11 @@ def test_an_environment_that_dies_while_it_starts_takes_no_other_with_it(
     assert "Worker process exited" in said[1]
 
 
-def a_zip(code: str) -> bytes:
+def a_zip(code: str, more: dict[str, str] | None = None) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as bundle:
-        bundle.writestr("handler.py", code)
+        for name, text in {**(more or {}), "handler.py": code}.items():
+            bundle.writestr(name, text)
     return archive.getvalue()
 
 
@@ -111,7 +175,7 @@ def invoke(somebody, event: object = None) -> object:
     return json.loads(answer["Payload"].read())
 
 
-def create_function(somebody, code: str) -> None:
+def create_function(somebody, code: str, more: dict[str, str] | None = None, **settings) -> None:
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     role = somebody("iam").create_role(RoleName="starts", AssumeRolePolicyDocument=document)
@@ -120,8 +184,9 @@ def create_function(somebody, code: str) -> None:
         Runtime="python3.12",
         Handler="handler.handle",
         Role=role["Role"]["Arn"],
-        Code={"ZipFile": a_zip(code)},
+        Code={"ZipFile": a_zip(code, more)},
         Timeout=60,
+        **settings,
     )
 
 
@@ -129,7 +194,7 @@ def wait_for_two_environments() -> list[psutil.Process]:
     """Return the processes of the function's environments, once both have begun to start."""
 
     def look() -> list[psutil.Process]:
-        children = psutil.Process(ministack.status().pid).children()
+        children = psutil.Process(ministack.status().pid).children(recursive=True)
         return [child for child in children if any("-starts-" in word for word in child.cmdline())]
 
     waiting = Retrying(

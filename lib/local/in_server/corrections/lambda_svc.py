@@ -75,6 +75,27 @@ CODE = Correction(
     ),
     tests=("tests/local/in_server/test_lambda.py::test_code_is_unpacked_once_and_new_code_anew",),
 )
+START = Correction(
+    name="lambda-environments-are-copies",
+    title="Each execution environment imports boto3 and reads its models anew",
+    replaces={"ministack.core.lambda_runtime:subprocess": "20da1ca6268b"},
+    goes_by={"ministack.core.lambda_runtime:Worker._spawn": "b2c42ad0031d"},
+    ministack="Worker._spawn starts an interpreter, which imports botocore, whether the handler needs it or "
+    "not; with a client or two that is half a second of the processor for each cold start.",
+    aws="The runtime, with boto3, is part of the image from which environments begin.",
+    sources=(
+        "https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html",
+        "https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html#python-sdk-included",
+    ),
+    upstream="not reported by us; not looked up",
+    change="Fork environments from a process that has imported boto3, unless the function brings another "
+    "version of what is imported there.",
+    steps=(
+        "Create a function in Python that returns whether its environment had boto3 when its module began.",
+        "Invoke it: it had not.",
+    ),
+    tests=("tests/local/in_server/test_lambda.py::test_environments_are_copies_of_a_process_that_has_boto3",),
+)
 S3_EVENTS = Correction(
     name="lambda-s3-events-on-their-way",
     title="Events of S3 that are on their way when the server ends are lost",
