@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lib.base import assumed_role, clock, credentials
 from lib.base.call_ledger import ledger
 from lib.base.errors import ParameterError, TargetError
+from lib.base.request_model import refuse_misfits
 from lib.base.s3_client import faithful
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, Resource
@@ -147,6 +148,7 @@ class Target:
             if key not in self._clients:
                 session = self._roles[role_arn][0] if role_arn else self.session
                 client = self._make(session, service, region)
+                refuse_misfits(client.meta.events)
                 self._clients[key] = faithful(client) if service == "s3" else client
             return self._clients[key]
 

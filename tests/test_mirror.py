@@ -26,7 +26,9 @@ THROUGH = {
     "engine/contents.py": "engine/test_rollback.py",
     "engine/infrastructure_as_code/declarations.py": "engine/infrastructure_as_code/test_cloudformation.py",
     # Each rule is broken by a case.
+    "engine/preflight/conditions.py": "engine/preflight/test_grants.py",
     "engine/preflight/form.py": "engine/preflight/test_no_traceback.py",
+    "engine/preflight/order.py": "engine/preflight/test_rules.py",
     "engine/preflight/violations.py": "engine/preflight/test_rules.py",
     "engine/preflight/wiring.py": "engine/preflight/test_rules.py",
     "execution/drill_report.py": "operate/recovery/test_drill.py",

@@ -84,18 +84,41 @@ class Left:
         return f"{self.noun} {self.name} in {self.region}"
 
 
+@dataclass(frozen=True)
+class Warned:
+    """Something that AWS takes, and advises against.
+
+    Attributes:
+        noun, name, region: Of what.
+        why: What it is, and what to do; or why it is so, if that was said.
+        is_waived: Whether somebody has said that it shall be so.
+    """
+
+    noun: str
+    name: str
+    region: str
+    why: str
+    is_waived: bool = False
+
+    @property
+    def action(self) -> Literal["warning", "waived"]:
+        """What the plan calls it."""
+        return "waived" if self.is_waived else "warning"
+
+
 class Plan(list[Step]):
-    """The steps of all resources, shown as a table, and what is left behind.
+    """The steps of all resources, shown as a table, what is left behind, and what AWS advises against.
 
     Attributes:
         left: What exists and is described no more.
+        warned: What AWS advises against, also what was waived.
     """
 
     words: ClassVar[dict[str, str]] = ACTIONS
 
-    def __init__(self, steps: Iterable[Step] = (), left: Iterable[Left] = ()):
+    def __init__(self, steps: Iterable[Step] = (), left: Iterable[Left] = (), warned: Iterable[Warned] = ()):
         super().__init__(steps)
-        self.left = list(left)
+        self.left, self.warned = list(left), list(warned)
 
     @property
     def left_behind(self) -> list[Left]:
@@ -109,12 +132,16 @@ class Plan(list[Step]):
     def table(self) -> pd.DataFrame:
         """Return one row a resource: action, type, name, region, why."""
         steps = [(s.action, s.resource.noun, s.resource.name, s.resource.region, s.why) for s in self]
-        left = [(one.action, one.noun, one.name, one.region, one.why) for one in self.left]
-        return pd.DataFrame([*steps, *left], columns=["action", "type", "name", "region", "why"])
+        rest = [(one.action, one.noun, one.name, one.region, one.why) for one in self._rest()]
+        return pd.DataFrame([*steps, *rest], columns=["action", "type", "name", "region", "why"])
+
+    def _rest(self) -> Iterator[Left | Warned]:
+        yield from self.left
+        yield from self.warned
 
     def __str__(self) -> str:
         counts = Counter({word: self.count(action) for action, word in self.words.items()})
-        counts.update(one.action for one in self.left)
+        counts.update(one.action for one in self._rest())
         return ", ".join(f"{count} {word}" for word, count in counts.items())
 
     def __repr__(self) -> str:
@@ -125,7 +152,9 @@ class Plan(list[Step]):
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         counts = {word: self.count(action) for action, word in ACTIONS.items()}
+        warnings = [one for one in self.warned if not one.is_waived]
         counts |= {"left behind": len(self.left_behind)} if self.left_behind else {}
+        counts |= {"warnings": len(warnings)} if warnings else {}
         return {
             "text/plain": repr(self),
             "text/html": self._html(),

@@ -145,12 +145,13 @@ class Stack:
         """Compare every resource with what exists, after the preflight, and find what is left. Reads only.
 
         Raises:
+            ParameterError: If a waiver is of no warning that there is.
             PreflightError: If AWS would refuse the stack as it is described; lists all reasons.
             NotOursError: If something exists under our name that this runbook did not make.
         """
         self.ledger.begin(run_id(), self.parameters.mode)
         self._let_guests_in()
-        preflight.require(self)
+        warned = preflight.require(self)
         ledger = self.ledger.entries()
         # What is not wanted goes backwards, as in destroy: first what needs the others.
         unwanted = [self._step(one, ledger, wanted=False) for one in reversed(self.unwanted.values())]
@@ -158,7 +159,7 @@ class Stack:
         self.frozen = [*self._frozen()]
         left = [*self.frozen, *moving.rows(self._left(steps), ledger)]
         left += [key for step in steps for key in moving.left_key(self.target, step.resource, step.found)]
-        return Plan([*(step for step in unwanted if step.found is not None), *steps], left)
+        return Plan([*(step for step in unwanted if step.found is not None), *steps], left, warned)
 
     def _frozen(self) -> Iterator[Left]:
         """Yield the freezes of the buckets that the pipeline reads, whichever environment's they are."""
@@ -216,7 +217,7 @@ class Stack:
             left = [*self.frozen, *moving.rows(self._left(), self.ledger.entries())]
         if moves:
             print(f"moved: {len(plan.left) - len(left)} removed where they were, {len(left)} kept there")
-        return Done(plan, left)
+        return Done(plan, left, plan.warned)
 
     def _move(self, todo: list[Step], lock: Lock, sleep: Callable[[float], None]) -> list[Step]:
         """Leave the old place, so that events always have somewhere to go; returns the steps that remain."""

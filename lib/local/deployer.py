@@ -5,7 +5,6 @@ Root is used here and nowhere else, to make them.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -15,10 +14,9 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.credentials import CredentialResolver
 from botocore.exceptions import ClientError
-from botocore.session import Session
 from filelock import FileLock
 
-from lib.base.aws_models import MODELS
+from lib.base.aws_models import MODELS, bare_session
 from lib.base.paths import write_atomically
 from lib.local import deployer_policies
 from lib.local.ministack import LocalAws
@@ -125,11 +123,7 @@ def new_session(*key: str, resolver: CredentialResolver | None = None) -> boto3.
         key: The access key's id and secret that its clients sign with; none if each client is given its own.
         resolver: Gives credentials that change; None for those of the key.
     """
-    # Each: the configuration file's name for it, the environment's, the default, the conversion.
-    no_file = (None, None, os.devnull, None)
-    variables = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
-    session = Session(session_vars=variables)
-    session.register_component("data_loader", MODELS)  # else each session reads them anew
+    session = bare_session()
     if resolver:
         session.register_component("credential_provider", resolver)
     made = boto3.Session(*key, botocore_session=session)

@@ -303,9 +303,9 @@ class _Look:
             (action, arn)
             for role in self.stack.resources.values()
             if isinstance(role, Role)
-            for statement in role.policy["Statement"]
-            for action in listed(statement["Action"])
-            for arn in listed(statement["Resource"])
+            for statement in listed(role.policy["Statement"])
+            for action in listed(statement.get("Action", []))
+            for arn in listed(statement.get("Resource", []))
             if arn == self.bucket.arn or arn.startswith(f"{self.bucket.arn}/")
         ]
         hit = [(one, sorted(found)) for one in denials if (found := _denied(one, needed))]
@@ -445,7 +445,11 @@ def _some(place: Place, filters: list[KeyFilter]) -> tuple[list[Entry], bool]:
 
 
 def _names(role: Role, arn: str) -> bool:
-    resources = (each for statement in role.policy["Statement"] for each in listed(statement["Resource"]))
+    resources = (
+        each
+        for statement in listed(role.policy["Statement"])
+        for each in listed(statement.get("Resource", []))
+    )
     return any(each == arn or each.startswith(f"{arn}/") for each in resources)
 
 

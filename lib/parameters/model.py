@@ -31,7 +31,7 @@ from lib.parameters.sections import (
     Summarize,
 )
 from lib.parameters.text import read_assignment, read_file
-from lib.parameters.types import AccountId, KmsKeyArn, Name, PolicyArn, explain, secrets
+from lib.parameters.types import AccountId, KmsKeyArn, Name, PolicyArn, Waiver, explain, secrets
 from lib.resources.base import Scope
 
 # S3 bucket names have at most 63 characters, the tightest of all names we make:
@@ -60,6 +60,9 @@ class Parameters(Section):
     )
     kms_key_arns: list[KmsKeyArn] = Field(
         [], description="ARNs of KMS keys to encrypt with, one a region; empty for AWS's own keys"
+    )
+    waivers: list[Waiver] = Field(
+        [], description="warnings of the plan that are meant to be, each with its reason"
     )
     mode: Literal["apply", "plan", "move"] = Field(
         "apply",

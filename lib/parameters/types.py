@@ -208,6 +208,11 @@ KmsKeyArn = Annotated[
     AfterValidator(_arn_in_a_region),
     _allowed("arn:aws:kms:REGION:ACCOUNT:key/ID"),
 ]
+Waiver = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z-]+ *: *\S.*$"),
+    _allowed("RULE: REASON, such as queue-visibility-factor: it is never throttled"),
+]
 PolicyArn = Annotated[
     str,
     StringConstraints(pattern=r"^(arn:aws:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+)?$"),

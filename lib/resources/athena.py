@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
-from lib.resources.checks import Finding, fits
 from lib.resources.s3 import Bucket
 
 MEGABYTE = 1024 * 1024
@@ -84,11 +83,6 @@ class WorkGroup(Resource):
         }
         return results, flags
 
-    def checks(self) -> Iterable[Finding]:
-        results, flags = self._configuration()
-        configuration = {"ResultConfiguration": results, **flags}
-        yield from fits("athena", "CreateWorkGroup", Name=self.name, Configuration=configuration)
-
     def create(self, client) -> None:
         results, flags = self._configuration()
         client.create_work_group(
@@ -112,18 +106,12 @@ class WorkGroup(Resource):
 
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
-        token: dict[str, str] = {}  # boto3 has no paginator for this call
-        while True:
-            page = client.list_work_groups(**token)
-            for group in page["WorkGroups"]:
-                if (name := group["Name"]).startswith(scope.beginning):
-                    arn = f"arn:aws:athena:{client.meta.region_name}:{scope.account_id}:workgroup/{name}"
-                    with suppress(client.exceptions.ResourceNotFoundException):
-                        tags = client.list_tags_for_resource(ResourceARN=arn)["Tags"]
-                        yield Found(name, name, arn, tag_dict(tags))
-            if "NextToken" not in page:
-                return
-            token = {"NextToken": page["NextToken"]}
+        for name in workgroup_names(client):
+            if name.startswith(scope.beginning):
+                arn = f"arn:aws:athena:{client.meta.region_name}:{scope.account_id}:workgroup/{name}"
+                with suppress(client.exceptions.ResourceNotFoundException):
+                    tags = client.list_tags_for_resource(ResourceARN=arn)["Tags"]
+                    yield Found(name, name, arn, tag_dict(tags))
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:
@@ -133,6 +121,21 @@ class WorkGroup(Resource):
         except client.exceptions.InvalidRequestException as error:
             if not _is_missing(error):
                 raise
+
+
+def workgroup_names(client) -> Iterator[str]:
+    """Yield the names of all workgroups of a region, whosever they are.
+
+    Args:
+        client: An Athena client of the region.
+    """
+    token: dict[str, str] = {}  # boto3 has no paginator for this call
+    while True:
+        page = client.list_work_groups(**token)
+        yield from (group["Name"] for group in page["WorkGroups"])
+        if "NextToken" not in page:
+            return
+        token = {"NextToken": page["NextToken"]}
 
 
 def _is_missing(error: Exception) -> bool:

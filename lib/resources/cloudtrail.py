@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from lib.base.retry import PROPAGATION_S, TOO_EARLY, retry_on
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
-from lib.resources.checks import Finding, fits, written_as
+from lib.resources.checks import Finding, written_as
 from lib.resources.policies import SID_PREFIX, Statement, allow_services
 from lib.resources.s3 import Bucket
 
@@ -82,7 +82,6 @@ class Trail(Resource):
         grammar = "3 to 128 letters and digits, with single dots, underscores and hyphens between them"
         yield from written_as("trail-name", "its name", self.name, TRAIL_NAME, grammar)
         ours: dict[str, Any] = {"Name": SELECTOR, "FieldSelectors": self._field_selectors()}
-        yield from fits("cloudtrail", "PutEventSelectors", TrailName=self.name, AdvancedEventSelectors=[ours])
         values = sum(len(v) for one in ours["FieldSelectors"] for v in one.values() if isinstance(v, list))
         if values > MOST_VALUES:
             what = f"its selector has {values} values, with {len(self.recorded)} buckets"

@@ -9,10 +9,13 @@ from typing import Any, ClassVar
 from botocore.exceptions import ClientError
 
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
-from lib.resources.checks import Finding, fits
+from lib.resources.checks import Finding, written_as
 from lib.resources.lambda_ import Function
 from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
+
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html (EvaluationPeriods)
+MOST_PERIOD_S = 7 * 24 * 60 * 60
 
 
 @dataclass(repr=False, kw_only=True)
@@ -70,9 +73,11 @@ class Alarm(Resource):
         return {**self._metric_alarm(), "tags": self.scope.tags}
 
     def checks(self) -> Iterable[Finding]:
-        yield from fits("cloudwatch", "PutMetricAlarm", AlarmName=self.name, **self._metric_alarm())
         if self.period_s not in (10, 20, 30) and self.period_s % 60:
             what, fix = f"period_s is {self.period_s}", "set it to 10, 20, 30 or a multiple of 60"
+            yield Finding("alarm-period", what, fix)
+        elif self.period_s > MOST_PERIOD_S:
+            what, fix = f"period_s is {self.period_s}, more than a week", f"keep to {MOST_PERIOD_S}"
             yield Finding("alarm-period", what, fix)
 
     def read(self, client) -> Settings | None:
@@ -122,6 +127,14 @@ class Alarm(Resource):
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
 MOST_WIDGETS = 500
+WIDGETS = ("metric", "text", "log", "alarm", "explorer", "custom", "chart")
+PLACES = {"x": (0, 23), "y": (0, 10**6), "width": (1, 24), "height": (1, 1000)}
+NEEDED = {
+    "metric": ("metrics", "annotations"),
+    "text": ("markdown",),
+    "log": ("query",),
+    "alarm": ("alarms",),
+}
 
 
 @dataclass(repr=False, kw_only=True)
@@ -152,9 +165,23 @@ class Dashboard(Resource):
         return {"body": self.body}
 
     def checks(self) -> Iterable[Finding]:
-        if (widgets := len(self.body.get("widgets", []))) > MOST_WIDGETS:
+        pattern, grammar = "[A-Za-z0-9_-]{1,255}", "at most 255 letters, digits, _ and -"
+        yield from written_as("dashboard-name", "its name", self.name, pattern, grammar)
+        widgets = self.body.get("widgets", []) if isinstance(self.body, dict) else None
+        if not isinstance(widgets, list):
+            yield Finding("dashboard-body", "body has no list of widgets", "write {'widgets': […]}")
+            return
+        if len(widgets) > MOST_WIDGETS:
             fix = f"keep to {MOST_WIDGETS}: a second dashboard"
-            yield Finding("dashboard-quota", f"it has {widgets} widgets", fix)
+            yield Finding("dashboard-quota", f"it has {len(widgets)} widgets", fix)
+        for number, widget in enumerate(widgets):
+            for what in _wrong_in(widget):
+                fix = "write it as in the dashboard's source in the console of CloudWatch"
+                yield Finding("dashboard-body", f"widget {number}: {what}", fix)
+        try:
+            json.dumps(self.body, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            yield Finding("dashboard-body", f"body is no JSON: {error}", "write texts, numbers and lists")
 
     def read(self, client) -> Settings | None:
         try:
@@ -181,6 +208,26 @@ class Dashboard(Resource):
             client.delete_dashboards(DashboardNames=[identifier])
         except ClientError as error:
             _require_missing(error)
+
+
+def _wrong_in(widget: Any) -> Iterator[str]:
+    """Yield what keeps a widget from being one: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html."""
+    if not isinstance(widget, dict):
+        yield f"{widget!r} is no object of JSON"
+        return
+    if (kind := widget.get("type")) not in WIDGETS:
+        yield f"its type is {kind!r}, which is none of {', '.join(WIDGETS)}"
+    for name, (low, high) in PLACES.items():
+        place = widget.get(name, low)
+        if isinstance(place, bool) or not isinstance(place, int) or not low <= place <= high:
+            yield f"{name} is {place!r}, allowed are {low} to {high}"
+    properties = widget.get("properties")
+    if not isinstance(properties, dict):
+        yield "it has no properties"
+    elif kind in NEEDED and not any(name in properties for name in NEEDED[kind]):
+        yield f"its properties have no {' or '.join(NEEDED[kind])}"
+    elif kind == "metric" and "metrics" in properties and "region" not in properties:
+        yield "its properties have no region"
 
 
 def _dashboard_arn(scope: Scope, name: str) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from lib.base.errors import RunbookError
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags, tag_dict, tag_list
-from lib.resources.checks import Finding, fits
+from lib.resources.checks import Finding
 from lib.resources.lambda_ import Function
 from lib.resources.schedules import rule_schedule
 
@@ -52,7 +52,6 @@ class Rule(Resource):
         }
 
     def checks(self) -> Iterable[Finding]:
-        yield from fits("events", "PutRule", **self._rule())
         try:
             rule_schedule(self.schedule)
         except ValueError as error:

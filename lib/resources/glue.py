@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from lib.base.retry import PROPAGATION_S, TOO_EARLY, pattern, retry_on
 from lib.resources.base import TAG_ENV, Deletion, Found, Link, Resource, Scope, Settings, our_tags
-from lib.resources.checks import Finding, fits, written_as
+from lib.resources.checks import Finding, written_as
 from lib.resources.iam import Role
 from lib.resources.policies import Document, from_template
 from lib.resources.s3 import Bucket
@@ -30,6 +30,12 @@ FORMATS = {
     "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
 }
+# https://docs.aws.amazon.com/athena/latest/ug/data-types.html, in sqlglot's words.
+NESTED = {"array": 1, "map": 2, "struct": 1}  # of how many others, at least
+COLUMN_TYPES = (
+    *("boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "decimal"),
+    *("char", "varchar", "text", "binary", "varbinary", "date", "timestamp", "timestampntz", *NESTED),
+)
 
 
 @dataclass(repr=False, kw_only=True)
@@ -60,8 +66,6 @@ class Database(Resource):
         return {"Description": self.description, "tags": self.scope.tags}
 
     def checks(self) -> Iterable[Finding]:
-        described = {"Name": self.name, "Description": self.description}
-        yield from fits("glue", "CreateDatabase", DatabaseInput=described, Tags=self.scope.tags)
         yield from _in_athena("its name", self.name)
 
     def read(self, client) -> Settings | None:
@@ -150,10 +154,15 @@ class Table(Resource):
         }
 
     def checks(self) -> Iterable[Finding]:
-        name = self.database.name
-        yield from fits("glue", "CreateTable", DatabaseName=name, TableInput=self._table_input({}))
         for name in (self.name, *self.columns):
             yield from _in_athena("a name", name)
+        for name, kind in self.columns.items():
+            if not is_column_type(kind):
+                what = f"column {name} is {kind!r}, which is no type of Hive's"
+                fix = (
+                    "write string, bigint, double, timestamp, decimal(10,2), array<…>, map<…,…>, struct<…:…>"
+                )
+                yield Finding("column-type", what, fix)
         if self.key_prefix and not self.key_prefix.endswith("/"):
             what, fix = f"key_prefix is {self.key_prefix!r}", "end it with '/': Athena reads folders"
             yield Finding("table-location", what, fix)
@@ -278,9 +287,6 @@ class CsvClassifier(Resource):
             "AllowSingleColumn": True,
         }
 
-    def checks(self) -> Iterable[Finding]:
-        yield from fits("glue", "CreateClassifier", CsvClassifier={"Name": self.name, **self.desired()})
-
     def read(self, client) -> Settings | None:
         try:
             found = client.get_classifier(Name=self.name)["Classifier"]["CsvClassifier"]
@@ -382,7 +388,6 @@ class Crawler(Resource):
         }
 
     def checks(self) -> Iterable[Finding]:
-        yield from fits("glue", "CreateCrawler", Name=self.name, **_arguments(self.desired()))
         try:
             crawler_schedule(self.schedule)
         except ValueError as error:
@@ -455,6 +460,30 @@ def _in_athena(name: str, text: str) -> Iterator[Finding]:
     """Find names that Athena does not take as they stand: https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html."""
     pattern, grammar = "[a-z0-9_]{1,255}", "at most 255 lower-case letters, digits and _"
     return written_as("athena-name", name, text, pattern, grammar)
+
+
+def is_column_type(text: str) -> bool:
+    """Tell whether a type is written as Hive, and so Athena, reads it in a catalogue.
+
+    https://docs.aws.amazon.com/athena/latest/ug/data-types.html
+
+    Args:
+        text: Such as `array<struct<name:string,rows:bigint>>`.
+    """
+    from sqlglot import exp  # a third of a second, for tables only
+    from sqlglot.errors import SqlglotError
+
+    try:
+        found = exp.DataType.build(text, dialect="hive")
+        read = found.sql("hive")
+    except (SqlglotError, ValueError, RecursionError):
+        return False
+    for each in found.find_all(exp.DataType):
+        name = each.this.value.lower()
+        if name not in COLUMN_TYPES or len(each.expressions) < NESTED.get(name, 0):
+            return False
+    # What it reads otherwise than it is written, such as `text`, is another dialect's.
+    return "".join(read.lower().split()).replace("`", "") == "".join(text.lower().split())
 
 
 def _arguments(settings: Settings) -> dict:

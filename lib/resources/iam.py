@@ -20,7 +20,7 @@ from lib.resources.base import (
     tag_list,
     together,
 )
-from lib.resources.checks import Finding, fits
+from lib.resources.checks import Finding
 from lib.resources.policies import Document, canonical, document
 
 POLICY_NAME = "runbook"
@@ -77,9 +77,6 @@ class Role(Resource):
 
     def checks(self) -> Iterable[Finding]:
         settings = self.desired()
-        trust, tags = json.dumps(settings["trust"]), tag_list(self.scope.tags)
-        named = {"RoleName": self.name, "AssumeRolePolicyDocument": trust, "Tags": tags}
-        yield from fits("iam", "CreateRole", **named, Description=settings["description"])
         sizes = {"policy": MOST_POLICY_CHARACTERS, "trust": MOST_TRUST_CHARACTERS}
         for name, most in sizes.items():
             size = len("".join(json.dumps(settings[name]).split()))

@@ -14,7 +14,7 @@ from typing import ClassVar
 from lib.base.retry import IS_BEING_CHANGED, PROPAGATION_S, TOO_EARLY, retry_on, wait_until
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, contents_digest
-from lib.resources.checks import Finding, fits, within, written_as
+from lib.resources.checks import Finding, within, written_as
 from lib.resources.iam import Role
 from lib.resources.policies import principal as service_principal
 from lib.resources.sqs import Queue
@@ -130,7 +130,6 @@ class Function(Resource):
             client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
 
     def checks(self) -> Iterable[Finding]:
-        yield from fits("lambda", "CreateFunction", FunctionName=self.name, **self._configuration())
         pattern, grammar = "[A-Za-z0-9_-]{1,64}", "at most 64 letters, digits, _ and -"
         yield from written_as("function-name", "its name", self.name, pattern, grammar)
         yield from within("function-timeout", "timeout_s", self.timeout_s, 1, MOST_TIMEOUT_S)
@@ -260,8 +259,6 @@ class EventSourceMapping(Resource):
         retrying(client.update_event_source_mapping, UUID=mapping["UUID"], **settings)
 
     def checks(self) -> Iterable[Finding]:
-        names = {"EventSourceArn": self.queue.arn, "FunctionName": self.function.name}
-        yield from fits("lambda", "CreateEventSourceMapping", **names, **self.desired())
         if self.batch_size > 10:
             what = f"batch_size is {self.batch_size}, without a batching window"
             yield Finding("mapping-batch", what, "set batch_size to 1 … 10")
@@ -271,7 +268,8 @@ class EventSourceMapping(Resource):
                 f"{self.queue.name} hides a message for {hidden_s} s, {self.function.name} has {timeout_s} s"
             )
             fix = f"set visibility_timeout_s of the queue to {6 * timeout_s}, 6 times the timeout, or more"
-            yield Finding("queue-visibility", what, fix)
+            rule = "queue-visibility" if hidden_s < timeout_s else "queue-visibility-factor"
+            yield Finding(rule, what, fix)
 
     def links(self, settings: Settings) -> Iterable[Link]:
         yield Link(self.queue.arn, self.function.arn, f"batches of {settings['BatchSize']}")
@@ -367,19 +365,13 @@ class Permission(Resource):
         if not self.source_arn.split(":")[4]:
             condition["StringEquals"] = {"AWS:SourceAccount": self.scope.account_id}
         return {
-            "Principal": {"Service": service_principal(self.principal, self.source_arn)},
+            "Principal": {"Service": service_principal(self.principal, self.source_arn, self.region)},
             "Action": "lambda:InvokeFunction",
             "Condition": condition,
         }
 
-    def checks(self) -> Iterable[Finding]:
-        names = {"FunctionName": self.function.name, "StatementId": self.name, "SourceArn": self.source_arn}
-        grant = {"Action": "lambda:InvokeFunction", "Principal": self.principal}
-        yield from fits("lambda", "AddPermission", **names, **grant)
-
     def read(self, client) -> Settings | None:
-        statements = _statements(client, self.function.name)
-        found = next((s for s in statements if s["Sid"] == self.name), None)
+        found = next((s for s in statements(client, self.function.name) if s["Sid"] == self.name), None)
         return found and {key: found.get(key) for key in self.desired()}
 
     def create(self, client) -> None:
@@ -402,7 +394,7 @@ class Permission(Resource):
     @classmethod
     def find(cls, client, scope: Scope) -> Iterator[Found]:
         for function in Function.find(client, scope):
-            for sid in (statement["Sid"] for statement in _statements(client, function.name)):
+            for sid in (statement["Sid"] for statement in statements(client, function.name)):
                 if sid.startswith(scope.beginning):
                     yield Found(f"{function.name}#{sid}", sid, f"{function.arn}#{sid}", function.tags)
 
@@ -416,8 +408,13 @@ class Permission(Resource):
             return
 
 
-def _statements(client, function: str) -> list[dict]:
-    """Return the statements of a function's policy; none if there is no policy, or no function."""
+def statements(client, function: str) -> list[dict]:
+    """Return the statements of a function's policy; none if there is no policy, or no function.
+
+    Args:
+        client: A Lambda client of the function's region.
+        function: Its name.
+    """
     try:
         return json.loads(client.get_policy(FunctionName=function)["Policy"])["Statement"]
     except client.exceptions.ResourceNotFoundException:
@@ -480,14 +477,6 @@ class EventInvokeConfig(Resource):
 
     def update(self, client, settings: Settings) -> None:
         self.create(client)
-
-    def checks(self) -> Iterable[Finding]:
-        numbers = {
-            "MaximumRetryAttempts": self.retries,
-            "MaximumEventAgeInSeconds": self.maximum_event_age_s,
-        }
-        name = self.function.name
-        yield from fits("lambda", "PutFunctionEventInvokeConfig", FunctionName=name, **numbers)
 
     def links(self, settings: Settings) -> Iterable[Link]:
         if settings["OnFailure"]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 from lib.resources.base import Deletion, Found, Resource, Scope, Settings, our_tags
-from lib.resources.checks import Finding, fits
+from lib.resources.checks import Finding
 
 LAMBDA = "/aws/lambda/"
 
@@ -58,7 +58,6 @@ class LogGroup(Resource):
         }
 
     def checks(self) -> Iterable[Finding]:
-        yield from fits("logs", "CreateLogGroup", logGroupName=self.name, tags=self.scope.tags)
         if self.retention_days not in get_args(RetentionDays):
             allowed = ", ".join(map(str, get_args(RetentionDays)))
             what, fix = f"retention_days is {self.retention_days}", f"write one of {allowed}"

@@ -12,13 +12,13 @@ from lib.base.paths import ROOT
 Statement = dict
 Document = dict
 
-# These regions are enabled in every account; SNS of any other one sends under a name of its own:
-# https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html
+# To SNS any other one is an opt-in region, also Osaka, which is enabled in every account:
+# https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html#opt-in-regions
 REGIONS_ENABLED_BY_DEFAULT = frozenset(
     """
     us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1 eu-central-1 eu-north-1 eu-west-1 eu-west-2
-    eu-west-3 ap-south-1 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-southeast-1 ap-southeast-2
-    """.split()  # noqa: SIM905 – as a list of strings it would be 17 lines
+    eu-west-3 ap-south-1 ap-northeast-1 ap-northeast-2 ap-southeast-1 ap-southeast-2
+    """.split()  # noqa: SIM905 – as a list of strings it would be 16 lines
 )
 
 # Statements whose Sid begins with this are ours; others are somebody else's and stay as they are.
@@ -223,7 +223,7 @@ def allow_services(sources: dict[str, str], action: str, resource: str, account_
             {
                 "Sid": f"{SID_PREFIX}Allow{service.split('.')[0].capitalize()}",
                 "Effect": "Allow",
-                "Principal": {"Service": principal(service, source_arn)},
+                "Principal": {"Service": principal(service, source_arn, resource.split(":")[3])},
                 "Action": action,
                 "Resource": resource,
                 "Condition": {
@@ -351,12 +351,25 @@ def let_inventory_in(bucket_arn: str, source_arns: list[str], account_id: str, n
     }
 
 
-def principal(service: str, source_arn: str) -> str:
-    """Return the name under which a service acts for a source: SNS of an opt-in region has one of its own."""
-    region = source_arn.split(":")[3]
-    if service == "sns.amazonaws.com" and region not in REGIONS_ENABLED_BY_DEFAULT:
-        return f"sns.{region}.amazonaws.com"
-    return service
+def principal(service: str, source_arn: str, region: str) -> str:
+    """Return the name under which a service acts for a source.
+
+    That of SNS is another one if it sends from one region to another and either is an opt-in region: the
+    receiver's, or else the topic's. Under the usual one messages are dropped, and nobody is told.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html
+    https://github.com/aws/aws-cdk/pull/38339
+
+    Args:
+        service: Such as `sns.amazonaws.com`.
+        source_arn: For what it acts, such as a topic.
+        region: Where it acts: that of the queue or function.
+    """
+    source = source_arn.split(":")[3]
+    if service != "sns.amazonaws.com" or region == source:
+        return service
+    source = "" if "*" in source or "?" in source else source
+    opt_in = [one for one in (region, source) if one and one not in REGIONS_ENABLED_BY_DEFAULT]
+    return f"sns.{opt_in[0]}.amazonaws.com" if opt_in else service
 
 
 def _load(policy: Document | str | None) -> Document:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import sleep
 from typing import ClassVar
+from urllib.parse import quote_plus, unquote_plus
 
 from botocore.exceptions import ClientError
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, stop_after_delay, wait_fixed
@@ -658,7 +659,7 @@ class BucketNotification(Resource):
         return {
             "destination": self.destination.arn,
             "events": sorted(self.events),
-            "filter": {name: value for name, value in rules if value},
+            "filter": {name: in_filter(value) for name, value in rules if value},
         }
 
     def read(self, client) -> Settings | None:
@@ -671,10 +672,20 @@ class BucketNotification(Resource):
         known = enumeration("s3", "Event")
         for event in (event for event in self.events if event not in known):
             yield Finding("event-unknown", f"{event!r} is no event", f"write one of {', '.join(known)}")
+        if not self.events:
+            yield Finding("event-unknown", "it names no event", f"write one of {', '.join(known)}")
         for name in ("key_prefix", "key_suffix"):
-            if len(getattr(self, name).encode()) > MOST_KEY_BYTES:
-                what, fix = f"{name} has more bytes than a key", f"keep to {MOST_KEY_BYTES} bytes"
-                yield Finding("notification-filter", what, fix)
+            if "*" in getattr(self, name):
+                what = f"{name} is {getattr(self, name)!r}, whose * stands for itself"
+                yield Finding(
+                    "notification-filter-wildcard", what, "leave the * out: a filter has no wildcards"
+                )
+            if not _is_utf8(getattr(self, name)):
+                what = f"{name} is {getattr(self, name)!r}, which is no text in UTF-8, as keys are"
+                yield Finding("notification-filter", what, "write text")
+            if (size := len(in_filter(getattr(self, name)))) > MOST_KEY_BYTES:
+                what = f"{name} has {size} characters as S3 wants it, percent-encoded"
+                yield Finding("notification-filter", what, f"keep to {MOST_KEY_BYTES}: a shorter {name}")
 
     def _entry(self) -> tuple[str, dict]:
         """Return the entry as S3 wants it, and where it stands."""
@@ -717,6 +728,28 @@ class BucketNotification(Resource):
             return
         _put_notifications(client, bucket, without_entry(configuration, entry_id), sleep)
         _wait_for_notification(client, bucket, entry_id, None, sleep)
+
+
+def in_filter(text: str) -> str:
+    """Return the beginning or the end of keys as the filter of a notification must have it: encoded.
+
+    S3 compares it with the key as it is in events, such as `dt%3D2026/my+file+%281%29`, and what is written
+    otherwise never fires (https://github.com/aws/aws-cdk/pull/28012):
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html. Of the
+    characters that the page calls safe, events have parentheses encoded:
+    https://github.com/aws/aws-sdk-js/issues/2039.
+
+    Args:
+        text: As the keys have it.
+    """
+    return quote_plus(text, safe="/", errors="surrogatepass")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        return bool(text.encode() or True)
+    except UnicodeEncodeError:
+        return False
 
 
 def carriers(client, scope: Scope) -> Iterator[Found]:
@@ -773,6 +806,9 @@ def notifications_of(client, bucket: Bucket) -> list[Settings]:
         client: An S3 client of the bucket's region.
         bucket: Whose.
 
+    Returns:
+        As of `entries_of`.
+
     Raises:
         ClientError: Such as NoSuchBucket.
     """
@@ -782,6 +818,25 @@ def notifications_of(client, bucket: Bucket) -> list[Settings]:
 
 def entries_of(client, bucket: str) -> list[Settings]:
     """Return the entries of all who are notified: `Id`, `destination`, `events` and `filter` of each.
+
+    Args:
+        client: An S3 client of the bucket's region.
+        bucket: Its name.
+
+    Returns:
+        The entries; what their filters say is as the keys have it, and not encoded.
+
+    Raises:
+        ClientError: Such as NoSuchBucket.
+    """
+    return [
+        {**entry, "filter": {name: unquote_plus(text) for name, text in entry["filter"].items()}}
+        for entry in encoded_entries_of(client, bucket)
+    ]
+
+
+def encoded_entries_of(client, bucket: str) -> list[Settings]:
+    """Return the same as `entries_of`, but filters as S3 has them: encoded, if they ever fire.
 
     Args:
         client: An S3 client of the bucket's region.

@@ -8,7 +8,6 @@ from typing import ClassVar
 from botocore.exceptions import ClientError
 
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings
-from lib.resources.checks import Finding, fits
 from lib.resources.s3 import Bucket, carriers, note_of
 
 GONE = ("NoSuchConfiguration", "NoSuchBucket")
@@ -72,9 +71,6 @@ class InventoryConfiguration(Resource):
             "OptionalFields": sorted(self.optional_fields),
             "Schedule": {"Frequency": self.frequency},
         }
-
-    def checks(self) -> Iterable[Finding]:
-        yield from fits("s3", "PutBucketInventoryConfiguration", **self._request())
 
     def read(self, client) -> Settings | None:
         try:

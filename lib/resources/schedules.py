@@ -1,8 +1,12 @@
 """When something runs, as AWS writes it."""
 
 import re
+from itertools import pairwise
 
 from aws_cron_expression_validator.validator import AWSCronExpressionError, AWSCronExpressionValidator
+
+# https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html
+LEAST_CRAWLER_MINUTES = 5
 
 
 def crawler_schedule(expression: str) -> str:
@@ -19,6 +23,11 @@ def crawler_schedule(expression: str) -> str:
     """
     if expression and not _is_cron(expression):
         raise ValueError(f"{expression!r} is not a schedule: write cron(15 12 * * ? *), or '' for on demand")
+    if expression and _least_minutes(expression) < LEAST_CRAWLER_MINUTES:
+        raise ValueError(
+            f"{expression!r} is more often than every {LEAST_CRAWLER_MINUTES} minutes: write "
+            "cron(0/5 * * * ? *), or less often"
+        )
     return expression
 
 
@@ -41,6 +50,25 @@ def rule_schedule(expression: str) -> str:
             f"{expression!r} is not a schedule: write rate(1 minute), rate(5 minutes) or cron(15 12 * * ? *)"
         )
     return expression
+
+
+def _least_minutes(expression: str) -> int:
+    """Return how many minutes lie between two runs of a schedule at least, as far as its minutes say."""
+    minutes, hours, *_ = expression.removeprefix("cron(").removesuffix(")").split()
+    runs = sorted({minute for part in minutes.split(",") for minute in _minutes(part)})
+    gaps = [later - earlier for earlier, later in pairwise(runs)]
+    if not hours.isdigit():  # in the hour after, too
+        gaps.append(runs[0] + 60 - runs[-1])
+    return min(gaps, default=60)
+
+
+def _minutes(part: str) -> range:
+    """Return the minutes of one part of the first field: `*`, `5`, `0-10`, `0/5`, `10-30/5`."""
+    beginning, _, step = part.partition("/")
+    first, _, last = beginning.partition("-")
+    low = 0 if first == "*" else int(first)
+    high = int(last) if last else 59 if step or first == "*" else low
+    return range(low, high + 1, int(step or 1))
 
 
 def _is_cron(expression: str) -> bool:

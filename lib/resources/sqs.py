@@ -192,7 +192,7 @@ def policy_checks(statements: Iterable[Statement]) -> Iterator[Finding]:
 
 
 def _actions(statement: Statement) -> list[str]:
-    actions = statement["Action"]
+    actions = statement.get("Action", statement.get("NotAction", []))
     return actions if isinstance(actions, list) else [actions]
 
 

@@ -41,6 +41,8 @@ BODIES = st.fixed_dictionaries(
         "Resource": st.lists(st.sampled_from(["arn:a", "arn:b", "arn:c"]), min_size=1, unique=True),
     }
 )
+TOPIC = "arn:aws:sns:us-west-1:000000000000:t"
+QUEUE = "arn:aws:sqs:us-west-1:000000000000:q"
 SIDS = st.text("abcR", min_size=1, max_size=4)
 THEIRS = st.lists(
     st.tuples(BODIES, st.none() | SIDS).map(
@@ -117,14 +119,14 @@ def test_only_what_differs_is_a_difference():
 
 def test_services_act_for_one_source_in_one_account_only():
     (statement,) = allow_services(
-        {"s3.amazonaws.com": "arn:aws:s3:::b"}, "sns:Publish", "arn:t", "000000000000"
+        {"s3.amazonaws.com": "arn:aws:s3:::b"}, "sns:Publish", TOPIC, "000000000000"
     )
     assert statement == {
         "Sid": "RunbookAllowS3",
         "Effect": "Allow",
         "Principal": {"Service": "s3.amazonaws.com"},
         "Action": "sns:Publish",
-        "Resource": "arn:t",
+        "Resource": TOPIC,
         "Condition": {
             "ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"},
             "StringEquals": {"aws:SourceAccount": "000000000000"},
@@ -134,19 +136,29 @@ def test_services_act_for_one_source_in_one_account_only():
 
 def test_an_arn_that_carries_the_account_does_not_need_it_twice():
     topic = "arn:aws:sns:us-west-1:000000000000:t"
-    (statement,) = allow_services({"sns.amazonaws.com": topic}, "sqs:SendMessage", "arn:q", "000000000000")
+    (statement,) = allow_services({"sns.amazonaws.com": topic}, "sqs:SendMessage", QUEUE, "000000000000")
     assert statement["Condition"]["StringEqualsIfExists"] == {"aws:SourceAccount": "000000000000"}
-    (statement,) = allow_services({"sns.amazonaws.com": topic}, "sqs:SendMessage", "arn:q", "111122223333")
+    (statement,) = allow_services({"sns.amazonaws.com": topic}, "sqs:SendMessage", QUEUE, "111122223333")
     assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": "111122223333"}
 
 
 @pytest.mark.parametrize(
-    ("region", "name"),
-    [("us-west-1", "sns.amazonaws.com"), ("af-south-1", "sns.af-south-1.amazonaws.com")],
+    ("topic", "queue", "name"),
+    [
+        ("us-west-1", "us-east-1", "sns.amazonaws.com"),
+        ("us-west-1", "af-south-1", "sns.af-south-1.amazonaws.com"),
+        ("af-south-1", "us-west-1", "sns.af-south-1.amazonaws.com"),
+        ("af-south-1", "eu-south-2", "sns.eu-south-2.amazonaws.com"),
+        ("af-south-1", "af-south-1", "sns.amazonaws.com"),
+        ("us-west-1", "ap-northeast-3", "sns.ap-northeast-3.amazonaws.com"),
+        ("*", "us-west-1", "sns.amazonaws.com"),
+    ],
 )
-def test_topics_of_opt_in_regions_have_a_name_of_their_own(region: str, name: str):
-    assert principal("sns.amazonaws.com", f"arn:aws:sns:{region}:000000000000:t") == name
-    assert principal("s3.amazonaws.com", f"arn:aws:s3:{region}:000000000000:t") == "s3.amazonaws.com"
+def test_between_regions_of_which_one_is_opted_in_to_sns_has_another_name(topic: str, queue: str, name: str):
+    topic_arn, queue_arn = f"arn:aws:sns:{topic}:000000000000:t", f"arn:aws:sqs:{queue}:000000000000:q"
+    (allow,) = allow_services({"sns.amazonaws.com": topic_arn}, "sqs:SendMessage", queue_arn, "000000000000")
+    assert allow["Principal"] == {"Service": name}
+    assert principal("s3.amazonaws.com", topic_arn, queue) == "s3.amazonaws.com"
 
 
 def test_only_tls():

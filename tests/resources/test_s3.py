@@ -1,8 +1,10 @@
 """Buckets and notifications: what the other classes do not have."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from urllib.parse import unquote_plus
 
 import boto3
 import pytest
@@ -11,15 +13,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import cases
 from support.calls import Recorder, watched
+from support.case import HERE
 from support.zips import a_zip
 
 from lib.base.errors import RunbookError, WaitError
-from lib.base.retry import WAIT_S
+from lib.base.retry import WAIT_S, wait_until
 from lib.engine.stack import Stack
 from lib.resources.iam import Role
 from lib.resources.lambda_ import Function
 from lib.resources.policies import document, only_these_may
-from lib.resources.s3 import Bucket, BucketNotification, empty_bucket, with_filter, without_entry
+from lib.resources.s3 import (
+    Bucket,
+    BucketNotification,
+    empty_bucket,
+    notifications_of,
+    with_filter,
+    without_entry,
+)
+from lib.resources.sqs import Queue
 
 
 def test_versions_delete_markers_and_unfinished_uploads_are_deleted_with_their_bucket(stack: Stack, somebody):
@@ -313,3 +324,65 @@ def test_a_notification_that_s3_never_tells_of_is_an_error(stack: Stack, monkeyp
     notification.key_prefix = "elsewhere/"
     with pytest.raises(WaitError, match=f"does not tell of its changed notification {notification.name}"):
         notification.update(client, {}, lambda seconds: pytest.fail("waits"))
+
+
+# Beginnings of keys, and how events and filters have them.
+PREFIXES = {
+    "dt=2026/": "dt%3D2026/",
+    "my files/": "my+files/",
+    "a+b/": "a%2Bb/",
+    "é/": "%C3%A9/",
+    "%41/": "%2541/",
+    "what?/": "what%3F/",
+    "(1)*~/": "%281%29%2A~/",
+}
+
+
+def test_a_filter_is_for_keys_of_any_characters(stack: Stack, somebody):
+    bucket = stack.add(Bucket("files", HERE))
+    queue = stack.add(Queue("files", HERE, senders={"s3.amazonaws.com": bucket.arn}))
+    ours = [
+        stack.add(BucketNotification(f"n{number}", HERE, bucket=bucket, destination=queue, key_prefix=prefix))
+        for number, prefix in enumerate(PREFIXES)
+    ]
+    stack.apply()
+    assert stack.plan().count("unchanged") == len(stack.resources)
+    s3, sqs = somebody("s3", HERE), somebody("sqs", HERE)
+    found = s3.get_bucket_notification_configuration(Bucket=bucket.name)["QueueConfigurations"]
+    assert [one["Filter"]["Key"]["FilterRules"][0]["Value"] for one in found] == list(PREFIXES.values())
+    told = notifications_of(stack.client(bucket), bucket)
+    assert [one["filter"]["prefix"] for one in told] == list(PREFIXES)
+    for prefix in (*PREFIXES, "dt-2026/", "my-files/", "a b/", "A/"):
+        s3.put_object(Bucket=bucket.name, Key=f"{prefix}a", Body=b"")
+    url, keys = sqs.get_queue_url(QueueName=queue.name)["QueueUrl"], {}
+
+    def receive() -> dict:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        for message in answer.get("Messages", []):
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            for record in json.loads(message["Body"]).get("Records", []):
+                keys[unquote_plus(record["s3"]["object"]["key"])] = record["s3"]["configurationId"]
+        return keys
+
+    wait_until(receive, lambda keys: len(keys) >= len(PREFIXES), 60, 0.1, time.sleep)
+    assert keys == {f"{one.key_prefix}a": one.name for one in ours}
+
+
+def test_a_filter_that_was_written_as_it_is_never_fires_and_is_mended(stack: Stack, somebody):
+    bucket = stack.add(Bucket("files", HERE))
+    queue = stack.add(Queue("files", HERE, senders={"s3.amazonaws.com": bucket.arn}))
+    handed = {"bucket": bucket, "destination": queue, "key_prefix": "dt=2026/", "key_suffix": " 1.csv"}
+    one = stack.add(BucketNotification("files", HERE, **handed))
+    stack.apply()
+    s3 = somebody("s3", HERE)
+    configuration = s3.get_bucket_notification_configuration(Bucket=bucket.name)
+    (entry,) = configuration["QueueConfigurations"]
+    rules = [{"Name": "Prefix", "Value": one.key_prefix}, {"Name": "Suffix", "Value": one.key_suffix}]
+    entry["Filter"] = {"Key": {"FilterRules": rules}}
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket.name, NotificationConfiguration={"QueueConfigurations": [entry]}
+    )
+    (changed,) = [step for step in stack.plan() if step.action != "unchanged"]
+    assert changed.changes["filter"] == {"prefix": "dt%3D2026/", "suffix": "+1.csv"}
+    stack.apply()
+    assert stack.plan().count("change") == 0

@@ -36,6 +36,17 @@ def leaving_out(kind: type, what: str) -> Breaking:
     return lambda stack: stack.resources.pop(the(stack, kind, what).arn)
 
 
+def last(kind: type, what: str) -> Breaking:
+    """Describe a resource after all others."""
+
+    def change(stack: Stack) -> None:
+        one = the(stack, kind, what)
+        del stack.resources[one.arn]
+        stack.resources[one.arn] = one
+
+    return change
+
+
 def statement(role: str, **values: object) -> Breaking:
     """Set parts of the first statement of a role's policy."""
 

@@ -7,15 +7,17 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from lib.engine.preflight import grammar
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
 from lib.resources.iam import Role
+from lib.resources.policies import SID_PREFIX
 
+# What keeps others from being asked.
+RULES = frozenset({"request-model", "not-described", "arn-grammar", "policy-grammar", "statement-sid"})
+# The statement that each bucket, topic and queue has.
+OURS = f"{SID_PREFIX}DenyInsecureTransport"
 SIMPLE = {str, int, float, bool, bytes, type(None)}
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
-ONE_OF = (("Action", "NotAction"), ("Resource", "NotResource"))
-PRINCIPALS = ("Principal", "NotPrincipal")
-ELEMENTS = {"Sid", "Effect", "Condition", *PRINCIPALS, *ONE_OF[0], *ONE_OF[1]}
 
 
 def check(resource: Resource) -> Iterator[Finding]:
@@ -24,30 +26,46 @@ def check(resource: Resource) -> Iterator[Finding]:
     Args:
         resource: As it is described.
     """
-    if wrong := list(_wrong_types(resource)):
+    if wrong := [*_wrong_types(resource), *_wrong_parts(resource), *_strangers(resource)]:
         yield from wrong
         return
     for name, arn in _arns(resource):
         if arn.count(":") < 5:
             yield Finding("arn-grammar", f"{name} is {_shown(arn)}, which is no ARN", "write the ARN")
     if isinstance(resource, Role):
-        document = resource.policy if isinstance(resource.policy, dict) else {}
-        for statement in listed(document.get("Statement", {})):
-            yield from statement_form(statement, has_principal=False)
-    for statement in getattr(resource, "statements", ()):
-        yield from statement_form(statement, has_principal=True)
+        for what in grammar.document(resource.policy):
+            yield Finding("policy-grammar", what, f"mend that, in the policy of {resource.name}")
+        yield from _statements(listed(resource.policy.get("Statement", [])), grammar.ROLE)
+    if statements := getattr(resource, "statements", ()):
+        yield from _statements(statements, grammar.RESOURCE)
+        for sid in [str(each.get("Sid")) for each in statements if isinstance(each, dict)]:
+            if sid == OURS:
+                what = f"statement {sid} would take the place of that which refuses what comes without TLS"
+                yield Finding("statement-sid", what, "give it another Sid")
+            elif not sid.startswith(SID_PREFIX):
+                what = f"statement {sid} would not be known as ours, and be added at each run"
+                yield Finding("statement-sid", what, f"begin its Sid with {SID_PREFIX}")
 
 
-def statement_form(statement: Any, has_principal: bool) -> Iterator[Finding]:
+def _statements(statements: Iterable, kind: str) -> Iterator[Finding]:
+    sids = [each.get("Sid") for each in statements if isinstance(each, dict) and each.get("Sid")]
+    for sid in dict.fromkeys(sid for sid in map(str, sids) if sids.count(sid) > 1):
+        what = f"{sids.count(sid)} statements have the Sid {sid}"
+        yield Finding("statement-sid", what, "give each a Sid of its own")
+    for statement in statements:
+        yield from statement_form(statement, kind)
+
+
+def statement_form(statement: Any, kind: str) -> Iterator[Finding]:
     """Find what keeps a statement from being one.
 
     Args:
         statement: Of a policy.
-        has_principal: Whether it has to say for whom it is: in the policy of a bucket, topic, queue or key,
-            and never in that of a role.
+        kind: Of which, as for `grammar.statement`.
     """
-    wrong = list(_wrong_elements(statement, has_principal))
-    name = statement.get("Sid", "without a Sid") if isinstance(statement, dict) else _shown(statement)
+    is_one = isinstance(statement, dict)
+    wrong = list(grammar.statement(statement, kind)) if is_one else ["it is no object of JSON"]
+    name = statement.get("Sid", "without a Sid") if is_one else _shown(statement)
     for what in wrong:
         yield Finding("policy-grammar", f"statement {name}: {what}", f"mend that, in statement {name}")
 
@@ -55,6 +73,44 @@ def statement_form(statement: Any, has_principal: bool) -> Iterator[Finding]:
 def listed(value: Any) -> list:
     """Return a value of a policy as a list: IAM takes one or many."""
     return value if isinstance(value, list) else [value]
+
+
+def _wrong_parts(resource: Resource) -> Iterator[Finding]:
+    """Find what is not of the type that belongs there, where another resource does."""
+    for name, kinds in _kinds(type(resource)).items():
+        part = getattr(resource, name)
+        for one in part if isinstance(part, list | tuple) else [part]:
+            if not isinstance(one, kinds):
+                nouns = " or ".join(getattr(kind, "noun", "None") for kind in kinds)
+                what = f"{name} is {one if isinstance(one, Resource) else _shown(one)}, where {nouns} belongs"
+                yield Finding("request-model", what, f"give it {nouns}")
+
+
+@cache
+def _kinds(kind: type[Resource]) -> dict[str, tuple[type, ...]]:
+    """Return the types of those attributes that are other resources, or lists of them, by their names."""
+    hints = get_type_hints(kind)
+    found = {each.name: _classes(hints[each.name]) for each in fields(kind) if each.init}
+    return {name: kinds for name, kinds in found.items() if any(issubclass(one, Resource) for one in kinds)}
+
+
+def _classes(hint: Any) -> tuple[type, ...]:
+    arguments = [each for each in get_args(hint) if each is not Ellipsis]
+    return tuple(kind for each in arguments or [hint] for kind in _of(each) if isinstance(kind, type))
+
+
+def _of(hint: Any) -> tuple:
+    return get_args(hint) or (hint,)
+
+
+def _strangers(resource: Resource) -> Iterator[Finding]:
+    """Find what it names and was added to no stack, so that it has no name yet."""
+    for each in fields(resource):
+        part = getattr(resource, each.name, None)
+        for one in part if isinstance(part, list | tuple) else [part]:
+            if isinstance(one, Resource) and not hasattr(one, "scope"):
+                what = f"{each.name} is {one}, which is not described"
+                yield Finding("not-described", what, f"stack.add(…) {one.what} before it")
 
 
 def _wrong_types(resource: Resource) -> Iterator[Finding]:
@@ -96,44 +152,6 @@ def _arns(resource: Resource) -> Iterator[tuple[str, str]]:
             yield each.name, value
         if each.name in ("publishers", "senders"):
             yield from ((f"{each.name}[{service!r}]", arn) for service, arn in (value or {}).items())
-
-
-def _wrong_elements(statement: Any, has_principal: bool) -> Iterator[str]:
-    if not isinstance(statement, dict):
-        yield "it is no object of JSON"
-        return
-    if unknown := sorted(set(map(str, statement)) - ELEMENTS):
-        yield f"there is no element {', '.join(unknown)}"
-    if statement.get("Effect") not in ("Allow", "Deny"):
-        yield f"its Effect is {statement.get('Effect')!r}; write Allow or Deny"
-    for names in ONE_OF:
-        given = [statement[name] for name in names if name in statement]
-        if len(given) != 1:
-            yield f"it has {len(given) or 'none'} of {' and '.join(names)}; write one"
-        yield from (f"{_shown(value)} is no {names[0]}" for value in given if not _are_texts(value))
-    given = [name for name in PRINCIPALS if name in statement]
-    if len(given) != int(has_principal):
-        yield (
-            "it does not say for whom: write a Principal" if has_principal else f"a role's has no {given[0]}"
-        )
-    for value in (statement[name] for name in given):
-        if value != "*" and not (isinstance(value, dict) and value and all(map(_are_texts, value.values()))):
-            yield f"{_shown(value)} is no Principal"
-    if not _is_condition(statement.get("Condition", {})):
-        yield f"{_shown(statement['Condition'])} is no Condition"
-
-
-def _are_texts(value: Any) -> bool:
-    return bool(listed(value)) and all(isinstance(each, str) and each for each in listed(value))
-
-
-def _is_condition(value: Any) -> bool:
-    tests: Iterable = value.values() if isinstance(value, dict) else [None]
-    return all(
-        isinstance(test, dict)
-        and all(isinstance(each, str | bool | int) for v in test.values() for each in listed(v))
-        for test in tests
-    )
 
 
 def _shown(value: Any) -> str:

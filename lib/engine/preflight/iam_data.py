@@ -23,7 +23,11 @@ GLOBAL_KEYS = frozenset(
     """.split()  # noqa: SIM905 – as a list of strings it would be 50 lines
 )
 # Any text, and any text without "/". A bucket's or a table's name holds none; the path of an object does.
-ANY, ANY_NAME = "*", "\0"
+ANY, ANY_NAME, ONE = "*", "\0", "?"
+# What a policy writes for a character that would be a wildcard, and what stands for it here:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars
+LITERALS = {"${*}": "\ue02a", "${?}": "\ue03f", "${$}": "$"}
+ALL_ACTIONS = ("*", "*:*")
 VARIABLE = re.compile(r"\$\{(\w+)}")
 WITHOUT_SLASH = {"BucketName", "TableName", "FunctionName", "QueueName", "TopicName"}
 
@@ -34,9 +38,9 @@ def actions(pattern: str) -> list[str]:
     Args:
         pattern: Such as `s3:GetObject` or `s3:Get*`, in any case.
     """
-    service, _, name = pattern.partition(":")
-    known = _service(service.lower()).get("privileges", {})
-    return [f"{service.lower()}:{one}" for one in known if fnmatchcase(one.lower(), name.lower())]
+    service, _, name = pattern.lower().partition(":")
+    known = _service(service).get("privileges", {})
+    return [f"{service}:{one}" for one in known if covers([name], one.lower())]
 
 
 @cache
@@ -72,14 +76,33 @@ def has_condition(action: str, key: str) -> bool:
     return key.split("/")[0].lower() in {one.split("/")[0].lower() for one in keys}
 
 
+def literal(text: str) -> str:
+    """Return a pattern that stands for one text only, such as a key with a `?` in it.
+
+    Args:
+        text: Any.
+    """
+    return text.replace(ANY, LITERALS["${*}"]).replace(ONE, LITERALS["${?}"])
+
+
+def _with_literals(pattern: str) -> str:
+    for written, stands_for in LITERALS.items():
+        pattern = pattern.replace(written, stands_for)
+    return pattern
+
+
 @cache
 def overlap(one: str, other: str) -> bool:
     """Tell whether any text is matched by both of two patterns.
 
     Args:
-        one: With `*` for any text, `?` for one character, and `ANY_NAME` for any text without "/".
+        one: As IAM has it, with `*` for any text and `?` for one character; also with `ANY_NAME`, for any
+            text without "/".
         other: So too.
     """
+    one, other = _with_literals(one), _with_literals(other)
+    if not set(one + other) & {ANY, ANY_NAME, ONE}:
+        return one == other
     # The places in both patterns that are reached together: a recursion would be as deep as a key is long.
     seen, todo = {(0, 0)}, [(0, 0)]
     while todo:
@@ -106,7 +129,8 @@ def overlap(one: str, other: str) -> bool:
 
 def covers(patterns: Iterable[str], text: str) -> bool:
     """Tell whether any of the patterns, with `*` and `?`, matches a whole text, or a whole pattern."""
-    return any(fnmatchcase(text, pattern.replace("[", "[[]")) for pattern in patterns)
+    text = _with_literals(text)
+    return any(fnmatchcase(text, _with_literals(pattern).replace("[", "[[]")) for pattern in patterns)
 
 
 def _pattern(template: str) -> str:

@@ -2,23 +2,34 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
-from lib.engine.preflight.grants import allows_some
-from lib.engine.preflight.iam_data import overlap
+from lib.engine.preflight.grants import allows_some, lets_in
+from lib.engine.preflight.iam_data import literal, overlap
+from lib.engine.preflight.wiring import granted, reached
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
 from lib.resources.lambda_ import EventSourceMapping, Function, Permission
-from lib.resources.s3 import KINDS, BucketNotification
+from lib.resources.s3 import BucketNotification, encoded_entries_of, in_filter
 from lib.resources.sns import Subscription, Topic
-from lib.resources.sqs import Queue
 
+SENDS = {"sns": "sns:Publish", "sqs": "sqs:SendMessage", "lambda": "lambda:InvokeFunction"}  # by service
 Resources = Collection[Resource]
 Found = Iterator[tuple[Resource, Finding]]
 MOST_ENTRIES = 100
-# What a function must be allowed to do for events to come about, by how their names begin.
-CAUSES = {"s3:ObjectCreated:": "s3:PutObject", "s3:ObjectRemoved:": "s3:DeleteObject"}
+# What a function must be allowed to do for events to come about:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
+CAUSES = {
+    "s3:ObjectCreated:*": ("s3:PutObject",),
+    "s3:ObjectRemoved:Delete": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
+    "s3:ObjectRemoved:DeleteMarkerCreated": ("s3:DeleteObject",),
+    "s3:ObjectTagging:Put": ("s3:PutObjectTagging", "s3:PutObjectVersionTagging"),
+    "s3:ObjectTagging:Delete": ("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"),
+    "s3:ObjectAcl:Put": ("s3:PutObjectAcl", "s3:PutObjectVersionAcl"),
+    "s3:ObjectRestore:Post": ("s3:RestoreObject",),
+}
 
 
 @dataclass(frozen=True)
@@ -28,17 +39,27 @@ class Entry:
     Attributes:
         name: Its `Id`.
         events: Names such as `s3:ObjectCreated:*`.
-        keys: A pattern of the keys: its prefix, `*` and its suffix.
+        prefix: What keys begin with, encoded as S3 has it, which compares filters as the texts they are.
+        suffix: What they end with, likewise.
     """
 
     name: str
     events: tuple[str, ...]
-    keys: str
+    prefix: str
+    suffix: str
 
     def overlaps(self, other: "Entry") -> bool:
         """Tell whether some key's event of some kind would be for both."""
-        same = any(overlap(one, another) for one in self.events for another in other.events)
-        return same and overlap(self.keys, other.keys)
+        return (
+            any(overlap(one, another) for one in self.events for another in other.events)
+            and (self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix))
+            and (self.suffix.endswith(other.suffix) or other.suffix.endswith(self.suffix))
+        )
+
+    @property
+    def keys(self) -> str:
+        """What keys it is about, for people."""
+        return f"{unquote_plus(self.prefix)}*{unquote_plus(self.suffix)}"
 
 
 def overlaps(resources: Resources) -> Found:
@@ -84,25 +105,21 @@ def _overlap(one: Entry, other: Entry) -> Finding:
     return Finding("notification-overlap", what, fix)
 
 
-def _entry(notification: BucketNotification) -> Entry:
-    keys = f"{notification.key_prefix}*{notification.key_suffix}"
-    return Entry(notification.name, tuple(notification.events), keys)
+def _entry(one: BucketNotification) -> Entry:
+    return Entry(one.name, tuple(one.events), in_filter(one.key_prefix), in_filter(one.key_suffix))
 
 
 def _entries(client, bucket: str) -> Iterator[Entry]:
     """Yield the entries that a bucket has; none if it cannot be read, which the plan itself tells of."""
     try:
-        configuration = client.get_bucket_notification_configuration(Bucket=bucket)
+        found = encoded_entries_of(client, bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchBucket", "AccessDenied", "PermanentRedirect"):
             return
         raise
-    for kind, _ in KINDS.values():
-        for entry in configuration.get(kind, []):
-            rules = entry.get("Filter", {}).get("Key", {}).get("FilterRules", [])
-            parts = {rule["Name"].lower(): rule["Value"] for rule in rules}
-            keys = f"{parts.get('prefix', '')}*{parts.get('suffix', '')}"
-            yield Entry(entry["Id"], tuple(entry["Events"]), keys)
+    for entry in found:
+        keys = entry["filter"]
+        yield Entry(entry["Id"], tuple(entry["events"]), keys.get("prefix", ""), keys.get("suffix", ""))
 
 
 def destinations(resources: Resources) -> Found:
@@ -115,15 +132,12 @@ def destinations(resources: Resources) -> Found:
 
 
 def _lets_in(one: BucketNotification, permissions: list[Permission]) -> bool:
-    if isinstance(one.destination, Topic):
-        return one.destination.publishers.get("s3.amazonaws.com") == one.bucket.arn
-    if isinstance(one.destination, Queue):
-        return one.destination.senders.get("s3.amazonaws.com") == one.bucket.arn
-    return any(
-        permission.function.arn == one.destination.arn
-        and (permission.principal, permission.source_arn) == ("s3.amazonaws.com", one.bucket.arn)
-        for permission in permissions
-    )
+    place = one.destination
+    if isinstance(place, Function):
+        statements = granted(place, permissions)
+    else:
+        statements = list(place.desired()["policy"].values())
+    return lets_in(statements, "s3.amazonaws.com", SENDS[place.service], place.arn, one.bucket)
 
 
 def _how_to_let_in(one: BucketNotification) -> str:
@@ -138,7 +152,7 @@ def loops(resources: Resources) -> Found:
     ours = [one for one in resources if isinstance(one, BucketNotification)]
     follow = {one.arn: [other.arn for other in ours if _causes(one, other, resources)] for one in ours}
     for one in ours:
-        if one.arn in _reached(one.arn, follow):
+        if one.arn in reached(one.arn, follow):
             names = sorted({function.name for function in _run_by(one, resources)})
             what = f"{', '.join(names)} may write what the notification is about: {_entry(one).keys!r} again"
             fix = (
@@ -147,22 +161,16 @@ def loops(resources: Resources) -> Found:
             yield one, Finding("notification-loop", what, fix)
 
 
-def _reached(start: str, follow: dict[str, list[str]]) -> set[str]:
-    reached: set[str] = set()
-    todo = [start]
-    while todo:
-        new = set(follow[todo.pop()]) - reached
-        reached |= new
-        todo += new
-    return reached
-
-
 def _causes(one: BucketNotification, other: BucketNotification, resources: Resources) -> bool:
     """Tell whether a function that one notification runs may do what the other is about."""
     actions = {
-        action for event in other.events for begin, action in CAUSES.items() if overlap(event, f"{begin}*")
+        action
+        for event in other.events
+        for cause, needed in CAUSES.items()
+        if overlap(event, cause)
+        for action in needed
     }
-    objects = f"{other.bucket.arn}/{_entry(other).keys}"
+    objects = f"{other.bucket.arn}/{literal(other.key_prefix)}*{literal(other.key_suffix)}"
     functions = _run_by(one, resources)
     return any(allows_some(f.role.policy, action, objects) for f in functions for action in actions)
 

@@ -1,14 +1,43 @@
 """Rules for policy documents: roles' policies, and those of buckets, topics, queues and functions."""
 
+import re
 from collections.abc import Iterator
 
+from lib.engine.preflight import grammar
+from lib.engine.preflight.conditions import values
 from lib.engine.preflight.form import listed, statement_form
-from lib.engine.preflight.iam_data import GLOBAL_KEYS, actions, arn_patterns, covers, has_condition, overlap
+from lib.engine.preflight.iam_data import (
+    ALL_ACTIONS,
+    GLOBAL_KEYS,
+    actions,
+    arn_patterns,
+    has_condition,
+    overlap,
+)
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
 from lib.resources.iam import Role
 from lib.resources.lambda_ import Permission
 from lib.resources.policies import Statement
+
+# What keeps "everybody" from being everybody, if it has to be of some value:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html#access-control-block-public-access-policy-status
+NARROWING = (
+    *(
+        "aws:principalorgid",
+        "aws:principalorgpaths",
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:userid",
+    ),
+    *("aws:sourcearn", "aws:sourceaccount", "aws:sourceowner", "aws:sourceorgid", "aws:sourceorgpaths"),
+    *("aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:sourcevpcarn", "kms:calleraccount"),
+    *("s3:dataaccesspointaccount", "s3:dataaccesspointarn"),
+)
+EQUAL = ("StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "IpAddress")
+# Of an organization, as of an account, nobody else's bucket can be:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html#cross-service-confused-deputy-prevention
+OF_WHOM = ("aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths")
 
 
 def check(resource: Resource) -> Iterator[Finding]:
@@ -24,10 +53,12 @@ def check(resource: Resource) -> Iterator[Finding]:
             if statement["Effect"] == "Allow":
                 yield from _wildcards(statement)
     elif isinstance(resource, Permission):
-        yield from _granted({"Sid": resource.name, "Effect": "Allow", **settings})
+        given = {"Sid": resource.name, "Effect": "Allow", "Resource": resource.function.arn, **settings}
+        malformed = list(statement_form(given, grammar.RESOURCE))
+        yield from malformed or _granted(given)
     elif isinstance(policy := settings.get("policy"), dict):
         for statement in policy.values():
-            if malformed := list(statement_form(statement, has_principal=True)):
+            if malformed := list(statement_form(statement, grammar.RESOURCE)):
                 yield from malformed
                 continue
             yield from terms(statement)
@@ -44,7 +75,7 @@ def terms(statement: Statement) -> Iterator[Finding]:
     known: list[str] = []
     for pattern in listed(statement.get("Action", statement.get("NotAction"))):
         known += (found := actions(pattern))
-        if not found:
+        if not found and pattern not in ALL_ACTIONS:
             yield _finding("action-unknown", statement, f"{pattern} is no action", "write the action's name")
     keys = {key for test in statement.get("Condition", {}).values() for key in test}
     for key in sorted(keys):
@@ -52,7 +83,28 @@ def terms(statement: Statement) -> Iterator[Finding]:
         if known and not is_known:
             what = f"none of its actions knows the condition key {key}"
             yield _finding("condition-unknown", statement, what, "write a key that the action knows")
+    for what in grammar.values(statement.get("Condition", {})):
+        yield _finding("condition-value", statement, what, "write what the operator compares")
+    if malformed := [arn for arn in _arns(statement) if arn != "*" and arn.count(":") < 5]:
+        yield _finding("arn-grammar", statement, f"{', '.join(malformed)} is no ARN", "write the ARN")
+        return
+    yield from _partitions(statement)
     yield from _pairs(statement, known)
+
+
+def _arns(statement: Statement) -> list[str]:
+    return [str(arn) for name in ("Resource", "NotResource") for arn in listed(statement.get(name, []))]
+
+
+def _partitions(statement: Statement) -> Iterator[Finding]:
+    """Find ARNs of another partition than this account's: all of ours are of `aws`."""
+    named = [statement.get(name, {}) for name in ("Principal", "NotPrincipal")]
+    arns = _arns(statement)
+    arns += [str(arn) for who in named if isinstance(who, dict) for arn in listed(who.get("AWS", []))]
+    for arn in (arn for arn in arns if arn.startswith("arn:")):
+        if not overlap(arn.split(":")[1], "aws"):
+            what = f"{arn} is in the partition {arn.split(':')[1]!r}"
+            yield _finding("arn-partition", statement, what, "write arn:aws:…")
 
 
 def _pairs(statement: Statement, known: list[str]) -> Iterator[Finding]:
@@ -62,11 +114,10 @@ def _pairs(statement: Statement, known: list[str]) -> Iterator[Finding]:
     """
     if "NotAction" in statement or "NotResource" in statement:
         return
+    if set(ALL_ACTIONS) & set(listed(statement["Action"])):
+        return
     patterns = {action: arn_patterns(action) or ("*",) for action in known}
     resources = [str(arn) for arn in listed(statement["Resource"])]
-    if no_arns := [arn for arn in resources if arn != "*" and arn.count(":") < 5]:
-        yield _finding("arn-grammar", statement, f"{', '.join(no_arns)} is no ARN", "write the ARN")
-        return
     for arn in resources:
         if known and not any(_works(patterns[action], arn) for action in known):
             what = f"{arn} is nothing that {', '.join(listed(statement['Action']))} works on"
@@ -108,40 +159,38 @@ def _wildcards(statement: Statement) -> Iterator[Finding]:
 
 def _own(statement: Statement, resource: Resource) -> Iterator[Finding]:
     """Find statements about something else than the resource that has the policy."""
-    if "NotResource" in statement:
-        what = f"it is about everything but {', '.join(listed(statement['NotResource']))}"
-        yield _finding("policy-of-another", statement, what, f"name {resource.arn}")
-    for arn in listed(statement.get("Resource", [])):
-        if not covers([resource.arn, f"{resource.arn}/*"], arn):
-            what = f"it is about {arn}"
-            yield _finding("policy-of-another", statement, what, f"name {resource.arn}")
+    for element in ("Resource", "NotResource"):
+        for arn in listed(statement.get(element, [])):
+            is_own = any(overlap(arn, own) for own in (resource.arn, f"{resource.arn}/*"))
+            if not is_own or (arn == "*" and resource.service == "s3"):
+                what = f"it is about {arn}"
+                yield _finding("policy-of-another", statement, what, f"name {resource.arn}")
 
 
 def _granted(statement: Statement) -> Iterator[Finding]:
     """Find grants to everybody, and to services whoever they act for."""
     if statement["Effect"] != "Allow":
         return
-    if "NotPrincipal" in statement:
-        what = "it allows everybody but some"
-        yield _finding("principal-wildcard", statement, what, "name a service or a role as Principal")
-        return
-    principal, condition = statement["Principal"], statement.get("Condition", {})
-    if principal == "*" or "*" in listed(principal.get("AWS", [])):
-        yield _finding("principal-wildcard", statement, "it allows everybody", "name a service or a role")
-    if isinstance(principal, dict) and "Service" in principal:
-        for service in listed(principal["Service"]):
-            yield from _on_behalf(statement, condition, service)
+    principal = statement.get("Principal", {})
+    is_for_all = "NotPrincipal" in statement or principal == "*" or "*" in listed(principal.get("AWS", []))
+    narrowed = (value for key in NARROWING for value in values(statement, key, EQUAL))
+    if is_for_all and all(value in ("*", "0.0.0.0/0", "::/0") for value in narrowed):
+        what = "it allows everybody" + (" but some" if "NotPrincipal" in statement else "")
+        fix = "name a service or a role as Principal, or add a condition such as aws:PrincipalOrgID"
+        yield _finding("principal-wildcard", statement, what, fix)
+    if isinstance(principal, dict):
+        for service in listed(principal.get("Service", [])):
+            yield from _on_behalf(statement, service)
 
 
-def _on_behalf(statement: Statement, condition: dict, service: str) -> Iterator[Finding]:
-    required = {key.lower(): listed(value) for test in condition.values() for key, value in test.items()}
-    sources = required.get("aws:sourcearn", [])
+def _on_behalf(statement: Statement, service: str) -> Iterator[Finding]:
+    sources = values(statement, "aws:sourcearn")
     if not sources:
-        what = f"it allows {service} whoever it acts for"
+        what = f"it allows {service} whatever it acts for"
         yield _finding("source-arn", statement, what, "add the condition aws:SourceArn")
     # EventBridge sends no account, and a rule's ARN carries it (see lib/resources/lambda_.py).
-    carries_account = all(arn.split(":")[4] for arn in sources if arn.count(":") >= 5)
-    if "aws:sourceaccount" not in required and not (sources and carries_account):
+    carry_account = [re.fullmatch(r"[^:]*:[^:]*:[^:]*:[^:]*:\d{12}:.*", arn) for arn in sources]
+    if not any(values(statement, key) for key in OF_WHOM) and not (sources and all(carry_account)):
         what = f"it allows {service} for a source of any account"
         yield _finding("source-account", statement, what, "add the condition aws:SourceAccount")
 

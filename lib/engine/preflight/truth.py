@@ -9,7 +9,7 @@ from lib.engine.preflight.violations import rules
 DOCUMENT = ROOT / "docs/truth.md"
 TABLE = "rules"  # the parts of the document
 SEEN = "seen"
-COLUMNS = ("rule", "what must hold", "AWS's answer otherwise", "MiniStack", "our check", "our test")
+COLUMNS = ("rule", "what must hold", "AWS's answer otherwise", "if broken", "MiniStack", "check", "test")
 OF_ACCOUNT = ("tests/engine/preflight/test_account.py", "tests/engine/preflight/test_guests.py")
 TESTS = ("tests/support/cases/*.py", *OF_ACCOUNT)
 
@@ -42,7 +42,8 @@ def _row(name: str, rule: dict[str, str]) -> tuple[str, ...]:
     answer = f"[{rule['aws'].replace('|', '/')}]({rule['source']}) ({where})"
     checks = _links(name, (ROOT / "lib").rglob("*.py"))
     tests = _links(name, (path for pattern in TESTS for path in ROOT.glob(pattern)))
-    return f"`{name}`", rule["holds"], answer, rule["local"], checks, tests
+    broken = "warning" if rule.get("advice") else "refused"
+    return f"`{name}`", rule["holds"], answer, broken, rule["local"], checks, tests
 
 
 def _address(seen: str) -> str:

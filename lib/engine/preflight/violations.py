@@ -1,17 +1,21 @@
-"""The preflight of a stack: all that AWS would refuse of it, and the error that lists it."""
+"""The preflight of a stack: all that AWS would refuse of it, in one error, and what AWS advises."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import Any
 
 import yaml
+from botocore.exceptions import BotoCoreError, ClientError
 
-from lib.base.errors import PreflightError
+from lib.base.errors import ParameterError, PreflightError, RunbookError
 from lib.base.paths import ROOT
-from lib.engine.preflight import account, form, guests, notifications, statements, wiring
+from lib.engine.plan import Warned
+from lib.engine.preflight import account, form, guests, notifications, order, requests, statements, wiring
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
 
+OF_FORM = form.RULES  # of what breaks one of these, nobody can be asked
 RULES = ROOT / "lib/engine/preflight/rules.yaml"
 
 
@@ -26,6 +30,8 @@ class Violation:
         answer: What AWS would answer.
         documentation: URL of the page that says so.
         fix: What to do.
+        of: The resource itself.
+        is_advice: Whether AWS takes it all the same.
     """
 
     resource: str
@@ -34,12 +40,31 @@ class Violation:
     answer: str
     documentation: str
     fix: str
+    of: Resource = field(compare=False, repr=False)
+    is_advice: bool = False
 
     def __str__(self) -> str:
         return (
             f"{self.resource}: {self.what} [{self.rule}]\n"
             f"  AWS: {self.answer}\n  see: {self.documentation}\n  fix: {self.fix}"
         )
+
+
+def look(stack) -> list[Violation]:
+    """Find all that AWS would refuse of a stack, take and not do as described, or advise against. Reads only.
+
+    Args:
+        stack: A `lib.engine.stack.Stack`.
+
+    Returns:
+        All, in the order of the resources; none is well.
+    """
+    resources, unwanted = list(stack.resources.values()), list(stack.unwanted.values())
+    found = list(described(resources))
+    if all(finding.rule not in OF_FORM for _, finding in found):
+        first = next(iter(resources), None)
+        found += _guarded(first, partial(account.check, resources, unwanted, stack.target))
+    return [_violation(resource, finding) for resource, finding in _in_order(resources, found)]
 
 
 def check(stack) -> list[Violation]:
@@ -51,31 +76,44 @@ def check(stack) -> list[Violation]:
     Returns:
         The violations, in the order of the resources; none is well.
     """
-    resources, unwanted = list(stack.resources.values()), list(stack.unwanted.values())
-    in_account = account.check(
-        resources,
-        unwanted,
-        stack.client,
-        lambda store: stack.target.client("kms", store.region, store.account_id),
-    )
-    found = [*described(resources), *in_account]
-    return [_violation(resource, finding) for resource, finding in _in_order(resources, found)]
+    return [one for one in look(stack) if not one.is_advice]
 
 
-def require(stack) -> None:
+def require(stack) -> list[Warned]:
     """Refuse a stack that AWS would refuse.
 
     Args:
-        stack: A `lib.engine.stack.Stack`.
+        stack: A `lib.engine.stack.Stack`; its parameters' `waivers` say which warnings are meant to be.
+
+    Returns:
+        What AWS takes, and advises against.
 
     Raises:
+        ParameterError: If a waiver is of no warning that there is.
         PreflightError: If there are violations; it lists them all.
     """
-    if violations := check(stack):
+    waivers = _waivers(stack.parameters.waivers)
+    found = look(stack)
+    if violations := [one for one in found if not one.is_advice]:
         raise PreflightError(
             f"preflight of {stack.scope.pipeline}: {len(violations)} found, nothing was written\n\n"
             + "\n\n".join(map(str, violations))
         )
+    return [_warned(one, waivers.get(one.rule, "")) for one in found if one.is_advice]
+
+
+def _waivers(texts: Iterable[str]) -> dict[str, str]:
+    """Return rules to the reasons for which their warnings are waived."""
+    waivers = {rule.strip(): reason.strip() for rule, _, reason in (text.partition(":") for text in texts)}
+    advice = [name for name, rule in rules().items() if rule.get("advice")]
+    if unknown := [rule for rule in waivers if rule not in advice]:
+        raise ParameterError(f"waivers: there is no warning {unknown[0]!r}; there are: {', '.join(advice)}")
+    return waivers
+
+
+def _warned(one: Violation, reason: str) -> Warned:
+    why = f"{one.what} [{one.rule}]: {reason}" if reason else f"{one.what} [{one.rule}]; {one.fix}"
+    return Warned(one.of.noun, one.of.name, one.of.region, why, is_waived=bool(reason))
 
 
 def described(resources: Collection[Resource]) -> Iterator[tuple[Resource, Finding]]:
@@ -87,21 +125,50 @@ def described(resources: Collection[Resource]) -> Iterator[tuple[Resource, Findi
     if formless := [(resource, finding) for resource in resources for finding in form.check(resource)]:
         yield from formless  # of which no other rule can be asked
         return
+    found = [pair for one in resources for pair in _guarded(one, partial(_of_itself, one))]
+    for rule in (*wiring.RULES, *order.RULES, *notifications.RULES, *guests.RULES):
+        found += _guarded(next(iter(resources), None), partial(rule, resources))
+    yield from found
+    refused = {resource.arn for resource, finding in found if not rules()[finding.rule].get("advice")}
     for resource in resources:
-        yield from ((resource, finding) for finding in (*resource.checks(), *statements.check(resource)))
-    for rule in (*wiring.RULES, *notifications.RULES, *guests.RULES):
-        yield from rule(resources)
+        if resource.arn not in refused:  # it would be said once more, in the words of the request
+            yield from ((resource, finding) for finding in requests.check(resource))
+
+
+def _of_itself(resource: Resource) -> Iterator[tuple[Resource, Finding]]:
+    yield from ((resource, finding) for finding in (*resource.checks(), *statements.check(resource)))
+
+
+def _guarded(one: Any, look: Callable[[], Iterable]) -> Iterator[tuple[Resource, Finding]]:
+    """Yield what is found; that a rule cannot be asked is found, too: nobody knows whether AWS takes it.
+
+    Args:
+        one: Whom to tell of that.
+        look: Finds.
+    """
+    try:
+        yield from look()
+    except (ClientError, BotoCoreError, RunbookError):
+        raise  # of AWS, not of the description
+    except Exception as error:
+        what = f"the description cannot be judged: {type(error).__name__}: {error}"
+        yield (
+            one,
+            Finding("description-unjudged", what, "describe it with values like those in the notebooks"),
+        )
 
 
 @cache
-def rules() -> dict[str, dict[str, str]]:
-    """Return the rules: names to `holds`, `aws`, `source`, `seen` and `local`, which rules.yaml explains."""
+def rules() -> dict[str, dict[str, Any]]:
+    """Return the rules: names to `holds`, `aws`, `source`, `seen`, `advice` and `local`, see rules.yaml."""
     return yaml.safe_load(RULES.read_text("utf-8"))
 
 
 def _violation(resource: Resource, finding: Finding) -> Violation:
     rule = rules()[finding.rule]
-    return Violation(repr(resource), finding.rule, finding.what, rule["aws"], rule["source"], finding.fix)
+    answer, page = rule["aws"], rule["source"]
+    said = (finding.what, answer, page, finding.fix)
+    return Violation(repr(resource), finding.rule, *said, of=resource, is_advice=rule.get("advice", False))
 
 
 def _in_order(resources: Collection[Resource], found: list) -> list[tuple[Resource, Finding]]:

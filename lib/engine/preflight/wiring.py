@@ -1,17 +1,17 @@
 """Rules for what resources have to do with each other: regions, roles, triggers, keys."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from functools import cache
 
 from lib.base.paths import ROOT
-from lib.engine.preflight.grants import allows, allows_some, missing
+from lib.engine.preflight.form import listed
+from lib.engine.preflight.grants import allows, allows_some, lets_in, missing
 from lib.engine.preflight.iam_data import covers
-from lib.engine.preflight.statements import listed
 from lib.parameters.types import regions
 from lib.resources.athena import WorkGroup
-from lib.resources.base import Resource
+from lib.resources.base import DESTINATION, Resource
 from lib.resources.checks import Finding
 from lib.resources.cloudtrail import Trail, delivery
 from lib.resources.cloudwatch import Alarm
@@ -31,6 +31,9 @@ Found = Iterator[tuple[Resource, Finding]]
 RECEIVE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 WRITE_LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 WRITE_TABLES = ("glue:CreateTable", "glue:UpdateTable")
+PRIMARY = "primary"  # the workgroup that every account has in each region
+MOST_FUNCTION_POLICY_BYTES = 20480  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+INVOKE, SNS = "lambda:InvokeFunction", "sns.amazonaws.com"
 
 
 def of_known_regions(resources: Resources) -> Found:
@@ -123,14 +126,19 @@ def _crawler_needs(one: Crawler) -> Iterator[Finding]:
 
 
 def subscribed_queues(resources: Resources) -> Found:
-    """Find subscriptions whose queue is not there, or does not let the topic send to it."""
+    """Find subscriptions whose queue is the pipeline's, and not there, or does not let the topic send."""
     queues = {one.arn: one for one in resources if isinstance(one, Queue)}
     for one in resources:
         if isinstance(one, Subscription) and one.protocol == "sqs":
-            queue = queues.get(one.endpoint)
-            if queue is None or queue.senders.get("sns.amazonaws.com") != one.topic.arn:
-                what = f"{one.endpoint.split(':')[-1]} does not let {one.topic.name} send to it"
-                fix = f"give the queue senders={{'sns.amazonaws.com': {one.topic.arn!r}}}"
+            queue, name = queues.get(one.endpoint), one.endpoint.split(":")[-1]
+            statements = queue.desired()["policy"].values() if queue else ()
+            is_ours = f":{one.scope.account_id}:{one.scope.beginning}" in one.endpoint
+            if not queue and is_ours:
+                what, fix = f"{name} is not described", f"stack.add(…) {name}, or correct the endpoint"
+                yield one, Finding("subscription-queue", what, fix)
+            elif queue and not lets_in(statements, SNS, "sqs:SendMessage", queue, one.topic):
+                what = f"{name} does not let {one.topic.name} send to it"
+                fix = f"give the queue senders={{{SNS!r}: {one.topic.arn!r}}}"
                 yield one, Finding("subscription-queue", what, fix)
 
 
@@ -139,24 +147,30 @@ def scheduled_functions(resources: Resources) -> Found:
     permissions = [one for one in resources if isinstance(one, Permission)]
     for one in resources:
         if isinstance(one, Rule):
-            lets_in = any(
-                each.function.arn == one.function.arn
-                and each.principal == "events.amazonaws.com"
-                and covers([each.source_arn], one.arn)
-                for each in permissions
-            )
-            if not lets_in:
+            statements = granted(one.function, permissions)
+            if not lets_in(statements, "events.amazonaws.com", INVOKE, one.function, one):
                 what = f"{one.function.name} does not let the rule run it"
                 fix = f"add a Permission for events.amazonaws.com and {one.arn}"
                 yield one, Finding("rule-target", what, fix)
+
+
+def granted(function: Function, permissions: Collection[Permission]) -> list[Statement]:
+    """Return the statements of a function's policy that permissions are.
+
+    Args:
+        function: The function.
+        permissions: Of any functions.
+    """
+    of_it = [one.desired() for one in permissions if one.function.arn == function.arn]
+    return [{"Effect": "Allow", "Resource": function.arn, **settings} for settings in of_it]
 
 
 def told_topics(resources: Resources) -> Found:
     """Find alarms whose topic does not let CloudWatch publish."""
     for one in resources:
         if isinstance(one, Alarm):
-            allowed = one.topic.publishers.get("cloudwatch.amazonaws.com", "")
-            if not covers([allowed], one.arn):
+            statements = one.topic.desired()["policy"].values()
+            if not lets_in(statements, "cloudwatch.amazonaws.com", "sns:Publish", one.topic, one):
                 what = f"{one.topic.name} does not let the alarm publish"
                 fix = "give the topic publishers={'cloudwatch.amazonaws.com': alarm_arns(…)}"
                 yield one, Finding("alarm-topic", what, fix)
@@ -173,6 +187,132 @@ def receive_counts(resources: Resources) -> Found:
             elif queue.max_receive_count < 5:
                 what = f"max_receive_count of {queue.name} is {queue.max_receive_count}"
                 yield one, Finding("queue-receive-count", what, "set max_receive_count to 5 or more")
+
+
+def boundaries(resources: Resources) -> Found:
+    """Find roles whose permissions boundary is another account's."""
+    for one in resources:
+        boundary = one.scope.permissions_boundary_arn
+        if isinstance(one, Role) and boundary:
+            owner = boundary.split(":")[4] if boundary.count(":") >= 5 else ""
+            if owner not in (one.scope.account_id, "aws"):
+                what = f"its permissions boundary {boundary} is not of the account {one.scope.account_id}"
+                fix = "name a policy of this account in permissions_boundary_arn"
+                yield one, Finding("role-boundary", what, fix)
+
+
+def dead_letters(resources: Resources) -> Found:
+    """Find queues whose dead letters would go to another account, or back to themselves."""
+    for one in resources:
+        if isinstance(one, Queue) and one.dead_letter:
+            place = one.dead_letter
+            if place.scope.account_id != one.scope.account_id:
+                what = f"dead_letter {place.name} is in the account {place.scope.account_id}"
+                fix = f"describe a queue in {one.scope.account_id} for them"
+                yield one, Finding("dead-letter-account", what, fix)
+
+
+def failure_loops(resources: Resources) -> Found:
+    """Find queues to which what failed on them comes back: by dead letters, or by a function's failures."""
+    follow: dict[str, set[str]] = {}
+    for one in resources:
+        if isinstance(one, Queue) and one.dead_letter:
+            follow.setdefault(one.arn, set()).add(one.dead_letter.arn)
+        elif isinstance(one, EventSourceMapping):
+            follow.setdefault(one.queue.arn, set()).add(one.function.arn)
+        elif isinstance(one, EventInvokeConfig):
+            follow.setdefault(one.function.arn, set()).add(one.on_failure.arn)
+    for one in resources:
+        if isinstance(one, Queue) and one.arn in reached(one.arn, follow):
+            what = "what fails comes back to it, by dead letters or by the failures of the function it runs"
+            yield one, Finding("failure-loop", what, "give the failures a queue that runs nothing")
+
+
+def reached(start: str, follow: Mapping[str, Collection[str]]) -> set[str]:
+    """Return all that one is led to, step by step; itself only if it is led back.
+
+    Args:
+        start: Where to begin.
+        follow: To what each leads.
+    """
+    found: set[str] = set()
+    todo = [start]
+    while todo:
+        new = set(follow.get(todo.pop(), ())) - found
+        found |= new
+        todo += new
+    return found
+
+
+def log_groups(resources: Resources) -> Found:
+    """Find functions whose log group is not described, so that Lambda would make it, or could not."""
+    known = {one.name for one in resources if isinstance(one, LogGroup)}
+    for one in resources:
+        if isinstance(one, Function) and (name := log_group_name(one.name)) not in known:
+            here = f"arn:aws:logs:{one.region}:{one.scope.account_id}:log-group:{name}"
+            makes = allows(one.role.policy, "logs:CreateLogGroup", here)
+            if makes and all(allows(one.role.policy, action, f"{here}:*") for action in WRITE_LOG):
+                what = f"{name} is not described: Lambda makes it, without an end"
+            else:
+                what = f"{name} is not described, and {one.role.name} may not make it: nothing is logged"
+            fix = f"stack.add(…) logs.LogGroup({one.what!r}, {one.region!r}), and let the role write it"
+            yield one, Finding("log-group-missing", what, fix)
+
+
+def function_policies(resources: Resources) -> Found:
+    """Find functions that so many may invoke that their policy is too large."""
+    permissions = [one for one in resources if isinstance(one, Permission)]
+    for one in resources:
+        if isinstance(one, Function):
+            yield from ((one, finding) for finding in function_policy_size(one, permissions, []))
+
+
+def function_policy_size(
+    function: Function, permissions: Collection[Permission], others: Collection[Statement]
+) -> Iterator[Finding]:
+    """Find that a function's policy is larger than Lambda takes.
+
+    Args:
+        function: The function.
+        permissions: Those that are described, of any functions.
+        others: Statements of others that its policy has.
+    """
+    of_it = [one for one in permissions if one.function.arn == function.arn]
+    ours = [{"Sid": one.name, "Effect": "Allow", "Resource": function.arn, **one.desired()} for one in of_it]
+    whole = {"Version": "2012-10-17", "Id": "default", "Statement": [*others, *ours]}
+    size = len(json.dumps(whole, separators=(",", ":")))
+    if ours and size > MOST_FUNCTION_POLICY_BYTES:
+        what = f"its policy would have {size} bytes, with {len(ours)} permissions"
+        fix = "describe one permission whose source_arn has wildcards, in the place of many"
+        yield Finding("function-policy-size", what, fix)
+
+
+def crawled(resources: Resources) -> Found:
+    """Find crawlers in whose folder something else lies than what they are to read."""
+    for one in resources:
+        if isinstance(one, Crawler):
+            for what, prefix in _beside(one, resources):
+                folder = one.key_prefix[: one.key_prefix.rfind("/") + 1]
+                if folder.startswith(prefix) or prefix.startswith(folder):
+                    fix = "give it a bucket of its own, or the crawler a key_prefix that leaves it out"
+                    text = f"s3://{one.bucket.name}/{folder} holds {what}, which become tables, too"
+                    yield one, Finding("crawled-bucket", text, fix)
+
+
+def _beside(crawler: Crawler, resources: Resources) -> Iterator[tuple[str, str]]:
+    """Yield what is written into the bucket of a crawler that is no data of it, and below which prefix."""
+    bucket = crawler.bucket.arn
+    for one in resources:
+        if isinstance(one, WorkGroup) and one.results.arn == bucket:
+            yield f"the results of {one.name}", ""
+        elif isinstance(one, Trail) and one.logs.arn == bucket:
+            yield f"the log files of {one.name}", "AWSLogs/"
+        elif isinstance(one, InventoryConfiguration) and one.destination.arn == bucket:
+            yield f"the reports {one.name}", f"{one.source.name}/"
+    for other in crawler.scope.adopted:
+        is_written = DESTINATION in other.role.split("+") and other.arn == bucket
+        if is_written and other.pipeline != crawler.scope.pipeline:
+            yield from ((f"what {other.pipeline} writes", prefix) for prefix in other.prefixes)
 
 
 def keys(resources: Resources) -> Found:
@@ -194,17 +334,21 @@ def _missing_uses(role: Role, store: Resource, action: str, uses: tuple[str, ...
 
 
 def workgroups(resources: Resources) -> Found:
-    """Find functions told to query in a workgroup that is not described."""
-    known = {one.name for one in resources if isinstance(one, WorkGroup)}
+    """Find functions told to query in a workgroup of the pipeline that is not described."""
+    for one, variable, name in named_workgroups(resources):
+        if name.startswith(one.scope.beginning):
+            what = f"{variable} is {name}, which is not described"
+            yield one, Finding("workgroup-missing", what, "stack.add(…) the WorkGroup, or correct the name")
+
+
+def named_workgroups(resources: Resources) -> Iterator[tuple[Function, str, str]]:
+    """Yield functions told to query in a workgroup that is not described: also the variable and the name."""
+    known = {one.name for one in resources if isinstance(one, WorkGroup)} | {"", PRIMARY}
     for one in resources:
         if isinstance(one, Function):
-            for name, value in one.environment.items():
-                if name.endswith("WORKGROUP") and value and value not in known:
-                    what = f"{name} is {value}, which is not described"
-                    yield (
-                        one,
-                        Finding("workgroup-missing", what, "stack.add(…) the WorkGroup, or correct the name"),
-                    )
+            for variable, name in one.environment.items():
+                if variable.endswith("WORKGROUP") and name not in known:
+                    yield one, variable, name
 
 
 def trail_buckets(resources: Resources) -> Found:
@@ -246,6 +390,12 @@ def _lets_inventory_in(statement: Statement, source: Bucket, place: Bucket) -> b
 
 
 RULES = (
+    boundaries,
+    dead_letters,
+    failure_loops,
+    log_groups,
+    function_policies,
+    crawled,
     of_known_regions,
     of_one_region,
     described,

@@ -339,3 +339,9 @@ def partial(described: dict, first: int, last: int, size: int) -> dict:
     # Of nothing there is no range.
     which = {"Content-Range": f"bytes {first}-{last}/{size}"} if length else {}
     return kept | {"Content-Length": str(length)} | which
+
+
+@corrections.ENCODED_FILTERS.replacing("ministack.services.s3:_key_matches_filter")
+def matches(key: str, prefix: str | None, suffix: str | None) -> bool:
+    """Compare the filter of a notification with the key as events have it."""
+    return matches.original(s3._event_object_key(key), prefix, suffix)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 from support import cases
 from support.breaking import many_statements
 from support.calls import Recorder, watched
@@ -13,7 +14,9 @@ from lib.base.errors import PreflightError
 from lib.engine import preflight
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
-from lib.resources import s3, sqs
+from lib.resources import s3, sns, sqs
+from lib.resources.base import GLOBAL_REGION
+from lib.resources.policies import allow_services, document
 from lib.target import Target, connect
 
 
@@ -92,8 +95,8 @@ def test_statements_of_others_count_too(stack: Stack, somebody):
     theirs = [one | {"Sid": one["Sid"].replace("Runbook", "Theirs")} for one in list(policy.values())[:19]]
     client = somebody("sqs", HERE)
     url = client.get_queue_url(QueueName=ours.destination.name)["QueueUrl"]
-    document = {"Version": "2012-10-17", "Statement": theirs}
-    client.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(document)})
+    policy = json.dumps(document(theirs))
+    client.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
     (violation,) = [one for one in preflight.check(stack) if "statements" in one.what]
     assert (violation.rule, "21 statements" in violation.what) == ("queue-policy-quota", True)
 
@@ -193,3 +196,142 @@ def test_a_key_that_is_not_there_stops_the_run(stack: Stack):
     key_arn = f"arn:aws:kms:{HERE}:{stack.scope.account_id}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     (violation,) = preflight.check(with_key(stack, key_arn))
     assert (violation.rule, "NotFoundException" in violation.what) == ("kms-key-usable", True)
+
+
+def test_a_key_that_aws_manages_stops_the_run(stack: Stack, somebody, monkeypatch):
+    key_arn = somebody("kms", HERE).create_key()["KeyMetadata"]["Arn"]
+    keyed = with_key(stack, key_arn)
+    kms = keyed.target.client("kms", HERE)
+    answer = kms.describe_key(KeyId=key_arn)
+    answer["KeyMetadata"]["KeyManager"] = "AWS"  # the local AWS has none of AWS's own
+    monkeypatch.setattr(kms, "describe_key", lambda **_: answer)
+    (violation,) = preflight.check(keyed)
+    assert (violation.rule, "is managed by AWS" in violation.what) == ("kms-key-usable", True)
+
+
+# --- What the pipeline goes by, and somebody else has
+
+
+def with_boundary(stack: Stack, arn: str) -> Stack:
+    """A stack of a role under this boundary."""
+    parameters = stack.parameters.model_copy(update={"permissions_boundary_arn": arn})
+    bounded = Stack(stack.target, parameters, stack.scope.pipeline)
+    cases.iam.role(bounded)
+    return bounded
+
+
+def test_a_boundary_that_is_not_there_stops_the_run(stack: Stack, somebody):
+    name = f"boundary-{stack.scope.pipeline}"
+    bounded = with_boundary(stack, f"arn:aws:iam::{stack.scope.account_id}:policy/{name}")
+    (violation,) = preflight.check(bounded)
+    assert (violation.rule, "is not there" in violation.what) == ("role-boundary", True)
+    iam = somebody("iam")
+    everything = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    policy = json.dumps(document([everything]))
+    arn = iam.create_policy(PolicyName=name, PolicyDocument=policy)["Policy"]["Arn"]
+    try:
+        assert preflight.look(bounded) == []
+    finally:
+        iam.delete_policy(PolicyArn=arn)
+    assert preflight.look(with_boundary(stack, "arn:aws:iam::aws:policy/PowerUserAccess")) == []
+
+
+def refused(stack: Stack, monkeypatch, service: str, call: str, region: str = GLOBAL_REGION) -> None:
+    """Have AWS deny a call to the deployer."""
+    client = stack.target.client(service, region)
+
+    def deny(**_):
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, call)
+
+    monkeypatch.setattr(client, call, deny)
+
+
+def rules(found) -> list[str]:
+    return [one.rule for one in found]
+
+
+def test_a_boundary_that_may_not_be_looked_at_is_a_warning(stack: Stack, monkeypatch):
+    bounded = with_boundary(stack, f"arn:aws:iam::{stack.scope.account_id}:policy/theirs")
+    refused(bounded, monkeypatch, "iam", "get_policy")
+    assert (rules(preflight.look(bounded)), preflight.check(bounded)) == (["boundary-unseen"], [])
+    assert bounded.plan().warned[0].action == "warning"
+
+
+def bucket_for(stack: Stack, role_arn: str) -> s3.Bucket:
+    bucket = stack.add(s3.Bucket("files", HERE))
+    allow = {"Effect": "Allow", "Principal": {"AWS": role_arn}, "Action": "s3:GetObject"}
+    bucket.statements = [{"Sid": "RunbookRead", **allow, "Resource": f"{bucket.arn}/*"}]
+    return bucket
+
+
+def test_a_role_that_a_policy_names_must_be_there(stack: Stack, monkeypatch):
+    name = (
+        f"runbook-preflight-{stack.scope.pipeline}x-reader"  # another pipeline's, which the deployer may see
+    )
+    bucket_for(stack, f"arn:aws:iam::{stack.scope.account_id}:role/{name}")
+    assert rules(preflight.look(stack)) == ["policy-principal"]
+    (violation,) = preflight.check(stack)
+    assert f"the role {name}, which is not there" in violation.what
+    refused(stack, monkeypatch, "iam", "get_role")
+    assert (rules(preflight.look(stack)), preflight.check(stack)) == (["principal-unseen"], [])
+
+
+def test_a_role_of_another_account_is_not_looked_for(stack: Stack):
+    bucket_for(stack, "arn:aws:iam::999999999999:role/reader")
+    assert preflight.look(stack) == []
+
+
+def test_a_queue_of_another_pipeline_may_be_subscribed(stack: Stack, somebody, monkeypatch):
+    topic = stack.add(sns.Topic("news", HERE))
+    other = f"runbook-preflight-{stack.scope.pipeline}x-work"
+    endpoint = f"arn:aws:sqs:{HERE}:{stack.scope.account_id}:{other}"
+    stack.add(sns.Subscription("news", HERE, topic=topic, endpoint=endpoint))
+    assert rules(preflight.look(stack)) == ["subscription-queue"]
+    assert "does not exist" in preflight.check(stack)[0].what
+    client = somebody("sqs", HERE)
+    url = client.create_queue(QueueName=other)["QueueUrl"]
+    try:
+        (violation,) = preflight.check(stack)
+        assert (violation.rule, "does not let" in violation.what) == ("subscription-queue", True)
+        everything = f"arn:aws:sns:{HERE}:{stack.scope.account_id}:runbook-preflight-*"
+        allow = allow_services({"sns.amazonaws.com": everything}, "sqs:SendMessage", endpoint, "000000000000")
+        client.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(document(allow))})
+        assert preflight.look(stack) == []
+        refused(stack, monkeypatch, "sqs", "get_queue_url", HERE)
+        assert (rules(preflight.look(stack)), preflight.check(stack)) == (["subscription-unseen"], [])
+    finally:
+        client.delete_queue(QueueUrl=url)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("primary", []), ("", []), ("theirs-{}", ["workgroup-missing"]), ("made-{}", [])]
+)
+def test_a_function_may_query_in_a_workgroup_that_is_there(stack: Stack, somebody, name: str, found: list):
+    function = cases.lambda_.function(stack)
+    function.environment = {"QUERY_WORKGROUP": name.format(stack.scope.pipeline)}
+    athena = somebody("athena", function.region)
+    made = function.environment["QUERY_WORKGROUP"] if name.startswith("made") else ""
+    if made:
+        athena.create_work_group(Name=made)
+    try:
+        assert rules(preflight.look(stack)) == found
+    finally:
+        if made:
+            athena.delete_work_group(WorkGroup=made)
+
+
+def test_what_others_may_invoke_counts_in_the_size_of_a_functions_policy(stack: Stack, somebody):
+    permission = cases.lambda_.permission(stack)
+    stack.apply()
+    client, function = somebody("lambda", permission.region), permission.function.name
+    for number in range(70):
+        client.add_permission(
+            FunctionName=function,
+            StatementId=f"theirs-{number}",
+            Action="lambda:InvokeFunction",
+            Principal="s3.amazonaws.com",
+            SourceArn=f"arn:aws:s3:::somebodys-{number}",
+            SourceAccount=stack.scope.account_id,
+        )
+    (violation,) = preflight.check(stack)
+    assert violation.rule == "function-policy-size"

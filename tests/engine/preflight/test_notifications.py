@@ -5,25 +5,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.zips import a_zip
 
-from lib.engine.preflight.notifications import Entry, loops, overlaps
+from lib.engine.preflight.notifications import Entry, destinations, loops, overlaps
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
 from lib.resources import iam, lambda_, s3, sns, sqs
 from lib.resources.policies import document
 
 HERE = "us-east-1"
-PARTS = st.text("ab/", max_size=3)
+PARTS = st.text("ab/*?", max_size=3)
 
 
 @given(PARTS, PARTS, PARTS, PARTS, PARTS)
 def test_two_overlap_if_some_key_is_of_both(prefix, suffix, other_prefix, other_suffix, between):
     events = ("s3:ObjectCreated:*",)
-    one = Entry("one", events, f"{prefix}*{suffix}")
-    other = Entry("other", events, f"{other_prefix}*{other_suffix}")
+    one = Entry("one", events, prefix, suffix)
+    other = Entry("other", events, other_prefix, other_suffix)
     assert one.overlaps(other) == other.overlaps(one)
     assert one.overlaps(one)
     key = prefix + between + suffix
-    if key.startswith(other_prefix) and key[len(other_prefix) :].endswith(other_suffix):
+    if key.startswith(other_prefix) and key.endswith(other_suffix):
         assert one.overlaps(other), key
     longer = [other_prefix.startswith(prefix), prefix.startswith(other_prefix)]
     if not any(longer):
@@ -39,7 +39,7 @@ def test_two_overlap_if_some_key_is_of_both(prefix, suffix, other_prefix, other_
     ],
 )
 def test_of_other_events_they_are_apart(events, both):
-    assert Entry("one", ("s3:ObjectCreated:*",), "*").overlaps(Entry("two", events, "*")) is both
+    assert Entry("one", ("s3:ObjectCreated:*",), "", "").overlaps(Entry("two", events, "", "")) is both
 
 
 @pytest.fixture
@@ -102,3 +102,60 @@ def test_two_that_run_each_other_are_both_told(stack):
     notify(stack, function(stack, files(stack, "a/*"), "two"), key_prefix="b/")
     assert sorted(looping(stack)) == ["to-one", "to-two"]
     assert list(overlaps(stack.resources.values())) == []
+
+
+@pytest.mark.parametrize(
+    ("event", "action", "loop"),
+    [
+        ("s3:ObjectTagging:*", "s3:PutObjectTagging", True),
+        ("s3:ObjectTagging:Put", "s3:PutObjectVersionTagging", True),
+        ("s3:ObjectTagging:Delete", "s3:PutObjectTagging", False),
+        ("s3:ObjectTagging:Delete", "s3:DeleteObjectTagging", True),
+        ("s3:ObjectRemoved:*", "s3:DeleteObjectVersion", True),
+        ("s3:ObjectRemoved:Delete", "s3:DeleteObjectVersion", True),
+        ("s3:ObjectRemoved:DeleteMarkerCreated", "s3:DeleteObjectVersion", False),
+        ("s3:ObjectRemoved:DeleteMarkerCreated", "s3:DeleteObject", True),
+        ("s3:ObjectAcl:Put", "s3:PutObjectAcl", True),
+        ("s3:ObjectRestore:Post", "s3:RestoreObject", True),
+        ("s3:ObjectCreated:Put", "s3:PutObjectTagging", False),
+    ],
+)
+def test_who_tags_or_deletes_what_it_is_told_of_loops_too(stack, event: str, action: str, loop: bool):
+    work = function(stack, files(stack, "*"))
+    work.role.policy["Statement"][0]["Action"] = action
+    notify(stack, work).events = (event,)
+    assert looping(stack) == ["to-work"] * loop
+
+
+def test_a_function_that_is_denied_to_write_what_runs_it_does_not_loop(stack):
+    work = function(stack, files(stack, "*"))
+    deny = {"Sid": "No", "Effect": "Deny", "Action": "s3:Put*", "Resource": files(stack, "in/*")}
+    work.role.policy["Statement"].append(deny)
+    notify(stack, work, key_prefix="in/")
+    assert looping(stack) == []
+
+
+# What a key has, and a pattern would take for any text or character.
+@pytest.mark.parametrize(
+    ("prefix", "other"),
+    [("what?/", "whats/"), ("a*c/", "abc/"), ("x" * 1000 + "a", "x" * 1000 + "b"), ("é" * 100, "è" * 100)],
+)
+def test_disjoint_prefixes_of_any_characters_do_not_overlap(stack, prefix: str, other: str):
+    for number, each in enumerate((prefix, other)):
+        queue = stack.add(sqs.Queue(f"q{number}", HERE))
+        notify(stack, queue, key_prefix=each)
+    assert list(overlaps(stack.resources.values())) == []
+    writes = function(stack, files(stack, f"{other}*"))
+    notify(stack, writes, key_prefix=prefix)
+    assert looping(stack) == []
+
+
+def test_two_buckets_may_send_to_one_queue_by_a_wildcard(stack):
+    queue = stack.add(sqs.Queue("work", HERE))
+    queue.senders = {"s3.amazonaws.com": f"arn:aws:s3:::{stack.scope.beginning}*"}
+    for what in ("one", "two"):
+        bucket = stack.add(s3.Bucket(what, HERE))
+        stack.add(s3.BucketNotification(what, HERE, bucket=bucket, destination=queue))
+    assert list(destinations(stack.resources.values())) == []
+    queue.senders = {"s3.amazonaws.com": f"arn:aws:s3:::{stack.scope.beginning}one*"}
+    assert [one.what for one, _ in destinations(stack.resources.values())] == ["two"]

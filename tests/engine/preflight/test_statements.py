@@ -9,6 +9,7 @@ from lib.resources.policies import document
 from lib.resources.sqs import Queue
 
 SCOPE = Scope("runbook", "test", "migrate", "000000000000")
+ROOT = "arn:aws:iam::000000000000:root"
 READ = {
     "Sid": "Read",
     "Effect": "Allow",
@@ -87,6 +88,7 @@ def queue(**changed) -> OfOthers:
         "Resource": made.arn,
         "Condition": account | source,
     } | changed
+    made.extra = {name: value for name, value in made.extra.items() if value is not None}
     return made
 
 
@@ -95,8 +97,29 @@ def queue(**changed) -> OfOthers:
     [
         ({}, ""),
         ({"Effect": "Deny", "Principal": "*"}, ""),
-        ({"Principal": "*"}, "principal-wildcard"),
-        ({"Principal": {"AWS": ["arn:aws:iam::000000000000:root", "*"]}}, "principal-wildcard"),
+        ({"Principal": "*", "Condition": {}}, "principal-wildcard"),
+        (
+            {"Principal": {"AWS": [ROOT, "*"]}, "Condition": {}},
+            "principal-wildcard",
+        ),
+        ({"Principal": "*"}, ""),
+        ({"Principal": "*", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}}, ""),
+        (
+            {"Principal": "*", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "*"}}},
+            "principal-wildcard",
+        ),
+        (
+            {"Principal": "*", "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}},
+            "principal-wildcard",
+        ),
+        ({"Principal": "*", "Condition": {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}}, "principal-wildcard"),
+        ({"Condition": {"StringEquals": {"aws:SourceOrgID": "o-a1b2c3d4e5"}}}, "source-arn"),
+        ({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*", "Condition": {}}, ""),
+        (
+            {"Effect": "Deny", "NotPrincipal": {"AWS": ROOT}, "Principal": None},
+            "",
+        ),
+        ({"Resource": "arn:aws:sqs:us-east-1:000000000000:runbook-*"}, ""),
         ({"Condition": {"StringEquals": {"aws:SourceAccount": "000000000000"}}}, "source-arn"),
         ({"Condition": {"ArnEquals": {"aws:SourceArn": "arn:aws:s3:::b"}}}, "source-account"),
         ({"Condition": {"ArnEquals": {"AWS:sourcearn": "arn:aws:sns:us-east-1:000000000000:t"}}}, ""),

@@ -39,13 +39,23 @@ def _get_others(client, ours: cloudwatch.Alarm) -> dict:
     }
 
 
+TEXT = {"type": "text", "width": 24, "height": 2, "properties": {"markdown": "How it goes"}}
+
+
 def dashboard(stack: Stack) -> cloudwatch.Dashboard:
-    text = {"type": "text", "width": 24, "height": 2, "properties": {"markdown": "How it goes"}}
-    return stack.add(cloudwatch.Dashboard("pipelines", "us-east-1", body={"widgets": [text]}))
+    return stack.add(cloudwatch.Dashboard("pipelines", "us-east-1", body={"widgets": [TEXT]}))
 
 
 def _many_widgets(stack: Stack) -> cloudwatch.Dashboard:
-    return cloudwatch.Dashboard("all", "us-east-1", body={"widgets": [{}] * 501})
+    return cloudwatch.Dashboard("all", "us-east-1", body={"widgets": [TEXT] * 501})
+
+
+def _without_properties(stack: Stack) -> cloudwatch.Dashboard:
+    return cloudwatch.Dashboard("all", "us-east-1", body={"widgets": [TEXT, {"type": "metric"}]})
+
+
+def _spaced(stack: Stack) -> cloudwatch.Dashboard:
+    return cloudwatch.Dashboard("all of it", "us-east-1", body={"widgets": [TEXT]})
 
 
 CASES = [
@@ -74,6 +84,7 @@ CASES = [
         in_notebooks=WHOLE,
         breaks=[
             Break("alarm-period", "index", setting(cloudwatch.Alarm, "failures", period_s=45)),
+            Break("alarm-period", "index", setting(cloudwatch.Alarm, "failures", period_s=691200)),
             Break("alarm-topic", "index", setting(sns.Topic, "alerts", publishers={})),
         ],
     ),
@@ -86,6 +97,10 @@ CASES = [
                 DashboardName=ours.name, DashboardBody='{"widgets": []}'
             )
         },
-        breaks=[Break("dashboard-quota", "index", adding(_many_widgets))],
+        breaks=[
+            Break("dashboard-quota", "index", adding(_many_widgets)),
+            Break("dashboard-body", "index", adding(_without_properties)),
+            Break("dashboard-name", "index", adding(_spaced)),
+        ],
     ),
 ]

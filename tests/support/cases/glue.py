@@ -1,9 +1,9 @@
 """The Data Catalog: databases, tables, classifiers, crawlers."""
 
 from lib.engine.stack import Stack
-from lib.resources import glue, iam, s3
+from lib.resources import athena, glue, iam, s3
 from support import theirs
-from support.breaking import setting, without_action
+from support.breaking import setting, the, without_action
 from support.case import ELSEWHERE, Break, Case, Change, Others
 
 
@@ -137,6 +137,10 @@ def _get_from_crawler(client, ours: glue.Crawler) -> dict:
     }
 
 
+def _results_in_the_crawled_bucket(stack: Stack) -> None:
+    the(stack, athena.WorkGroup, "queries").results = the(stack, glue.Crawler, "objects").bucket
+
+
 CASES = [
     Case(
         glue.Database,
@@ -171,6 +175,7 @@ CASES = [
         in_notebooks="Columns",
         breaks=[
             Break("athena-name", "index", setting(glue.Table, "objects", columns={"File Key": "string"})),
+            Break("column-type", "index", setting(glue.Table, "objects", columns={"file_key": "text"})),
             Break("table-location", "index", setting(glue.Table, "objects", key_prefix="objects/rows")),
         ],
     ),
@@ -223,6 +228,12 @@ CASES = [
         in_notebooks="Configuration",
         breaks=[
             Break("crawler-schedule", "migrate", setting(glue.Crawler, "objects", schedule="rate(1 day)")),
+            Break(
+                "crawler-schedule",
+                "migrate",
+                setting(glue.Crawler, "objects", schedule="cron(0/2 * * * ? *)"),
+            ),
+            Break("crawled-bucket", "migrate", _results_in_the_crawled_bucket),
             Break("crawler-role", "migrate", without_action("crawler", "s3:GetObject")),
         ],
         not_on_moto=frozenset({"update"}),

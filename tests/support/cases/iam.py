@@ -1,13 +1,14 @@
 """Roles, and the policies in them."""
 
 import json
+from dataclasses import replace
 
 from lib.engine.stack import Stack
 from lib.resources import iam
 from lib.resources.base import tag_dict
 from lib.resources.policies import document, merge
 from support import cases, theirs
-from support.breaking import setting, statement
+from support.breaking import setting, statement, the
 from support.case import ELSEWHERE, Break, Case, Change, Others
 
 
@@ -33,6 +34,11 @@ def _may_work(stack: Stack) -> dict:
         for sid, (actions, arn) in needs.items()
     ]
     return document([*may_read(cases.s3.bucket(stack).arn)["Statement"], *statements])
+
+
+def _bounded_by_another(stack: Stack) -> None:
+    one = the(stack, iam.Role, "index")
+    one.scope = replace(one.scope, permissions_boundary_arn="arn:aws:iam::999999999999:policy/boundary")
 
 
 def role(stack: Stack) -> iam.Role:
@@ -100,6 +106,14 @@ CASES = [
             ),
             Break("policy-grammar", "index", statement("index", NotAction="s3:GetObject")),
             Break("arn-grammar", "index", statement("index", Resource="runbook-test-index-files")),
+            Break("arn-partition", "index", statement("index", Resource="arn:aws-cn:s3:::runbook-test")),
+            Break(
+                "condition-value",
+                "index",
+                statement("index", Condition={"NumericLessThan": {"s3:max-keys": "few"}}),
+            ),
+            Break("statement-sid", "index", statement("index", Sid="WriteRows")),
+            Break("role-boundary", "index", _bounded_by_another),
             Break("action-wildcard", "index", statement("index", Action="s3:List*")),
             Break("resource-wildcard", "index", statement("index", Resource="*")),
         ],

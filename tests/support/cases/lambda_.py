@@ -3,9 +3,9 @@
 import json
 
 from lib.engine.stack import Stack
-from lib.resources import lambda_, sqs
+from lib.resources import iam, lambda_, sqs
 from support import cases, theirs
-from support.breaking import setting, the, without_action
+from support.breaking import last, setting, the, without_action
 from support.case import ELSEWHERE, WHOLE, Break, Case, Change, Others
 from support.zips import a_zip
 
@@ -14,6 +14,7 @@ FUNCTION_OF_OTHERS = "arn:aws:lambda:us-east-1:000000000000:function:theirs"
 
 def function(stack: Stack) -> lambda_.Function:
     code = a_zip("def handler(event, context): pass")
+    cases.logs.log_group(stack)
     how = {"role": cases.iam.role(stack), "code": code, "environment": {"TARGET_BUCKET": "here"}}
     return stack.add(lambda_.Function("copy", ELSEWHERE, **how))
 
@@ -41,6 +42,13 @@ def _get_others(client, ours: lambda_.Function) -> dict:
 def _with(**values: object):
     """Describe the function of *index* otherwise."""
     return setting(lambda_.Function, "index", **values)
+
+
+def _invoked_by_many(stack: Stack) -> None:
+    function = the(stack, lambda_.Function, "index")
+    for number in range(70):
+        given = {"principal": "s3.amazonaws.com", "source_arn": f"arn:aws:s3:::somebodys-{number}"}
+        stack.add(lambda_.Permission(f"n{number}", function.region, function=function, **given))
 
 
 def _with_much_code(stack: Stack) -> None:
@@ -149,7 +157,11 @@ CASES = [
         others=Others(_put_others, _get_others),
         in_notebooks="MemorySize",
         breaks=[
-            Break("function-name", "index", _with(what="i" * 50)),
+            Break("function-name", "index", _with(what="i" * 50), frozenset({"log-group-missing"})),
+            Break("order", "index", last(lambda_.Function, "index")),
+            Break("order", "index", last(lambda_.Permission, "objects")),
+            Break("order", "index", last(iam.Role, "index")),
+            Break("function-policy-size", "index", _invoked_by_many),
             Break("function-timeout", "index", _with(timeout_s=901)),
             Break("function-memory", "index", _with(memory_mb=20000)),
             Break("function-disk", "index", _with(disk_mb=10241)),

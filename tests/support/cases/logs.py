@@ -3,7 +3,7 @@
 from lib.engine.stack import Stack
 from lib.resources import logs
 from support import theirs
-from support.breaking import setting
+from support.breaking import leaving_out, setting
 from support.case import ELSEWHERE, Break, Case, Change, Key, Others
 
 
@@ -47,7 +47,10 @@ CASES = [
         others=Others(_put_others, _get_others),
         in_notebooks="retentionInDays",
         key=Key({"kmsKeyId"}, _key, lambda settings: settings["kmsKeyId"]),
-        breaks=[Break("log-retention", "index", setting(logs.LogGroup, "index", retention_days=31))],
+        breaks=[
+            Break("log-retention", "index", setting(logs.LogGroup, "index", retention_days=31)),
+            Break("log-group-missing", "index", leaving_out(logs.LogGroup, "index")),
+        ],
         not_on_moto=frozenset({"update"}),
     )
 ]

@@ -157,6 +157,18 @@ def _second_notification(stack: Stack) -> s3.BucketNotification:
     return replace(the(stack, s3.BucketNotification, "files"), what="second", key_prefix="stocks/new/")
 
 
+def _for_a_role(what: str, sid: str = "RunbookRead"):
+    """Let a role read a bucket that is described before it."""
+
+    def change(stack: Stack) -> None:
+        one = the(stack, s3.Bucket, "files")
+        role = f"arn:aws:iam::{stack.scope.account_id}:role/{stack.scope.name(what)}"
+        allow = {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "s3:GetObject"}
+        one.statements = [{"Sid": sid, **allow, "Resource": f"{one.arn}/*"}]
+
+    return change
+
+
 ENTRY_OF_OTHERS = Others(_put_entry_of_others, _get_entries_of_others)
 CASES = [
     Case(
@@ -202,6 +214,9 @@ CASES = [
             Break("guest-named", "backup", _anybody_of_the_account),
             Break("bucket-policy-size", "ingest", altered(s3.Bucket, "results", _long_statements)),
             Break("kms-key", "migrate", encrypted(s3.Bucket, "source")),
+            Break("policy-principal", "ingest", _for_a_role("nobody")),
+            Break("order", "ingest", _for_a_role("consume")),
+            Break("statement-sid", "ingest", _for_a_role("consume", sid="Mine"), frozenset()),
         ],
     ),
     Case(
@@ -227,6 +242,12 @@ CASES = [
                 "index",
                 setting(s3.BucketNotification, "objects", events=("s3:ObjectMade:*",)),
             ),
+            Break(
+                "notification-filter-wildcard",
+                "ingest",
+                setting(s3.BucketNotification, "files", key_prefix="stocks/*.csv"),
+            ),
+            Break("event-unknown", "ingest", setting(s3.BucketNotification, "files", events=())),
             Break(
                 "notification-filter",
                 "ingest",

@@ -1,7 +1,10 @@
 """Queues."""
 
+from copy import copy
+from dataclasses import replace
+
 from lib.engine.stack import Stack
-from lib.resources import iam, sqs
+from lib.resources import iam, lambda_, sqs
 from support import cases, theirs
 from support.breaking import altered, encrypted, many_statements, setting, the
 from support.case import ELSEWHERE, Break, Case, Change, Key, Others
@@ -50,6 +53,26 @@ def _through_another_service(stack: Stack) -> None:
     role.policy = role.policy | {"Statement": [*role.policy["Statement"], use | condition]}
 
 
+def _of_another_account(stack: Stack) -> None:
+    queue = the(stack, sqs.Queue, "uploads")
+    queue.dead_letter = copy(queue.dead_letter)
+    queue.dead_letter.scope = replace(queue.scope, account_id="999999999999")
+
+
+def _back_to_itself(stack: Stack) -> None:
+    queue = the(stack, sqs.Queue, "uploads")
+    queue.dead_letter = queue
+
+
+# A queue for failures is no queue to be read: it is not hidden so long, has no dead letters, and no rights.
+MAPPED = frozenset({"queue-visibility", "queue-dead-letter", "mapping-role"})
+
+
+def _failures_back_to_the_function(stack: Stack) -> None:
+    ends = {"queue": the(stack, sqs.Queue, "failures"), "function": the(stack, lambda_.Function, "index")}
+    stack.add(lambda_.EventSourceMapping("again", ends["queue"].region, **ends))
+
+
 CASES = [
     Case(
         sqs.Queue,
@@ -85,6 +108,9 @@ CASES = [
             Break("queue-attributes", "index", setting(sqs.Queue, "failures", retention_s=1209601)),
             Break("queue-policy-quota", "ingest", altered(sqs.Queue, "files", many_statements)),
             Break("queue-visibility", "migrate", setting(sqs.Queue, "uploads", visibility_timeout_s=30)),
+            Break(
+                "queue-visibility-factor", "migrate", setting(sqs.Queue, "uploads", visibility_timeout_s=60)
+            ),
             Break("queue-receive-count", "migrate", setting(sqs.Queue, "uploads", max_receive_count=4)),
             Break("queue-dead-letter", "migrate", setting(sqs.Queue, "uploads", dead_letter=None)),
             Break(
@@ -92,6 +118,10 @@ CASES = [
                 "migrate",
                 setting(sqs.Queue, "dead-letters", retention_s=4 * sqs.DAY_S),
             ),
+            Break("dead-letter-account", "migrate", _of_another_account),
+            Break("failure-loop", "migrate", _back_to_itself, frozenset({"dead-letter-retention"})),
+            Break("failure-loop", "index", _failures_back_to_the_function, MAPPED),
+            Break("description-unjudged", "index", setting(sqs.Queue, "failures", checks=lambda: 1 / 0)),
             Break("kms-key", "migrate", encrypted(sqs.Queue, "uploads")),
             Break("kms-key", "migrate", _through_another_service),
             Break("kms-key", "index", encrypted(sqs.Queue, "failures")),

@@ -387,3 +387,45 @@ assert s3.get_object(Bucket="Old_Photos.2009", Key="a")["Body"].read() == b"1"
 """,
     tests=("tests/local/in_server/test_s3.py::test_buckets_with_names_of_old_are_served",),
 )
+ENCODED_FILTERS = Correction(
+    name="s3-encoded-filters",
+    title="Notifications: filters are compared with the key, and not with the key as events have it",
+    replaces={f"{S3}_key_matches_filter": "ebb18f6dad5a"},
+    goes_by={f"{S3}_event_object_key": "df2c9230860c"},
+    ministack="The prefix `dt=2026/` is for the key `dt=2026/a`, and `dt%3D2026/` is for none.",
+    aws="A filter has spaces as + and special characters percent-encoded; one that has not never fires.",
+    sources=(
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html",
+        "https://github.com/aws/aws-cdk/pull/28012",
+    ),
+    upstream=NOT_FOUND,
+    change="Compare with the key as it is in the event.",
+    reproduce="""
+import json, time
+s3, sqs = client("s3"), client("sqs")
+bucket = "encoded-filters"
+s3.create_bucket(Bucket=bucket)
+url = sqs.create_queue(QueueName=bucket)["QueueUrl"]
+arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+let_in = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Resource": arn}
+let_in["Action"] = "sqs:SendMessage"
+policy = json.dumps({"Version": "2012-10-17", "Statement": [let_in]})
+sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+entries = [
+    {"Id": prefix, "QueueArn": arn, "Events": ["s3:ObjectCreated:*"],
+     "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}}
+    for prefix in ("a=b/", "a%3Db/")
+]
+s3.put_bucket_notification_configuration(
+    Bucket=bucket, NotificationConfiguration={"QueueConfigurations": entries}
+)
+s3.put_object(Bucket=bucket, Key="a=b/c")
+found, end = [], time.time() + 10
+while not found and time.time() < end:
+    for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []):
+        found += [one["s3"]["configurationId"] for one in json.loads(message["Body"]).get("Records", [])]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+assert found == ["a%3Db/"], found
+""",
+    tests=("tests/resources/test_s3.py::test_a_filter_is_for_keys_of_any_characters",),
+)
