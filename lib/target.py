@@ -8,6 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lib.base import clock, credentials
 from lib.base.call_ledger import ledger
 from lib.base.errors import ParameterError, TargetError
 from lib.base.s3_client import faithful
@@ -131,7 +132,7 @@ def _local(parameters: Parameters) -> Target:
 
 def _aws() -> Target:
     try:
-        session = boto3.Session()
+        session = credentials.session()
     except BotoCoreError as error:
         raise TargetError(f"target 'aws': {error}; see AWS_PROFILE and ~/.aws/config") from error
     target = _identify(Target("aws", session=session))
@@ -140,11 +141,17 @@ def _aws() -> Target:
 
 
 def _identify(target: Target) -> Target:
-    """Return the target with the account and the caller that AWS names."""
+    """Return the target with the account and the caller that AWS names; say if the clock here is off."""
     try:
         caller = target.client("sts", GLOBAL_REGION).get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
+    except ClientError as error:
+        off = clock.difference(error.response)
+        why = f"; {off}, which may be why" if off else ""
+        raise TargetError(f"target {target.name!r}: AWS does not say who we are: {error}{why}") from error
+    except BotoCoreError as error:
         raise TargetError(f"target {target.name!r}: AWS does not say who we are: {error}") from error
+    if off := clock.difference(caller):
+        print(f"{off}: the lags and times below are as much too long or too short. Set the clock")
     return replace(target, account_id=caller["Account"], caller=caller["Arn"])
 
 

@@ -22,6 +22,7 @@ THROUGH = {
     "cli/options.py": "cli/test_main.py",
     "engine/environments.py": "engine/test_adoption.py",
     "engine/contents.py": "engine/test_rollback.py",
+    "engine/infrastructure_as_code/declarations.py": "engine/infrastructure_as_code/test_cloudformation.py",
     # Each rule is broken by a case.
     "engine/preflight/form.py": "engine/preflight/test_no_traceback.py",
     "engine/preflight/violations.py": "engine/preflight/test_rules.py",

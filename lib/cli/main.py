@@ -13,7 +13,7 @@ import typer
 
 from lib.base.errors import NotDeployedError, ParameterError
 from lib.base.paths import home
-from lib.cli import live, local, new, recovery, settings, terminal
+from lib.cli import export, live, local, new, recovery, settings, terminal
 from lib.cli.options import (
     DEFAULT_PARAMS,
     EXIT_FAILED,
@@ -49,6 +49,7 @@ app.command(epilog="Examples: runbook params > params/mine.yaml | runbook params
 app.add_typer(
     local.app, name="local", help="The AWS on this laptop: start, stop, status, reset, corrections."
 )
+app.add_typer(export.app, name="export", help="Write a pipeline as CloudFormation or Terraform has it.")
 app.add_typer(new.app, name="new", help="Write what one begins with: a pipeline of your own.")
 
 

@@ -22,6 +22,7 @@ from lib.base.errors import ParameterError, RunbookError
 from lib.base.paths import ROOT, home
 from lib.engine.checklist import LEFT_OUT
 from lib.engine.plan import COUNTS
+from lib.execution.describing import PLAN
 from lib.operate.adopting import ADOPTING
 from lib.parameters import Parameters
 from lib.parameters.types import did_you_mean
@@ -168,7 +169,7 @@ def has_a_plan(notebook: Path) -> bool:
         notebook: The file.
     """
     cells = nbformat.read(notebook, as_version=4).cells
-    return any(cell.cell_type == "code" and cell.source.strip() == "stack.plan()" for cell in cells)
+    return any(cell.cell_type == "code" and cell.source.strip() == PLAN for cell in cells)
 
 
 def short_name(name: str) -> str:

@@ -25,6 +25,7 @@ MAX_ZIPPED_BYTES = 50 * 2**20
 MAX_UNZIPPED_BYTES = 250 * 2**20
 PIP_TIMEOUT_S = 600
 DIGEST_CHARACTERS = 16
+DIGEST = re.compile(rb"[0-9a-f]{64}")
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html#python-sdk-included
@@ -72,9 +73,9 @@ THIS = Runtime(f"{sys.version_info.major}.{sys.version_info.minor}")
 def bundle(handler: str, runtime: Runtime = LAMBDA, root: Path = ROOT) -> bytes:
     """Return the zip of a handler; its entry point is `handler.handler`.
 
-    The same inputs give the same bytes, so that `CodeSha256` tells whether a function is up to date (though
-    another build of zlib may compress otherwise). pip is called once for each set of requirements; what it
-    installs is kept in `<home>/.cache/bundles`, and so is each handler's last zip.
+    The same inputs give the same contents, by whose digest a function is up to date or not: another build of
+    zlib may compress them otherwise. pip is called once for each set of requirements; what it installs is
+    kept in `<home>/.cache/bundles`, and so is each handler's last zip.
 
     Args:
         handler: Name of a folder in `handlers/`.
@@ -190,14 +191,11 @@ def _checked(handler: str, runtime: Runtime, contents: dict[str, bytes]) -> byte
 
 def _zipped(what: str, contents: dict[str, bytes]) -> bytes:
     """Return the zip, the one that was kept if nothing has changed: DuckDB takes seconds to compress."""
-    digest = hashlib.sha256()
-    for name, content in sorted(contents.items()):
-        digest.update(f"{len(name)} {name} {len(content)} ".encode())
-        digest.update(content)
-    kept = _cache() / f"{what}-{digest.hexdigest()[:DIGEST_CHARACTERS]}.zip"
+    digest = _digest(contents)
+    kept = _cache() / f"{what}-{digest[:DIGEST_CHARACTERS]}.zip"
     with suppress(FileNotFoundError):
         return kept.read_bytes()
-    zipped = _zip(contents)
+    zipped = _zip(contents, digest)
     for older in kept.parent.glob(f"{what}-{'?' * DIGEST_CHARACTERS}.zip"):
         older.unlink(missing_ok=True)
     with tempfile.NamedTemporaryFile(dir=kept.parent, suffix=".partial", delete=False) as staged:
@@ -206,13 +204,38 @@ def _zipped(what: str, contents: dict[str, bytes]) -> bytes:
     return zipped
 
 
-def _zip(contents: dict[str, bytes]) -> bytes:
-    """Return a zip whose bytes depend on nothing but names and contents."""
+def _digest(contents: dict[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, content in sorted(contents.items()):
+        digest.update(f"{len(name)} {name} {len(content)} ".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _zip(contents: dict[str, bytes], digest: str) -> bytes:
+    """Return a zip whose bytes depend on nothing but names and contents, and on how zlib was built."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
+        archive.comment = digest.encode()
         for name in sorted(contents):
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system = 3  # Unix, also where it is built on another
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, contents[name], zipfile.ZIP_DEFLATED, compresslevel=6)
     return buffer.getvalue()
+
+
+def contents_digest(zipped: bytes) -> str:
+    """Return a digest of the names and contents in a zip, the same however they were compressed.
+
+    Args:
+        zipped: A zip, in whose comment `bundle` has put it; of another's it is computed, and of what is no
+            zip it is that of its bytes.
+    """
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(zipped))
+    except zipfile.BadZipFile:
+        return hashlib.sha256(zipped).hexdigest()
+    if DIGEST.fullmatch(archive.comment):
+        return archive.comment.decode()
+    return _digest({name: archive.read(name) for name in archive.namelist()})

@@ -13,13 +13,14 @@ from typing import ClassVar
 
 from lib.base.retry import PROPAGATION_S, retry_on, wait_until
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags
-from lib.resources.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES
+from lib.resources.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, contents_digest
 from lib.resources.checks import Finding, fits, within, written_as
 from lib.resources.iam import Role
 from lib.resources.policies import principal as service_principal
 from lib.resources.sqs import Queue
 
 RUNTIME = f"python{LAMBDA.python_version}"
+TAG_CODE = "runbook:code"  # what a function's code is, so that equal code is no drift however it was zipped
 # Quotas of functions: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MOST_TIMEOUT_S, MOST_MEMORY_MB, MOST_DISK_MB = 900, 10240, 10240
 MOST_ENVIRONMENT_BYTES = 4096
@@ -56,7 +57,7 @@ class Function(Resource):
 
     Attributes:
         role: What it may do.
-        code: The zip's bytes; equal code gives equal bytes, so that an unchanged function stays as it is.
+        code: The zip's bytes; a function whose zip has the same contents stays as it is.
         environment: Its environment variables; those named `…_BUCKET` and `…_TABLE` say what it writes to,
             `…_FUNCTION` which function it hands work over to; tables and functions are in its region.
         timeout_s: How long one invocation may take.
@@ -94,8 +95,7 @@ class Function(Resource):
         }
 
     def desired(self) -> Settings:
-        digest = base64.b64encode(hashlib.sha256(self.code).digest()).decode()
-        return {"CodeSha256": digest, **self._configuration(), "tags": self.scope.tags}
+        return {"Code": contents_digest(self.code), **self._configuration(), "tags": self.scope.tags}
 
     def read(self, client) -> Settings | None:
         try:
@@ -103,12 +103,22 @@ class Function(Resource):
         except client.exceptions.ResourceNotFoundException:
             return None
         found = answer["Configuration"]
-        settings = {key: found.get(key) for key in ("CodeSha256", *self._configuration())}
+        settings = {key: found.get(key) for key in self._configuration()}
         settings["Environment"] = {"Variables": found.get("Environment", {}).get("Variables", {})}
-        return {**settings, "tags": our_tags(answer.get("Tags", {}))}
+        tags = answer.get("Tags", {})
+        contents, _, zipped = tags.get(TAG_CODE, "").partition(" ")
+        # Somebody else's code has not the digest that was written down with ours.
+        code = contents if zipped == found["CodeSha256"] else found["CodeSha256"]
+        return {"Code": code, **settings, "tags": our_tags(tags)}
+
+    def _code_tag(self) -> dict[str, str]:
+        """What the code is, and by which digest Lambda will know it: equal code may be zipped otherwise."""
+        zipped = base64.b64encode(hashlib.sha256(self.code).digest()).decode()
+        return {TAG_CODE: f"{contents_digest(self.code)} {zipped}"}
 
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
-        arguments = {"FunctionName": self.name, "Code": {"ZipFile": self.code}, "Tags": self.scope.tags}
+        tags = {**self.scope.tags, **self._code_tag()}
+        arguments = {"FunctionName": self.name, "Code": {"ZipFile": self.code}, "Tags": tags}
         retry_on(TOO_EARLY, PROPAGATION_S, sleep)(
             client.create_function, **arguments, **self._configuration()
         )
@@ -117,10 +127,11 @@ class Function(Resource):
     def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
         if "tags" in settings:
             client.tag_resource(Resource=self.arn, Tags=settings["tags"])
-        if "CodeSha256" in settings:
+        if "Code" in settings:
             update = retry_on(TOO_EARLY, PROPAGATION_S, sleep)
             update(client.update_function_code, FunctionName=self.name, ZipFile=self.code)
             client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
+            client.tag_resource(Resource=self.arn, Tags=self._code_tag())
         if configuration := {key: settings[key] for key in self._configuration() if key in settings}:
             update = retry_on(TOO_EARLY, PROPAGATION_S, sleep)
             update(client.update_function_configuration, FunctionName=self.name, **configuration)

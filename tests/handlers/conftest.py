@@ -5,7 +5,7 @@ from contextlib import suppress
 import boto3
 import pytest
 from support.buckets import Pair
-from support.handler_support import TARGET_REGION, load_handler, unnamed_calls
+from support.handler_support import TARGET_REGION, beyond_the_runtime, load_handler, unnamed_calls
 from support.handler_user import use_key, use_role
 
 from lib.local.deployer import ROOT_KEY
@@ -17,6 +17,14 @@ def every_call_is_named():
     unnamed_calls.clear()
     yield
     assert not unnamed_calls
+
+
+@pytest.fixture(scope="module", autouse=True)
+def the_runtimes_boto3_can_do_it():
+    """Whatever a handler is made to do, it asks only for what an older boto3 knows, as Lambda may have."""
+    beyond_the_runtime.clear()
+    yield
+    assert not beyond_the_runtime
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 
 from lib.base.paths import ROOT
 from lib.resources import bundle as bundle_module
-from lib.resources.bundle import LAMBDA, THIS, BundleError, Runtime, bundle
+from lib.resources.bundle import LAMBDA, THIS, BundleError, Runtime, bundle, contents_digest
 
 RUNTIME = ["boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six.py"]
 
@@ -53,6 +53,24 @@ def test_two_builds_are_equal(zipped, tmp_path, monkeypatch):
     monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))
     other = bundle("replicate", THIS)
     assert hashlib.sha256(other).digest() == hashlib.sha256(zipped).digest()
+
+
+def rezipped(zipped: bytes, comment: bytes = b"", **changed: bytes) -> bytes:
+    """The same contents as another zlib would compress them, here not at all."""
+    buffer, archive = io.BytesIO(), zipfile.ZipFile(io.BytesIO(zipped))
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as other:
+        other.comment = comment
+        for name in archive.namelist():
+            other.writestr(name, changed.get(name.removesuffix(".py"), archive.read(name)))
+    return buffer.getvalue()
+
+
+def test_what_is_in_it_has_a_digest_however_it_was_compressed(zipped):
+    other = rezipped(zipped)
+    assert other != zipped
+    assert contents_digest(other) == contents_digest(zipped)
+    assert contents_digest(rezipped(zipped, handler=b"pass")) != contents_digest(zipped)
+    assert contents_digest(b"no zip") == hashlib.sha256(b"no zip").hexdigest()
 
 
 def test_the_second_build_does_without_pip(zipped, monkeypatch):

@@ -131,10 +131,10 @@ CASES = [
             Change({"environment": {}}, {"Environment"}),
             Change({"memory_mb": 256, "timeout_s": 30}, {"MemorySize", "Timeout"}),
             Change({"disk_mb": 1024}, {"EphemeralStorage"}),
-            Change({"code": a_zip("def handler(event, context): return 1")}, {"CodeSha256"}),
+            Change({"code": a_zip("def handler(event, context): return 1")}, {"Code"}),
         ],
         drift={
-            "CodeSha256": lambda client, ours: client.update_function_code(
+            "Code": lambda client, ours: client.update_function_code(
                 FunctionName=ours.name, ZipFile=a_zip("theirs")
             ),
             "Handler": _configure(Handler="theirs.handler"),

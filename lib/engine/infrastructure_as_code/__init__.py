@@ -1,0 +1,1 @@
+"""A described stack as other tools have it: CloudFormation's templates, Terraform's configuration."""
