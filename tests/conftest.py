@@ -10,10 +10,12 @@ import pytest
 from botocore.client import BaseClient
 from botocore.config import Config
 from hypothesis import HealthCheck, settings
+from jupyter_client.provisioning import local_provisioner
 from moto.server import ThreadedMotoServer
 from support.cleanup import remove
 from support.homes import share_bundles
 from support.somebodys import clients_of_root
+from support.warm_kernels import WarmKernels
 
 import lib.execution  # noqa: F401  # before anybody imports jsonschema: it says what that does without
 from lib.engine.stack import Stack
@@ -54,6 +56,16 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_kernels(own_environment: None) -> Iterator[None]:
+    """Let kernels that this process starts be copies of one that has imported what notebooks import."""
+    kernels = WarmKernels()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local_provisioner, "launch_kernel", kernels.launch)
+        yield
+    kernels.end()
 
 
 @pytest.fixture(scope="session")

@@ -89,6 +89,7 @@ OF_SERVER = {
     "cloudwatch_query.py": "local/test_others_tools.py",
     "correction.py": "local/test_corrections.py",
     "corrections/": "local/test_corrections.py",
+    "copied_process.py": "local/in_server/test_lambda.py",
     "crawler_role.py": "local/in_server/test_crawls.py",
     "dynamodb.py": "local/in_server/test_table_exports.py",
     "glue_classify.py": "local/in_server/test_crawls.py",

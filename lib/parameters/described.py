@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from lib.base.errors import ParameterError
-from lib.parameters.model import Parameters
+from lib.parameters.model import Parameters, schema_of
 from lib.parameters.sections import Section
 from lib.parameters.types import ALLOWED, did_you_mean
 
@@ -103,7 +103,7 @@ def yaml_value(value: Any) -> str:
 
 def _described(section: str, name: str, defaults: Parameters) -> Described:
     values = _values(defaults, section)
-    schema = type(values).model_json_schema()["properties"][name]
+    schema = schema_of(type(values))["properties"][name]
     return Described(section, name, _allowed(schema), getattr(values, name), schema["description"])
 
 

@@ -15,7 +15,7 @@ from papermill.translators import PythonTranslator
 from lib.base.errors import ParameterError
 from lib.base.paths import ROOT
 from lib.cli.options import load
-from lib.parameters.model import Parameters
+from lib.parameters.model import Parameters, schema_of
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ IN_QUOTES = re.compile(r"""(["']).*\1""", re.DOTALL)
 
 def leaves(schema: dict | None = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
     """Every parameter that is no section: its name in parts, and its JSON schema."""
-    whole = Parameters.model_json_schema()
+    whole = schema_of(Parameters)
     for name, inner in (schema or whole)["properties"].items():
         if "$ref" in inner:
             yield from leaves(whole["$defs"][inner["$ref"].rpartition("/")[2]], (*path, name))

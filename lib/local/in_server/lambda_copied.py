@@ -15,6 +15,7 @@ import selectors
 import socket
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -26,8 +27,13 @@ SERVICES = ("s3", "sqs", "dynamodb")
 ARG_START, ARG_END = 45, 46
 
 
-def main() -> None:
-    """Import, and make copies until the server has ended; in a copy, become what was asked for."""
+def main(load: Callable[[], None], own_groups: bool = False) -> None:
+    """Import, and make copies until the server has ended; in a copy, become what was asked for.
+
+    Args:
+        load: Imports.
+        own_groups: Whether each copy gets a process group of its own.
+    """
     del sys.path[0]  # this folder's, whose modules would hide others
     control = socket.socket(fileno=int(sys.argv[1]))
     os.close(os.pidfd_open(os.getpid()))  # an error, here rather than later, where there is no such thing
@@ -35,12 +41,12 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # what is there stays, so its memory is shared
     control.send(json.dumps(imported()).encode())
-    wanted = serve(control)
+    wanted = serve(control, own_groups)
     if wanted:
         become(**wanted)
 
 
-def load() -> None:
+def load_boto3() -> None:
     """Import boto3 and make clients, which ask nobody anything."""
     import boto3
     from botocore.loaders import JSONFileLoader
@@ -66,11 +72,12 @@ def imported() -> dict[str, str]:
     return {name: getattr(module, "__file__", None) or "" for name, module in modules.items()}
 
 
-def serve(control: socket.socket) -> dict | None:
+def serve(control: socket.socket, own_groups: bool) -> dict | None:
     """Make copies, tell of their ends, and pass signals on, until nobody is there who could ask.
 
     Args:
         control: Where copies are asked for.
+        own_groups: As for `main`.
 
     Returns:
         None, once the server has ended; in a copy, what it is to become.
@@ -85,11 +92,11 @@ def serve(control: socket.socket) -> dict | None:
             message, files, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 4)
             if not message:
                 return None
-            if start(copies, files):
+            if start(copies, files, own_groups):
                 return json.loads(message)
 
 
-def start(copies: selectors.BaseSelector, files: list[int]) -> bool:
+def start(copies: selectors.BaseSelector, files: list[int], own_groups: bool) -> bool:
     """Make a copy; return whether this is it. It has the standard streams, and no other file."""
     *streams, tie = files
     pid = os.fork()
@@ -104,6 +111,8 @@ def start(copies: selectors.BaseSelector, files: list[int]) -> bool:
         return True
     for stream in streams:
         os.close(stream)
+    if own_groups:
+        os.setpgid(pid, pid)
     ends = os.pidfd_open(pid)
     signals = socket.socket(fileno=tie)
     copies.register(signals, selectors.EVENT_READ, partial(pass_signal, copies, signals, pid))
@@ -139,7 +148,7 @@ def become(command: list[str], cwd: str, env: dict[str, str]) -> None:
     """Be as a process of its own would be, and run its program.
 
     Args:
-        command: The interpreter and the program.
+        command: The interpreter and the program, or `-m` and a module; and arguments.
         cwd: Its folder.
         env: Its environment.
     """
@@ -148,9 +157,15 @@ def become(command: list[str], cwd: str, env: dict[str, str]) -> None:
     os.environ.update(env)
     time.tzset()
     name_process(command)
-    sys.orig_argv[:], sys.argv[:] = command, command[1:]
-    sys.path.insert(0, str(Path(command[1]).parent))
-    runpy.run_path(command[1], run_name="__main__")
+    sys.orig_argv[:] = command
+    if command[1] == "-m":
+        sys.argv[:] = command[2:]
+        sys.path.insert(0, cwd)
+        runpy.run_module(command[2], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv[:] = command[1:]
+        sys.path.insert(0, str(Path(command[1]).parent))
+        runpy.run_path(command[1], run_name="__main__")
 
 
 def name_process(command: list[str]) -> None:
@@ -163,4 +178,4 @@ def name_process(command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(load_boto3)

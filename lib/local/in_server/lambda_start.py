@@ -8,22 +8,18 @@ import io
 import json
 import logging
 import os
-import select
-import signal
 import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lib.local.in_server.copied_process import Copy, NoCopyError, answer
 from lib.local.in_server.corrections import lambda_svc as corrections
 
 PROGRAM = Path(__file__).with_name("lambda_copied.py")
 WORKER = "_worker.py"  # what MiniStack runs handlers of Python with
-ANSWER_TIMEOUT_S = 60.0
-MESSAGE_BYTES = 2**20
 # What of its environment a process reads when it begins, and then never again.
 READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "OPENSSL_", "MALLOC_", "GLIBC_")
 ROOM = "." * 512  # for the command lines of copies
@@ -31,90 +27,21 @@ ROOM = "." * 512  # for the command lines of copies
 logger = logging.getLogger("lambda_start")
 
 
-class NoCopyError(Exception):
-    """An environment has to begin as a process of its own."""
-
-
-class Copy:
-    """A copy's process; what MiniStack and we use of subprocess.Popen."""
+class Environment(Copy):
+    """An execution environment's process."""
 
     def __init__(self, copied: socket.socket, command: list[str], cwd: str, env: dict[str, str]) -> None:
-        """Have one made.
-
-        Args:
-            copied: Where the process that is copied listens.
-            command: An interpreter, which is the one that is copied, and a program.
-            cwd: The folder in which to run it.
-            env: Its environment.
-
-        Raises:
-            NoCopyError, OSError: There was none.
-        """
-        self.args = command
-        self.returncode: int | None = None
-        self._lock = threading.Lock()
         stdin, to_stdin = os.pipe()
         from_stdout, stdout = os.pipe()
         from_stderr, stderr = os.pipe()
         # As Popen's of text, buffered by the line.
         self.stdin = io.TextIOWrapper(os.fdopen(to_stdin, "wb"), line_buffering=True, write_through=True)
         self.stdout, self.stderr = os.fdopen(from_stdout), os.fdopen(from_stderr)
-        self._tie, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            message = json.dumps({"command": command, "cwd": cwd, "env": env}).encode()
-            socket.send_fds(copied, [message], [stdin, stdout, stderr, theirs.fileno()])
+            super().__init__(copied, command, cwd, env, (stdin, stdout, stderr))
         finally:
-            theirs.close()
             for file in (stdin, stdout, stderr):
                 os.close(file)
-        self.pid = int(_answer(self._tie))
-        self._tie.setblocking(False)
-
-    def poll(self) -> int | None:
-        """Return its exit code, negative if it was ended by a signal; None while it runs."""
-        with self._lock, suppress(BlockingIOError):
-            if self.returncode is None:
-                try:
-                    said = self._tie.recv(MESSAGE_BYTES)
-                except ConnectionError:
-                    said = b""
-                if not said:  # nobody is left who takes note of its end
-                    with suppress(ProcessLookupError):
-                        os.kill(self.pid, signal.SIGKILL)
-                self.returncode = int(said or -signal.SIGKILL)
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Return its exit code, when it has ended.
-
-        Args:
-            timeout: In seconds; None waits for ever.
-
-        Raises:
-            TimeoutExpired: It has not ended.
-        """
-        said = select.poll()
-        said.register(self._tie, select.POLLIN)
-        if self.returncode is None:
-            said.poll(None if timeout is None else timeout * 1000)
-        ended = self.poll()
-        if ended is None:
-            raise subprocess.TimeoutExpired(self.args, timeout or 0)
-        return ended
-
-    def send_signal(self, number: int) -> None:
-        """Send it a signal, by the process that knows whether its pid is still its own."""
-        if self.poll() is None:
-            with suppress(ConnectionError):
-                self._tie.send(str(int(number)).encode())
-
-    def terminate(self) -> None:
-        """Ask it to end."""
-        self.send_signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it."""
-        self.send_signal(signal.SIGKILL)
 
 
 class Copied:
@@ -128,7 +55,7 @@ class Copied:
         self._imported: dict[str, str] = {}
         self._hidden: dict[Path, list[str]] = {}
 
-    def copy(self, command: list[str], cwd: str, env: dict[str, str]) -> Copy:
+    def copy(self, command: list[str], cwd: str, env: dict[str, str]) -> Environment:
         """Make a copy, if what is to run could not tell it from a process of its own.
 
         Args:
@@ -147,7 +74,7 @@ class Copied:
             hidden = {name for folder in _on_the_path(cwd, env) for name in self._hides(folder)}
         if hidden:
             raise NoCopyError(f"it has its own {', '.join(sorted(hidden))}")
-        return Copy(listens, command, cwd, env)
+        return Environment(listens, command, cwd, env)
 
     def _begun(self) -> socket.socket:
         if not self._works:
@@ -161,7 +88,7 @@ class Copied:
                 self._process = subprocess.Popen(
                     [sys.executable, *words], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
                 )
-            self._imported = json.loads(_answer(listens))
+            self._imported = json.loads(answer(listens))
             self._listens, self._works = listens, True
         return self._listens
 
@@ -214,15 +141,6 @@ def _are_same(path: Path, module: Path) -> bool:
     return theirs == ours and all(
         filecmp.cmp(path / name, module.parent / name, shallow=False) for name in ours
     )
-
-
-def _answer(tie: socket.socket) -> bytes:
-    """Return what the process that is copied answers first."""
-    tie.settimeout(ANSWER_TIMEOUT_S)
-    said = tie.recv(MESSAGE_BYTES)
-    if not said:
-        raise NoCopyError("the process that would be copied has ended")
-    return said
 
 
 corrections.START.adding("ministack.core.lambda_runtime:subprocess", _Subprocess())
