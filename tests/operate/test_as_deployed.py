@@ -15,6 +15,7 @@ from lib.engine.checklist import Checklist
 from lib.engine.stack import Stack
 from lib.operate.audits import audit as audits
 from lib.operate.backfills.backfill import selection
+from lib.operate.cutover import freezing
 from lib.operate.failures import stuck
 from lib.operate.failures.redrive import Choice, redrive, still_there
 from lib.operate.pipelines import deployed, survey, those_deployed
@@ -188,6 +189,19 @@ def test_nothing_is_sent_to_a_pipeline_that_contradicts_its_parameters(aws, desc
     at = other.model_copy(update={"restore": other.restore.model_copy(update={"at": "2026-01-02T15:04:05Z"})})
     from_parameters(aws, at)
     assert "backup: what is deployed contradicts" in capsys.readouterr().out
+
+
+def test_a_drill_of_a_bucket_that_is_frozen_is_refused(aws, described):
+    described("backup")
+    stack = Stack(aws, own(), "backup")
+    freezing.describe(stack, deployed(aws, own(), "backup"))
+    stack.apply()
+    with pytest.raises(RunbookError, match="is frozen by runbook-.*-backup-freeze: .*; nothing was done"):
+        drill.begin(aws, own(), 1)
+    thawing = Stack(aws, own(), "backup")
+    freezing.describe_thaw(thawing)
+    thawing.apply()
+    drill.begin(aws, own(), 1)
 
 
 def test_an_audit_that_finds_no_difference_is_not_clean_if_it_judged_by_other_rules(aws, described):

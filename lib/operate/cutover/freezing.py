@@ -1,5 +1,7 @@
 """What is frozen of a pipeline's source, and how it stands with it."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from lib.base.errors import RunbookError
@@ -78,11 +80,13 @@ def frozen(stack: Stack) -> list[Freeze]:
     """Return what is frozen of a pipeline, whatever else of it is there, or is as the parameters say.
 
     Args:
-        stack: Of the pipeline.
+        stack: Of the pipeline; from now on it knows the buckets that were adopted, too, though the parameters
+            name them no more.
     """
-    found = Inventory(stack.target, stack.parameters, stack.scope.pipeline).of_type(Freeze)
-    buckets = [(item.region, item.found.identifier.partition("#")[0]) for item in found]
-    return [Freeze(FREEZE, region, bucket_name=bucket) for region, bucket in buckets]
+    inventory = Inventory(stack.target, stack.parameters, stack.scope.pipeline)
+    stack.scope = replace(stack.scope, adopted=inventory.adopted)
+    found = [(item.region, item.found.identifier.partition("#")[0]) for item in inventory.of_type(Freeze)]
+    return [Freeze(FREEZE, region, bucket_name=bucket) for region, bucket in found]
 
 
 def describe_thaw(stack: Stack) -> list[Freeze]:

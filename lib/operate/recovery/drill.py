@@ -26,6 +26,7 @@ from lib.operate.recovery.version_copy import headers
 from lib.parameters import Parameters
 from lib.resources.logs import log_group_name
 from lib.resources.s3 import Bucket
+from lib.resources.s3_freeze import freezes_of
 from lib.s3.listing import listing
 from lib.s3.objects import Place
 from lib.s3.versions import erase, histories
@@ -204,6 +205,12 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
         raise RunbookError(
             f"{pipeline.source} is not ours: nothing is lost there on purpose. `elsewhere` restores into a "
             "bucket of the drill's own; nothing was done"
+        )
+    source = pipeline.source_bucket
+    if names := freezes_of(target.client("s3", source.region), source.name):
+        raise RunbookError(
+            f"{pipeline.source} is frozen by {', '.join(names)}: the drill could write nothing there. Thaw "
+            "it first (74_cutover); nothing was done"
         )
     if settings.get("erase_versions"):
         raise RunbookError(
