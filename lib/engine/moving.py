@@ -102,7 +102,8 @@ def refusal(parameters: Parameters, pipeline: str, left: list[Left]) -> str:
         left: What would be.
     """
     section = parameters.model_dump().get(pipeline, {})
-    regions = [f"{pipeline}.{name}={value}" for name, value in section.items() if name.endswith("region")]
+    told = [(name, value) for name, value in section.items() if name.endswith(("region", "account_id"))]
+    regions = [f"{pipeline}.{name}={value}" for name, value in told if value]
     where = ", ".join(sorted({one.region for one in left}))
     return (
         f"{pipeline}: {len(left)} that exist are not described any more, in {where}; the parameters say "

@@ -88,10 +88,7 @@ def from_template(path: str | Path, **values: Named | str | None) -> Document:
         raise ParameterError(f"{path} asks for {error}, which is not among {sorted(values)}") from error
     asked = json.loads((ROOT / path).read_text("utf-8"))["Statement"]
     extra = [each for statement in asked for each in _under_other_keys(statement, values)]
-    statements = [
-        {**s, "Resource": _given(s["Resource"]), **_condition(s.get("Condition", {}))}
-        for s in policy["Statement"]
-    ]
+    statements = [_filled_in(statement) for statement in policy["Statement"]]
     return {**policy, "Statement": [*(s for s in statements if s["Resource"]), *extra]}
 
 
@@ -124,11 +121,15 @@ def _texts(values: dict[str, Named | str | None]) -> dict[str, str]:
     return texts
 
 
-def _condition(tests: dict[str, dict[str, str | list[str]]]) -> dict[str, dict]:
-    """Return a statement's conditions, each value once: two things may be of one account."""
-    given = {test: {key: _given(value) for key, value in keys.items()} for test, keys in tests.items()}
-    told = {test: {key: value for key, value in keys.items() if value} for test, keys in given.items()}
-    return {"Condition": told} if (told := {test: keys for test, keys in told.items() if keys}) else {}
+def _filled_in(statement: Statement) -> Statement:
+    """Return a statement without what is empty: resources, and values of conditions."""
+    tests = {
+        test: {key: given for key, value in keys.items() if (given := _given(value))}
+        for test, keys in statement.get("Condition", {}).items()
+    }
+    tests = {test: keys for test, keys in tests.items() if keys}
+    rest = {name: value for name, value in statement.items() if name != "Condition"}
+    return {**rest, "Resource": _given(statement["Resource"]), **({"Condition": tests} if tests else {})}
 
 
 def _given(resource: str | list[str]) -> str | list[str]:

@@ -1,7 +1,7 @@
 """S3: buckets and their notifications."""
 
 import json
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,9 +39,9 @@ from lib.resources.base import (
     tag_list,
 )
 from lib.resources.checks import Finding, enumeration, within, written_as
-from lib.resources.iam import Role
 from lib.resources.lambda_ import Function
 from lib.resources.policies import (
+    Allowed,
     Statement,
     deny_insecure_transport,
     document,
@@ -101,7 +101,7 @@ class Bucket(End):
     object_lock_days: int | None = None
     object_lock_mode: str = "GOVERNANCE"
     found_in: str = ""
-    guests: list[Role] = field(default_factory=list, compare=False)
+    guests: Sequence[Allowed] = field(default_factory=list, compare=False)
 
     service: ClassVar[str] = "s3"
     noun: ClassVar[str] = "S3 bucket"

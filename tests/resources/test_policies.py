@@ -215,6 +215,23 @@ def test_what_is_not_used_is_not_allowed(path: str):
     assert ("kms:" in json.dumps(from_template(path, **values))) == (without_keys != values)
 
 
+@pytest.mark.parametrize(
+    ("accounts", "condition"),
+    [
+        (("1", "2"), {"StringEquals": {"s3:ResourceAccount": ["1", "2"]}}),
+        (("1", "1"), {"StringEquals": {"s3:ResourceAccount": ["1"]}}),
+        (("", ""), None),
+    ],
+)
+def test_a_condition_names_each_account_once_and_none_that_is_empty(accounts, condition):
+    source, target = accounts
+    values = values_of("handlers/replicate/policy.json")
+    values |= {"source_bucket_account_id": source, "target_bucket_account_id": target}
+    policy = from_template("handlers/replicate/policy.json", **values)
+    (both,) = [one for one in policy["Statement"] if one["Sid"] == "TellMissingKeysFromForbiddenOnes"]
+    assert both.get("Condition") == condition
+
+
 def test_a_template_that_asks_for_more_is_refused():
     with pytest.raises(
         ParameterError, match=r"policy\.json asks for 'source_bucket_arn', which is not among"
