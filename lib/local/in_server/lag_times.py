@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 # Tells a server how late it shall be: what `Lag.text` is. Without it nothing is late.
 LAG = "RUNBOOK_LOCAL_AWS_LAG"
@@ -207,7 +208,7 @@ class Lag:
     throttles: bool = True
 
     @classmethod
-    def of(cls, scale: float = 1, seconds: Mapping[str, float] | None = None, latency_ms: float = 0) -> "Lag":
+    def of(cls, scale: float = 1, seconds: Mapping[str, float] | None = None, latency_ms: float = 0) -> Self:
         """Return how late a server is.
 
         Args:
@@ -229,7 +230,7 @@ class Lag:
         return cls({name: float(number) for name, number in numbers.items()}, latency_ms)
 
     @classmethod
-    def only_latency(cls, latency_ms: float) -> "Lag":
+    def only_latency(cls, latency_ms: float) -> Self:
         """Return a server of which nothing is late, but whose calls take their time.
 
         Args:
@@ -238,7 +239,7 @@ class Lag:
         return cls({**dict.fromkeys(FIGURES, 0.0)}, cls.of(latency_ms=latency_ms).latency_ms, throttles=False)
 
     @classmethod
-    def read(cls, text: str) -> "Lag":
+    def read(cls, text: str) -> Self:
         """Return what `text` has written."""
         return cls(**json.loads(text))
 
