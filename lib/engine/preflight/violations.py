@@ -64,7 +64,7 @@ def look(stack) -> list[Violation]:
     if all(finding.rule not in OF_FORM for _, finding in found):
         first = next(iter(resources), None)
         found += _guarded(first, partial(account.check, resources, unwanted, stack.target))
-    return [_violation(resource, finding) for resource, finding in _in_order(resources, found)]
+    return [violation(resource, finding) for resource, finding in _in_order(resources, found)]
 
 
 def check(stack) -> list[Violation]:
