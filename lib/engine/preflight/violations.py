@@ -164,7 +164,13 @@ def rules() -> dict[str, dict[str, Any]]:
     return yaml.safe_load(RULES.read_text("utf-8"))
 
 
-def _violation(resource: Resource, finding: Finding) -> Violation:
+def violation(resource: Resource, finding: Finding) -> Violation:
+    """Return what was found with what AWS says of it.
+
+    Args:
+        resource: Of what.
+        finding: What was found.
+    """
     rule = rules()[finding.rule]
     answer, page = rule["aws"], rule["source"]
     said = (finding.what, answer, page, finding.fix)
