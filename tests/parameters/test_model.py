@@ -40,6 +40,7 @@ def refusal(values: dict) -> str:
         migrate(key_prefix="in/2024/ü +%", key_suffix="csv"),
         migrate(key_prefix="x" * 1024),
         {"kms_key_arns": [KEY]},
+        {"waivers": ["queue-dead-letter: nothing of it matters", "action-wildcard: for a day: the first"]},
         {"kms_key_arns": [KEY, KEY.replace("us-west-1", "us-east-1").replace("1234abcd", "mrk-1234abcd")]},
         {"kms_key_arns": [KEY.replace("us-west-1", "eu-south-2")]},  # where nothing is
         migrate(function_timeout_s=900, function_memory_mb=10240, batch_size=1, maximum_concurrency=1000),
@@ -117,6 +118,9 @@ def test_accepted(values: dict):
         ),
         ({"kms_key_arns": KEY}, "kms_key_arns: Input should be a valid list"),
         ({"kms_key_arns": [""]}, "kms_key_arns.0: "),
+        ({"waivers": ["queue-dead-letter"]}, "waivers.0: "),
+        ({"waivers": ["queue-dead-letter: "]}, "waivers.0: "),
+        ({"waivers": "queue-dead-letter: so"}, "waivers: Input should be a valid list"),
         ({"kms_key_arns": ["alias/mine"]}, "kms_key_arns.0: "),
         ({"kms_key_arns": [KEY.replace("key/", "alias/")]}, "kms_key_arns.0: "),
         ({"kms_key_arns": [KEY.replace("us-west-1", "us-west-9")]}, "'us-west-9' is not an AWS region"),

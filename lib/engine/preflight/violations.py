@@ -64,7 +64,7 @@ def look(stack) -> list[Violation]:
     if all(finding.rule not in OF_FORM for _, finding in found):
         first = next(iter(resources), None)
         found += _guarded(first, partial(account.check, resources, unwanted, stack.target))
-    return [_violation(resource, finding) for resource, finding in _in_order(resources, found)]
+    return [violation(resource, finding) for resource, finding in _in_order(resources, found)]
 
 
 def check(stack) -> list[Violation]:
@@ -164,7 +164,13 @@ def rules() -> dict[str, dict[str, Any]]:
     return yaml.safe_load(RULES.read_text("utf-8"))
 
 
-def _violation(resource: Resource, finding: Finding) -> Violation:
+def violation(resource: Resource, finding: Finding) -> Violation:
+    """Return what was found with what AWS says of it.
+
+    Args:
+        resource: Of what.
+        finding: What was found.
+    """
     rule = rules()[finding.rule]
     answer, page = rule["aws"], rule["source"]
     said = (finding.what, answer, page, finding.fix)

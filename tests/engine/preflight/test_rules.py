@@ -9,7 +9,7 @@ from support.cases import BREAKS
 from support.cases.cloudtrail import with_trail
 from support.described import PIPELINES, describe
 
-from lib.engine.preflight.violations import described, rules
+from lib.engine.preflight.violations import described, rules, violation
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
 from lib.target import Target
@@ -62,6 +62,11 @@ def test_a_change_breaks_the_rule_and_no_other(stack_of, case: Break):
     assert broken(stack) == set()
     case.by(stack)
     assert broken(stack) == {case.rule} | case.also
+    for resource, finding in described(stack.resources.values()):
+        text = str(violation(resource, finding))  # which resource and rule, what AWS says, what to do
+        for part in (repr(resource), f"[{finding.rule}]", rules()[finding.rule]["aws"], finding.fix):
+            assert part.strip()
+            assert part in text
 
 
 @pytest.mark.parametrize("what", ["objects", "a.b_c-d", "x" * 100])
