@@ -94,7 +94,7 @@ def _lag(target: Target, parameters: Parameters, pipeline: Pipeline) -> Iterator
 
 def _encryption(target: Target, parameters: Parameters, pipeline: Pipeline) -> Iterator[tuple[str, str]]:
     for bucket in (pipeline.source_bucket, pipeline.destination_bucket):
-        key = encryption_key(target.client("s3", bucket.region), bucket.name)
+        key = encryption_key(target.client_of(bucket), bucket.name)
         yield key or "by a key of AWS's", f"what is written to {bucket.name} from now on"
 
 

@@ -160,7 +160,7 @@ class Record:
             side: One of SIDES.
         """
         said = self.facts[side]
-        place = Place(target.client("s3", said["region"]), said["bucket"])
+        place = Place(target.client("s3", said["region"], said["account_id"]), said["bucket"])
         filters = tuple(KeyFilter(*each) for each in self.facts["filters"])
         return Side(place, self.facts["key_prefix"], filters, self.facts["closely"])
 
@@ -276,7 +276,10 @@ def _facts(
     target: Target, parameters: Parameters, pipeline: Pipeline, audited: Audit, checklist: Checklist
 ) -> dict[str, Any]:
     ends = {SOURCE: pipeline.source_bucket, DESTINATION: pipeline.destination_bucket}
-    buckets = {side: {"bucket": bucket.name, "region": bucket.region} for side, bucket in ends.items()}
+    buckets = {
+        side: {"bucket": bucket.name, "region": bucket.region, "account_id": bucket.account_id}
+        for side, bucket in ends.items()
+    }
     buckets[SOURCE] |= {"policy": freezing.policy(target, pipeline)}
     return {
         "kind": KIND,
