@@ -496,22 +496,27 @@ def empty_bucket(
         for upload in page.get("Uploads", []):
             with suppress(client.exceptions.NoSuchUpload):  # if only the answer was lost
                 client.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
-    # Markers last: without its marker, an object would come back, for a moment or as long as it is locked.
-    kinds: tuple[str, ...] = ("Versions", "DeleteMarkers")
-    passes = [kinds[:1], kinds[1:]] if has_object_lock(client, name) else [kinds]
-    deleted, refused, held = 0, 0, set()
+    pages = client.get_paginator("list_object_versions").paginate(**asked, MaxKeys=DELETE_BATCH_KEYS)
+    deleted, refused = 0, 0
+    held: set[str] = set()
+    waiting: list[dict] = []
     with tqdm(desc=f"Empty {name}", unit=" versions", delay=2, leave=False) as progress:
-        for kinds in passes:
-            pages = client.get_paginator("list_object_versions").paginate(**asked, MaxKeys=DELETE_BATCH_KEYS)
-            for found in (page.get(kind, []) for page in pages for kind in kinds):
+        for page in pages:
+            # Markers last: without its marker, an object would come back, for a moment or as long as it is
+            # locked. The last key of a page may have versions on the next one.
+            markers = [*waiting, *page.get("DeleteMarkers", [])]
+            last = page.get("NextKeyMarker") if page.get("IsTruncated") else None
+            waiting = [one for one in markers if one["Key"] == last]
+            whole = [one for one in markers if one["Key"] != last]
+            for found, hides in ((page.get("Versions", []), False), (whole, True)):
                 batch = [
                     {"Key": item["Key"], "VersionId": item["VersionId"]}
                     for item in found
                     if only is None or (item["Key"], item["VersionId"]) in only
-                    if item["Key"] not in held
+                    if not (hides and item["Key"] in held)
                 ]
                 errors = _delete_batch(client, name, batch)
-                if errors and len(passes) == 1:
+                if errors and not refused and not has_object_lock(client, name):
                     raise RunbookError(_not_deleted(name, errors))
                 held |= {error["Key"] for error in errors}
                 refused += len(errors)
