@@ -47,7 +47,7 @@ def check(
         return target.client("kms", store.region, store.account_id)
 
     yield from _keys(resources, kms)
-    yield from _guests_of_keys(resources, kms)
+    yield from guests_of_keys(resources, kms)
     yield from notifications.overlaps_in_account(resources, unwanted, client)
     yield from _inventoried(resources, client)
     yield from _boundaries(resources, target.client("iam", GLOBAL_REGION))
@@ -193,8 +193,13 @@ def _keys(resources: Collection[Resource], kms: Callable) -> Iterator[tuple[Reso
             yield store, Finding("kms-key-usable", f"its key {store.kms_key_arn} {wrong}", fix)
 
 
-def _guests_of_keys(resources: Collection[Resource], kms: Callable) -> Iterator[tuple[Resource, Finding]]:
-    """Find keys of another account that do not let in the roles which work with what they encrypt."""
+def guests_of_keys(resources: Collection[Resource], kms: Callable) -> Iterator[tuple[Resource, Finding]]:
+    """Find keys of another account that do not let in the roles which work with what they encrypt.
+
+    Args:
+        resources: All of a stack.
+        kms: Gives the KMS client of a store's region and account.
+    """
     roles = [one for one in resources if isinstance(one, Role)]
     for store in resources:
         if not store.is_encrypted or not store.kms_key_arn or store.account_id == store.scope.account_id:

@@ -17,6 +17,7 @@ from botocore.exceptions import ParamValidationError
 from botocore.model import OperationModel
 
 from lib.base.aws_models import bare_session
+from lib.base.errors import WaitError
 from lib.base.request_model import Misfit, misfits
 from lib.resources.base import GLOBAL_REGION, Resource
 from lib.resources.checks import Finding
@@ -59,7 +60,7 @@ class Rehearsal:
         with self._watched(resource.service) as client:
             try:
                 resource.create(client, **_waiting(resource.create))
-            except Rehearsed:
+            except (Rehearsed, WaitError):  # that nothing is there when a wait is over is no fault
                 pass
             except ParamValidationError as error:
                 if not any(one.what.startswith(f"{self.made[-1]}: ") for one in self.found):

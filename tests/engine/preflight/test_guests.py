@@ -81,7 +81,7 @@ def test_a_key_of_another_account_that_does_not_let_the_role_in_is_found(local_a
     assert bucket.kms_key_arn == key_arn
 
     def found() -> list[str]:
-        return [finding.rule for _, finding in account.check([role, bucket], [], None, lambda _: kms)]
+        return [finding.rule for _, finding in account.guests_of_keys([role, bucket], lambda _: kms)]
 
     assert found() == ["kms-key-guest"]
     guest = {**own, "Principal": {"AWS": ROLE}, "Action": ["kms:GenerateDataKey", "kms:Decrypt"]}

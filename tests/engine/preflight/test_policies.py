@@ -9,7 +9,9 @@ from lib.base.paths import ROOT
 from lib.engine.preflight.statements import terms
 
 ACCOUNT = "000000000000"
-FILES = sorted([*ROOT.glob("handlers/*/policy.json"), *ROOT.glob("lib/policies/*-policy.json")])
+# A trust policy has no resource: it is about its role.
+TRUST = {*ROOT.glob("lib/policies/*-trust-policy.json")}
+FILES = sorted({*ROOT.glob("handlers/*/policy.json"), *ROOT.glob("lib/policies/*-policy.json")} - TRUST)
 
 
 def documents(path) -> list[dict]:
@@ -22,6 +24,7 @@ def documents(path) -> list[dict]:
 def filled_in(name: str) -> str:
     arns = {
         "bucket_arn": "arn:aws:s3:::bucket",
+        "buckets_arn": "arn:aws:s3:::bucket-*",
         "objects_arn": "arn:aws:s3:::bucket/*",
         "queue_arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:queue",
         "function_arn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:name",
@@ -30,6 +33,7 @@ def filled_in(name: str) -> str:
         "workgroup_arn": f"arn:aws:athena:us-east-1:{ACCOUNT}:workgroup/name",
         "key_arn": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/id",
     }
+    arns["role_arn"] = f"arn:aws:iam::{ACCOUNT}:role/name"
     arns["boundary_arn"] = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
     ends = (arn for end, arn in arns.items() if name.endswith(end))
     return next(ends, ACCOUNT if name == "account_id" else "name")
