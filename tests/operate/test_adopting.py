@@ -55,6 +55,7 @@ def told(bucket) -> dict[str, list[tuple[str, str]]]:
     parameters = Parameters.check({"env": "tmeans", "index": {"bucket": bucket.name}})
     before = bucket.configuration()
     stack = describe("index", connect(parameters), parameters, bucket=bucket.name)
+    stack.parameters = parameters  # with an exercise
     found = adopting.means(stack, parameters.index)
     assert bucket.configuration() == before
     assert set(found.table()["bucket"]) == {bucket.name}
