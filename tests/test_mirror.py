@@ -91,7 +91,6 @@ OF_SERVER = {
     "corrections/": "local/test_corrections.py",
     "copied_process.py": "local/in_server/test_lambda.py",
     "crawler_role.py": "local/in_server/test_crawls.py",
-    "dynamodb.py": "local/in_server/test_table_exports.py",
     "glue_classify.py": "local/in_server/test_crawls.py",
     "glue_grouping.py": "local/in_server/test_crawls.py",
     "glue_tables.py": "local/in_server/test_crawls.py",

@@ -1,7 +1,8 @@
-"""An export of DynamoDB to S3 that writes: `corrections/dynamodb.py` says why."""
+"""Corrections of MiniStack's DynamoDB: `corrections/dynamodb.py` says what, and why."""
 
 import json
 import time
+from functools import lru_cache
 
 from ministack.core.concurrency import run_reentrant
 from ministack.core.responses import error_response_json
@@ -65,3 +66,10 @@ def describe_export(asked: dict) -> tuple:
         return answer
     kept = {name: value for name, value in description.items() if name not in TOLD_AT_THE_END}
     return dynamodb.json_response({"ExportDescription": kept | {"ExportStatus": "IN_PROGRESS"}})
+
+
+@corrections.CONDITIONS.replacing("ministack.services.dynamodb:_condition_syntax_error")
+@lru_cache(maxsize=1000)
+def condition_syntax_error(expression: str, slot: str) -> str | None:
+    """Return what is wrong with a condition, or raise it; of one that is well-formed it is known then."""
+    return condition_syntax_error.original(expression, slot)

@@ -43,3 +43,21 @@ assert any("/data/" in key for key in keys), keys
 """,
     tests=("tests/local/in_server/test_table_exports.py::test_it_shows_the_table_as_it_was_when_called",),
 )
+CONDITIONS = Correction(
+    name="dynamodb-conditions-are-checked-once",
+    title="A Query checks the syntax of its KeyConditionExpression anew for each item",
+    replaces={"ministack.services.dynamodb:_condition_syntax_error": "1083f62dd105"},
+    goes_by={"ministack.services.dynamodb:_evaluate_condition": "925cc7e26def"},
+    ministack="_evaluate_condition parses the expression for each item that it is held against, which is "
+    "most of what a server does that answers queries.",
+    aws="How long a Query takes does not depend on how many other items the table has.",
+    sources=("https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.html",),
+    upstream="not reported by us; not looked up",
+    change="Parse an expression once for each call, or keep what came of it.",
+    steps=(
+        "Put some thousand items with one partition key into a table.",
+        "Query one of them by both of its keys while a profiler looks at the server.",
+        "Most of the time is spent in _condition_syntax_error.",
+    ),
+    tests=("tests/local/in_server/test_dynamodb.py::test_the_syntax_of_a_condition_is_checked_once",),
+)
