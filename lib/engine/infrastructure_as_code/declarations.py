@@ -334,7 +334,7 @@ def _(resource: lambda_.Function, settings: Settings) -> Declared:
         "FunctionName": resource.name,
         "Code": Code(resource.what, resource.code),
         **kept,
-        "Tags": tag_list(settings["tags"]),
+        "Tags": tag_list({**settings["tags"], **resource.code_tag()}),
     }
     log = f"arn:aws:logs:{resource.region}:{resource.scope.account_id}:log-group:/aws/lambda/{resource.name}"
     yield Declaration(resource, "AWS::Lambda::Function", properties, resource.name, {log})
