@@ -46,7 +46,7 @@ def with_answers(target: Target, respond) -> Target:
         "sts", "us-east-1", endpoint_url=target.endpoint_url, verify=target.ca_bundle
     )
     client.meta.events.register("after-call.sts.GetCallerIdentity", respond)
-    other._clients[("sts", "us-east-1")] = client
+    other._clients[("sts", "us-east-1", "")] = client
     return other
 
 

@@ -132,7 +132,7 @@ def test_a_move_removes_what_acts_and_keeps_what_holds_data(moved, target, param
         new.rollback()
     plan = there(target, parameters, "plan", monkeypatch).plan()
     assert (plan.left_behind, plan.count("unchanged")) == ([], len(new.resources))
-    assert {one.noun for one in plan.left} == {"S3 bucket", "DynamoDB table"}
+    assert {one.noun for one in plan.left} == {"S3 bucket", "DynamoDB table", "CloudWatch log group"}
     assert {one.action for one in plan.left} == {"kept"}
     bucket = named(moved, s3.Bucket)
     assert moved.client(bucket).get_object(Bucket=bucket.name, Key="a")["Body"].read() == b"a"

@@ -19,7 +19,7 @@ def aws():
     session = boto3.Session("a", "b")
     client = session.client("s3control", GLOBAL_REGION)
     with Stubber(client) as stubber:
-        yield Target("aws", session, ACCOUNT, _clients={("s3control", GLOBAL_REGION): client}), stubber
+        yield Target("aws", session, ACCOUNT, _clients={("s3control", GLOBAL_REGION, ""): client}), stubber
 
 
 def states(table) -> dict[str, str]:

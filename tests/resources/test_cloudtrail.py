@@ -87,7 +87,7 @@ def test_a_trail_of_somebody_else_with_our_name_is_not_touched(stack: Stack, tra
     tags = [{"Key": key} for key in OUR_TAGS]
     somebody("cloudtrail", trail.region).remove_tags(ResourceId=trail.arn, TagsList=tags)
     stack.ledger.forget(stack.scope.pipeline)
-    stack.resources = {trail.arn: trail, trail.logs.arn: trail.logs}
+    stack.resources = {trail.logs.arn: trail.logs, trail.arn: trail}
     with pytest.raises(NotOursError, match="CloudTrail trail"):
         stack.plan()
 

@@ -88,6 +88,8 @@ def load() -> None:
 
     for module in MODULES:
         import_module(module)
+    # Imported before there is a kernel, pandas takes this for a terminal, and leaves columns out.
+    import_module("pandas").options.display.max_columns = 20
     from lib.engine.inventory import TYPES
     from lib.local.deployer import new_session
 

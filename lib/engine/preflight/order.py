@@ -20,7 +20,7 @@ def parts(resources: Resources) -> Found:
     """Find resources that are described before what they name: a function before its role."""
     places = {one.arn: number for number, one in enumerate(resources)}
     for number, one in enumerate(resources):
-        for field in fields(one):
+        for field in (each for each in fields(one) if each.compare):  # the others are told of it later
             part = getattr(one, field.name)
             named = part if isinstance(part, list | tuple) else [part]
             for each in (each for each in named if isinstance(each, Resource)):

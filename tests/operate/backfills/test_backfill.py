@@ -201,4 +201,6 @@ def quoted(key: str) -> str:
 
 
 def content(record: dict) -> str:
-    return json.dumps({name: value for name, value in record.items() if name != "sent"}, sort_keys=True)
+    return json.dumps(
+        {name: value for name, value in record.items() if name not in ("sent", "sentTime")}, sort_keys=True
+    )
