@@ -13,7 +13,7 @@ from support.case import HERE, Case
 from lib.engine import preflight
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
-from lib.resources.base import Resource, differences
+from lib.resources.base import Resource, differences, our_tags
 from lib.target import Target, connect
 
 MADE = [case for case in cases.EVERY.values() if "make" not in case.not_on_moto]
@@ -59,7 +59,8 @@ def test_made_left_found_and_deleted(aws: Target, case: Case):
     client, kind = stack.client(resource), case.kind
     (found,) = [found for found in kind.find(client, stack.scope) if found.arn == resource.arn]
     # A part has the tags of what it is a part of; a dashboard is a part of nothing.
-    assert found.tags in (stack.scope.tags, *([] if kind.taggable else [None]))
+    tags = None if found.tags is None else our_tags(found.tags)
+    assert tags in (stack.scope.tags, *([] if kind.taggable else [None]))
     kind.delete(client, found.identifier)
     assert resource.arn not in [found.arn for found in kind.find(client, stack.scope)]
     if "delete twice" not in case.not_on_moto:

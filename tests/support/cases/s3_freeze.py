@@ -43,5 +43,6 @@ CASES = [
         ],
         drift={"statement": _change},
         others=Others(_put_others, _get_others),
+        not_on_moto=frozenset({"make"}),  # whose buckets deny nobody: it would wait to be in force
     )
 ]
