@@ -249,7 +249,9 @@ class EventSourceMapping(Resource):
 
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
         arguments = {"EventSourceArn": self.queue.arn, "FunctionName": self.function.name}
-        retry_on(NOT_READY, PROPAGATION_S, sleep)(
+        # Not while one is there: it may be ours, whose answer was lost, or one that is being deleted. Whoever
+        # makes it looks again.
+        retry_on(TOO_EARLY, PROPAGATION_S, sleep)(
             client.create_event_source_mapping, **arguments, **self.desired()
         )
 
