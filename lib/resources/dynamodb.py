@@ -214,8 +214,8 @@ class Table(End):
             for name in page["TableNames"]:
                 if name.startswith(scope.beginning):
                     arn = f"arn:aws:dynamodb:{client.meta.region_name}:{scope.account_id}:table/{name}"
-                    with suppress(client.exceptions.ResourceNotFoundException):
-                        yield Found(name, name, arn, _tags(client, arn))
+                    if (tags := _tags_of_existing(client, arn, name)) is not None:
+                        yield Found(name, name, arn, tags)
 
     @classmethod
     def delete(cls, client, identifier: str, sleep: Callable[[float], None] = sleep) -> None:
@@ -239,6 +239,22 @@ def _key_arn(description: dict) -> str:
     """Return the key with which a table is encrypted, or is just being; empty for the one that AWS owns."""
     is_on = description.get("Status") in ("ENABLING", "ENABLED", "UPDATING")
     return description.get("KMSMasterKeyArn", "") if is_on else ""
+
+
+def _tags_of_existing(client, arn: str, name: str) -> dict[str, str] | None:
+    """Return a table's tags; None if it was deleted a moment ago, and only its name is still listed."""
+    try:
+        return _tags(client, arn)
+    except client.exceptions.ResourceNotFoundException:
+        return None
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDeniedException":
+            raise
+        # What is not there may be nobody's to look at; what is there is looked at.
+        with suppress(client.exceptions.ResourceNotFoundException):
+            client.describe_table(TableName=name)
+            raise
+        return None
 
 
 def _tags(client, arn: str) -> dict[str, str]:

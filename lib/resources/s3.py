@@ -988,7 +988,10 @@ def object_lock(client, bucket: str) -> dict:
 
 def _object_lock(client, bucket: str) -> dict:
     call = client.get_object_lock_configuration
-    answer = _unless("ObjectLockConfigurationNotFoundError", call, Bucket=bucket)
+    try:
+        answer = _unless("ObjectLockConfigurationNotFoundError", call, Bucket=bucket)
+    except client.exceptions.NoSuchBucket:  # one that was just deleted may still be listed
+        return {}
     return answer.get("ObjectLockConfiguration", {})
 
 

@@ -166,7 +166,7 @@ def test_runs_killed_right_after_every_single_write_reach_the_same_end(inventory
     """AWS has done it, but the run never heard of it; the next one does one more thing, and so on."""
     killer, writes = KillAt(), []
     killed = watched(target, "after-call", killer)
-    while len(writes) < 100:
+    while len(writes) < 300:
         killer.set(1)
         try:
             everything(killed, parameters).apply()

@@ -1,5 +1,8 @@
 """The notebook of the audit: three pipelines deployed by theirs, broken on purpose, found, mended."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import papermill
 import pytest
 from support.headless import Deployed, eventually, execute
@@ -45,6 +48,15 @@ def is_whole(deployed: Deployed, own: Parameters, name: str) -> bool:
     return found.is_clean and found.findings.counts["same"] == len(KEYS)
 
 
+@contextmanager
+def lifted(client, bucket: str) -> Iterator[None]:
+    """Do what a bucket's policy denies to everybody, its account's root too, who does not take it away."""
+    policy = client.get_bucket_policy(Bucket=bucket)["Policy"]
+    client.delete_bucket_policy(Bucket=bucket)
+    yield
+    client.put_bucket_policy(Bucket=bucket, Policy=policy)
+
+
 def break_bucket(client, bucket: str) -> None:
     """Do to a destination what nobody should."""
     client.delete_object(Bucket=bucket, Key="plain")
@@ -69,7 +81,8 @@ def break_table(client, table: str) -> None:
 def broken(filled, own, somebody) -> Deployed:
     for name in ("migrate", "backup"):
         bucket = pipelines(own)[name].destination
-        break_bucket(somebody("s3", bucket.region), bucket.name)
+        with lifted(somebody("s3", bucket.region), bucket.name):
+            break_bucket(somebody("s3", bucket.region), bucket.name)
     table = pipelines(own)["index"].destination
     break_table(somebody("dynamodb", table.region), table.name)
     return filled
@@ -111,7 +124,8 @@ def test_a_repair_of_what_cannot_be_mended_ends_in_time(broken, own, somebody):
     bucket, function = pipelines(own)["backup"].destination, pipelines(own)["backup"].created
     client = somebody("lambda", function.region)
     client.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=0)
-    somebody("s3", bucket.region).delete_object(Bucket=bucket.name, Key="stale")
+    with lifted(somebody("s3", bucket.region), bucket.name):
+        somebody("s3", bucket.region).delete_object(Bucket=bucket.name, Key="stale")
     after = audits.repair(aws, impatient, "backup", audits.audit(aws, impatient, "backup"))
     client.delete_function_concurrency(FunctionName=function.name)
     assert list(after.differences["state"]) == ["missing"]
