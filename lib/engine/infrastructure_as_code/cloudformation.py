@@ -28,6 +28,8 @@ OUTPUTS = {
     "AWS::SNS::Topic": "TopicArn",
     "AWS::DynamoDB::Table": "TableName",
 }
+# Data is never deleted because a declaration is gone.
+KEPT = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
 FOLDER = "code"
 SUFFIX = ".template.json"  # of a template, after its region
 DIGEST_CHARACTERS = 12  # of a code's digest in its file's name: other code has another name
@@ -200,7 +202,7 @@ def _template(stack: Stack, region: str, here: list[Declaration], found: list[De
         resources[names[one.key]] = {
             "Type": one.type,
             **({"DependsOn": first} if first else {}),
-            **(_kept(one)),
+            **(KEPT if one.holds_data else {}),
             "Properties": _value(one.properties, stack.scope, names),
         }
     ends = [one for one in here if isinstance(one.resource, End) and one.type in OUTPUTS]
@@ -225,13 +227,6 @@ def _template(stack: Stack, region: str, here: list[Declaration], found: list[De
         "Resources": resources,
         **({"Outputs": {names[o.key]: _output(o, names) for o in ends}} if ends else {}),
     }
-
-
-def _kept(one: Declaration) -> dict[str, str]:
-    """Data is never deleted because a declaration is gone."""
-    if isinstance(one.resource, End) and one.type in ("AWS::S3::Bucket", "AWS::DynamoDB::Table"):
-        return {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
-    return {}
 
 
 def _parameter(default: str, description: str) -> dict[str, str]:
@@ -271,21 +266,15 @@ def _value(value: Any, scope: Scope, names: dict) -> Any:
     if isinstance(value, Code):
         return {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Fn::Sub": f"${{CodePrefix}}{code_file(value)}"}}
     if isinstance(value, dict):
+        if value.get("Key") == TAG_ENV:
+            return {"Key": TAG_ENV, "Value": {"Ref": "Environment"}}
         return {
-            name: {"Ref": "Environment"}
-            if name == TAG_ENV
-            else _tag(value, scope)
-            if name == "Value" and value.get("Key") == TAG_ENV
-            else _value(each, scope, names)
+            name: {"Ref": "Environment"} if name == TAG_ENV else _value(each, scope, names)
             for name, each in value.items()
         }
     if isinstance(value, list):
         return [_value(each, scope, names) for each in value]
     return _text(value, scope) if isinstance(value, str) else value
-
-
-def _tag(tag: dict[str, str], scope: Scope) -> Any:
-    return {"Ref": "Environment"} if tag["Value"] == scope.env else tag["Value"]
 
 
 def _text(text: str, scope: Scope) -> Any:

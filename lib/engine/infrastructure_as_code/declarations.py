@@ -47,6 +47,10 @@ class Document:
     value: Any
 
 
+class Map(dict[str, Any]):
+    """A map whose keys are data, such as the names of a function's variables, and no properties."""
+
+
 @dataclass(frozen=True)
 class Output:
     """What another declaration gives when it is made, such as a queue's URL.
@@ -98,6 +102,11 @@ class Declaration:
             self.needs |= {self.resource.function.arn}
         else:
             self.needs |= set(self.resource.needs) - {self.resource.arn}
+
+    @property
+    def holds_data(self) -> bool:
+        """Whether what people have stored is in it."""
+        return self.type in ("AWS::S3::Bucket", "AWS::DynamoDB::Table")
 
     @property
     def key(self) -> tuple[str, str]:
@@ -334,6 +343,7 @@ def _(resource: lambda_.Function, settings: Settings) -> Declared:
         "FunctionName": resource.name,
         "Code": Code(resource.what, resource.code),
         **kept,
+        "Environment": {"Variables": Map(resource.environment)},
         "Tags": tag_list({**settings["tags"], **resource.code_tag()}),
     }
     log = f"arn:aws:logs:{resource.region}:{resource.scope.account_id}:log-group:/aws/lambda/{resource.name}"

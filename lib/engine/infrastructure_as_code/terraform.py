@@ -25,6 +25,7 @@ from lib.engine.infrastructure_as_code.declarations import (
     Code,
     Declaration,
     Document,
+    Map,
     NoEqual,
     Output,
     Properties,
@@ -162,12 +163,11 @@ def _resource(one: Declaration, found: list[Declaration], scope: Scope, names: d
         first.append(f"aws_s3_object.{_object(f'{FOLDER}/{code_file(code)}')}")
     properties = _properties(one)
     values = {attribute(name): _value(value, one, scope, names) for name, value in properties.items()}
-    keeps = isinstance(one.resource, End) and one.type in ("AWS::S3::Bucket", "AWS::DynamoDB::Table")
     return {
         "provider": f"{provider}.{_alias(one.resource.region)}",
         **values,
         **({"depends_on": sorted(first)} if first else {}),
-        **({"lifecycle": {"prevent_destroy": True}} if keeps else {}),
+        **({"lifecycle": {"prevent_destroy": True}} if one.holds_data else {}),
     }
 
 
@@ -185,21 +185,17 @@ def _properties(one: Declaration) -> Properties:
 
 def _catalog_table(properties: Properties) -> Properties:
     storage = properties["TableInput"]["StorageDescriptor"]
-    serde = {**storage["SerdeInfo"], "Parameters": Literal(storage["SerdeInfo"]["Parameters"].value)}
+    serde = {**storage["SerdeInfo"], "Parameters": Map(storage["SerdeInfo"]["Parameters"].value)}
     return {
         "CatalogId": properties["CatalogId"],
         "DatabaseName": properties["DatabaseName"],
         **properties["TableInput"],
-        "Parameters": Literal(properties["TableInput"]["Parameters"].value),
+        "Parameters": Map(properties["TableInput"]["Parameters"].value),
         "StorageDescriptor": {
             **{name: value for name, value in storage.items() if name != "SerdeInfo"},
             "SerDeInfo": serde,
         },
     }
-
-
-class Literal(dict[str, Any]):
-    """A map whose keys are data, not attributes."""
 
 
 def _value(value: Any, one: Declaration, scope: Scope, names: dict) -> Any:
@@ -212,24 +208,15 @@ def _value(value: Any, one: Declaration, scope: Scope, names: dict) -> Any:
         return {"s3_bucket": f"${{var.code_buckets[{region}]}}", "s3_key": f"${{{file}.key}}"}
     if isinstance(value, Document):
         return json.dumps(_texts(value.value, scope), ensure_ascii=False)
-    if isinstance(value, Literal):
+    if isinstance(value, Map):
         return _texts(value, scope)
     if isinstance(value, dict):
-        if _is_map(one, value):
-            return _texts(value, scope)
         if value.get("Key") == TAG_ENV:
             return {"key": TAG_ENV, "value": ENVIRONMENT}
         return {attribute(name): _value(each, one, scope, names) for name, each in value.items()}
     if isinstance(value, list):
         return [_value(each, one, scope, names) for each in value]
     return _text(value, scope) if isinstance(value, str) else value
-
-
-def _is_map(one: Declaration, value: dict) -> bool:
-    """Whether a value's keys are data: a function's environment variables."""
-    return one.type == "AWS::Lambda::Function" and value is one.properties.get("Environment", {}).get(
-        "Variables"
-    )
 
 
 def _texts(value: Any, scope: Scope) -> Any:
