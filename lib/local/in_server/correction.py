@@ -101,16 +101,40 @@ class Correction:
         if target not in self.replaces:
             raise KeyError(f"The correction {self.name} does not say that it replaces {target}.")
         try:
-            holder, name, is_entry = place_of(target)
+            return put_in_place(target, value) if self.is_applied else in_place(target)
         except (ImportError, AttributeError):  # another MiniStack; the server is to start all the same
             logger.warning("%s: %s is gone, so it is not corrected", self.name, target)
             return None
-        before = holder.get(name) if is_entry else getattr(holder, name, None)
-        if self.is_applied and is_entry:
-            holder[name] = value
-        elif self.is_applied:
-            setattr(holder, name, value)
-        return before
+
+
+def in_place(target: str) -> Any:
+    """Return what is in a place of MiniStack; None if there is nothing.
+
+    Args:
+        target: As in a correction's `replaces`.
+
+    Raises:
+        ImportError: If MiniStack has no such module.
+        AttributeError: If it has nothing that could hold the target.
+    """
+    holder, name, is_entry = place_of(target)
+    return holder.get(name) if is_entry else getattr(holder, name, None)
+
+
+def put_in_place(target: str, value: Any) -> Any:
+    """Put a value into a place of MiniStack, and return what was there; None if there was nothing.
+
+    Args:
+        target: As for `in_place`, which says what is raised.
+        value: Anything.
+    """
+    before = in_place(target)
+    holder, name, is_entry = place_of(target)
+    if is_entry:
+        holder[name] = value
+    else:
+        setattr(holder, name, value)
+    return before
 
 
 def place_of(target: str) -> tuple[Any, str, bool]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ministack.core.responses import get_account_id, get_region
 
-from lib.local.in_server.correction import Replacement, place_of
+from lib.local.in_server.correction import Replacement, put_in_place
 from lib.local.in_server.lag_times import Lag, of_this_server
 
 FOREVER_AGO = float("-inf")
@@ -50,12 +50,8 @@ def wrapping(target: str) -> Callable[[Callable[..., Any]], Replacement]:
     """
 
     def put(function: Any) -> Replacement:
-        holder, name, is_entry = place_of(target)
-        function.original = holder[name] if is_entry else getattr(holder, name)
-        if is_entry:
-            holder[name] = function
-        else:
-            setattr(holder, name, function)
+        function.original = put_in_place(target, function)
+        assert function.original, f"MiniStack has no {target} any more, so nothing of it would be late"
         return function
 
     return put
