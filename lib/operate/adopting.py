@@ -28,11 +28,11 @@ from lib.resources.s3_adopted import AdoptedBucket
 from lib.s3.listing import Entry, listing
 from lib.s3.objects import Place
 from lib.s3.selection import KeyFilter
+from lib.s3.versions import ARCHIVE_CLASSES
 
 ADOPTING = "application/vnd.runbook.adopting+json"  # the MIME type under which a notebook tells of it
 MOST_LISTED = 20_000  # objects: twenty calls; of more than that it is only said that there are more
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/archived-objects.html
-ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
 MOST_HEADS = 200  # objects of which it is asked under which key they are, evenly of those that are listed
 CUSTOMERS_KEY = "a key of a customer's (SSE-C), which S3 does not keep"
 NOT_LET_IN = "S3 does not let us look (403)"
@@ -275,7 +275,9 @@ class _Look:
         said = False
         for rule in rules:
             name = rule.get("ID", "without an id")
-            moves = [each for each in rule.get("Transitions", []) if each.get("StorageClass") in ARCHIVES]
+            moves = [
+                each for each in rule.get("Transitions", []) if each.get("StorageClass") in ARCHIVE_CLASSES
+            ]
             for each in moves:
                 said = True
                 yield (
@@ -400,7 +402,7 @@ class _Look:
             yield text, means
             return
         yield text, self._effort(len(found), size, more)
-        if archived := [one for one in found if one.storage_class in ARCHIVES]:
+        if archived := [one for one in found if one.storage_class in ARCHIVE_CLASSES]:
             yield (
                 f"{more}{len(archived):,} of them archived",
                 "cannot be copied or read until S3 has restored them (aws s3api restore-object)",

@@ -6,6 +6,7 @@ event came.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-enable-disable-notification-intro.html
 """
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -35,9 +36,10 @@ from lib.resources.sqs import Queue
 from lib.s3.listing import listing
 from lib.s3.objects import Place
 from lib.s3.selection import KeyFilter
-from lib.s3.versions import erase
+from lib.s3.versions import erase, histories
 
-PROBE = "runbook-probe-"  # handlers/common/events.py knows it by that
+PROBE = "runbook-probe-"  # handlers/common/events.py knows it by that, what follows, and its size of 0
+PROBES_KEY = re.compile(rf"(?:^|/){PROBE}[0-9a-f]{{32}}[^/]*$")
 OF_PROBES = '{ $.probe = "*" }'
 # From one probe to the next; its event may take some seconds to be logged even when all is well.
 FIRST_ROUND_S, LONGEST_ROUND_S = 2, 30
@@ -184,7 +186,7 @@ class _Probing:
         """Return when each probe was heard of; send more of them until it was."""
         for each in self._entrances:  # what a run that was killed has left
             note_put(each.bucket.name, each.probes)
-            self._erase(each, each.probes)
+            self._erase(each, self._left_of(each))
         deadline, round_s = self._clock() + timeout_s, float(FIRST_ROUND_S)
         with tqdm(
             total=len(self._entrances), desc="First event", unit="notification", leave=False, delay=1
@@ -239,10 +241,17 @@ class _Probing:
         answer = client.put_object(Bucket=entrance.bucket.name, Key=key, Body=b"")
         if "VersionId" in answer:
             self._versioned.add(entrance)
-        self._erase(entrance, key)
+        self._erase(entrance, [key])
 
-    def _erase(self, entrance: Entrance, beginning: str) -> None:
-        erase(Place.of(self._stack.target, entrance.bucket), beginning)
+    def _left_of(self, entrance: Entrance) -> Iterator[str]:
+        """Yield the keys of probes that are left, and nobody else's: such a name with bytes is no probe."""
+        for key, versions in histories(Place.of(self._stack.target, entrance.bucket), entrance.probes):
+            if PROBES_KEY.search(key) and not any(each.bytes for each in versions):
+                yield key
+
+    def _erase(self, entrance: Entrance, keys: Iterable[str]) -> None:
+        for key in keys:  # with what it is the beginning of: a probe's has a random part
+            erase(Place.of(self._stack.target, entrance.bucket), key)
 
     def _look(self) -> None:
         """See in the logs which probes came."""

@@ -2,13 +2,12 @@
 
 import re
 from dataclasses import dataclass, field
-from itertools import islice
 
 from botocore.exceptions import ClientError
 
 from lib.base.errors import RunbookError
 from lib.parameters import Parameters
-from lib.resources.s3 import DELETE_BATCH_KEYS, Bucket, delete_batch
+from lib.resources.s3 import Bucket, empty_bucket
 from lib.s3.objects import Place
 from lib.s3.versions import Version, histories
 
@@ -100,16 +99,15 @@ class SamplesFolder:
             return 0
         self.others.clear()
         found = [self._ours_of(key, history) for key, history in histories(self.place, self.prefix)]
-        todo = [version.name for versions in found for version in versions]
-        left = iter(todo)
+        todo = {(version.key, version.id) for versions in found for version in versions}
+        self._abort_uploads()
         try:
-            while batch := list(islice(left, DELETE_BATCH_KEYS)):
-                delete_batch(self.place.client, self.place.bucket, batch)
-                self.erased += len(batch)
+            self.erased += empty_bucket(
+                self.place.client, self.place.bucket, only=todo, beginning=self.prefix
+            )
         except RunbookError as error:  # under Object Lock; whoever reads it knows how long
             self.refused = str(error)
             return 0
-        self._abort_uploads()
         return len(todo)
 
     def _ours_of(self, key: str, history: list[Version]) -> list[Version]:

@@ -20,6 +20,7 @@ from lib.operate.hearing import NONE_YET, PROBE, Entrance, first_events
 from lib.parameters import Parameters
 from lib.resources import s3
 from lib.resources.bundle import bundle
+from lib.resources.s3 import empty_bucket
 from lib.target import Target, connect
 
 DEAF_S = 300.0
@@ -143,9 +144,13 @@ def test_when_the_time_is_up_it_says_what_did_not_come_and_leaves_nothing(late, 
 def test_what_a_killed_run_has_left_goes(late, deployed, passing):
     stack = deployed("index")
     files = bucket_of(stack, "files")
-    root(late, "s3", files.region).put_object(Bucket=files.name, Key=f"{PROBE}{'0' * 32}", Body=b"")
+    theirs = [f"{PROBE}results.csv", f"{PROBE}{'1' * 32}"]
+    s3_of_somebody = root(late, "s3", files.region)
+    for key, body in ((f"{PROBE}{'0' * 32}", b""), *((key, b"theirs") for key in theirs)):
+        s3_of_somebody.put_object(Bucket=files.name, Key=key, Body=body)
     first_events(stack, timeout_s=600, sleep=passing)
-    assert versions(late, files) == []
+    assert sorted(versions(late, files)) == sorted(theirs)
+    empty_bucket(s3_of_somebody, files.name)
 
 
 def test_a_deployment_without_samples_sends_nothing_and_says_when_its_first_event_was(late, deployed, target):

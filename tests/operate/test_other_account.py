@@ -1,7 +1,7 @@
 """A backup, and a target of a migration, in another account: two accounts of the local AWS."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.audited import audited
@@ -145,17 +145,22 @@ def test_what_is_missing_there_is_repaired(running):
 
 def test_what_the_primary_has_lost_is_restored_from_there(running):
     here, there = running.source("backup"), running.destination("backup")
-    bodies = {"kept/whole": b"whole", "kept/parts": b"".join(PARTS)}
+    bodies = {"kept/whole": b"whole", "kept/parts": b"".join(PARTS), "kept/changed": b"as it was"}
+    here.put("kept/changed", bodies["kept/changed"])
     here.put("kept/whole", bodies["kept/whole"], Metadata={"kind": "m"}, Tagging="kind=t")
     here.put_in_parts("kept/parts", PARTS)
     assert eventually(lambda: there.keys() >= bodies.keys())
     before = {key: here.state(key) for key in bodies}
     at = datetime.now(UTC)
-    for key in bodies:
+    lost = bodies.keys() - {"kept/changed"}
+    for key in lost:
         for version in here.client.list_object_versions(Bucket=here.bucket, Prefix=key)["Versions"]:
             here.client.delete_object(Bucket=here.bucket, Key=key, VersionId=version["VersionId"])
-    assert eventually(lambda: not there.keys() & bodies.keys())
-    settings = {"at": at.isoformat(), "key_prefix": "kept/", "into": here.bucket}
+    assert eventually(lambda: not there.keys() & lost)
+    # S3 has whole seconds: what is written in the same one counts as written before.
+    assert eventually(lambda: datetime.now(UTC) > at + timedelta(seconds=1))
+    here.put("kept/changed", b"by mistake")
+    settings = {"at": at.isoformat(), "key_prefix": "kept/", "into": here.bucket, "overwrite_newer": True}
     parameters = Parameters.check(running.parameters.model_dump() | {"restore": settings})
     with locked(running.target, parameters):
         restored = from_parameters(running.target, parameters).run()

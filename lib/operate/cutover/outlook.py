@@ -20,7 +20,7 @@ from lib.s3.versions import ARCHIVE_CLASSES
 from lib.target import Target
 
 GB = 1e9
-UNSET = ("NoSuchLifecycleConfiguration", "NoSuchBucketPolicy")
+UNSET = "NoSuchLifecycleConfiguration"
 
 
 def look(target: Target, parameters: Parameters, pipeline: Pipeline) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def look(target: Target, parameters: Parameters, pipeline: Pipeline) -> pd.DataF
     """
     there = remaining.count(target, pipeline)
     if parameters.mode != "plan":
-        is_frozen = freezing.has_statement(target, pipeline)
+        is_frozen = freezing.is_frozen(target, pipeline)
         remaining.Timeline.of(parameters, pipeline).note(there.left, is_frozen)
     rows: list[tuple[str, str, str]] = [*_objects(there), *_left(parameters, pipeline, there)]
     for what, ask in (
@@ -109,7 +109,7 @@ def _lifecycle(target: Target, parameters: Parameters, pipeline: Pipeline) -> It
     try:
         found = place.client.get_bucket_lifecycle_configuration(Bucket=place.bucket).get("Rules", [])
     except ClientError as error:
-        if error.response["Error"]["Code"] not in UNSET:
+        if error.response["Error"]["Code"] != UNSET:
             raise
         found = []
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-expire-general-considerations.html
@@ -130,11 +130,10 @@ def _lifecycle(target: Target, parameters: Parameters, pipeline: Pipeline) -> It
 
 def _uploads(target: Target, parameters: Parameters, pipeline: Pipeline) -> Iterator[tuple[str, str]]:
     found = freezing.uploads(target, pipeline)
-    many = "at least " if len(found) == freezing.UPLOADS_SHOWN else ""
     means = (
         "cannot be completed while it is frozen: let them end first" if len(found) else "nothing is cut off"
     )
-    yield f"{many}{len(found):,}", means
+    yield f"{len(found):,}", means
 
 
 def _frozen(target: Target, parameters: Parameters, pipeline: Pipeline) -> Iterator[tuple[str, str]]:

@@ -225,6 +225,11 @@ def write(
                 of_side = Record(path, facts, "").side(target, side)
                 facts[side] |= _write_side(file, side, of_side, parameters.audit.threads)
             _require_the_same(facts, pipeline)
+            if not freezing.is_frozen(target, pipeline):
+                raise RunbookError(
+                    f"{pipeline.name}: the source was thawed while its objects were recorded; nothing was "
+                    "released: freeze it, and verify again"
+                )
             file.seek(0)
             with staged.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
                 digest = _write_all(packed, [f"{_dump(facts)}\n".encode()], file)
@@ -263,12 +268,13 @@ def _write_side(file: IO[bytes], side: str, of_side: Side, threads: int) -> dict
 
 def _require_the_same(facts: dict[str, Any], pipeline: Pipeline) -> None:
     """Refuse a record that holds other objects than were compared."""
-    same, held = facts["compared"]["same"], facts[SOURCE]["objects"]
-    if same != held:
+    same = facts["compared"].get("same", 0)
+    here, there = (facts[side]["objects"] for side in SIDES)
+    if same != here or same > there:  # what only the destination has is no loss
         raise RunbookError(
-            f"{pipeline.name}: {same:,} objects were compared, and the source holds {held:,} now: something "
-            "was written meanwhile, or S3 itself deleted by a lifecycle rule. Nothing was released: verify "
-            "again"
+            f"{pipeline.name}: {same:,} objects were compared, and the source holds {here:,} now, the "
+            f"destination {there:,}: something was written or deleted meanwhile, or S3 itself deleted by a "
+            "lifecycle rule. Nothing was released: verify again"
         )
 
 

@@ -17,14 +17,13 @@ from lib.base.errors import RunbookError
 from lib.base.retry import wait_until
 from lib.base.run_data import file_of
 from lib.engine.checklist import Checklist
-from lib.engine.waiting import Waiting
 from lib.operate.audits import audit as auditor
 from lib.operate.audits import inventory_reports
+from lib.operate.backfills.arrivals import waiting as waiting_in
 from lib.operate.backfills.backfill import backfill
-from lib.operate.cutover.freezing import has_statement
+from lib.operate.cutover.freezing import is_frozen as is_in_force
 from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
-from lib.resources.sqs import Queue
 from lib.s3.listing import Entry, Pair, listing, merge, ranges
 from lib.s3.objects import Place
 from lib.target import Target
@@ -182,7 +181,8 @@ def send_what_is_left(target: Target, parameters: Parameters, pipeline: Pipeline
     there = count(target, pipeline)
     how = "nothing to send"
     if there.left and there.left >= there.objects / 2:
-        chosen = parameters.backfill.model_copy(update={"pipeline": pipeline.name, "key_prefix": ""})
+        everything = {"key_prefix": "", "modified_after": "", "modified_before": ""}
+        chosen = parameters.backfill.model_copy(update={"pipeline": pipeline.name, **everything})
         backfill(target, parameters.model_copy(update={"backfill": chosen}), there.objects)
         how = "as a backfill, all of them"
     else:
@@ -266,12 +266,13 @@ def _wait(
 ) -> Left:
     """Look until nothing is left, and write down how it went; while others write, events may always wait."""
     timeline, there = Timeline.of(parameters, pipeline), count(target, pipeline, written_before)
-    is_frozen, others_write = has_statement(target, pipeline), written_before is not None
+    is_frozen, others_write = is_in_force(target, pipeline), written_before is not None
     with tqdm(total=there.left, desc="Left to copy", unit="object", leave=False, delay=1) as bar:
 
         def look() -> Left:
-            waiting = _waiting(target, pipeline)
-            is_told_by_queue = there.objects > MOST_LISTED and waiting
+            waiting = waiting_in(target, pipeline)
+            # While others write, the queue tells of their objects too, and may never be empty.
+            is_told_by_queue = there.objects > MOST_LISTED and waiting and not others_write
             left = waiting if is_told_by_queue else count(target, pipeline, written_before).left
             timeline.note(left, is_frozen)
             bar.update(max(0, there.left - left - bar.n))
@@ -326,8 +327,3 @@ def enter(
 def _closely(parameters: Parameters) -> Parameters:
     closely = parameters.audit.model_copy(update={"grace_s": 0, "metadata_and_tags": True})
     return parameters.model_copy(update={"audit": closely})
-
-
-def _waiting(target: Target, pipeline: Pipeline) -> int:
-    entrance = pipeline.created
-    return Waiting.of(target, entrance).depth() if isinstance(entrance, Queue) else 0

@@ -32,7 +32,9 @@ LOG_FILES = "log-files-"  # the last part of the name of the trail's bucket, as 
 # requester, request id, operation, key, "request URI", status, error code, …
 LINE = re.compile(r'\S+ (\S+) \[([^\]]+)\] \S+ (\S+) \S+ (\S+) (\S+) (?:"[^"]*"|-) (\d{3}|-) (\S+)')
 LINE_TIME = "%d/%b/%Y:%H:%M:%S %z"
-READS = re.compile(r"\.(GET|HEAD)\.|^(Get|Head|List)")
+# In access logs a copy from the bucket is REST.COPY.OBJECT_GET:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html
+READS = re.compile(r"\.(GET|HEAD)\.|_GET$|^(Get|Head|List)")
 SESSION = re.compile(r"arn:aws:sts::(\d{12}):assumed-role/([^/]+)/.*")
 COLUMNS = ["who", "reads", "writes", "denied writes", "last"]
 
