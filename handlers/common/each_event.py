@@ -37,11 +37,12 @@ def for_each_event(
             if event.is_probe:
                 logger.info("probe", bucket=event.bucket, probe=event.key, event_name=event.event_name)
                 continue
-            try:
-                do(event)
-            except Exception as error:
-                logger.exception("failed", bucket=event.bucket, key=event.key, **facts(event, error))
-                failures.append(error)
+            with logger.append_context_keys(**_told_later(event)):
+                try:
+                    do(event)
+                except Exception as error:
+                    logger.exception("failed", bucket=event.bucket, key=event.key, **facts(event, error))
+                    failures.append(error)
     except ValueError as unreadable:
         if not done:
             raise
@@ -49,3 +50,8 @@ def for_each_event(
         failures.append(unreadable)
     if failures:
         raise ExceptionGroup(message, failures)
+
+
+def _told_later(event: ObjectEvent) -> dict[str, bool]:
+    """Return what each line says of an event that S3 did not send, but for instance a backfill."""
+    return {"told_later": True} if event.sent_time else {}

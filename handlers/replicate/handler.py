@@ -115,7 +115,6 @@ def report(event: ObjectEvent, outcome: Outcome, seconds: float) -> None:
         outcome=outcome.name,
         seconds=round(seconds, 3),
         lag_seconds=round(lag_seconds, 3),
-        **({"told_later": True} if event.sent_time else {}),
     )
     metrics.add_metric("Lag", MetricUnit.Milliseconds, lag_seconds * 1000)
     metrics.add_metric("BytesCopied", MetricUnit.Bytes, outcome.bytes_copied)

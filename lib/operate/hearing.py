@@ -160,7 +160,11 @@ def _seen(stack: Stack, new: list[Entrance]) -> dict[Entrance, str]:
             continue
         client = stack.target.client("logs", each.function.region)
         lines = log_events.timed_lines(client, log_group_name(each.function.name), pd.Timestamp(made))
-        mine = (when for when, line in lines if line.get("bucket", each.bucket.name) == each.bucket.name)
+        mine = (
+            when
+            for when, line in lines
+            if line.get("bucket", each.bucket.name) == each.bucket.name and "told_later" not in line
+        )
         if (first := next(mine, None)) is not None:
             found[each] = first.isoformat(timespec="seconds")
     return found

@@ -1,5 +1,7 @@
 """What every handler does with the events of a message."""
 
+from contextlib import contextmanager
+
 import pytest
 from support.handler_support import load_handler
 from support.s3_messages import s3_event, s3_record
@@ -13,10 +15,16 @@ class Lines:
     """A logger that keeps what it is given."""
 
     def __init__(self):
-        self.lines = []
+        self.lines, self.context = [], {}
 
     def exception(self, message, **facts):
-        self.lines.append((message, facts))
+        self.lines.append((message, {**facts, **self.context}))
+
+    @contextmanager
+    def append_context_keys(self, **keys):
+        self.context = keys
+        yield
+        self.context = {}
 
 
 def test_one_that_fails_is_logged_and_raised_after_all_others_are_done():
@@ -33,6 +41,21 @@ def test_one_that_fails_is_logged_and_raised_after_all_others_are_done():
     assert done == ["bad", "good"]
     assert [str(error) for error in raised.value.exceptions] == ["no"]
     assert log.lines == [("failed", {"bucket": "b", "key": "bad", "version": None})]
+
+
+def test_each_line_about_an_event_that_s3_did_not_send_says_so():
+    log = Lines()
+
+    def fail(event):
+        raise RuntimeError(event.key)
+
+    sent = {**s3_record("b", "sent"), "sentTime": "2026-11-30T12:00:00.000Z"}
+    with pytest.raises(ExceptionGroup):
+        for_each_event(object_events(s3_event(sent, s3_record("b", "new"))), fail, log, "Not done")
+    assert [(facts["key"], facts.get("told_later")) for _, facts in log.lines] == [
+        ("sent", True),
+        ("new", None),
+    ]
 
 
 @pytest.mark.parametrize(
