@@ -43,11 +43,12 @@ def class_of(raised: BaseException) -> str:
         return FATAL
     answer = raised.response["Error"]
     found = [
-        (len(held), name)
+        (len(words.group()), name)
         for name, codes in classes().items()
-        if (held := codes.get(answer["Code"])) is not None and re.search(held, answer.get("Message", ""))
+        if (held := codes.get(answer["Code"])) is not None
+        if (words := re.search(held, answer.get("Message", "")))
     ]
-    return max(found)[1] if found else FATAL  # one that names words knows better
+    return max(found)[1] if found else FATAL  # the one that knows more of its words knows better
 
 
 def pattern(*names: str) -> str:
@@ -60,13 +61,9 @@ def pattern(*names: str) -> str:
     return "|".join(f"^{re.escape(code)}: " + (f"(?s:.*)({held})" if held else "") for code, held in codes)
 
 
-DONE_ALREADY = pattern("done")
-NOT_KNOWN_YET = pattern("missing", "early")
 # Whoever looks at a role, a policy, a queue or a function does not see it yet.
 TOO_EARLY = pattern("early")
 IS_BEING_CHANGED = pattern("changing")
-# All that may be answered while a resource is made, and that looking again, and making the rest, will mend.
-PASSES = pattern(*BOUNDS_S)
 
 Seen = TypeVar("Seen")
 

@@ -197,7 +197,7 @@ class Account:
                 bucket = _scoped(AdoptedBucket(one.what, one.region, role=one.end_role, adopted=one), scope)
                 if bucket.read(self.target.client("s3", one.region)) is not None:
                     bucket.default_key = key_arn(self.target, one)
-                    yield Store(bucket, frozenset(one.role.split("+")))
+                    yield Store(bucket, frozenset(one.end_role.split("+")))
 
     def _stores_of_sqs(self, scope: Scope, region: str) -> Iterator[Store]:
         client = self.target.client("sqs", region)

@@ -128,7 +128,7 @@ def apart(description: str) -> tuple[str, str]:
         description: The role's, whoever wrote it.
     """
     parts = description.split(AND) if description else []
-    ours = [each for each in parts if ADOPTION.fullmatch(each) or any(OtherAccount.described("", each))]
+    ours = [each for each in parts if ADOPTION.fullmatch(each) or OtherAccount.is_description(each)]
     return AND.join(ours), AND.join(each for each in parts if each not in ours)
 
 

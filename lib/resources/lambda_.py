@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import ClassVar
 
-from lib.base.retry import IS_BEING_CHANGED, PROPAGATION_S, TOO_EARLY, retry_on, wait_until
+from tenacity import Retrying
+
+from lib.base.retry import IS_BEING_CHANGED, PROPAGATION_S, TOO_EARLY, retry_on, retry_passing, wait_until
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, contents_digest
 from lib.resources.checks import Finding, within, written_as
@@ -34,13 +36,15 @@ RESERVED = frozenset(
     AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_LAMBDA_RUNTIME_API LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR
     """.split()  # noqa: SIM905 – as a list of strings it would be 18 lines
 )
-# For a role, a queue or a function that is not seen yet, and for what is being made or changed, perhaps by a
-# killed run.
-NOT_READY = f"{TOO_EARLY}|{IS_BEING_CHANGED}"
 # Disabling, draining, changing or deleting a mapping takes up to a minute on AWS, at times minutes.
 MAPPING_CHANGE_S, MAPPING_POLL_S = 300, 0.5
 # As long as botocore's own waiters, which look once a second.
 WAIT_300_S = {"Delay": 0.2, "MaxAttempts": 1500}
+
+
+def _when_ready(sleep: Callable[[float], None]) -> Retrying:
+    """Wait for a role, a queue or a function that is not seen yet, and for what is being made or changed."""
+    return retry_passing("early", "changing", sleep=sleep)
 
 
 @dataclass(repr=False, kw_only=True)
@@ -111,21 +115,19 @@ class Function(Resource):
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
         tags = {**self.scope.tags, **self.code_tag()}
         arguments = {"FunctionName": self.name, "Code": {"ZipFile": self.code}, "Tags": tags}
-        retry_on(NOT_READY, PROPAGATION_S, sleep)(
-            client.create_function, **arguments, **self._configuration()
-        )
+        _when_ready(sleep)(client.create_function, **arguments, **self._configuration())
         client.get_waiter("function_active_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
 
     def update(self, client, settings: Settings, sleep: Callable[[float], None] = sleep) -> None:
         if "tags" in settings:
             client.tag_resource(Resource=self.arn, Tags=settings["tags"])
         if "Code" in settings:
-            update = retry_on(NOT_READY, PROPAGATION_S, sleep)
+            update = _when_ready(sleep)
             update(client.update_function_code, FunctionName=self.name, ZipFile=self.code)
             client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
             client.tag_resource(Resource=self.arn, Tags=self.code_tag())
         if configuration := {key: settings[key] for key in self._configuration() if key in settings}:
-            update = retry_on(NOT_READY, PROPAGATION_S, sleep)
+            update = _when_ready(sleep)
             update(client.update_function_configuration, FunctionName=self.name, **configuration)
             client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
 
@@ -469,7 +471,7 @@ class EventInvokeConfig(Resource):
         found = _event_invoke_config(client, self.function.name) or {}
         on_success = found.get("DestinationConfig", {}).get("OnSuccess")  # somebody else's, stays
         destinations = {"OnSuccess": on_success} if on_success else {}
-        retry_on(NOT_READY, PROPAGATION_S, sleep)(
+        _when_ready(sleep)(
             client.put_function_event_invoke_config,
             FunctionName=self.function.name,
             MaximumRetryAttempts=self.retries,

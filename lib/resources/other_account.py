@@ -37,6 +37,15 @@ class OtherAccount:
         """It in the characters that a role's description may have, which its pipeline's roles say of it."""
         return f"{REACHES} {self.what} in {self.account_id} as {self.role_arn}"
 
+    @staticmethod
+    def is_description(text: str) -> bool:
+        """Return whether a text is what a role says of another account, and nothing else.
+
+        Args:
+            text: A part of a role's description.
+        """
+        return (found := REACH.fullmatch(text)) is not None and found[2] == found[4]
+
     @classmethod
     def described(cls, pipeline: str, description: str) -> Iterator["OtherAccount"]:
         """Yield the other accounts that the description of a role says that its pipeline works in.

@@ -82,28 +82,33 @@ def from_template(path: str | Path, **values: Named | str | None) -> Document:
     Raises:
         ParameterError: If the template asks for a name that is not among the values.
     """
+    text = (ROOT / path).read_text("utf-8")
     try:
-        policy = json.loads(Template((ROOT / path).read_text("utf-8")).substitute(_texts(values)))
+        policy = json.loads(Template(text).substitute(_texts(values)))
     except KeyError as error:
         raise ParameterError(f"{path} asks for {error}, which is not among {sorted(values)}") from error
-    asked = json.loads((ROOT / path).read_text("utf-8"))["Statement"]
-    extra = [each for statement in asked for each in _under_other_keys(statement, values)]
+    asked = json.loads(text)["Statement"]
+    both = zip(asked, policy["Statement"], strict=True)
+    extra = [each for one, filled in both for each in _under_other_keys(one["Resource"], filled, values)]
     statements = [_filled_in(statement) for statement in policy["Statement"]]
     return {**policy, "Statement": [*(s for s in statements if s["Resource"]), *extra]}
 
 
-def _under_other_keys(asked: Statement, values: Mapping[str, Named | str | None]) -> Iterator[Statement]:
+def _under_other_keys(
+    asked: str | list[str], filled: Statement, values: Mapping[str, Named | str | None]
+) -> Iterator[Statement]:
     """Yield what lets a role decrypt what others have put into a bucket under keys that are not its own.
 
     Args:
-        asked: A statement of a template; of interest if it is about decrypting with a bucket's key.
+        asked: What a statement of a template is about, by names.
+        filled: The same statement, filled in; of interest if it is about decrypting with a bucket's key.
         values: As for `from_template`.
     """
-    resources = [asked["Resource"]] if isinstance(asked["Resource"], str) else asked["Resource"]
+    resources = [asked] if isinstance(asked, str) else asked
     named = [value for name, value in values.items() if f"${{{name}_key_arn}}" in resources]
     keys = [arn for value in named for arn in getattr(value, "other_key_arns", ())]
-    if keys and "kms:Decrypt" in asked["Action"]:
-        yield {**asked, "Sid": f"{asked['Sid']}UnderOtherKeys", "Action": "kms:Decrypt", "Resource": keys}
+    if keys and "kms:Decrypt" in filled["Action"]:
+        yield {**filled, "Sid": f"{filled['Sid']}UnderOtherKeys", "Action": "kms:Decrypt", "Resource": keys}
 
 
 def _texts(values: dict[str, Named | str | None]) -> dict[str, str]:

@@ -15,12 +15,10 @@ from tqdm import tqdm
 
 from lib.base.errors import LockedError, RunbookError, WaitError
 from lib.base.retry import (
-    IS_BEING_CHANGED,
     PROPAGATION_S,
-    TOO_EARLY,
     WAIT_S,
     matches,
-    retry_on,
+    retry_passing,
     wait_until,
 )
 from lib.base.s3_client import fits_xml
@@ -55,9 +53,6 @@ from lib.resources.sqs import Queue
 # A bucket of the same name that was deleted a moment ago. S3 frees its name after minutes, at times hours:
 # https://repost.aws/knowledge-center/s3-conflicting-conditional-operation
 NAME_TAKEN, NAME_FREED_S, NAME_POLL_S, NAME_SAID_S = "^OperationAborted", 3600, 5, 60
-# S3 tries the destination before it takes a notification, and the destination's policy may be too new; or the
-# bucket is being changed by somebody else.
-NOT_LET_IN = f"{TOO_EARLY}|{IS_BEING_CHANGED}"
 LIFECYCLE_ID, TEMPORARY_ID = LIFECYCLE_IDS = ("runbook", "runbook-temporary")
 ABORT_MULTIPART_UPLOADS_AFTER_DAYS = 7
 # 3 to 63 characters; letters, digits, dots (which TLS certificates do not cover) and hyphens:
@@ -302,8 +297,7 @@ class Bucket(End):
 
     def _put_policy(self, client, statements: dict[str, Statement]) -> None:
         policy = merge(policy_of(client, self.name), statements.values())
-        # A role that it names may not be seen yet.
-        put = retry_on(NOT_LET_IN, PROPAGATION_S, sleep)
+        put = retry_passing("early", "changing", sleep=sleep)  # a role that it names may not be seen yet
         put(client.put_bucket_policy, Bucket=self.name, Policy=json.dumps(policy))
 
     def _put_lifecycle(self, client, rules: dict[str, dict]) -> None:
@@ -551,7 +545,9 @@ def what_is_locked(client, name: str, beginning: str = "") -> str:
         if count <= MOST_LOOKED_AT:
             looked_at.append(version)
         newest = max(newest or version, version, key=lambda one: one["LastModified"])
-    heads = [*in_threads(look, looked_at), *([look(newest)] if newest else [])]
+    if newest and count > MOST_LOOKED_AT:
+        looked_at.append(newest)
+    heads = [*in_threads(look, looked_at)]
     now = datetime.now(UTC)
     days = [head["ObjectLockRetainUntilDate"] for head in heads if "ObjectLockRetainUntilDate" in head]
     on_hold = [head for head in heads if head.get("ObjectLockLegalHoldStatus") == "ON"]
@@ -565,8 +561,10 @@ def what_is_locked(client, name: str, beginning: str = "") -> str:
         )
     until = f"until {max(days).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if days else "without end"
     modes = ", ".join(sorted({head["ObjectLockMode"] for head in heads if "ObjectLockMode" in head}))
-    several = "at least " if count > len(looked_at) else ""
-    holds = f"; {len(on_hold)} are under a legal hold, until somebody takes it off" if on_hold else ""
+    several = "at least " if count > MOST_LOOKED_AT else ""
+    holds = (
+        f"; {several}{len(on_hold)} are under a legal hold, until somebody takes it off" if on_hold else ""
+    )
     return (
         f"bucket {name} stays, with {count} versions that Object Lock holds {several}{until}"
         f"{f' ({modes})' if modes else ''}{holds}"
@@ -752,9 +750,10 @@ def in_filter(text: str) -> str:
 
 def _is_utf8(text: str) -> bool:
     try:
-        return bool(text.encode() or True)
+        text.encode()
     except UnicodeEncodeError:
         return False
+    return True
 
 
 def carriers(client, scope: Scope) -> Iterator[Found]:
@@ -892,7 +891,8 @@ def _notifications(client, bucket: str) -> dict:
 
 def _put_notifications(client, bucket: str, configuration: dict, sleep: Callable[[float], None]) -> None:
     """Write the whole configuration: S3 replaces it, so it must hold everybody's entries."""
-    put = retry_on(NOT_LET_IN, PROPAGATION_S, sleep)
+    # S3 tries the destination, whose policy may be too new.
+    put = retry_passing("early", "changing", sleep=sleep)
     put(
         client.put_bucket_notification_configuration,
         Bucket=bucket,

@@ -13,7 +13,7 @@ from botocore.model import ServiceModel
 
 from lib.base.aws_models import MODELS
 from lib.base.paths import ROOT
-from lib.base.retry import BOUNDS_S, FATAL, PASSES, TABLE, class_of, classes, pattern, retry_passing
+from lib.base.retry import BOUNDS_S, FATAL, TABLE, class_of, classes, pattern, retry_passing
 from lib.resources.registry import types
 
 # Further services whose clients lib makes, by the names in `client("…")`.
@@ -122,7 +122,7 @@ def test_a_code_stands_once_in_a_class():
 def test_what_an_error_means(code, message, name):
     assert class_of(refusal(code, message)) == name
     passes = name in BOUNDS_S
-    assert bool(re.search(PASSES, f"{code}: {message}")) is passes
+    assert bool(re.search(pattern(*BOUNDS_S), f"{code}: {message}")) is passes
 
 
 def test_what_is_no_answer_of_aws_is_fatal():

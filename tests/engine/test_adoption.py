@@ -23,6 +23,7 @@ from lib.operate.audits import inventory_configurations
 from lib.operate.pipelines import deployed
 from lib.parameters import Parameters
 from lib.resources.base import AND, Adopted, apart, differences, together
+from lib.resources.other_account import OtherAccount
 from lib.resources.s3 import ADDS, Bucket
 from lib.target import connect
 
@@ -81,6 +82,12 @@ def test_what_somebody_says_of_a_role_and_what_we_do_are_told_apart(theirs):
     assert apart(together(theirs, ours)) == (ours, theirs)
     assert apart(together(ours, theirs)) == (ours, theirs)
     assert apart(theirs) == ("", theirs)
+
+
+def test_what_somebody_says_about_another_account_is_not_ours():
+    other = OtherAccount("backup", "dr", "2" * 12, f"arn:aws:iam::{'2' * 12}:role/reach")
+    theirs = f"Ask Ana; it {other.description} since May"
+    assert apart(together(theirs, other.description)) == (other.description, theirs)
 
 
 def test_somebodys_description_of_a_role_stays_beside_what_is_adopted(stack, somebody):

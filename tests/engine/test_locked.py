@@ -104,6 +104,18 @@ def test_what_is_under_a_legal_hold_has_no_end(stack, parameters, somebody):
     Inventory(stack.target, parameters).destroy()
 
 
+def test_a_legal_hold_of_the_newest_version_is_counted_once(stack, parameters, somebody):
+    bucket = stack.add(Bucket("held", HERE, object_lock_days=DAYS))
+    stack.apply()
+    theirs = somebody("s3", HERE)
+    hold = {"Bucket": bucket.name, "Key": "a"}
+    version = theirs.put_object(**hold, Body=b"1", ObjectLockLegalHoldStatus="ON")["VersionId"]
+    assert "; 1 are under a legal hold" in what_is_locked(theirs, bucket.name)
+    theirs.put_object_legal_hold(**hold, LegalHold={"Status": "OFF"})
+    release(theirs, bucket.name, {"a": version})
+    Inventory(stack.target, parameters).destroy()
+
+
 def test_what_is_kept_for_another_reason_is_an_error(stack, parameters, somebody):
     bucket, versions = locked_bucket(stack)
     theirs = somebody("s3", HERE)

@@ -11,7 +11,7 @@ from lib.engine.preflight.grants import allows, allows_some, lets_in, missing
 from lib.engine.preflight.iam_data import covers
 from lib.parameters.types import regions
 from lib.resources.athena import WorkGroup
-from lib.resources.base import DESTINATION, Resource
+from lib.resources.base import Resource
 from lib.resources.checks import Finding
 from lib.resources.cloudtrail import Trail, delivery
 from lib.resources.cloudwatch import Alarm
@@ -310,8 +310,7 @@ def _beside(crawler: Crawler, resources: Resources) -> Iterator[tuple[str, str]]
         elif isinstance(one, InventoryConfiguration) and one.destination.arn == bucket:
             yield f"the reports {one.name}", f"{one.source.name}/"
     for other in crawler.scope.adopted:
-        is_written = DESTINATION in other.role.split("+") and other.arn == bucket
-        if is_written and other.pipeline != crawler.scope.pipeline:
+        if other.is_written and other.arn == bucket and other.pipeline != crawler.scope.pipeline:
             yield from ((f"what {other.pipeline} writes", prefix) for prefix in other.prefixes)
 
 
