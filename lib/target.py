@@ -360,18 +360,33 @@ def whereabouts(parameters: Parameters) -> tuple[str, bool]:
     return f"The local AWS runs: {server.endpoint_url} (pid {server.pid}, since {server.started}){late}", True
 
 
-def tool_variables(parameters: Parameters) -> dict[str, str]:
+def tool_variables(parameters: Parameters, as_administrator: bool = False) -> dict[str, str]:
     """Return what AWS tools must be told to reach the target: LOCAL_VARIABLES, or nothing for a real account.
 
     Args:
         parameters: `target`, `account_id`, `prefix` and `env` decide; a local AWS is started if need be.
+        as_administrator: Whether they may do everything, as somebody else who uses the account, and not only
+            what the runbook may.
+
+    Raises:
+        ParameterError: If somebody wants to be the administrator of a real account.
     """
     if parameters.target != "local":
+        if as_administrator:
+            raise ParameterError(
+                "only the AWS on this laptop has keys to give; on AWS the credentials are yours"
+            )
         return {}
     target = connect(parameters)
     key = target.session.get_credentials()
-    values = (target.endpoint_url, target.ca_bundle, key.access_key, key.secret_key)
-    return dict(zip(LOCAL_VARIABLES, values, strict=True))
+    keys = (_administrators_key(),) * 2 if as_administrator else (key.access_key, key.secret_key)
+    return dict(zip(LOCAL_VARIABLES, (target.endpoint_url, target.ca_bundle, *keys), strict=True))
+
+
+def _administrators_key() -> str:
+    from lib.local.deployer import ROOT_KEY
+
+    return ROOT_KEY
 
 
 def local_corrections() -> ModuleType:

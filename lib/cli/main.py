@@ -203,7 +203,17 @@ def output(
 
 
 @app.command(epilog='Example: eval "$(runbook env)"; aws s3 ls')
-def env(params: Params = DEFAULT_PARAMS, assignments: Assignments = NONE_GIVEN) -> None:
+def env(
+    params: Params = DEFAULT_PARAMS,
+    assignments: Assignments = NONE_GIVEN,
+    administrator: Annotated[
+        bool,
+        typer.Option(
+            "--administrator",
+            help="With a key that may do everything, as somebody else's: to make a bucket to adopt.",
+        ),
+    ] = False,
+) -> None:
     """Print shell exports by which any AWS tool reaches the AWS on this laptop (starts it).
 
     What could lead a tool elsewhere is taken away: profiles, configuration files, tokens, other endpoints.
@@ -211,7 +221,7 @@ def env(params: Params = DEFAULT_PARAMS, assignments: Assignments = NONE_GIVEN) 
     """
     from lib.cli.exports import exports, to_shell
 
-    print(to_shell(exports(load(params, assignments))))
+    print(to_shell(exports(load(params, assignments), as_administrator=administrator)))
 
 
 @app.command(

@@ -222,8 +222,8 @@ class _Probing:
         if not ("at" in made and any("Created" in name for name in one.events)):
             return
         if not entrance.bucket.is_made:
-            where = entrance.bucket.name
-            print(f"what came into {where} while S3 was deaf is not looked for: 70_audit finds it")
+            name = entrance.bucket.name
+            print(f"what came into {name} while S3 was deaf is not looked for: 70_audit finds it")
             return
         followed = KeyFilter(one.key_prefix, one.key_suffix)
         place, since = Place.of(self._stack.target, entrance.bucket), pd.Timestamp(made["at"]) - CLOCKS_DIFFER
