@@ -214,16 +214,14 @@ class _Probing:
             )
         for each in self._entrances:
             self._tell_of_what_came(each)
+        for name in sorted({each.bucket.name for each in self._entrances if not each.bucket.is_made}):
+            print(f"what others put into {name} while S3 was deaf is not looked for: 70_audit finds it")
         return self._heard
 
     def _tell_of_what_came(self, entrance: Entrance) -> None:
         """Send the events of what was put into a bucket of ours while S3 was deaf, as a schedule may have."""
         one, made = entrance.notification, self._stack.ledger.entries().get(entrance.notification.arn, {})
-        if not ("at" in made and any("Created" in name for name in one.events)):
-            return
-        if not entrance.bucket.is_made:
-            name = entrance.bucket.name
-            print(f"what came into {name} while S3 was deaf is not looked for: 70_audit finds it")
+        if not (entrance.bucket.is_made and "at" in made and any("Created" in name for name in one.events)):
             return
         followed = KeyFilter(one.key_prefix, one.key_suffix)
         place, since = Place.of(self._stack.target, entrance.bucket), pd.Timestamp(made["at"]) - CLOCKS_DIFFER
