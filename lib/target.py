@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from threading import Lock
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lib.base import assumed_role, clock, credentials
 from lib.base.call_ledger import ledger
 from lib.base.errors import ParameterError, TargetError
+from lib.base.remembering import remembering
 from lib.base.request_model import refuse_misfits
 from lib.base.s3_client import faithful
 from lib.parameters import Parameters
@@ -197,6 +198,10 @@ class Target:
             self.watch(session, caller["Arn"])
             self._roles[way.role_arn] = (session, caller["Arn"])
 
+    def for_one_look(self) -> "Target":
+        """Return the same AWS with clients that ask each question once: for a look, without writes."""
+        return _Look(**{each.name: getattr(self, each.name) for each in fields(self)})
+
     def with_config(self, config: Config) -> "Target":
         """Return the same AWS with clients of their own.
 
@@ -204,6 +209,19 @@ class Target:
             config: What is different about them; all else is as it is here.
         """
         return replace(self, config=self.config.merge(config), _clients={})
+
+
+@dataclass(frozen=True)
+class _Look(Target):
+    """A target whose clients remember what they have read."""
+
+    _remembering: dict[tuple[str, str, str], object] = field(default_factory=dict, repr=False)
+
+    def _client(self, service: str, region: str, role_arn: str = ""):
+        key = (service, region, role_arn)
+        if key not in self._remembering:
+            self._remembering[key] = remembering(super()._client(service, region, role_arn))
+        return self._remembering[key]
 
 
 def _not_taken_on(way: OtherAccount, caller: str, error: Exception) -> str:
@@ -285,7 +303,9 @@ def _local(parameters: Parameters) -> Target:
         session=deployer.new_session(key.access_key_id, key.secret_access_key),
         endpoint_url=server.endpoint_url,
         ca_bundle=server.ca_bundle,
-        config=CONFIG.merge(Config(proxies={})),  # no proxy lies between us and this laptop
+        # No proxy lies between us and this laptop, and nobody there reads the long name that botocore composes
+        # twice for each call.
+        config=CONFIG.merge(Config(proxies={}, user_agent="runbook")),
         runtime=THIS,  # the local AWS runs functions with the Python that it was installed with: this one
         rule_state="ENABLED",
         session_of=lambda resolver: deployer.new_session(resolver=resolver),

@@ -116,32 +116,38 @@ class Inventory:
         """The other accounts in which something may live, as the first look found them: as for `adopted`."""
         return accounts.known(self.target, self.parameters, self.scope.pipeline)
 
-    @property
-    def regions(self) -> list[str]:
-        """Every region to look in: those of the parameters, of the ledger, and of all our buckets.
+    def regions(self, target: Target | None = None) -> list[str]:
+        """Return every region to look in: those of the parameters, of the ledger, and of all our buckets.
 
         A ledger may be lost, but a pipeline has a bucket in each of its regions, and S3 lists those of all.
+
+        Args:
+            target: Whom to ask; None for the inventory's.
         """
         remembered = {entry["region"] for entry in self.ledger.entries().values()}
-        buckets = Bucket.regions(self.target.client("s3", GLOBAL_REGION), self.scope)
+        buckets = Bucket.regions((target or self.target).client("s3", GLOBAL_REGION), self.scope)
         adopted = {one.region for one in self.adopted}
         return sorted({GLOBAL_REGION, *self.parameters.regions, *remembered, *buckets, *adopted})
 
-    def buckets(self, others: Iterable[str] | None = None) -> Iterator[tuple[str, str, str]]:
+    def buckets(
+        self, others: Iterable[str] | None = None, target: Target | None = None
+    ) -> Iterator[tuple[str, str, str]]:
         """Yield the buckets of our name: account, name and region.
 
         Args:
             others: In which other accounts to look; None for all that are known.
+            target: Whom to ask; None for the inventory's.
         """
         for account_id in [self.target.account_id, *(self.others if others is None else others)]:
-            client = self.target.client("s3", GLOBAL_REGION, account_id)
+            client = (target or self.target).client("s3", GLOBAL_REGION, account_id)
             for name, region in Bucket.names(client, self.scope):
                 yield account_id, name, region
 
-    def _places(self, others: Sequence[str]) -> list[Place]:
+    def _places(self, others: Sequence[str], look: Target) -> list[Place]:
         """Return every place to look in: all regions here, and those of our buckets in other accounts."""
-        elsewhere = {(account, region) for account, _, region in self.buckets(others) if account in others}
-        here = [("", region) for region in self.regions]
+        found = self.buckets(others, look)
+        elsewhere = {(account, region) for account, _, region in found if account in others}
+        here = [("", region) for region in self.regions(look)]
         return [*here, *sorted(elsewhere)]
 
     def existing(self) -> list[Existing]:
@@ -149,10 +155,11 @@ class Inventory:
         return list(self._all(self.others))
 
     def _all(self, others: Sequence[str]) -> Iterator[Existing]:
-        places = self._places(others)
+        look = self.target.for_one_look()
+        places = self._places(others, look)
         for kind in TYPES:
             for place in _places_of(kind, places):
-                yield from self._list(kind, place)
+                yield from self._list(kind, place, look)
 
     def of_type(self, kind: type[Resource]) -> list[Existing]:
         """List what exists under our name of one type, in every region.
@@ -160,8 +167,9 @@ class Inventory:
         Args:
             kind: Its class.
         """
-        places = self._places(self.reachable())
-        return [item for place in _places_of(kind, places) for item in self._list(kind, place)]
+        look = self.target.for_one_look()
+        places = self._places(self.reachable(), look)
+        return [item for place in _places_of(kind, places) for item in self._list(kind, place, look)]
 
     def table(self) -> pd.DataFrame:
         """Return one row for each thing of our name: pipeline, type, name, region, and who made it.
@@ -320,9 +328,10 @@ class Inventory:
 
     def _count(self) -> tuple[list[dict], list[str]]:
         """Return the rows of the proof, and the names of ours that are left and could go."""
-        rows, left, places = [], [], self._places(self.others)
+        look = self.target.for_one_look()
+        rows, left, places = [], [], self._places(self.others, look)
         for kind in TYPES:
-            listed = {place: list(self._list(kind, place)) for place in _places_of(kind, places)}
+            listed = {place: list(self._list(kind, place, look)) for place in _places_of(kind, places)}
             ours = [item for items in listed.values() for item in items if item.is_ours]
             left += [item.found.name for item in ours if not self._stays(item)]
             counts = {_shown(place): str(sum(e.is_ours for e in items)) for place, items in listed.items()}
@@ -337,10 +346,10 @@ class Inventory:
         is_lock = item.found.name.startswith(replace(self.scope, pipeline=PIPELINE).beginning)
         return item.found.arn in self._locked or (is_lock and bool(self._locked))
 
-    def _list(self, kind: type[Resource], place: Place) -> Iterator[Existing]:
+    def _list(self, kind: type[Resource], place: Place, look: Target) -> Iterator[Existing]:
         account_id, region = place
         scope = replace(self.scope, adopted=() if account_id else self.adopted)
-        for found in kind.find(self.target.client(kind.service, region, account_id), scope):
+        for found in kind.find(look.client(kind.service, region, account_id), scope):
             yield Existing(kind, region, found, self._is_ours(found), account_id)
 
     def _is_ours(self, found: Found) -> bool:

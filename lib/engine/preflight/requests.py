@@ -125,7 +125,7 @@ def _client(service: str) -> BaseClient:
         region_name=GLOBAL_REGION,
         aws_access_key_id="nobody",
         aws_secret_access_key="nobody",
-        config=Config(proxies={}),
+        config=Config(proxies={}, user_agent="nobody"),  # else it is composed for each request
     )
     client.meta.events.register("before-call", _answer)
     client.get_waiter = lambda _: SimpleNamespace(wait=lambda **_: None)
