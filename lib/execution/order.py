@@ -3,7 +3,7 @@
 Under `runbook` in its metadata a notebook says what it may run `beside`: names of notebooks, or `pipelines`
 for all that deploy one. It is enough if one of two says so. Whatever nobody has said it of runs in order, and
 a notebook that says nothing runs alone. One that `waits` for most of its time takes no place of those that
-work. docs/decisions/0037-notebooks-run-beside-each-other.md says why.
+work. docs/decisions/0037-what-a-start-waits-for.md says why.
 """
 
 from collections.abc import Collection, Sequence
