@@ -22,10 +22,12 @@ from lib.cli.options import (
     NONE_GIVEN,
     Assignments,
     Commands,
+    Jobs,
     Names,
     Params,
     Yes,
     confirm,
+    cores,
     given,
     load,
 )
@@ -83,16 +85,17 @@ def run(
     rollback: Annotated[
         bool, typer.Option("--rollback", help="If it does not end well, delete what this run created.")
     ] = False,
+    jobs: Jobs = None,
 ) -> None:
-    """Run notebooks headlessly: all in order, or those named."""
+    """Run notebooks headlessly: all in order, or those named; what may run side by side does."""
     parameters = load(params, assignments, mode=mode, exercise=exercise)
     from lib.execution.run import DESTROY, Job, select
 
     notebooks = select(names)
     if any(notebook.stem == DESTROY for notebook in notebooks):
         raise ParameterError(f"{DESTROY} is run by `runbook destroy`, which asks first; nothing was done")
-    jobs = [Job(notebook) for notebook in notebooks]
-    _execute(jobs, parameters, params, assignments, go_back=rollback)
+    todo = [Job(notebook) for notebook in notebooks]
+    _execute(todo, parameters, params, assignments, at_once=jobs or cores(), go_back=rollback)
 
 
 @app.command(epilog="Examples: runbook plan | runbook plan --set migrate.batch_size=5 | runbook plan destroy")
@@ -101,13 +104,15 @@ def plan(
     params: Params = DEFAULT_PARAMS,
     assignments: Assignments = NONE_GIVEN,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if anything differs.")] = False,
+    jobs: Jobs = None,
 ) -> None:
     """Show what a run would create, change or leave; write nothing."""
     parameters = load(params, assignments, mode="plan", exercise=False)
     from lib.execution.run import Job, has_a_plan, select
 
     notebooks = select(names) if names else [each for each in select([]) if has_a_plan(each)]
-    results = _execute([Job(notebook) for notebook in notebooks], parameters, params, assignments)
+    todo = [Job(notebook) for notebook in notebooks]
+    results = _execute(todo, parameters, params, assignments, at_once=jobs or cores())
     if exit_code and any(result.differs for result in results):
         raise typer.Exit(EXIT_DIFFERS)
 
@@ -238,7 +243,12 @@ def lab(ctx: typer.Context) -> None:
 
 
 def _execute(
-    jobs: list, parameters: Parameters, params: Path, assignments: Sequence[str], go_back: bool = False
+    jobs: list,
+    parameters: Parameters,
+    params: Path,
+    assignments: Sequence[str],
+    at_once: int = 1,
+    go_back: bool = False,
 ) -> list:
     """Execute notebooks, write the report, show both; exit if one did not end well."""
     from lib.engine.lock import run_alone
@@ -249,17 +259,14 @@ def _execute(
     began = datetime.now(UTC)
     with run_alone(parameters) as run:
         folder = new_folder(began)
-        results = []
-        for result in execute_all(jobs, parameters, folder):
-            results.append(result)
-            if result.outcome == "ok" and not sys.stderr.isatty():  # there a bar would have told it
-                print(f"{result.name}: ok, {result.seconds:.0f} s", file=sys.stderr, flush=True)
-        if go_back and results[-1].outcome != "ok":
+        results = execute_all(jobs, parameters, folder, at_once, ended=terminal.say_ended)
+        if go_back and any(result.outcome != "ok" for result in results):
             recovery.go_back_if_possible(parameters, run)
     index = write_report(folder, results, parameters, began)
-    bad = next((result for result in results if result.outcome != "ok"), None)
-    if bad and bad.failure and bad.failure.kind == ParameterError.__name__:
-        raise ParameterError(bad.failure.message)
+    bad = [result for result in results if result.outcome in ("failed", "interrupted")]
+    for failure in (result.failure for result in bad if result.failure):
+        if failure.kind == ParameterError.__name__:
+            raise ParameterError(failure.message)
     if parameters.mode == "plan":
         for result in results:
             terminal.show_table(result.rows)
@@ -272,12 +279,12 @@ def _execute(
     left_out = [(result.name, each) for result in results for each in result.left_out]
     for name, each in left_out:
         print(f"{name}: left out: {each['what']}: {each['reason']}")
-    if bad:
-        terminal.show_failure(bad)
+    for result in bad:
+        terminal.show_failure(result)
     print(f"Report   {terminal.shown_path(index)}")
     if bad:
         recovery.say_ways_out(parameters, run, params, assignments)
-        raise typer.Exit(EXIT_FAILED if bad.failure else EXIT_INTERRUPTED)
+        raise typer.Exit(EXIT_FAILED if any(result.failure for result in bad) else EXIT_INTERRUPTED)
     _say_next(parameters, params, assignments)
     if left_out:
         raise typer.Exit(EXIT_LEFT_OUT)

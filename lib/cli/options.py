@@ -1,5 +1,6 @@
 """What the commands have in common: their options, the parameters they work with, and their errors."""
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,12 @@ Params = Annotated[
 ]
 Assignments = Annotated[
     list[str], typer.Option("--set", metavar="NAME=VALUE", help="Such as migrate.batch_size=5; repeatable.")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", min=1, help="So many notebooks at once; by default as many as there are cores."
+    ),
 ]
 NONE_GIVEN: list[str] = []  # of names or assignments; Typer knows lists only, and makes each command its own
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -72,6 +79,11 @@ def load(params: Path, assignments: Sequence[str], **given: Any) -> Parameters:
     overrides |= {name: value for name, value in given.items() if value is not None}
     in_project = ROOT / params
     return Parameters.load(in_project if in_project.exists() and not params.exists() else params, **overrides)
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def given(params: Path, assignments: Sequence[str]) -> str:

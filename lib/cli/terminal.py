@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lib.base.errors import ParameterError
 from lib.base.shown import printable
 
 if TYPE_CHECKING:  # it brings papermill with it, which takes a second and a half to import
@@ -90,6 +91,16 @@ def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     console().print(table)
+
+
+def say_ended(result: "Result") -> None:
+    """Print what became of a notebook when it has ended: to stderr, above the bars of those at work.
+
+    A parameter that is wrong is the command's own error, and told once.
+    """
+    if result.failure and result.failure.kind == ParameterError.__name__:
+        return
+    print(f"{result.name}: {result.outcome}, {result.seconds:.0f} s", file=sys.stderr, flush=True)
 
 
 def show_results(results: "Sequence[Result]") -> None:
