@@ -61,6 +61,7 @@ class Target:
         ca_bundle: The certificate that the local AWS shows; None for the usual ones.
         config: Of all clients: retries, and how we name ourselves to AWS.
         runtime: What Lambda functions run on, for packages that are compiled.
+        home_region: In which region is asked for what has none, and who we are.
         rule_state: Whether schedules are on if nobody says: on the local AWS they cost nothing.
         session_of: Makes the session of a role that is taken on.
         watch: Has the calls of such a session written down, by whom they are made.
@@ -74,6 +75,7 @@ class Target:
     ca_bundle: str | None = None
     config: Config = CONFIG
     runtime: Runtime = LAMBDA
+    home_region: str = GLOBAL_REGION
     rule_state: str = "DISABLED"
     session_of: Callable[[CredentialResolver], boto3.Session] = session_of
     watch: Callable[[boto3.Session, str], None] = lambda session, caller: None
@@ -179,7 +181,7 @@ class Target:
                 return
             session = self.session_of(
                 assumed_role.resolver(
-                    lambda **keys: self._make(self.session, "sts", GLOBAL_REGION, **keys),
+                    lambda **keys: self._make(self.session, "sts", self.home_region, **keys),
                     self.session.get_credentials(),
                     way.role_arn,
                     SESSION_NAME,
@@ -187,7 +189,7 @@ class Target:
                 )
             )
             try:
-                caller = self._make(session, "sts", GLOBAL_REGION).get_caller_identity()
+                caller = self._make(session, "sts", self.home_region).get_caller_identity()
             except (ClientError, BotoCoreError) as error:
                 raise ParameterError(_not_taken_on(way, self.caller, error)) from error
             if caller["Account"] != way.account_id:
@@ -262,7 +264,7 @@ def connect(parameters: Parameters) -> Target:
     """Connect to the AWS that the parameters name; the local one is started if need be.
 
     Args:
-        parameters: `target`, `account_id`, `prefix` and `env` decide.
+        parameters: `target`, `account_id`, `prefix`, `env` and `home_region` decide.
 
     Returns:
         The target, its account checked.
@@ -271,7 +273,7 @@ def connect(parameters: Parameters) -> Target:
         ParameterError: If the caller's account is not the parameters', or the caller is root.
         TargetError: If there are no credentials, or AWS does not answer.
     """
-    target = _local(parameters) if parameters.target == "local" else _aws()
+    target = _local(parameters) if parameters.target == "local" else _aws(parameters)
     if target.account_id != parameters.account_id:
         raise ParameterError(
             f"account_id: the parameters say {parameters.account_id}, but the credentials are for account "
@@ -303,9 +305,10 @@ def _local(parameters: Parameters) -> Target:
         session=deployer.new_session(key.access_key_id, key.secret_access_key),
         endpoint_url=server.endpoint_url,
         ca_bundle=server.ca_bundle,
-        # No proxy lies between us and this laptop, and nobody there reads the long name that botocore composes
-        # twice for each call.
+        # No proxy lies between us and this laptop, and nobody there reads the long name that botocore
+        # composes twice for each call.
         config=CONFIG.merge(Config(proxies={}, user_agent="runbook")),
+        home_region=parameters.home_region,
         runtime=THIS,  # the local AWS runs functions with the Python that it was installed with: this one
         rule_state="ENABLED",
         session_of=lambda resolver: deployer.new_session(resolver=resolver),
@@ -316,12 +319,12 @@ def _local(parameters: Parameters) -> Target:
     return target
 
 
-def _aws() -> Target:
+def _aws(parameters: Parameters) -> Target:
     try:
         session = credentials.session()
     except BotoCoreError as error:
         raise TargetError(f"target 'aws': {error}; see AWS_PROFILE and ~/.aws/config") from error
-    target = _identify(Target("aws", session=session, watch=_watch))
+    target = _identify(Target("aws", session=session, home_region=parameters.home_region, watch=_watch))
     _watch(session, target.caller)
     return target
 
@@ -333,7 +336,7 @@ def _watch(session: boto3.Session, caller: str) -> None:
 def _identify(target: Target) -> Target:
     """Return the target with the account and the caller that AWS names; say if the clock here is off."""
     try:
-        caller = target.client("sts", GLOBAL_REGION).get_caller_identity()
+        caller = target.client("sts", target.home_region).get_caller_identity()
     except ClientError as error:
         off = clock.difference(error.response)
         why = f"; {off}, which may be why" if off else ""

@@ -16,11 +16,13 @@ HANDLERS = sorted(path.parent for path in (ROOT / "handlers").glob("*/handler.py
 # What is seen through another module only: which tests see it.
 THROUGH = {
     "base/aws_models.py": "resources/test_checks.py",
+    "base/refusals.py": "engine/test_regions.py",
     "base/errors.py": "test_ipython_extension.py",  # how they are shown
     "cli/endpoints.py": "cli/test_exports.py",  # runs in a process of its own
     "cli/live.py": "execution/test_live_run.py",
     "cli/options.py": "cli/test_main.py",
     "engine/accounts.py": "operate/test_other_account.py",
+    "engine/role_descriptions.py": "operate/test_other_account.py",
     "cli/verifying.py": "operate/cutover/test_released.py",
     "engine/environments.py": "engine/test_adoption.py",
     "engine/contents.py": "engine/test_rollback.py",

@@ -17,8 +17,10 @@ from lib.engine import accounts, adoption
 from lib.engine.ledger import Ledger
 from lib.engine.lock import PIPELINE, locked
 from lib.engine.plan import COUNTS
+from lib.engine.regions import Regions, remembered
+from lib.engine.role_descriptions import Told, by_roles
 from lib.parameters import Parameters
-from lib.resources.base import GLOBAL_REGION, TAG_ENV, Adopted, Found, Resource
+from lib.resources.base import TAG_ENV, Adopted, Found, Resource
 from lib.resources.registry import types
 from lib.resources.s3 import Bucket, first_of, has_object_lock, what_is_locked
 from lib.target import Target
@@ -28,6 +30,7 @@ TYPES = types()  # in the order of deletion
 DELETION_S, DELETION_POLL_S = 90, 5
 AGAIN = "Destroy it again when that is over; until then it is paid for"
 Place = tuple[str, str]  # an account, empty for the environment's own, and a region
+NOT_SEEN = "not looked at"
 INVOKE_CONFIG = "event-invoke-config"  # how the ARN of such a thing ends, which has no name
 
 
@@ -102,6 +105,7 @@ class Inventory:
         self.scope = parameters.scope(pipeline)
         self.ledger = Ledger.of(parameters)
         self._not_reached: set[str] = set()
+        self._regions = Regions(target, parameters.scope())
 
     @cached_property
     def adopted(self) -> tuple[Adopted, ...]:
@@ -109,12 +113,17 @@ class Inventory:
 
         A destruction takes the roles away that tell of them; whether nothing is left there is asked after it.
         """
-        return adoption.known(self.target, self.parameters)
+        return adoption.known(self.parameters, self._told_by_roles.adopted)
 
     @cached_property
     def others(self) -> list[str]:
         """The other accounts in which something may live, as the first look found them: as for `adopted`."""
-        return accounts.known(self.target, self.parameters, self.scope.pipeline)
+        told = self._told_by_roles.others
+        return accounts.known(self.target, self.parameters, self.scope.pipeline, told)
+
+    @cached_property
+    def _told_by_roles(self) -> Told:
+        return by_roles(self.target, self.parameters.scope())
 
     def regions(self, target: Target | None = None) -> list[str]:
         """Return every region to look in: those of the parameters, of the ledger, and of all our buckets.
@@ -124,10 +133,11 @@ class Inventory:
         Args:
             target: Whom to ask; None for the inventory's.
         """
-        remembered = {entry["region"] for entry in self.ledger.entries().values()}
-        buckets = Bucket.regions((target or self.target).client("s3", GLOBAL_REGION), self.scope)
+        home = self.target.home_region
+        buckets = Bucket.regions((target or self.target).client("s3", home), self.scope)
         adopted = {one.region for one in self.adopted}
-        return sorted({GLOBAL_REGION, *self.parameters.regions, *remembered, *buckets, *adopted})
+        named = {*self.parameters.regions, *remembered(self.ledger)}
+        return sorted({home, *named, *buckets, *adopted})
 
     def buckets(
         self, others: Iterable[str] | None = None, target: Target | None = None
@@ -139,7 +149,7 @@ class Inventory:
             target: Whom to ask; None for the inventory's.
         """
         for account_id in [self.target.account_id, *(self.others if others is None else others)]:
-            client = (target or self.target).client("s3", GLOBAL_REGION, account_id)
+            client = (target or self.target).client("s3", self.target.home_region, account_id)
             for name, region in Bucket.names(client, self.scope):
                 yield account_id, name, region
 
@@ -158,7 +168,7 @@ class Inventory:
         look = self.target.for_one_look()
         places = self._places(others, look)
         for kind in TYPES:
-            for place in _places_of(kind, places):
+            for place in self._places_of(kind, places):
                 yield from self._list(kind, place, look)
 
     def of_type(self, kind: type[Resource]) -> list[Existing]:
@@ -169,7 +179,7 @@ class Inventory:
         """
         look = self.target.for_one_look()
         places = self._places(self.reachable(), look)
-        return [item for place in _places_of(kind, places) for item in self._list(kind, place, look)]
+        return [item for place in self._places_of(kind, places) for item in self._list(kind, place, look)]
 
     def table(self) -> pd.DataFrame:
         """Return one row for each thing of our name: pipeline, type, name, region, and who made it.
@@ -188,7 +198,7 @@ class Inventory:
         ]
         rows += [
             (one.pipeline, Bucket.noun, one.name, one.region, "somebody else, and adopted")
-            for one in adoption.by_roles(self.target, self.parameters.scope())
+            for one in by_roles(self.target, self.parameters.scope()).adopted
             if not self.scope.pipeline or one.pipeline == self.scope.pipeline
         ]
         return pd.DataFrame(rows, columns=["pipeline", "type", "name", "region", "made by"])
@@ -202,7 +212,7 @@ class Inventory:
         found = []
         for account_id in self.others if others is None else others:
             try:
-                self.target.client("s3", GLOBAL_REGION, account_id)
+                self.target.client("s3", self.target.home_region, account_id)
             except ParameterError as error:
                 if account_id not in self._not_reached:
                     print(f"account {account_id} is not looked at: {error}")
@@ -289,8 +299,8 @@ class Inventory:
 
         Returns:
             One row a type, one column a region: how many of ours exist, which are those alone that Object
-            Lock holds, with the lock of the environment. Last how many of somebody else's have a
-            name like ours.
+            Lock holds, with the lock of the environment; or that nobody may look there. Last how
+            many of somebody else's have a name like ours.
 
         Raises:
             RunbookError: If something of ours is left.
@@ -313,6 +323,8 @@ class Inventory:
             self.ledger.leave(arn, **{name: facts[name] for name in facts if name not in ("state", "at")})
         for said in self._locked.values():
             print(f"left: {said}. {AGAIN}")
+        for region, why in self._regions.closed.items():
+            print(f"{region}: {NOT_SEEN}, so that nothing is proven of it ({why}). {self._regions.reason}")
         return pd.DataFrame(rows).fillna("")
 
     @cached_property
@@ -331,11 +343,11 @@ class Inventory:
         look = self.target.for_one_look()
         rows, left, places = [], [], self._places(self.others, look)
         for kind in TYPES:
-            listed = {place: list(self._list(kind, place, look)) for place in _places_of(kind, places)}
-            ours = [item for items in listed.values() for item in items if item.is_ours]
-            left += [item.found.name for item in ours if not self._stays(item)]
-            counts = {_shown(place): str(sum(e.is_ours for e in items)) for place, items in listed.items()}
-            others = sum(not item.is_ours for items in listed.values() for item in items)
+            seen = {place: self._seen(kind, place, look) for place in self._places_of(kind, places)}
+            listed = [item for items in seen.values() for item in items or []]
+            left += [item.found.name for item in listed if item.is_ours and not self._stays(item)]
+            counts = {_shown(place): _count_of_ours(items) for place, items in seen.items()}
+            others = sum(not item.is_ours for item in listed)
             rows.append({"type": kind.noun, **counts, "not ours": others})
         return rows, left
 
@@ -346,11 +358,26 @@ class Inventory:
         is_lock = item.found.name.startswith(replace(self.scope, pipeline=PIPELINE).beginning)
         return item.found.arn in self._locked or (is_lock and bool(self._locked))
 
-    def _list(self, kind: type[Resource], place: Place, look: Target) -> Iterator[Existing]:
+    def _places_of(self, kind: type[Resource], places: list[Place]) -> list[Place]:
+        """Return those of the places in which a type of resource is to be looked for."""
+        if kind.is_global:
+            return [("", kind.asked_in or self.target.home_region)]
+        return [place for place in places if kind.may_be_elsewhere or not place[0]]
+
+    def _list(self, kind: type[Resource], place: Place, look: Target) -> list[Existing]:
+        return self._seen(kind, place, look) or []
+
+    def _seen(self, kind: type[Resource], place: Place, look: Target) -> list[Existing] | None:
+        """Return what there is of a type in a place; None if nobody may look into that."""
         account_id, region = place
         scope = replace(self.scope, adopted=() if account_id else self.adopted)
-        for found in kind.find(look.client(kind.service, region, account_id), scope):
-            yield Existing(kind, region, found, self._is_ours(found), account_id)
+        client = look.client(kind.service, region, account_id)
+
+        def find() -> list[Existing]:
+            listed = kind.find(client, scope)
+            return [Existing(kind, region, found, self._is_ours(found), account_id) for found in listed]
+
+        return find() if account_id or kind.is_global else self._regions.look(region, find)
 
     def _is_ours(self, found: Found) -> bool:
         """Tell by the tags; what lost them, or never got them in a run that was killed, by the ledger."""
@@ -361,11 +388,8 @@ class Inventory:
         return found.arn in self.ledger.entries()
 
 
-def _places_of(kind: type[Resource], places: list[Place]) -> list[Place]:
-    """Return those of the places in which a type of resource is to be looked for."""
-    if kind.is_global:
-        return [("", GLOBAL_REGION)]
-    return [place for place in places if kind.may_be_elsewhere or not place[0]]
+def _count_of_ours(items: list[Existing] | None) -> str:
+    return NOT_SEEN if items is None else str(sum(item.is_ours for item in items))
 
 
 def _shown(place: Place) -> str:

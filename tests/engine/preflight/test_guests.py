@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from botocore.exceptions import ClientError
 from support.other_account import ACCOUNT, OTHER, as_owner
 
 from lib.engine.preflight import account
@@ -127,3 +128,10 @@ def test_a_key_of_another_account_that_does_not_let_the_role_in_is_found(local_a
     guest = {**own, "Principal": {"AWS": ROLE}, "Action": ["kms:GenerateDataKey", "kms:Decrypt"]}
     kms.put_key_policy(KeyId=key_arn, PolicyName="default", Policy=json.dumps(document([own, guest])))
     assert found() == []
+
+    def deny(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "GetKeyPolicy")
+
+    kms.get_key_policy = deny
+    (unseen,) = [finding for _, finding in account.guests_of_keys([role, bucket], lambda _: kms)]
+    assert (unseen.rule, ROLE in unseen.fix) == ("kms-key-guest-unseen", True)
