@@ -221,8 +221,8 @@ def rewrite_outside_quotes(
         new: Where to write.
         delimiter: One character of ASCII.
         quote: The character of its quotes, of ASCII.
-        change: Returns what to write for a part outside of quotes, whose line ends are all \n; it is also told
-            the byte before that, \n at the beginning.
+        change: Returns what to write for a part outside of quotes, whose line ends are all \n; it is also
+            told the byte before that, \n at the beginning.
     """
     mark = quote.encode()
     before_quote = (b"\n", delimiter.encode(), mark)

@@ -113,7 +113,7 @@ class DuckDbCells(DuckDbEngine):
             raise
         finally:
             cells.unlink(missing_ok=True)
-        # Each record has as many cells as the header, if each of so many lines is its end, and nothing else is.
+        # Each record has as many cells as the header if each of so many lines is its end, and no other is.
         ((lines, self._rows, misplaced),) = self.rows(
             f"SELECT count(*), count(*) FILTER (ends AND is_last), count(*) FILTER (ends <> is_last) FROM"
             f" (SELECT text IS NOT DISTINCT FROM {literal(END)} AS ends,"

@@ -101,8 +101,8 @@ class DuckDbEngine(TableQueries):
 def csv_file(path: Path, dialect: Dialect) -> str:
     """Return what to select the texts c0, c1, … of a CSV file from, as they are in it."""
     names = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(dialect.names)))
-    # DuckDB drops what is too much in a line if it is one of the tokens for null: no text is one. A blank line
-    # is a null where there is one column, and nothing where there are more.
+    # DuckDB drops what is too much in a line if it is one of the tokens for null: no text is one. A blank
+    # line is a null where there is one column, and nothing where there are more.
     no_text = "" if len(dialect.names) == 1 else NO_TEXT
     quote = literal(dialect.quote)
     return (
