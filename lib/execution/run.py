@@ -1,7 +1,6 @@
 """Headless runs: runbooks found by name, executed by papermill, and what became of each."""
 
 import json
-import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from traitlets import default
 from lib.base.call_ledger import PATH_VARIABLE
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.paths import ROOT, home
-from lib.engine.checklist import LEFT_OUT
+from lib.engine.checklist import LEFT_OUT, POINTS
 from lib.engine.plan import COUNTS
 from lib.execution.describing import PLAN
 from lib.operate.adopting import ADOPTING
@@ -30,8 +29,6 @@ from lib.parameters.types import did_you_mean
 NOTEBOOKS = ROOT / "notebooks"
 DESTROY = "90_destroy"
 PROGRESS_BAR = "{desc} {bar:30} {n_fmt}/{total_fmt} cells  {elapsed}"
-# papermill warns of each parameter that is not in a notebook's cell; every notebook is given all there are.
-logging.getLogger("papermill").setLevel(logging.CRITICAL)
 Outcome = Literal["ok", "failed", "interrupted", "not run"]
 NAME_CHARACTERS = 16  # of the progress bars' names, so that the bars stand below each other
 
@@ -51,7 +48,8 @@ class Job:
     @property
     def name(self) -> str:
         """What its result is called: the notebook's name, and its own values if there are any."""
-        return "-".join([self.notebook.stem, *(str(value) for value in self.own.values() if value)])
+        own = (name if value is True else str(value) for name, value in self.own.items() if value)
+        return "-".join([self.notebook.stem, *own])
 
 
 @dataclass(frozen=True)
@@ -85,6 +83,7 @@ class Result:
         left_out: What it said that it did not look at: `what` and `reason` of each.
         failure: Why it failed.
         adopting: What it said that adopting a bucket means: bucket, what, found, means of each.
+        points: Of its checklist: claim, holds, evidence of each.
     """
 
     name: str
@@ -95,6 +94,7 @@ class Result:
     left_out: list[dict[str, str]] = field(default_factory=list)
     failure: Failure | None = None
     adopting: list[dict[str, str]] = field(default_factory=list)
+    points: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def summary(self) -> str:
@@ -109,8 +109,9 @@ class Result:
 
     @property
     def differs(self) -> bool:
-        """Whether it found anything that is not as described."""
-        return any(count for word, count in self.made.get("counts", {}).items() if word != "unchanged")
+        """Whether it found anything that is not as described; a warning is about what is."""
+        counts = self.made.get("counts", {})
+        return any(count for word, count in counts.items() if word not in ("unchanged", "warnings"))
 
 
 class OurKernels(AsyncKernelManager):
@@ -202,6 +203,8 @@ def new_folder(now: datetime) -> Path:
 def execute_all(jobs: list[Job], parameters: Parameters, folder: Path) -> Iterator[Result]:
     """Execute notebooks one after the other; after one that does not end well the others are not run.
 
+    A plan writes nothing, so that one that cannot be made does not keep the others from being made.
+
     Args:
         jobs: What to execute.
         parameters: All of them are given to each notebook, whichever its parameters cell names.
@@ -213,7 +216,8 @@ def execute_all(jobs: list[Job], parameters: Parameters, folder: Path) -> Iterat
     goes_on = True
     for job in jobs:
         result = _execute(job, parameters, folder) if goes_on else Result(job.name, "not run")
-        goes_on = goes_on and result.outcome == "ok"
+        is_harmless = parameters.mode == "plan" and result.outcome == "failed"
+        goes_on = goes_on and (result.outcome == "ok" or is_harmless)
         yield result
 
 
@@ -252,7 +256,9 @@ def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
     told = [data[COUNTS] for data in _told(executed) if COUNTS in data]
     left_out = [data[LEFT_OUT] for data in _told(executed) if LEFT_OUT in data]
     adopting = [row for data in _told(executed) for row in data.get(ADOPTING, [])]
-    return Result(job.name, outcome, seconds, executed, told[-1] if told else {}, left_out, failure, adopting)
+    points = [point for data in _told(executed) for point in data.get(POINTS, [])]
+    made = told[-1] if told else {}
+    return Result(job.name, outcome, seconds, executed, made, left_out, failure, adopting, points)
 
 
 def _told(executed: Path) -> Iterator[dict[str, Any]]:
