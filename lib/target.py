@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from threading import Lock
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lib.base import assumed_role, clock, credentials
 from lib.base.call_ledger import ledger
 from lib.base.errors import ParameterError, TargetError
+from lib.base.remembering import remembering
 from lib.base.request_model import refuse_misfits
 from lib.base.s3_client import faithful
 from lib.parameters import Parameters
@@ -62,6 +63,7 @@ class Target:
         ca_bundle: The certificate that the local AWS shows; None for the usual ones.
         config: Of all clients: retries, and how we name ourselves to AWS.
         runtime: What Lambda functions run on, for packages that are compiled.
+        home_region: In which region is asked for what has none, and who we are.
         rule_state: Whether schedules are on if nobody says: on the local AWS they cost nothing.
         session_of: Makes the session of a role that is taken on.
         watch: Has the calls of such a session written down, by whom they are made.
@@ -75,6 +77,7 @@ class Target:
     ca_bundle: str | None = None
     config: Config = CONFIG
     runtime: Runtime = LAMBDA
+    home_region: str = GLOBAL_REGION
     rule_state: str = "DISABLED"
     session_of: Callable[[CredentialResolver], boto3.Session] = session_of
     watch: Callable[[boto3.Session, str], None] = lambda session, caller: None
@@ -180,7 +183,7 @@ class Target:
                 return
             session = self.session_of(
                 assumed_role.resolver(
-                    lambda **keys: self._make(self.session, "sts", GLOBAL_REGION, **keys),
+                    lambda **keys: self._make(self.session, "sts", self.home_region, **keys),
                     self.session.get_credentials(),
                     way.role_arn,
                     SESSION_NAME,
@@ -188,7 +191,7 @@ class Target:
                 )
             )
             try:
-                caller = self._make(session, "sts", GLOBAL_REGION).get_caller_identity()
+                caller = self._make(session, "sts", self.home_region).get_caller_identity()
             except (ClientError, BotoCoreError) as error:
                 raise ParameterError(_not_taken_on(way, self.caller, error)) from error
             if caller["Account"] != way.account_id:
@@ -199,6 +202,10 @@ class Target:
             self.watch(session, caller["Arn"])
             self._roles[way.role_arn] = (session, caller["Arn"])
 
+    def for_one_look(self) -> "Target":
+        """Return the same AWS with clients that ask each question once: for a look, without writes."""
+        return _Look(**{each.name: getattr(self, each.name) for each in fields(self)})
+
     def with_config(self, config: Config) -> "Target":
         """Return the same AWS with clients of their own.
 
@@ -206,6 +213,19 @@ class Target:
             config: What is different about them; all else is as it is here.
         """
         return replace(self, config=self.config.merge(config), _clients={})
+
+
+@dataclass(frozen=True)
+class _Look(Target):
+    """A target whose clients remember what they have read."""
+
+    _remembering: dict[tuple[str, str, str], object] = field(default_factory=dict, repr=False)
+
+    def _client(self, service: str, region: str, role_arn: str = ""):
+        key = (service, region, role_arn)
+        if key not in self._remembering:
+            self._remembering[key] = remembering(super()._client(service, region, role_arn))
+        return self._remembering[key]
 
 
 def _not_taken_on(way: OtherAccount, caller: str, error: Exception) -> str:
@@ -246,7 +266,7 @@ def connect(parameters: Parameters) -> Target:
     """Connect to the AWS that the parameters name; the local one is started if need be.
 
     Args:
-        parameters: `target`, `account_id`, `prefix` and `env` decide.
+        parameters: `target`, `account_id`, `prefix`, `env` and `home_region` decide.
 
     Returns:
         The target, its account checked.
@@ -255,7 +275,7 @@ def connect(parameters: Parameters) -> Target:
         ParameterError: If the caller's account is not the parameters', or the caller is root.
         TargetError: If there are no credentials, or AWS does not answer.
     """
-    target = _local(parameters) if parameters.target == "local" else _aws()
+    target = _local(parameters) if parameters.target == "local" else _aws(parameters)
     if target.account_id != parameters.account_id:
         raise ParameterError(
             f"account_id: the parameters say {parameters.account_id}, but the credentials are for account "
@@ -287,7 +307,10 @@ def _local(parameters: Parameters) -> Target:
         session=deployer.new_session(key.access_key_id, key.secret_access_key),
         endpoint_url=server.endpoint_url,
         ca_bundle=server.ca_bundle,
-        config=CONFIG.merge(Config(proxies={})),  # no proxy lies between us and this laptop
+        # No proxy lies between us and this laptop, and nobody there reads the long name that botocore
+        # composes twice for each call.
+        config=CONFIG.merge(Config(proxies={}, user_agent="runbook")),
+        home_region=parameters.home_region,
         runtime=THIS,  # the local AWS runs functions with the Python that it was installed with: this one
         rule_state="ENABLED",
         session_of=lambda resolver: deployer.new_session(resolver=resolver),
@@ -298,12 +321,12 @@ def _local(parameters: Parameters) -> Target:
     return target
 
 
-def _aws() -> Target:
+def _aws(parameters: Parameters) -> Target:
     try:
         session = credentials.session()
     except BotoCoreError as error:
         raise TargetError(f"target 'aws': {error}; see AWS_PROFILE and ~/.aws/config") from error
-    target = _identify(Target("aws", session=session, watch=_watch))
+    target = _identify(Target("aws", session=session, home_region=parameters.home_region, watch=_watch))
     _watch(session, target.caller)
     return target
 
@@ -315,7 +338,7 @@ def _watch(session: boto3.Session, caller: str) -> None:
 def _identify(target: Target) -> Target:
     """Return the target with the account and the caller that AWS names; say if the clock here is off."""
     try:
-        caller = target.client("sts", GLOBAL_REGION).get_caller_identity()
+        caller = target.client("sts", target.home_region).get_caller_identity()
     except ClientError as error:
         off = clock.difference(error.response)
         why = f"; {off}, which may be why" if off else ""
@@ -371,18 +394,33 @@ def whereabouts(parameters: Parameters) -> tuple[str, bool]:
     return f"The local AWS runs: {server.endpoint_url} (pid {server.pid}, since {server.started}){late}", True
 
 
-def tool_variables(parameters: Parameters) -> dict[str, str]:
+def tool_variables(parameters: Parameters, as_administrator: bool = False) -> dict[str, str]:
     """Return what AWS tools must be told to reach the target: LOCAL_VARIABLES, or nothing for a real account.
 
     Args:
         parameters: `target`, `account_id`, `prefix` and `env` decide; a local AWS is started if need be.
+        as_administrator: Whether they may do everything, as somebody else who uses the account, and not only
+            what the runbook may.
+
+    Raises:
+        ParameterError: If somebody wants to be the administrator of a real account.
     """
     if parameters.target != "local":
+        if as_administrator:
+            raise ParameterError(
+                "only the AWS on this laptop has keys to give; on AWS the credentials are yours"
+            )
         return {}
     target = connect(parameters)
     key = target.session.get_credentials()
-    values = (target.endpoint_url, target.ca_bundle, key.access_key, key.secret_key)
-    return dict(zip(LOCAL_VARIABLES, values, strict=True))
+    keys = (_administrators_key(),) * 2 if as_administrator else (key.access_key, key.secret_key)
+    return dict(zip(LOCAL_VARIABLES, (target.endpoint_url, target.ca_bundle, *keys), strict=True))
+
+
+def _administrators_key() -> str:
+    from lib.local.deployer import ROOT_KEY
+
+    return ROOT_KEY
 
 
 def local_corrections() -> ModuleType:

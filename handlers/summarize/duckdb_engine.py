@@ -79,17 +79,7 @@ class DuckDbEngine(TableQueries):
 
     def file(self) -> str:
         """Return what to select the texts of all columns from, as they are in the file."""
-        names = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(self._dialect.names)))
-        # DuckDB drops what is too much in a line if it is one of the tokens for null: no text is one. A blank
-        # line is a null where there is one column, and nothing where there are more.
-        no_text = "" if len(self._dialect.names) == 1 else NO_TEXT
-        quote = literal(self._dialect.quote)
-        return (
-            f"(SELECT * FROM read_csv({literal(str(self._path))}, auto_detect = false,"
-            f" skip = {self._dialect.lines_before}, header = true, columns = {{{names}}},"
-            f" delim = {literal(self._dialect.delimiter)}, quote = {quote}, escape = {quote},"
-            f" nullstr = [{literal(no_text)}], strict_mode = true)) AS file"
-        )
+        return csv_file(self._path, self._dialect)
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query.
@@ -106,6 +96,21 @@ class DuckDbEngine(TableQueries):
             if "CSV" not in str(error):
                 raise
             raise rejection(str(error)) from error
+
+
+def csv_file(path: Path, dialect: Dialect) -> str:
+    """Return what to select the texts c0, c1, … of a CSV file from, as they are in it."""
+    names = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(dialect.names)))
+    # DuckDB drops what is too much in a line if it is one of the tokens for null: no text is one. A blank
+    # line is a null where there is one column, and nothing where there are more.
+    no_text = "" if len(dialect.names) == 1 else NO_TEXT
+    quote = literal(dialect.quote)
+    return (
+        f"(SELECT * FROM read_csv({literal(str(path))}, auto_detect = false,"
+        f" skip = {dialect.lines_before}, header = true, columns = {{{names}}},"
+        f" delim = {literal(dialect.delimiter)}, quote = {quote}, escape = {quote},"
+        f" nullstr = [{literal(no_text)}], strict_mode = true)) AS file"
+    )
 
 
 def rejection(message: str) -> RejectedError:

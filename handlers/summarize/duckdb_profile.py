@@ -39,6 +39,9 @@ def profile_file(path: Path) -> tuple[dict, int, list[dict]]:
         rewrite(path, encoding)
     remove_end_mark(path)
     dialect = _dialect(path)
+    if dialect.lines_before:
+        # Where these end otherwise than others, DuckDB skips all lines, and says nothing.
+        unify_line_ends(path, dialect.delimiter, dialect.quote)
     try:
         rows, columns = _profile_utf8(path, dialect)
     except RejectedError:

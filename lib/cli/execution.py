@@ -1,6 +1,5 @@
 """Notebooks executed for a command: their results shown, told to machines, and made an exit code."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,12 +38,14 @@ class Asked:
         params: The files of parameters.
         assignments: `NAME=VALUE`.
         command: Its name.
+        at_once: How many notebooks may work at once.
     """
 
     names: Sequence[str] = ()
     params: Sequence[Path] = field(default_factory=list)
     assignments: Sequence[str] = ()
     command: str = "run"
+    at_once: int = 1
 
     @property
     def options(self) -> str:
@@ -76,7 +77,7 @@ class Ran:
     @property
     def bad(self) -> "Result | None":
         """The first that did not end well."""
-        return next((result for result in self.results if result.outcome != "ok"), None)
+        return next((result for result in self.results if result.outcome in ("failed", "interrupted")), None)
 
     @property
     def exit_code(self) -> int:
@@ -111,7 +112,7 @@ def plan(
     Raises:
         typer.Exit: With the exit code, if that is not 0.
     """
-    ran = _run(jobs, parameters)
+    ran = _run(jobs, parameters, asked.at_once)
     answer = _answer(ran, parameters)
     if out:
         saved_plan.write(out, asked.names, parameters, answer)
@@ -158,7 +159,8 @@ def require_still(path: Path, jobs: "Sequence[Job]", parameters: Parameters, ask
     """
     saved = saved_plan.read(path)
     saved_plan.require_same(path, saved, asked.names, parameters)
-    ran = _run(jobs, parameters.model_copy(update={"mode": "plan", "exercise": False}))
+    planning = parameters.model_copy(update={"mode": "plan", "exercise": False})
+    ran = _run(jobs, planning, asked.at_once)
     if moved := saved_plan.moved(saved.plan, _answer(ran, parameters)):
         error = RunbookError(f"{path} is true no more; nothing was done: {'; '.join(moved)}. Plan again")
         terminal.say_error(error)
@@ -187,7 +189,7 @@ def execute(
     """
     from lib.cli.answers import Environment, RunAnswer, executed, left_out_of
 
-    ran = _run(jobs, parameters, go_back)
+    ran = _run(jobs, parameters, asked.at_once, go_back)
     if junit:
         from lib.cli.junit import write
 
@@ -209,7 +211,7 @@ def execute(
     _end(ran)
 
 
-def _run(jobs: "Sequence[Job]", parameters: Parameters, go_back: bool = False) -> Ran:
+def _run(jobs: "Sequence[Job]", parameters: Parameters, at_once: int, go_back: bool = False) -> Ran:
     """Execute notebooks within a run of their own, and write its report."""
     from lib.engine.lock import run_alone
     from lib.execution.report import write_report
@@ -220,12 +222,8 @@ def _run(jobs: "Sequence[Job]", parameters: Parameters, go_back: bool = False) -
         start(parameters)  # here, where one can see that it is being installed, rather than in a notebook
         with run_alone(parameters) as run:
             folder = new_folder(began)
-            results = []
-            for result in execute_all(list(jobs), parameters, folder):
-                results.append(result)
-                if result.outcome == "ok" and not sys.stderr.isatty():  # there a bar would have told it
-                    terminal.note(f"{result.name}: ok, {result.seconds:.0f} s")
-            if go_back and results[-1].outcome != "ok":
+            results = execute_all(jobs, parameters, folder, at_once, ended=terminal.say_ended)
+            if go_back and any(result.outcome != "ok" for result in results):
                 recovery.go_back_if_possible(parameters, run)
     index = write_report(folder, results, parameters, began)
     ran = Ran(results, run, index, parameters.mode == "plan")

@@ -21,12 +21,14 @@ from lib.cli.options import (
     AsJson,
     Assignments,
     Commands,
+    Jobs,
     Names,
     Params,
     Quiet,
     Yes,
     can_answer,
     confirm,
+    cores,
     load,
 )
 from lib.engine.ledger import Ledger
@@ -92,11 +94,15 @@ def run(
         Path | None, typer.Option("--plan", metavar="FILE", help="Only if this saved plan is still true.")
     ] = None,
     junit: Junit = None,
+    jobs: Jobs = None,
     yes: Yes = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run notebooks headlessly: all in order, or those named. On a real account, ask first."""
+    """Run notebooks headlessly: all in order, or those named; what may run side by side does.
+
+    On a real account it asks first.
+    """
     parameters = load(params, assignments, mode=mode, exercise=exercise)
     from lib.execution.run import DESTROY, Job, has_a_plan, select
 
@@ -106,11 +112,12 @@ def run(
     if needs_consent(parameters) and parameters.mode != "plan" and not yes:
         what = " ".join(each.stem for each in notebooks) if names else "all notebooks"
         confirm(f"Run {what} in {_place(parameters)}?")
-    jobs, asked = [Job(notebook) for notebook in notebooks], Asked(names, params, assignments)
+    asked = Asked(names, params, assignments, at_once=jobs or cores())
     if plan:
         planned = [Job(notebook) for notebook in notebooks if has_a_plan(notebook)]
         execution.require_still(plan, planned, parameters, asked)
-    execution.execute(jobs, parameters, asked, go_back=rollback, junit=junit)
+    todo = [Job(notebook) for notebook in notebooks]
+    execution.execute(todo, parameters, asked, go_back=rollback, junit=junit)
 
 
 @app.command(epilog="Examples: runbook plan | runbook plan --set migrate.batch_size=5 | runbook plan destroy")
@@ -125,6 +132,7 @@ def plan(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Keep it, for `runbook run --plan FILE`.")
     ] = None,
+    jobs: Jobs = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -133,8 +141,9 @@ def plan(
     from lib.execution.run import Job, has_a_plan, select
 
     notebooks = select(names) if names else [each for each in select([]) if has_a_plan(each)]
-    jobs, asked = [Job(notebook) for notebook in notebooks], Asked(names, params, assignments)
-    execution.plan(jobs, parameters, asked, markdown=markdown, out=out)
+    todo = [Job(notebook) for notebook in notebooks]
+    asked = Asked(names, params, assignments, at_once=jobs or cores())
+    execution.plan(todo, parameters, asked, markdown=markdown, out=out)
 
 
 @app.command(epilog="Where nobody can answer, a real account needs --confirm with the environment's name.")
@@ -295,7 +304,17 @@ def output(
 
 
 @app.command(epilog='Example: eval "$(runbook env)"; aws s3 ls')
-def env(params: Params = DEFAULT_PARAMS, assignments: Assignments = NONE_GIVEN) -> None:
+def env(
+    params: Params = DEFAULT_PARAMS,
+    assignments: Assignments = NONE_GIVEN,
+    administrator: Annotated[
+        bool,
+        typer.Option(
+            "--administrator",
+            help="With a key that may do everything, as somebody else's: to make a bucket to adopt.",
+        ),
+    ] = False,
+) -> None:
     """Print shell exports by which any AWS tool reaches the AWS on this laptop (starts it).
 
     What could lead a tool elsewhere is taken away: profiles, configuration files, tokens, other endpoints.
@@ -303,7 +322,7 @@ def env(params: Params = DEFAULT_PARAMS, assignments: Assignments = NONE_GIVEN) 
     """
     from lib.cli.exports import exports, to_shell
 
-    print(to_shell(exports(load(params, assignments))))
+    print(to_shell(exports(load(params, assignments), as_administrator=administrator)))
 
 
 @app.command(

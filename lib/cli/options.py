@@ -49,6 +49,12 @@ Assignments = Annotated[
         "such as RUNBOOK_MIGRATE__BATCH_SIZE, and that over files.",
     ),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", min=1, help="So many notebooks at once; by default as many as there are cores."
+    ),
+]
 NONE_GIVEN: list[str] = []  # of names or assignments; Typer knows lists only, and makes each command its own
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AsJson = Annotated[
@@ -127,6 +133,11 @@ def load(params: Sequence[Path], assignments: Sequence[str], **given: Any) -> Pa
 def _found(path: Path) -> Path:
     in_project = ROOT / path
     return in_project if in_project.exists() and not path.exists() else path
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def given(params: Sequence[Path], assignments: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lib.base.errors import LockError, ParameterError
 from lib.base.shown import printable
 
 if TYPE_CHECKING:
@@ -167,6 +168,16 @@ def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     console().print(table)
+
+
+def say_ended(result: "Result") -> None:
+    """Print what became of a notebook when it has ended: to stderr, above the bars of those at work.
+
+    A parameter that is wrong, or a lock, is the command's own error, and told once.
+    """
+    if result.failure and result.failure.kind in (ParameterError.__name__, LockError.__name__):
+        return
+    note(f"{result.name}: {result.outcome}, {result.seconds:.0f} s")
 
 
 def show_results(results: "Sequence[Result]") -> None:

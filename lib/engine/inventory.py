@@ -18,8 +18,10 @@ from lib.engine.holdings import Held, holding
 from lib.engine.ledger import Ledger
 from lib.engine.lock import PIPELINE, locked
 from lib.engine.plan import COUNTS
+from lib.engine.regions import Regions, remembered
+from lib.engine.role_descriptions import Told, by_roles
 from lib.parameters import Parameters
-from lib.resources.base import GLOBAL_REGION, TAG_ENV, Adopted, Found, Resource
+from lib.resources.base import TAG_ENV, Adopted, Found, Resource
 from lib.resources.registry import types
 from lib.resources.s3 import Bucket, first_of, has_object_lock, what_is_locked
 from lib.target import Target
@@ -29,6 +31,7 @@ TYPES = types()  # in the order of deletion
 DELETION_S, DELETION_POLL_S = 90, 5
 AGAIN = "Destroy it again when that is over; until then it is paid for"
 Place = tuple[str, str]  # an account, empty for the environment's own, and a region
+NOT_SEEN = "not looked at"
 INVOKE_CONFIG = "event-invoke-config"  # how the ARN of such a thing ends, which has no name
 
 
@@ -149,6 +152,7 @@ class Inventory:
         self._not_reached: set[str] = set()
         self._keeps_data = False
         self._kept: set[str] = set()  # of ours, which a destruction leaves where it is
+        self._regions = Regions(target, parameters.scope())
 
     @cached_property
     def adopted(self) -> tuple[Adopted, ...]:
@@ -156,39 +160,51 @@ class Inventory:
 
         A destruction takes the roles away that tell of them; whether nothing is left there is asked after it.
         """
-        return adoption.known(self.target, self.parameters)
+        return adoption.known(self.parameters, self._told_by_roles.adopted)
 
     @cached_property
     def others(self) -> list[str]:
         """The other accounts in which something may live, as the first look found them: as for `adopted`."""
-        return accounts.known(self.target, self.parameters, self.scope.pipeline)
+        told = self._told_by_roles.others
+        return accounts.known(self.target, self.parameters, self.scope.pipeline, told)
 
-    @property
-    def regions(self) -> list[str]:
-        """Every region to look in: those of the parameters, of the ledger, and of all our buckets.
+    @cached_property
+    def _told_by_roles(self) -> Told:
+        return by_roles(self.target, self.parameters.scope())
+
+    def regions(self, target: Target | None = None) -> list[str]:
+        """Return every region to look in: those of the parameters, of the ledger, and of all our buckets.
 
         A ledger may be lost, but a pipeline has a bucket in each of its regions, and S3 lists those of all.
-        """
-        remembered = {entry["region"] for entry in self.ledger.entries().values()}
-        buckets = Bucket.regions(self.target.client("s3", GLOBAL_REGION), self.scope)
-        adopted = {one.region for one in self.adopted}
-        return sorted({GLOBAL_REGION, *self.parameters.regions, *remembered, *buckets, *adopted})
 
-    def buckets(self, others: Iterable[str] | None = None) -> Iterator[tuple[str, str, str]]:
+        Args:
+            target: Whom to ask; None for the inventory's.
+        """
+        home = self.target.home_region
+        buckets = Bucket.regions((target or self.target).client("s3", home), self.scope)
+        adopted = {one.region for one in self.adopted}
+        named = {*self.parameters.regions, *remembered(self.ledger)}
+        return sorted({home, *named, *buckets, *adopted})
+
+    def buckets(
+        self, others: Iterable[str] | None = None, target: Target | None = None
+    ) -> Iterator[tuple[str, str, str]]:
         """Yield the buckets of our name: account, name and region.
 
         Args:
             others: In which other accounts to look; None for all that are known.
+            target: Whom to ask; None for the inventory's.
         """
         for account_id in [self.target.account_id, *(self.others if others is None else others)]:
-            client = self.target.client("s3", GLOBAL_REGION, account_id)
+            client = (target or self.target).client("s3", self.target.home_region, account_id)
             for name, region in Bucket.names(client, self.scope):
                 yield account_id, name, region
 
-    def _places(self, others: Sequence[str]) -> list[Place]:
+    def _places(self, others: Sequence[str], look: Target) -> list[Place]:
         """Return every place to look in: all regions here, and those of our buckets in other accounts."""
-        elsewhere = {(account, region) for account, _, region in self.buckets(others) if account in others}
-        here = [("", region) for region in self.regions]
+        found = self.buckets(others, look)
+        elsewhere = {(account, region) for account, _, region in found if account in others}
+        here = [("", region) for region in self.regions(look)]
         return [*here, *sorted(elsewhere)]
 
     def existing(self) -> list[Existing]:
@@ -196,10 +212,11 @@ class Inventory:
         return list(self._all(self.others))
 
     def _all(self, others: Sequence[str]) -> Iterator[Existing]:
-        places = self._places(others)
+        look = self.target.for_one_look()
+        places = self._places(others, look)
         for kind in TYPES:
-            for place in _places_of(kind, places):
-                yield from self._list(kind, place)
+            for place in self._places_of(kind, places):
+                yield from self._list(kind, place, look)
 
     def of_type(self, kind: type[Resource]) -> list[Existing]:
         """List what exists under our name of one type, in every region.
@@ -207,8 +224,9 @@ class Inventory:
         Args:
             kind: Its class.
         """
-        places = self._places(self.reachable())
-        return [item for place in _places_of(kind, places) for item in self._list(kind, place)]
+        look = self.target.for_one_look()
+        places = self._places(self.reachable(), look)
+        return [item for place in self._places_of(kind, places) for item in self._list(kind, place, look)]
 
     def table(self) -> pd.DataFrame:
         """Return one row for each thing of our name: pipeline, type, name, region, and who made it.
@@ -227,7 +245,7 @@ class Inventory:
         ]
         rows += [
             (one.pipeline, Bucket.noun, one.name, one.region, "somebody else, and adopted")
-            for one in adoption.by_roles(self.target, self.parameters.scope())
+            for one in by_roles(self.target, self.parameters.scope()).adopted
             if not self.scope.pipeline or one.pipeline == self.scope.pipeline
         ]
         return pd.DataFrame(rows, columns=["pipeline", "type", "name", "region", "made by"])
@@ -241,7 +259,7 @@ class Inventory:
         found = []
         for account_id in self.others if others is None else others:
             try:
-                self.target.client("s3", GLOBAL_REGION, account_id)
+                self.target.client("s3", self.target.home_region, account_id)
             except ParameterError as error:
                 if account_id not in self._not_reached:
                     print(f"account {account_id} is not looked at: {error}")
@@ -368,8 +386,8 @@ class Inventory:
 
         Returns:
             One row a type, one column a region: how many of ours exist, which are those alone that Object
-            Lock holds, with the lock of the environment. Last how many of somebody else's have a
-            name like ours.
+            Lock holds, with the lock of the environment; or that nobody may look there. Last how
+            many of somebody else's have a name like ours.
 
         Raises:
             RunbookError: If something of ours is left.
@@ -393,6 +411,8 @@ class Inventory:
             self.ledger.leave(arn, **{name: facts[name] for name in facts if name not in ("state", "at")})
         for said in self._locked.values():
             print(f"left: {said}. {AGAIN}")
+        for region, why in self._regions.closed.items():
+            print(f"{region}: {NOT_SEEN}, so that nothing is proven of it ({why}). {self._regions.reason}")
         return pd.DataFrame(rows).fillna("")
 
     @cached_property
@@ -408,15 +428,17 @@ class Inventory:
 
     def _count(self) -> tuple[list[dict], list[str]]:
         """Return the rows of the proof, and the names of ours that are left and could go."""
-        rows, left, places = [], [], self._places(self.others)
+        look = self.target.for_one_look()
+        rows, left, places = [], [], self._places(self.others, look)
         self._kept = set(self._locked)
         for kind in TYPES:
-            listed = {place: list(self._list(kind, place)) for place in _places_of(kind, places)}
-            ours = [item for items in listed.values() for item in items if item.is_ours]
-            left += [item.found.name for item in ours if not self._stays(item)]
-            self._kept |= {item.found.arn for item in ours if self._stays(item)}
-            counts = {_shown(place): str(sum(e.is_ours for e in items)) for place, items in listed.items()}
-            others = sum(not item.is_ours for items in listed.values() for item in items)
+            seen = {place: self._seen(kind, place, look) for place in self._places_of(kind, places)}
+            listed = [item for items in seen.values() for item in items or []]
+            staying = {item.found.arn for item in listed if item.is_ours and self._stays(item)}
+            self._kept |= staying
+            left += [item.found.name for item in listed if item.is_ours and item.found.arn not in staying]
+            counts = {_shown(place): _count_of_ours(items) for place, items in seen.items()}
+            others = sum(not item.is_ours for item in listed)
             rows.append({"type": kind.noun, **counts, "not ours": others})
         return rows, left
 
@@ -431,11 +453,26 @@ class Inventory:
         lock = replace(self.scope, pipeline=PIPELINE).beginning
         return item.type is Bucket and item.found.name.startswith(lock)
 
-    def _list(self, kind: type[Resource], place: Place) -> Iterator[Existing]:
+    def _places_of(self, kind: type[Resource], places: list[Place]) -> list[Place]:
+        """Return those of the places in which a type of resource is to be looked for."""
+        if kind.is_global:
+            return [("", kind.asked_in or self.target.home_region)]
+        return [place for place in places if kind.may_be_elsewhere or not place[0]]
+
+    def _list(self, kind: type[Resource], place: Place, look: Target) -> list[Existing]:
+        return self._seen(kind, place, look) or []
+
+    def _seen(self, kind: type[Resource], place: Place, look: Target) -> list[Existing] | None:
+        """Return what there is of a type in a place; None if nobody may look into that."""
         account_id, region = place
         scope = replace(self.scope, adopted=() if account_id else self.adopted)
-        for found in kind.find(self.target.client(kind.service, region, account_id), scope):
-            yield Existing(kind, region, found, self._is_ours(found), account_id)
+        client = look.client(kind.service, region, account_id)
+
+        def find() -> list[Existing]:
+            listed = kind.find(client, scope)
+            return [Existing(kind, region, found, self._is_ours(found), account_id) for found in listed]
+
+        return find() if account_id or kind.is_global else self._regions.look(region, find)
 
     def _is_ours(self, found: Found) -> bool:
         """Tell by the tags; what lost them, or never got them in a run that was killed, by the ledger."""
@@ -450,11 +487,8 @@ def _going(items: Iterable[Existing], keep_data: bool) -> list[Existing]:
     return [item for item in items if not (keep_data and item.type.holds_data)]
 
 
-def _places_of(kind: type[Resource], places: list[Place]) -> list[Place]:
-    """Return those of the places in which a type of resource is to be looked for."""
-    if kind.is_global:
-        return [("", GLOBAL_REGION)]
-    return [place for place in places if kind.may_be_elsewhere or not place[0]]
+def _count_of_ours(items: list[Existing] | None) -> str:
+    return NOT_SEEN if items is None else str(sum(item.is_ours for item in items))
 
 
 def _shown(place: Place) -> str:

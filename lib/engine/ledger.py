@@ -58,12 +58,14 @@ class Run:
         at: When it began, UTC, ISO 8601.
         mode: `apply`, `move` or `plan`; NOT_RECORDED for one of before runs were written down.
         version: Of the runbook that ran; empty if it was not written down.
+        left_home: When it destroyed all, the home of its own lock included, UTC; empty if it did not.
     """
 
     id: str
     at: str
     mode: str
     version: str = ""
+    left_home: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,27 @@ class Ledger:
     def last_run(self) -> Run | None:
         """Return the run that ran last, whether or not it made anything; None if none is written down."""
         return next(reversed(self.runs()), None)
+
+    def leave_home(self, run: str, is_left: bool = True) -> None:
+        """Write down that a run has destroyed all, and removes the home of its own lock.
+
+        Args:
+            run: Its id.
+            is_left: Whether it is so; not any more of one that takes the lock again.
+        """
+        if is_left == self.has_left_home(run):
+            return
+        with self._content() as content:
+            if run in content["runs"]:
+                content["runs"][run]["left_home"] = _now() if is_left else ""
+
+    def has_left_home(self, run: str) -> bool:
+        """Return whether a run has written down that it removes the home of its own lock.
+
+        Args:
+            run: Its id.
+        """
+        return any(one.left_home for one in self.runs() if one.id == run)
 
     def intend(self, arn: str, **facts: str | list[str]) -> None:
         """Write down that something is about to be made or changed.

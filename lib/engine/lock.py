@@ -23,7 +23,7 @@ import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from lib.base.errors import LockError, NotOursError
+from lib.base.errors import LockError, NotOursError, ParameterError
 from lib.base.retry import retry_passing
 from lib.engine.accounts import ACCOUNT
 from lib.engine.ledger import RUN_VARIABLE, Ledger, new_run_id, run_id
@@ -31,7 +31,6 @@ from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.target import Target, connect
 
-REGION = "us-east-1"  # the same for all operators, whatever regions their parameters name
 KEY, LEDGER_KEY = "lock.json", "ledger.json"
 PIPELINE = "run"  # in the lock's name, and in the ledger
 RENEWAL_S = 30
@@ -154,11 +153,11 @@ class Lock:
         self.target = target
         self.env = parameters.env
         self.scope = parameters.scope()
-        self.home = Bucket("lock", REGION, versioned=False)
+        self.home = Bucket("lock", target.home_region, versioned=False)
         # Under S3's own key: whoever has lost a key must be able to restore and destroy.
         self.home.scope = replace(parameters.scope(PIPELINE), kms_key_arns=())
         self.ledger = Ledger.of(parameters)
-        self.client = target.client("s3", REGION)
+        self.client = target.client("s3", target.home_region)
         self.is_lost = self.is_parents = self.is_last = self.is_left = False
         self._etag = ""
         self._may_leave_ledger = False  # what is there was taken over; a later version's is left alone
@@ -184,6 +183,7 @@ class Lock:
         Raises:
             LockError: If somebody else holds it; says who, and since when.
             NotOursError: If the lock's bucket exists, but this runbook did not make it.
+            ParameterError: If the environment has a lock in another region.
         """
         waited_s = 0
         while True:
@@ -223,7 +223,9 @@ class Lock:
                 raise _AgainError from error
             if _code(error) not in TAKEN:
                 raise
-            return self._take_over()
+            if not self._take_over():
+                return False
+        self.ledger.leave_home(run_id(), is_left=False)
         return True
 
     def release(self) -> None:
@@ -241,7 +243,8 @@ class Lock:
         if not self._is_alone():
             return
         if self.is_parents:
-            self.ledger.forget(PIPELINE)  # first, for whoever renews the lock meanwhile
+            self.ledger.leave_home(run_id())  # first, for whoever renews the lock meanwhile
+            self.ledger.forget(PIPELINE)
             Bucket.delete(self.client, self.home.name)
         _held.get(self.home.name, self).is_last = True
 
@@ -316,7 +319,7 @@ class Lock:
             self._failure = None
         except Exception as error:  # none may end the thread that renews; `require` tells of it
             code = _code(error) if isinstance(error, ClientError) else ""
-            self.is_left = code == "NoSuchBucket" and self.home.arn not in self.ledger.entries()
+            self.is_left = code == "NoSuchBucket" and self.ledger.has_left_home(run_id())
             self.is_lost = code in BROKEN and not self.is_left
             self._failure = error
 
@@ -356,10 +359,24 @@ class Lock:
         found = self.home.read(self.client)
         if found and found["tags"] != self.home.scope.tags and self.home.arn not in self.ledger.entries():
             raise NotOursError(f"{self.home} exists, but this runbook did not make it: choose another prefix")
-        facts = {"noun": self.home.noun, "name": self.home.name, "region": REGION, "run": run_id()}
+        self._require_one_home()
+        self.ledger.forget(PIPELINE)  # one in a region where the home was before
+        facts = {"noun": self.home.noun, "name": self.home.name, "region": self.home.region, "run": run_id()}
         self.ledger.intend(self.home.arn, pipeline=PIPELINE, **facts)
         retry_passing(sleep=sleep)(self.home.make, self.client)
         self.ledger.made(self.home.arn)
+
+    def _require_one_home(self) -> None:
+        """Refuse to make a home while there is one in another region, where others look for the lock."""
+        beginning = self.home.name.removesuffix(self.home.region)
+        for name, region in Bucket.names(self.client, self.home.scope):
+            if name.startswith(beginning) and region != self.home.region and self._exists(name):
+                raise ParameterError(
+                    f"home_region: the parameters say {self.home.region}, but the lock of env {self.env!r} "
+                    f"is in {region}, where others look for it: set home_region to {region}. To have it in "
+                    f"{self.home.region}, wait until nobody works on the environment, and remove the bucket "
+                    f"{name} (aws s3 rb --force s3://{name}); nothing was done"
+                )
 
     def _take_over(self) -> bool:
         found = self._read()

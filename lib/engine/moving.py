@@ -51,7 +51,7 @@ def left_of(
     """
     inventory = Inventory(target, parameters)
     inventory.scope = scope
-    elsewhere = inventory.reachable(accounts.told(target, parameters, scope.pipeline, others))
+    elsewhere = inventory.reachable(accounts.known(target, parameters, scope.pipeline, others))
     entries = inventory.ledger.entries().items()
     remembered = {arn for arn, facts in entries if facts["pipeline"] == scope.pipeline}
     buckets = {f"arn:aws:s3:::{name}" for _, name, _ in inventory.buckets(elsewhere)}

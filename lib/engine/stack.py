@@ -221,7 +221,6 @@ class Stack:
         left = plan.left
         if moves:
             left = [*self.frozen, *moving.rows(self._left(), self.ledger.entries())]
-        if moves:
             print(f"moved: {len(plan.left) - len(left)} removed where they were, {len(left)} kept there")
         return Done(plan, left, plan.warned)
 

@@ -53,7 +53,7 @@ def _index(folder: Path, results: Sequence[Result], parameters: Parameters, bega
     return jinja.get_template("run.html.j2").render(
         run=folder.name,
         began=began.astimezone(UTC),
-        seconds=sum(result.seconds for result in results),
+        seconds=(datetime.now(UTC) - began).total_seconds(),
         outcome=next((r.outcome for r in results if r.outcome != "ok"), "ok"),
         results=results,
         parameters=parameters.table().to_dict("records"),

@@ -32,8 +32,8 @@ from lib.parameters.sections import (
     Summarize,
 )
 from lib.parameters.text import read_assignment, read_file
-from lib.parameters.types import AccountId, KmsKeyArn, Name, PolicyArn, Waiver, explain, secrets
-from lib.resources.base import Scope
+from lib.parameters.types import AccountId, KmsKeyArn, Name, PolicyArn, Region, Waiver, explain, secrets
+from lib.resources.base import GLOBAL_REGION, Scope
 
 # S3 bucket names have at most 63 characters, the tightest of all names we make:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -62,6 +62,10 @@ class Parameters(Section):
     prefix: Name = Field("runbook", description="what the name of everything that is made begins with")
     account_id: AccountId = Field(
         "000000000000", description="number of the AWS account, in quotes; any other account is refused"
+    )
+    home_region: Region = Field(
+        GLOBAL_REGION,
+        description="AWS region of the lock, and of calls that concern no region; the same for all operators",
     )
     permissions_boundary_arn: PolicyArn = Field(
         "", description="ARN of the policy that limits what any role may do; empty for none"
@@ -126,9 +130,10 @@ class Parameters(Section):
 
     @property
     def regions(self) -> list[str]:
-        """The regions that the pipelines use, sorted."""
+        """The home, and the regions that the pipelines use, sorted."""
         sections = (getattr(self, section) for section in self.sections())
-        return sorted({v for section in sections for name, v in section if name.endswith("region")})
+        used = {v for section in sections for name, v in section if name.endswith("region")}
+        return sorted({self.home_region, *used})
 
     def scope(self, pipeline: str = "") -> Scope:
         """Return whose the resources of a pipeline are, or without one those of the whole environment."""

@@ -15,8 +15,8 @@ from lib.resources.checks import Finding
 from lib.resources.other_account import OtherAccount
 from lib.resources.policies import canonical
 
-# Where is asked for what has no region; it is enabled in every account.
-# https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html
+# Where IAM and Organizations are, whichever region they are asked in:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-requestedregion
 GLOBAL_REGION = "us-east-1"
 
 
@@ -279,7 +279,8 @@ class Resource(ABC):
     taggable: ClassVar[bool] = True
     is_made: ClassVar[bool] = True  # by the runbook, which then finds it again and deletes it
     deletion: ClassVar[Deletion]  # when it is deleted
-    is_global: ClassVar[bool] = False  # it has no region, and is asked for in GLOBAL_REGION
+    is_global: ClassVar[bool] = False  # it has no region
+    asked_in: ClassVar[str] = ""  # of a global one: where, if not anywhere
     # Events come in by it: a move closes it first, so that queues run empty.
     is_entrance: ClassVar[bool] = False
     # It acts, or is told by what acts, and holds no data: a move removes it, and keeps all else.

@@ -22,6 +22,7 @@ from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings,
 from lib.resources.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, contents_digest
 from lib.resources.checks import Finding, within, written_as
 from lib.resources.iam import Role
+from lib.resources.policies import Statement
 from lib.resources.policies import principal as service_principal
 from lib.resources.sqs import Queue
 
@@ -384,6 +385,11 @@ class Permission(Resource):
     def arn(self) -> str:
         """The function's ARN and the statement's id; statements have no ARN of their own."""
         return f"{self.function.arn}#{self.name}"
+
+    @property
+    def statement(self) -> Statement:
+        """It as the function's policy will have it."""
+        return {"Sid": self.name, "Effect": "Allow", "Resource": self.function.arn, **self.desired()}
 
     def desired(self) -> Settings:
         condition = {"ArnLike": {"AWS:SourceArn": self.source_arn}}

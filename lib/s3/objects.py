@@ -17,6 +17,7 @@ from lib.target import Target
 CHUNK_BYTES = 1024 * 1024
 NOT_FOUND = 404
 # Metadata in which an object says of which version of another one it was made.
+NO_VERSION = "null"  # in a bucket that keeps no versions, which only somebody else's may be
 VERSION_TOLD = "source-version-id"
 
 

@@ -198,7 +198,7 @@ def test_regions_that_are_no_longer_used_are_still_looked_at(make, target, param
     )
     make("migrate", cases.sns.topic)
     inventory = Inventory(target, moved, "migrate")
-    assert HERE in inventory.regions
+    assert HERE in inventory.regions()
     inventory.destroy()
     assert inventory.existing() == []
 

@@ -25,7 +25,7 @@ def warnings(caplog: pytest.LogCaptureFixture, notebook, tmp_path, values: dict)
 
 
 def test_papermill_finds_it_whoever_starts_it():
-    (found,) = [one for one in entry_points(group="papermill.engine") if one.name == "runbook"]
+    (found,) = [one for one in entry_points(group="papermill.engine") if one.name == "runbook-parameters"]
     assert found.load() is Engine
 
 
