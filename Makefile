@@ -31,7 +31,7 @@ run: $(INSTALLED) ## Run all runbooks on the AWS on this laptop; leaves the pipe
 	@$(BIN)/runbook run $(ARGS)
 
 plan: $(INSTALLED) ## Show what a run would create or change; write nothing
-	@$(BIN)/runbook plan $(ARGS)
+	@$(BIN)/runbook plan $(ARGS) || test $$? -eq 3  # something differs: that is what it shows
 
 destroy: $(INSTALLED) ## Remove what the runbooks made, and prove that nothing is left
 	@$(BIN)/runbook destroy $(ARGS)

@@ -23,7 +23,7 @@ from lib.base.remembering import remembering
 from lib.base.request_model import refuse_misfits
 from lib.base.s3_client import faithful
 from lib.parameters import Parameters
-from lib.resources.base import GLOBAL_REGION, Resource
+from lib.resources.base import GLOBAL_REGION, PROTECTED, Resource
 from lib.resources.bundle import LAMBDA, THIS, Runtime
 from lib.resources.other_account import OtherAccount
 from lib.resources.registry import call_names
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 # What AWS tools must be told to reach the local AWS.
 LOCAL_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, user_agent_appid="runbook")
+# Of what holds data, if the parameters do not say.
+_PROTECTION = {"local": "DISABLED", "aws": PROTECTED}
 SESSION_NAME = "runbook"  # of a role that is taken on, as the logs of its account show it
 
 
@@ -366,6 +368,15 @@ def needs_consent(parameters: Parameters) -> bool:
         parameters: `target` decides.
     """
     return parameters.target != "local"
+
+
+def protects_data(parameters: Parameters) -> bool:
+    """Return whether what holds data is protected from deletion: unless said otherwise, not on a laptop.
+
+    Args:
+        parameters: `deletion_protection` and `target` decide.
+    """
+    return (parameters.deletion_protection or _PROTECTION[parameters.target]) == PROTECTED
 
 
 def whereabouts(parameters: Parameters) -> tuple[str, bool]:

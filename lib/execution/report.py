@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from nbconvert import HTMLExporter
 
+from lib.base.run_folders import forget
 from lib.execution.run import Result
 from lib.parameters import Parameters
 
@@ -15,7 +16,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 
 def write_report(folder: Path, results: Sequence[Result], parameters: Parameters, began: datetime) -> Path:
-    """Write the pages of a run, and let `runs/latest` lead to them.
+    """Write the pages of a run, and let `runs/latest` lead to them, unless it is a plan; forget old runs.
 
     Args:
         folder: The run's folder, with the executed notebooks in it.
@@ -31,7 +32,9 @@ def write_report(folder: Path, results: Sequence[Result], parameters: Parameters
             _page(result.executed).write_text(_to_html(result.executed), "utf-8")
     index = folder / "index.html"
     index.write_text(_index(folder, results, parameters, began), "utf-8")
-    _link(folder)
+    if parameters.mode != "plan":
+        _link(folder)
+    forget(folder.parent)
     return index
 
 

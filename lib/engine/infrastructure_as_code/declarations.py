@@ -486,6 +486,7 @@ def _(resource: dynamodb.Table, settings: Settings) -> Declared:
         "PointInTimeRecoverySpecification": {
             "PointInTimeRecoveryEnabled": settings["PointInTimeRecovery"] == "ENABLED"
         },
+        **({"DeletionProtectionEnabled": True} if settings.get("DeletionProtectionEnabled") else {}),
         "Tags": tag_list(settings["tags"]),
     }
     if settings["TimeToLive"]:
