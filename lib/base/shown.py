@@ -17,3 +17,16 @@ def printable(text: str, keep: str = LAYOUT) -> str:
         keep: What stays as it is; nothing for a name, which is to be one line.
     """
     return NOT_SHOWN.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return how many there are of something: `1 resource`, `1,204 resources`, `2 policies`.
+
+    Args:
+        number: How many.
+        noun: What it is, in the singular.
+    """
+    if number == 1:
+        return f"1 {noun}"
+    ends_in_y = noun.endswith("y") and noun[-2:-1] not in "aeiou"
+    return f"{number:,} {noun[:-1]}ies" if ends_in_y else f"{number:,} {noun}s"

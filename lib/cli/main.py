@@ -13,6 +13,7 @@ import typer
 
 from lib.base.errors import NotDeployedError, ParameterError
 from lib.base.paths import home
+from lib.base.shown import counted
 from lib.cli import export, live, local, new, recovery, settings, terminal, verifying
 from lib.cli.options import (
     DEFAULT_PARAMS,
@@ -164,7 +165,7 @@ def status(
     found = Inventory(target, parameters).table()
     for pipeline, rows in found.groupby("pipeline"):
         terminal.show_table(rows.drop(columns="pipeline").to_dict("records"))
-        print(f"{pipeline}: {len(rows)} resources")
+        print(f"{pipeline}: {counted(len(rows), 'resource')}")
     for pipeline in sorted(set(parameters.pipelines()) - set(found["pipeline"])):
         print(f"{pipeline}: no resources")
     for row in found[found["type"] == Freeze.noun].itertuples(index=False):
@@ -252,11 +253,11 @@ def _execute(
         raise ParameterError(bad.failure.message)
     if parameters.mode == "plan":
         for result in results:
-            terminal.show_table(result.rows)
+            terminal.show_plan(result.rows)
             if result.adopting:
                 print(f"{result.name} adopts:")
                 terminal.show_table(result.adopting)
-    terminal.show_results(results)
+    terminal.show_results(results, is_plan=parameters.mode == "plan")
     for note in (note for result in results for note in result.made.get("notes", [])):
         print(note)
     left_out = [(result.name, each) for result in results for each in result.left_out]
@@ -277,7 +278,9 @@ def _execute(
 def _say_next(parameters: Parameters, params: Path, assignments: Sequence[str]) -> None:
     """Say what can be tried next: what can be done with what exists, or how to make it."""
     runbook, option = terminal.command_name(), given(params, assignments)
-    if Ledger.of(parameters).outputs():
+    if parameters.mode == "plan":
+        terminal.say_next((f"{runbook} run{option}", "do what the plan says"))
+    elif Ledger.of(parameters).outputs():
         terminal.say_next(
             (f'eval "$({runbook} env{option})"; aws s3 ls', "look at it with any AWS tool"),
             (f"{runbook} output{option}", "what was made: names and addresses"),

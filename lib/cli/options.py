@@ -12,6 +12,7 @@ from filelock import Timeout
 from typer.core import TyperGroup
 
 from lib.base.errors import ParameterError, RunbookError
+from lib.base.explained import explained
 from lib.base.paths import ROOT
 from lib.cli import terminal
 from lib.parameters import Parameters
@@ -49,7 +50,9 @@ class Commands(TyperGroup):
         except ParameterError as error:
             terminal.say_error(error)
             raise typer.Exit(EXIT_PARAMETERS) from None
-        except (RunbookError, BotoCoreError, ClientError, PermissionError, Timeout) as error:
+        except (BotoCoreError, ClientError) as error:
+            terminal.say_error(explained(error))
+        except (RunbookError, PermissionError, Timeout) as error:
             terminal.say_error(error)
         raise typer.Exit(EXIT_FAILED)
 

@@ -1,0 +1,24 @@
+// Makes of a table what one can sort, search, page, copy and download, by DataTables, which itables brings along.
+// Without it (another frontend, no network, a notebook that is not trusted) the table is there all the same.
+import DataTable, { set_or_remove_dark_class } from "./dt_bundle.js";
+
+export function show(table) {
+  if (table.classList.contains("dataTable")) return;
+  const dark = document.body.dataset.jpThemeLight === "false";
+  set_or_remove_dark_class?.(dark || undefined);
+  const style = document.getElementById("runbook-datatables") ?? document.createElement("link");
+  if (!style.id && !document.getElementById("runbook-tables-inline")) {
+    Object.assign(style, { id: "runbook-datatables", rel: "stylesheet", href: new URL("dt_bundle.css", import.meta.url) });
+    document.head.append(style);
+  }
+  const scroll = table.parentElement;
+  scroll.style.maxHeight = "none";
+  new DataTable(table, {
+    order: [], // as the rows came
+    pageLength: 10,
+    lengthMenu: [10, 25, 100, { label: "all", value: -1 }],
+    autoWidth: false,
+    language: { search: "Search", lengthMenu: "_MENU_ rows a page", info: "_START_ to _END_ of _TOTAL_ rows" },
+    layout: { topStart: { pageLength: {}, buttons: ["copyHtml5", "csvHtml5"] }, topEnd: "search" },
+  });
+}
