@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from IPython.core.error import InputRejected
 
-from lib.base import call_ledger, tables
+from lib.base import call_ledger, frames
 from lib.base.explained import TRANSLATED, explained
 from lib.base.shown import counted, printable
 from lib.base.waits import Wait
@@ -37,7 +37,7 @@ def load_ipython_extension(shell) -> None:
     shell.register_magic_function(_CallsOfCells(shell).table, "line", "calls")
     shell.set_custom_exc(TRANSLATED, _say_what_to_do)
     pd.options.display.max_colwidth = None
-    pd.options.display.max_rows = tables.MOST_TEXT_ROWS
+    pd.options.display.max_rows = frames.MOST_TEXT_ROWS
     formatters = shell.display_formatter.formatters
     # https://ipython.readthedocs.io/en/stable/config/integrating.html#formatters-for-third-party-types
     formatters["text/plain"].for_type(pd.DataFrame, lambda table, printer, cycle: printer.text(_text(table)))
@@ -177,11 +177,11 @@ def _printable(format_output: Callable) -> Callable:
 
 
 def _text(table: pd.DataFrame) -> str:
-    return tables.text(table) if type(table) is pd.DataFrame or not len(table) else repr(table)
+    return frames.text(table) if type(table) is pd.DataFrame or not len(table) else repr(table)
 
 
 def _html(table: pd.DataFrame) -> str | None:
-    return tables.html(table) if type(table) is pd.DataFrame or not len(table) else table._repr_html_()
+    return frames.html(table) if type(table) is pd.DataFrame or not len(table) else table._repr_html_()
 
 
 def _say_what_to_do(shell, kind, error: BaseException, trace, tb_offset: int | None = None) -> None:

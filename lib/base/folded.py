@@ -5,7 +5,7 @@ from html import escape
 
 import pandas as pd
 
-from lib.base import tables
+from lib.base import frames
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Folded:
     summary: str
 
     def __repr__(self) -> str:
-        return f"{self.summary}\n{tables.text(self.table)}"
+        return f"{self.summary}\n{frames.text(self.table)}"
 
     def _repr_html_(self) -> str:
-        rows = tables.html(self.table)
+        rows = frames.html(self.table)
         return f"<details><summary>{escape(self.summary)}</summary>{rows}</details>"

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 import pandas as pd
 
-from lib.base import tables
+from lib.base import frames
 from lib.base.folded import Folded
 from lib.resources.base import Resource, Settings
 from lib.resources.policies import canonical
@@ -178,11 +178,11 @@ class Plan(list[Step]):
 
     def __repr__(self) -> str:
         rows = self.shown()
-        return "\n".join([*([tables.text(rows)] if len(rows) else []), str(self)])
+        return "\n".join([*([frames.text(rows)] if len(rows) else []), str(self)])
 
     def _html(self) -> str:
         rows, unchanged = self.shown(), self._unchanged()
-        parts = [_in_colour(tables.html(rows))] if len(rows) else []
+        parts = [_in_colour(frames.html(rows))] if len(rows) else []
         if len(unchanged):
             parts.append(Folded(unchanged, f"{len(unchanged):,} unchanged")._repr_html_())
         return "".join([*parts, f"<p>{escape(str(self))}</p>"])

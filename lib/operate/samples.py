@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from lib.base import tables
+from lib.base import frames
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.own_fault import such_as
 from lib.base.paths import ROOT
@@ -75,10 +75,10 @@ class Samples(list[Sample]):
         return pd.DataFrame(rows, columns=["key", "bytes", "rows", "metadata", "tags"])
 
     def _repr_html_(self) -> str:
-        return tables.html(self.table())
+        return frames.html(self.table())
 
     def __repr__(self) -> str:
-        return tables.text(self.table())
+        return frames.text(self.table())
 
 
 class Files(Samples):

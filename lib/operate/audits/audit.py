@@ -17,7 +17,7 @@ from html import escape
 import pandas as pd
 from botocore.config import Config
 
-from lib.base import tables
+from lib.base import frames
 from lib.base.errors import ParameterError
 from lib.base.own_fault import such_as
 from lib.base.shown import printable
@@ -84,10 +84,10 @@ class Audit:
         return "; ".join(filter(None, (f"{self.name}: {found}", verdict, self.contradiction, ended)))
 
     def __repr__(self) -> str:
-        return str(self) if not self.findings.kept else f"{self}\n{tables.text(self._shown)}"
+        return str(self) if not self.findings.kept else f"{self}\n{frames.text(self._shown)}"
 
     def _repr_html_(self) -> str:
-        table = tables.html(self._shown) if self.findings.kept else ""
+        table = frames.html(self._shown) if self.findings.kept else ""
         return f"<p>{escape(str(self))}</p>{table}"
 
     @property

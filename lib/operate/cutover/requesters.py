@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 from botocore.exceptions import ClientError
 
-from lib.base import tables
+from lib.base import frames
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
 from lib.base.waits import progress
 from lib.operate.pipelines import Pipeline
@@ -78,7 +78,7 @@ class Requesters:
                 "nothing tells who reads and writes the source. To know it, let 80_observe make a trail "
                 "(observe.trail=true), or have the bucket's owner switch server access logging on"
             )
-        shown = [tables.text(self.frame())] if self._counts else []
+        shown = [frames.text(self.frame())] if self._counts else []
         return "\n".join([*shown, *lines])
 
 

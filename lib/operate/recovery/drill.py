@@ -13,7 +13,7 @@ from itertools import islice
 
 import pandas as pd
 
-from lib.base import tables
+from lib.base import frames
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.retry import wait_until
 from lib.base.threads import in_threads
@@ -276,7 +276,7 @@ def elsewhere(stack: Stack, pipeline: Pipeline, key_prefix: str = "") -> pd.Data
         place = Place.of(stack.target, own)
         restored = Restore(dr, restorer.of(stack.target, pipeline, place), at, key_prefix).run()
         if restored.problems.size:
-            raise RunbookError(f"not all could be restored:\n{tables.text(restored.problems)}")
+            raise RunbookError(f"not all could be restored:\n{frames.text(restored.problems)}")
         before, after = manifest(primary, key_prefix), manifest(place, key_prefix)
     finally:
         stack.replace(own, wanted=False)
@@ -286,7 +286,7 @@ def elsewhere(stack: Stack, pipeline: Pipeline, key_prefix: str = "") -> pd.Data
     compared = compared[compared["key"].isin(then)].reset_index(drop=True)
     unlike = compared[~compared[SAME].all(axis=1)]
     if len(unlike):
-        raise RunbookError(f"not restored as in the primary:\n{tables.text(unlike)}")
+        raise RunbookError(f"not restored as in the primary:\n{frames.text(unlike)}")
     return compared
 
 
