@@ -220,12 +220,11 @@ def env(params: Params = DEFAULT_PARAMS, assignments: Assignments = NONE_GIVEN) 
     epilog="Example: runbook lab --no-browser --port 9999",
 )
 def lab(ctx: typer.Context) -> None:
-    """Open the notebooks in JupyterLab; further arguments go to it."""
-    from lib.execution.run import NOTEBOOKS
+    """Open the project in JupyterLab, the first notebook in front; further arguments go to it."""
+    from lib.cli import lab
 
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel before one of the user's
-    root = f"--ServerApp.root_dir={NOTEBOOKS}"
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", root, *ctx.args])
+    command = lab.command(ctx.args)
+    os.execve(command[0], command, lab.environment())
 
 
 def _execute(

@@ -1,11 +1,12 @@
 // Makes of a table what one can sort, search, page, copy and download, by DataTables, which itables brings along.
 // Without it (another frontend, no network, a notebook that is not trusted) the table is there all the same.
-import DataTable, { set_or_remove_dark_class } from "./dt_bundle.js";
+import DataTable from "./dt_bundle.js";
 
 export function show(table) {
   if (table.classList.contains("dataTable")) return;
-  const dark = document.body.dataset.jpThemeLight === "false";
-  set_or_remove_dark_class?.(dark || undefined);
+  const inLab = document.getElementById("jupyter-config-data");
+  const dark = inLab ? document.body.dataset.jpThemeLight === "false" : matchMedia("(prefers-color-scheme: dark)").matches;
+  document.documentElement.classList.toggle("dark", dark);
   const style = document.getElementById("runbook-datatables") ?? document.createElement("link");
   if (!style.id && !document.getElementById("runbook-tables-inline")) {
     Object.assign(style, { id: "runbook-datatables", rel: "stylesheet", href: new URL("dt_bundle.css", import.meta.url) });
