@@ -122,7 +122,7 @@ def plan(
         print(saved_plan.as_markdown(answer))
     else:
         for result in ran.results:
-            terminal.show_table(result.rows)
+            terminal.show_plan(result.rows)
             if result.adopting:
                 print(f"{result.name} adopts:")
                 terminal.show_table(result.adopting)
@@ -237,7 +237,7 @@ def _run(jobs: "Sequence[Job]", parameters: Parameters, at_once: int, go_back: b
 
 def _show(ran: Ran) -> None:
     """Print the table of a run, its notes, what it left out, and where its report is; failures to stderr."""
-    terminal.show_results(ran.results)
+    terminal.show_results(ran.results, is_plan=ran.is_plan)
     for note in (note for result in ran.results for note in result.made.get("notes", [])):
         print(note)
     for name, each in ((result.name, each) for result in ran.results for each in result.left_out):
@@ -250,7 +250,9 @@ def _show(ran: Ran) -> None:
 def _say_next(parameters: Parameters, asked: Asked) -> None:
     """Say what can be tried next: what can be done with what exists, or how to make it."""
     runbook, option = terminal.command_name(), asked.options
-    if Ledger.of(parameters).outputs():
+    if parameters.mode == "plan":
+        terminal.say_next((f"{runbook} run{asked.words}", "do what the plan says"))
+    elif Ledger.of(parameters).outputs():
         terminal.say_next(
             (f'eval "$({runbook} env{option})"; aws s3 ls', "look at it with any AWS tool"),
             (f"{runbook} output{option}", "what was made: names and addresses"),

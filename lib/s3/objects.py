@@ -7,9 +7,9 @@ from hashlib import sha256
 import pandas as pd
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
-from tqdm import tqdm
 
 from lib.base.own_fault import own_fault
+from lib.base.waits import progress
 from lib.resources.s3 import Bucket
 from lib.s3.same_object import differing_attributes, same_bytes
 from lib.target import Target
@@ -120,7 +120,7 @@ def compare(keys: list[str], source: Place, target: Place) -> pd.DataFrame:
         `tags` are the same.
     """
     rows = []
-    for key in tqdm(keys, desc="Compare", unit="object", leave=False, delay=1):
+    for key in progress("Compare", keys, unit="object"):
         original, copy = source.head(key), target.head(key)
         if original is None or copy is None:
             rows.append((key, False, False, False))
