@@ -1,9 +1,9 @@
 """What copies take and cost on AWS at any number, by what AWS documents: computed, not measured.
 
 How many a second go through is the least of these:
-- Lambda: a mapping has so many batches under way (`maximum_concurrency`); an account 1,000 environments, unless
-  it has asked for more. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-- S3: 3,500 copies a second to one prefix; more prefixes take more, after S3 has split them, which takes minutes.
+- Lambda: a mapping has so many batches under way (`maximum_concurrency`); an account 1,000 environments,
+  unless it has asked for more. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+- S3: 3,500 copies a second to one prefix; more prefixes take more, once S3 has split them, in minutes.
   https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
 - SNS: 30,000 messages a second in us-east-1, 9,000 in us-west-2, 300 in small regions.
   https://docs.aws.amazon.com/general/latest/gr/sns.html
@@ -60,7 +60,7 @@ def growth() -> pd.DataFrame:
 
 
 def calls() -> pd.DataFrame:
-    """Return what one new object of 10 KB asks of AWS in each pipeline, as the handlers say and tests hold."""
+    """Return what one new object of 10 KB asks of AWS in each pipeline, as the handlers say."""
     parameters = Parameters()
     rows = []
     for pipeline in facts.pipelines():
