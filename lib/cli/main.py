@@ -86,13 +86,14 @@ def run(
 ) -> None:
     """Run notebooks headlessly: all in order, or those named."""
     parameters = load(params, assignments, mode=mode, exercise=exercise)
-    from lib.execution.run import DESTROY, Job, select
+    from lib.execution.run import DESTROY, Job, has_a_plan, select
 
     notebooks = select(names)
     if any(notebook.stem == DESTROY for notebook in notebooks):
         raise ParameterError(f"{DESTROY} is run by `runbook destroy`, which asks first; nothing was done")
     jobs = [Job(notebook) for notebook in notebooks]
-    _execute(jobs, parameters, params, assignments, go_back=rollback)
+    makes_roles = any(has_a_plan(notebook) for notebook in notebooks)
+    _execute(jobs, parameters, params, assignments, go_back=rollback, makes_roles=makes_roles)
 
 
 @app.command(epilog="Examples: runbook plan | runbook plan --set migrate.batch_size=5 | runbook plan destroy")
@@ -228,7 +229,12 @@ def lab(ctx: typer.Context) -> None:
 
 
 def _execute(
-    jobs: list, parameters: Parameters, params: Path, assignments: Sequence[str], go_back: bool = False
+    jobs: list,
+    parameters: Parameters,
+    params: Path,
+    assignments: Sequence[str],
+    go_back: bool = False,
+    makes_roles: bool = False,
 ) -> list:
     """Execute notebooks, write the report, show both; exit if one did not end well."""
     from lib.engine.lock import run_alone
@@ -237,7 +243,7 @@ def _execute(
 
     start(parameters)  # here, where one can see that it is being installed, rather than in a notebook
     began = datetime.now(UTC)
-    with run_alone(parameters) as run:
+    with run_alone(parameters, makes_roles) as run:
         folder = new_folder(began)
         results = []
         for result in execute_all(jobs, parameters, folder):
