@@ -23,6 +23,7 @@ SPELLINGS = {
     r"\p{Z}": r"\s",
 }
 READS = ("Get", "List", "Describe", "Head", "BatchGet", "Query", "Scan", "Select", "Lookup", "Search")
+READS += ("Simulate",)
 # What an object has, AWS may have come to know after this botocore, such as a class of storage.
 OF_OBJECTS = re.compile("Object|Upload")
 

@@ -215,12 +215,12 @@ def _run(jobs: "Sequence[Job]", parameters: Parameters, at_once: int, go_back: b
     """Execute notebooks within a run of their own, and write its report."""
     from lib.engine.lock import run_alone
     from lib.execution.report import write_report
-    from lib.execution.run import execute_all, new_folder
+    from lib.execution.run import execute_all, has_a_plan, new_folder
 
     began = datetime.now(UTC)
     with terminal.aside():
         start(parameters)  # here, where one can see that it is being installed, rather than in a notebook
-        with run_alone(parameters) as run:
+        with run_alone(parameters, makes_roles=any(has_a_plan(job.notebook) for job in jobs)) as run:
             folder = new_folder(began)
             results = execute_all(jobs, parameters, folder, at_once, ended=terminal.say_ended)
             if go_back and any(result.outcome != "ok" for result in results):
