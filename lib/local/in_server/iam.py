@@ -155,10 +155,11 @@ def simulate_principal_policy(asked: dict) -> tuple:
     results = [
         re.search(b"<EvaluationResults>(.*)</EvaluationResults>", answer[2], re.DOTALL) for answer in answers
     ]
-    if status != 200 or not all(results):
+    first = results[0]
+    if status != 200 or not first or not all(results):
         return answers[0]
     together = b"".join(found[1] for found in results if found)
-    start, end = results[0].span(1)
+    start, end = first.span(1)
     return status, headers, body[:start] + together + body[end:]
 
 

@@ -94,8 +94,8 @@ POLICIES = Correction(
     name="iam-policies-are-read-once",
     title="Each request reads all policies of its caller anew, twice",
     replaces={f"{EVALUATOR}parse_policy_document": "9d72ae04478f"},
-    ministack="A request reads the JSON of each policy of its user or role to learn who asks, and again to learn "
-    "whether that is allowed: with nine policies a third of what a call takes.",
+    ministack="A request reads the JSON of each policy of its user or role to learn who asks, and again to "
+    "learn whether that is allowed: with nine policies a third of what a call takes.",
     aws="Calls do not take longer for a user that has more policies.",
     sources=("https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",),
     upstream=NOT_FOUND,
