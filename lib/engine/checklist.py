@@ -6,9 +6,8 @@ import pandas as pd
 from IPython.display import display
 
 from lib.base.errors import RunbookError
+from lib.base.told import LEFT_OUT
 from lib.engine.plan import Plan
-
-LEFT_OUT = "application/x-runbook-left-out+json"  # the MIME type under which a notebook tells of it
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from lib.base.errors import LockedError, ParameterError, RunbookError
 from lib.base.retry import retry_passing, seen_last
+from lib.base.told import COUNTS
 from lib.engine import accounts, adoption
 from lib.engine.ledger import Ledger
 from lib.engine.lock import PIPELINE, locked
-from lib.engine.plan import COUNTS
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, TAG_ENV, Adopted, Found, Resource
 from lib.resources.registry import types

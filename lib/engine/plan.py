@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import pandas as pd
 
 from lib.base.folded import Folded
+from lib.base.told import COUNTS
 from lib.resources.base import Resource, Settings
 from lib.resources.policies import canonical
 
@@ -15,8 +16,6 @@ VALUE_CHARACTERS = 60  # how much of a value a plan shows
 ACTIONS = {"create": "to create", "change": "to change", "delete": "to delete", "unchanged": "unchanged"}
 PAST = {"create": "created", "change": "changed", "delete": "deleted"}
 PAST_WHY = {"does not exist": "did not exist", "is not wanted any more": "was not wanted any more"}
-# Under this MIME type an executed notebook tells `runbook run` what it did: summary, counts, table.
-COUNTS = "application/vnd.runbook.counts+json"
 
 
 @dataclass(frozen=True)
