@@ -1,7 +1,6 @@
 """Headless runs: runbooks found by name, executed by papermill, several at once, and what became of each."""
 
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
@@ -18,7 +17,7 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.paths import ROOT, home
-from lib.base.told import ADOPTING, COUNTS, LEFT_OUT
+from lib.base.told import ADOPTING, COUNTS, LEFT_OUT, POINTS
 from lib.execution.kernels import OurKernels, kernels_of
 from lib.execution.order import Place, may_begin, short_name
 from lib.execution.progress import Bars
@@ -32,8 +31,6 @@ ENGINE = "runbook"
 LOOK_AGAIN_S = 0.5
 STOP_WITHIN_S = 10  # a kernel that was told to stop; then it is killed
 KILL = 2  # so often one asks, by Ctrl-C, until no kernel is waited for
-# papermill warns of each parameter that is not in a notebook's cell; every notebook is given all there are.
-logging.getLogger("papermill").setLevel(logging.CRITICAL)
 Outcome = Literal["ok", "failed", "interrupted", "not run"]
 
 
@@ -52,7 +49,8 @@ class Job:
     @property
     def name(self) -> str:
         """What its result is called: the notebook's name, and its own values if there are any."""
-        return "-".join([self.notebook.stem, *(str(value) for value in self.own.values() if value)])
+        own = (name if value is True else str(value) for name, value in self.own.items() if value)
+        return "-".join([self.notebook.stem, *own])
 
 
 @dataclass(frozen=True)
@@ -86,6 +84,7 @@ class Result:
         left_out: What it said that it did not look at: `what` and `reason` of each.
         failure: Why it failed.
         adopting: What it said that adopting a bucket means: bucket, what, found, means of each.
+        points: Of its checklist: claim, holds, evidence of each.
     """
 
     name: str
@@ -96,6 +95,7 @@ class Result:
     left_out: list[dict[str, str]] = field(default_factory=list)
     failure: Failure | None = None
     adopting: list[dict[str, str]] = field(default_factory=list)
+    points: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def summary(self) -> str:
@@ -110,8 +110,9 @@ class Result:
 
     @property
     def differs(self) -> bool:
-        """Whether it found anything that is not as described."""
-        return any(count for word, count in self.made.get("counts", {}).items() if word != "unchanged")
+        """Whether it found anything that is not as described; a warning is about what is."""
+        counts = self.made.get("counts", {})
+        return any(count for word, count in counts.items() if word not in ("unchanged", "warnings"))
 
 
 def select(names: Sequence[str]) -> list[Path]:
@@ -179,6 +180,8 @@ def execute_all(
     After one that does not end well none is begun any more, and those that are at work go on to their end.
     Ctrl-C ends those, too.
 
+    A plan writes nothing, so that one that cannot be made does not keep the others from being made.
+
     Args:
         jobs: What to execute, in this order.
         parameters: All of them are given to each notebook, whichever its parameters cell names.
@@ -196,6 +199,8 @@ def execute_all(
     if parameters.mode == "plan":  # which writes nothing that another could miss
         names = frozenset(place.name for place in places)
         places = [replace(place, beside=names) for place in places]
+    # A plan that cannot be made does not keep the others from being made.
+    harmless = {"ok", "failed"} if parameters.mode == "plan" else {"ok"}
     results: dict[int, Result] = {}
     running: dict[int, _Execution] = {}
     interrupted = 0
@@ -205,7 +210,8 @@ def execute_all(
                 try:
                     for execution in running.values() if interrupted else ():
                         execution.stop(interrupted)
-                    goes_on = not interrupted and all(result.outcome == "ok" for result in results.values())
+                    outcomes = {result.outcome for result in results.values()}
+                    goes_on = not interrupted and outcomes <= harmless
                     for number in may_begin(places, results, running, at_once) if goes_on else ():
                         running[number] = _Execution(jobs[number], parameters, folder, bars)
                         running[number].begin(threads)
@@ -302,9 +308,9 @@ class _Execution:
         made = [data[COUNTS] for data in told if COUNTS in data]
         left_out = [data[LEFT_OUT] for data in told if LEFT_OUT in data]
         adopting = [row for data in told for row in data.get(ADOPTING, [])]
-        return Result(
-            job.name, outcome, seconds, executed, made[-1] if made else {}, left_out, failure, adopting
-        )
+        points = [point for data in told for point in data.get(POINTS, [])]
+        last = made[-1] if made else {}
+        return Result(job.name, outcome, seconds, executed, last, left_out, failure, adopting, points)
 
 
 class _Engine(NBClientEngine):
