@@ -47,6 +47,14 @@ class LockedError(RunbookError):
     """Object Lock holds versions of a bucket, which stays with them; says how many, and until when."""
 
 
+class ProtectedError(RunbookError):
+    """Something that is to be deleted is protected from that; says what, and how to go on. Nothing was."""
+
+
+class ReplacementError(RunbookError):
+    """What is described could only be had by deleting what is there; says the steps. Nothing was written."""
+
+
 class UnfinishedError(RunbookError):
     """A run stopped in the middle; says where it stands, and how to go on or go back."""
 

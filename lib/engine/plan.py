@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 import pandas as pd
 
 from lib.base import frames
+from lib.base.difference import first_differing
 from lib.base.folded import Folded
 from lib.resources.base import Resource, Settings
 from lib.resources.policies import canonical
@@ -45,12 +46,14 @@ class Step:
         found: Its settings as they are; None if it does not exist.
         changes: Those of its desired settings that differ.
         wanted: Whether it shall exist.
+        difference: The changes of policies, code and other long settings, as the lines of a unified diff.
     """
 
     resource: Resource
     found: Settings | None
     changes: Settings
     wanted: bool = True
+    difference: tuple[str, ...] = ()
 
     @property
     def action(self) -> Literal["create", "change", "delete", "unchanged"]:
@@ -66,6 +69,13 @@ class Step:
         """What is there now, what shall be, and what is to be known of it."""
         return "; ".join(filter(None, [*self._reasons(), self.resource.note]))
 
+    @property
+    def unchangeable(self) -> list[str]:
+        """Those of the settings that differ which nothing can change while the resource lives."""
+        return [
+            name for name in self.changes if name in self.resource.unchangeable and self.found is not None
+        ]
+
     def _reasons(self) -> Iterator[str]:
         if not self.wanted:
             yield "is not wanted any more"
@@ -74,6 +84,8 @@ class Step:
         else:
             for name, value in self.changes.items():
                 yield from _differences(name, self.found.get(name), value)
+            if self.unchangeable:
+                yield "which cannot be changed: a run refuses it, and says what to do instead"
 
 
 @dataclass(frozen=True)
@@ -199,6 +211,7 @@ class Plan(list[Step]):
                 "summary": str(self),
                 "counts": counts,
                 "table": self.table().to_dict("split", index=False),
+                "differences": {s.resource.name: "\n".join(s.difference) for s in self if s.difference},
             },
         }
 
@@ -230,13 +243,15 @@ def _in_colour(html: str) -> str:
 def _differences(name: str, found: object, wanted: object) -> Iterator[str]:
     """Yield what differs, inside of dicts too: of a policy only what was changed in a statement."""
     if not isinstance(found, dict) or not isinstance(wanted, dict):
-        yield f"{name}: {_short(found)} → {_short(wanted)}"
+        was, shall_be = repr(found), repr(wanted)
+        if max(len(was), len(shall_be)) > VALUE_CHARACTERS:
+            was, shall_be = first_differing(was, shall_be)
+        yield f"{name}: {_short(was)} → {_short(shall_be)}"
         return
     for key in sorted(found.keys() | wanted.keys()):
         if canonical(found.get(key)) != canonical(wanted.get(key)):
             yield from _differences(f"{name}.{key}", found.get(key), wanted.get(key))
 
 
-def _short(value: object) -> str:
-    text = repr(value)
+def _short(text: str) -> str:
     return text if len(text) <= VALUE_CHARACTERS else f"{text[: VALUE_CHARACTERS - 1]}…"

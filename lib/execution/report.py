@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader
 from nbconvert import HTMLExporter
 
 from lib.base.frames import STATIC
+from lib.base.run_folders import forget
 from lib.execution.run import NOTEBOOKS, Result
 from lib.parameters import Parameters
 
@@ -34,7 +35,7 @@ return import(url(ours.replace("./dt_bundle.js", url(theirs))));
 
 
 def write_report(folder: Path, results: Sequence[Result], parameters: Parameters, began: datetime) -> Path:
-    """Write the pages of a run, and let `runs/latest` lead to them.
+    """Write the pages of a run, and let `runs/latest` lead to them, unless it is a plan; forget old runs.
 
     Args:
         folder: The run's folder, with the executed notebooks in it.
@@ -51,7 +52,9 @@ def write_report(folder: Path, results: Sequence[Result], parameters: Parameters
     (folder / "tables.js").write_text(_tables(), "utf-8")
     index = folder / "index.html"
     index.write_text(_index(folder, results, parameters, began), "utf-8")
-    _link(folder)
+    if parameters.mode != "plan":
+        _link(folder)
+    forget(folder.parent)
     return index
 
 
@@ -130,7 +133,7 @@ def _index(folder: Path, results: Sequence[Result], parameters: Parameters, bega
     return jinja.get_template("run.html.j2").render(
         run=folder.name,
         began=began.astimezone(UTC),
-        seconds=sum(result.seconds for result in results),
+        seconds=(datetime.now(UTC) - began).total_seconds(),
         outcome=next((r.outcome for r in results if r.outcome != "ok"), "ok"),
         results=results,
         parameters=parameters.table().to_dict("records"),

@@ -21,7 +21,7 @@ from lib.engine.stack import Stack
 from lib.lake.query import Athena
 from lib.operate.samples_folder import MARK, SamplesFolder, folder, mark_of, whose
 from lib.resources.s3 import Bucket
-from lib.s3.objects import Place
+from lib.s3.objects import NO_VERSION, Place
 from lib.s3.selection import KeyFilter
 
 FOLDER = ROOT / "notebooks" / "samples"
@@ -33,7 +33,6 @@ PIXEL_PNG = b64decode(
 # boto3 uploads in parts from 8 MiB on:
 # https://boto3.amazonaws.com/v1/documentation/api/latest/reference/customizations/s3.html
 MULTIPART_THRESHOLD_BYTES = 8 * 1024 * 1024
-NO_VERSION = "null"  # in a bucket that keeps no versions, which only somebody else's may be
 QUIET_LOOKS, QUIET_POLL_S, QUIET_MOST_S = 3, 3, 120  # until it is believed that a pipeline writes no more
 
 

@@ -11,7 +11,7 @@ from lib.base.shown import counted
 from lib.base.waits import Wait
 from lib.engine.waiting import POLL_S, Waiting
 from lib.operate import facts, log_events
-from lib.s3.objects import Place, is_same
+from lib.s3.objects import NO_VERSION, Place, is_same
 
 # What a function logs reaches CloudWatch Logs some seconds later, and its clock is not this machine's.
 LOG_S, CLOCKS_DIFFER = 60, pd.Timedelta("5s")
@@ -142,6 +142,8 @@ def rows(
 ) -> pd.DataFrame:
     """Watch until the index has a row of every upload's or delete's version.
 
+    Without versioning, which only somebody else's bucket may be, a row tells by its time whose it is.
+
     Args:
         uploads: As `samples.upload` or `samples.delete` returns it.
         client: A DynamoDB client of the table's region.
@@ -152,14 +154,22 @@ def rows(
     Returns:
         As `until`; the state is `indexed`.
     """
-    version = dict(zip(uploads["key"], uploads["version_id"], strict=True))
+    each = uploads.drop_duplicates("key", keep="last").set_index("key")
+    event = "ObjectCreated" if "bytes" in uploads else "ObjectRemoved"
 
     def is_indexed(key: str) -> bool:
+        version, since = each["version_id"][key], each["time"][key] - CLOCKS_DIFFER
+        is_it = "version_id = :version"
+        values = {":key": key, ":event": event, ":version": version}
+        if version == NO_VERSION:
+            is_it = f"({is_it} OR attribute_not_exists(version_id)) AND #timestamp >= :since"
+            values[":since"] = since.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         answer = client.query(
             TableName=table,
             KeyConditionExpression="file_key = :key",
-            FilterExpression="version_id = :version",
-            ExpressionAttributeValues={":key": {"S": key}, ":version": {"S": version[key]}},
+            FilterExpression=f"begins_with(event_name, :event) AND {is_it}",
+            ExpressionAttributeValues={name: {"S": value} for name, value in values.items()},
+            **({"ExpressionAttributeNames": {"#timestamp": "timestamp"}} if ":since" in values else {}),
             ConsistentRead=True,
         )
         return bool(answer["Count"])

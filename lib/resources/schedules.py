@@ -66,22 +66,25 @@ def latest_due(expression: str, now: datetime) -> datetime | None:
 
 
 def _least_minutes(expression: str) -> int:
-    """Return how many minutes lie between two runs of a schedule at least, as far as its minutes say."""
-    minutes, hours, *_ = expression.removeprefix("cron(").removesuffix(")").split()
-    runs = sorted({minute for part in minutes.split(",") for minute in _minutes(part)})
+    """Return how many minutes lie between two runs of a schedule at least."""
+    minutes, hours, *days = expression.removeprefix("cron(").removesuffix(")").split()
+    runs = sorted(60 * hour + minute for hour in _times(hours, 24) for minute in _times(minutes, 60))
     gaps = [later - earlier for earlier, later in pairwise(runs)]
-    if not hours.isdigit():  # in the hour after, too
-        gaps.append(runs[0] + 60 - runs[-1])
-    return min(gaps, default=60)
+    if re.search("[*,/-]", f"{days[0]} {days[2]}"):  # on the day after, too
+        gaps.append(runs[0] + 24 * 60 - runs[-1])
+    return min(gaps, default=24 * 60)
 
 
-def _minutes(part: str) -> range:
-    """Return the minutes of one part of the first field: `*`, `5`, `0-10`, `0/5`, `10-30/5`."""
-    beginning, _, step = part.partition("/")
-    first, _, last = beginning.partition("-")
-    low = 0 if first == "*" else int(first)
-    high = int(last) if last else 59 if step or first == "*" else low
-    return range(low, high + 1, int(step or 1))
+def _times(field: str, end: int) -> set[int]:
+    """Return the minutes or the hours of a field, whose parts are `*`, `5`, `0-10`, `0/5` or `10-30/5`."""
+    times: set[int] = set()
+    for part in field.split(","):
+        beginning, _, step = part.partition("/")
+        first, _, last = beginning.partition("-")
+        low = 0 if first == "*" else int(first)
+        high = int(last) if last else end - 1 if step or first == "*" else low
+        times.update(range(low, high + 1, int(step or 1)))
+    return times
 
 
 def _is_cron(expression: str) -> bool:

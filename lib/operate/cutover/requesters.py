@@ -21,7 +21,6 @@ from lib.base.own_fault import Fault, by_reason, or_fault, such_as
 from lib.base.waits import progress
 from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
-from lib.resources.base import GLOBAL_REGION
 from lib.resources.s3 import Bucket
 from lib.s3.listing import listing
 from lib.s3.objects import Place
@@ -140,7 +139,7 @@ def _trail(
     found: Requesters, target: Target, parameters: Parameters, pipeline: Pipeline, since: datetime
 ) -> None:
     source, scope = pipeline.source_bucket, parameters.scope("observe")
-    names = Bucket.names(target.client("s3", GLOBAL_REGION), scope)
+    names = Bucket.names(target.client("s3", target.home_region), scope)
     logs = next(((name, region) for name, region in names if name.startswith(scope.name(LOG_FILES))), None)
     if logs is None:
         found.untold.append("there is no trail of ours (observe.trail)")

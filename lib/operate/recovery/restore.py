@@ -21,7 +21,7 @@ from lib.operate.recovery import restorer
 from lib.operate.recovery.restore_tally import KNOWN_THEN, Outcome, Tally
 from lib.operate.recovery.version_copy import copy_version, difference, head_version
 from lib.parameters import Parameters
-from lib.resources.base import GLOBAL_REGION, TAG_ENV, tag_dict
+from lib.resources.base import TAG_ENV, tag_dict
 from lib.resources.s3 import Bucket
 from lib.s3.listing import Entry, listing, merge
 from lib.s3.objects import Place
@@ -258,7 +258,7 @@ def our_bucket(target: Target, parameters: Parameters, name: str) -> Place:
         ParameterError: If it keeps no versions, so that what is overwritten would be lost.
     """
     scope = parameters.scope()
-    anywhere = target.client("s3", GLOBAL_REGION)
+    anywhere = target.client("s3", target.home_region)
     if not name.startswith(scope.beginning):
         raise NotOursError(
             f"restore.into: {name} is not this environment's; ours begin with {scope.beginning}"
