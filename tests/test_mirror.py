@@ -53,6 +53,7 @@ THROUGH = {
     "local/in_server/lag_s3.py": "local/in_server/test_lag.py",
     "local/in_server/lag_times.py": "local/in_server/test_lag.py",
     "local/lag_table.py": "local/in_server/test_lag.py",
+    "local/in_server/pieces.py": "local/test_killed.py",
     "local/originals.py": "local/test_corrections.py",
     "local/reports.py": "local/test_corrections.py",
     "local/hypercorn_config.py": "local/test_protocol.py",  # runs in the server
