@@ -40,7 +40,7 @@ THROUGH = {
     "execution/drill_report.py": "operate/recovery/test_drill.py",
     "execution/kernels.py": "execution/test_run.py",
     "execution/live_account.py": "execution/test_live_run.py",
-    "execution/progress.py": "execution/test_run.py",
+    "execution/bars.py": "execution/test_run.py",
     "lake/crawl.py": "resources/test_glue.py",
     "lake/query_result.py": "lake/test_query.py",
     "lake/sql_magic.py": "lake/test_query.py",
