@@ -40,7 +40,7 @@ THROUGH = {
     "execution/drill_report.py": "operate/recovery/test_drill.py",
     "execution/kernels.py": "execution/test_run.py",
     "execution/live_account.py": "execution/test_live_run.py",
-    "execution/progress.py": "execution/test_run.py",
+    "execution/bars.py": "execution/test_run.py",
     "lake/crawl.py": "resources/test_glue.py",
     "lake/query_result.py": "lake/test_query.py",
     "lake/sql_magic.py": "lake/test_query.py",
@@ -54,6 +54,7 @@ THROUGH = {
     "local/in_server/lag_s3.py": "local/in_server/test_lag.py",
     "local/in_server/lag_times.py": "local/in_server/test_lag.py",
     "local/lag_table.py": "local/in_server/test_lag.py",
+    "local/in_server/pieces.py": "local/test_killed.py",
     "local/originals.py": "local/test_corrections.py",
     "local/reports.py": "local/test_corrections.py",
     "local/hypercorn_config.py": "local/test_protocol.py",  # runs in the server

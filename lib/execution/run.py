@@ -18,9 +18,9 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.paths import ROOT, home
 from lib.base.told import ADOPTING, COUNTS, LEFT_OUT, POINTS
-from lib.execution.progress import Bars
+from lib.execution.bars import Bars
 from lib.execution.kernels import OurKernels, kernels_of
-from lib.execution.order import Place, may_begin, short_name
+from lib.execution.side_by_side import Place, may_begin, short_name
 from lib.parameters import Parameters
 from lib.parameters.types import did_you_mean
 

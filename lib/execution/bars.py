@@ -21,7 +21,13 @@ class Bars(AbstractContextManager):
             TimeElapsedColumn(),
         )
         console = Console(stderr=True)
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._progress = Progress(
+            *columns,
+            console=console,
+            transient=True,
+            refresh_per_second=4,
+            disable=not console.is_terminal,
+        )
 
     def __enter__(self) -> "Bars":
         self._progress.start()
