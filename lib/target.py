@@ -24,7 +24,7 @@ from lib.base.remembering import remembering
 from lib.base.request_model import refuse_misfits
 from lib.base.s3_client import faithful
 from lib.parameters import Parameters
-from lib.resources.base import GLOBAL_REGION, Resource
+from lib.resources.base import GLOBAL_REGION, PROTECTED, Resource
 from lib.resources.bundle import LAMBDA, THIS, Runtime
 from lib.resources.other_account import OtherAccount
 from lib.resources.registry import call_names
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 # What AWS tools must be told to reach the local AWS.
 LOCAL_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, user_agent_appid="runbook")
+# Of what holds data, if the parameters do not say.
+_PROTECTION = {"local": "DISABLED", "aws": PROTECTED}
 CONNECTIONS = 50  # that all clients of the local AWS share; AWS's own services have ten for each client
 SESSION_NAME = "runbook"  # of a role that is taken on, as the logs of its account show it
 
@@ -63,6 +65,7 @@ class Target:
         ca_bundle: The certificate that the local AWS shows; None for the usual ones.
         config: Of all clients: retries, and how we name ourselves to AWS.
         runtime: What Lambda functions run on, for packages that are compiled.
+        home_region: In which region is asked for what has none, and who we are.
         rule_state: Whether schedules are on if nobody says: on the local AWS they cost nothing.
         session_of: Makes the session of a role that is taken on.
         watch: Has the calls of such a session written down, by whom they are made.
@@ -76,6 +79,7 @@ class Target:
     ca_bundle: str | None = None
     config: Config = CONFIG
     runtime: Runtime = LAMBDA
+    home_region: str = GLOBAL_REGION
     rule_state: str = "DISABLED"
     session_of: Callable[[CredentialResolver], boto3.Session] = session_of
     watch: Callable[[boto3.Session, str], None] = lambda session, caller: None
@@ -186,7 +190,7 @@ class Target:
                 return
             session = self.session_of(
                 assumed_role.resolver(
-                    lambda **keys: self._make(self.session, "sts", GLOBAL_REGION, **keys),
+                    lambda **keys: self._make(self.session, "sts", self.home_region, **keys),
                     self.session.get_credentials(),
                     way.role_arn,
                     SESSION_NAME,
@@ -194,7 +198,7 @@ class Target:
                 )
             )
             try:
-                caller = self._make(session, "sts", GLOBAL_REGION).get_caller_identity()
+                caller = self._make(session, "sts", self.home_region).get_caller_identity()
             except (ClientError, BotoCoreError) as error:
                 raise ParameterError(_not_taken_on(way, self.caller, error)) from error
             if caller["Account"] != way.account_id:
@@ -269,7 +273,7 @@ def connect(parameters: Parameters) -> Target:
     """Connect to the AWS that the parameters name; the local one is started if need be.
 
     Args:
-        parameters: `target`, `account_id`, `prefix` and `env` decide.
+        parameters: `target`, `account_id`, `prefix`, `env` and `home_region` decide.
 
     Returns:
         The target, its account checked.
@@ -278,7 +282,7 @@ def connect(parameters: Parameters) -> Target:
         ParameterError: If the caller's account is not the parameters', or the caller is root.
         TargetError: If there are no credentials, or AWS does not answer.
     """
-    target = _local(parameters) if parameters.target == "local" else _aws()
+    target = _local(parameters) if parameters.target == "local" else _aws(parameters)
     if target.account_id != parameters.account_id:
         raise ParameterError(
             f"account_id: the parameters say {parameters.account_id}, but the credentials are for account "
@@ -313,6 +317,7 @@ def _local(parameters: Parameters) -> Target:
         # No proxy lies between us and this laptop, and nobody there reads the long name that botocore
         # composes twice for each call.
         config=CONFIG.merge(Config(proxies={}, user_agent="runbook", max_pool_connections=CONNECTIONS)),
+        home_region=parameters.home_region,
         runtime=THIS,  # the local AWS runs functions with the Python that it was installed with: this one
         rule_state="ENABLED",
         session_of=lambda resolver: deployer.new_session(resolver=resolver),
@@ -330,12 +335,12 @@ def _connections(endpoint_url: str, started: str) -> dict[str, object]:
     return {}
 
 
-def _aws() -> Target:
+def _aws(parameters: Parameters) -> Target:
     try:
         session = credentials.session()
     except BotoCoreError as error:
         raise TargetError(f"target 'aws': {error}; see AWS_PROFILE and ~/.aws/config") from error
-    target = _identify(Target("aws", session=session, watch=_watch))
+    target = _identify(Target("aws", session=session, home_region=parameters.home_region, watch=_watch))
     _watch(session, target.caller)
     return target
 
@@ -347,7 +352,7 @@ def _watch(session: boto3.Session, caller: str) -> None:
 def _identify(target: Target) -> Target:
     """Return the target with the account and the caller that AWS names; say if the clock here is off."""
     try:
-        caller = target.client("sts", GLOBAL_REGION).get_caller_identity()
+        caller = target.client("sts", target.home_region).get_caller_identity()
     except ClientError as error:
         off = clock.difference(error.response)
         why = f"; {off}, which may be why" if off else ""
@@ -379,6 +384,15 @@ def needs_consent(parameters: Parameters) -> bool:
     return parameters.target != "local"
 
 
+def protects_data(parameters: Parameters) -> bool:
+    """Return whether what holds data is protected from deletion: unless said otherwise, not on a laptop.
+
+    Args:
+        parameters: `deletion_protection` and `target` decide.
+    """
+    return (parameters.deletion_protection or _PROTECTION[parameters.target]) == PROTECTED
+
+
 def whereabouts(parameters: Parameters) -> tuple[str, bool]:
     """Return where the target is, in words, and whether it can be asked now.
 
@@ -394,18 +408,33 @@ def whereabouts(parameters: Parameters) -> tuple[str, bool]:
     return f"The local AWS runs: {server.endpoint_url} (pid {server.pid}, since {server.started}){late}", True
 
 
-def tool_variables(parameters: Parameters) -> dict[str, str]:
+def tool_variables(parameters: Parameters, as_administrator: bool = False) -> dict[str, str]:
     """Return what AWS tools must be told to reach the target: LOCAL_VARIABLES, or nothing for a real account.
 
     Args:
         parameters: `target`, `account_id`, `prefix` and `env` decide; a local AWS is started if need be.
+        as_administrator: Whether they may do everything, as somebody else who uses the account, and not only
+            what the runbook may.
+
+    Raises:
+        ParameterError: If somebody wants to be the administrator of a real account.
     """
     if parameters.target != "local":
+        if as_administrator:
+            raise ParameterError(
+                "only the AWS on this laptop has keys to give; on AWS the credentials are yours"
+            )
         return {}
     target = connect(parameters)
     key = target.session.get_credentials()
-    values = (target.endpoint_url, target.ca_bundle, key.access_key, key.secret_key)
-    return dict(zip(LOCAL_VARIABLES, values, strict=True))
+    keys = (_administrators_key(),) * 2 if as_administrator else (key.access_key, key.secret_key)
+    return dict(zip(LOCAL_VARIABLES, (target.endpoint_url, target.ca_bundle, *keys), strict=True))
+
+
+def _administrators_key() -> str:
+    from lib.local.deployer import ROOT_KEY
+
+    return ROOT_KEY
 
 
 def local_corrections() -> ModuleType:

@@ -14,6 +14,7 @@ from lib.parameters import Parameters
 
 DENY_LIST = ROOT / "params" / "live-deny.txt"
 CAP_USD = 5.0
+NO_BOUNDARY = "none (docs/real-account.md, 1)"
 
 
 def live(
@@ -39,8 +40,9 @@ def live(
     from lib.execution.run import DESTROY, select
 
     given = {"target": target, "account_id": account, "prefix": prefix, "env": tier.new_env()}
+    given["deletion_protection"] = "DISABLED"  # it is new, and is removed afterwards
     file = params or Path("params") / f"{target}.yaml"
-    parameters = load(file, assignments, mode="apply", exercise=True, **given)
+    parameters = load([file], assignments, mode="apply", exercise=True, **given)
     notebooks = [] if clean_only else [path for path in select(names) if path.stem != DESTROY]
     if live_account.looks_like_production(prefix):
         raise ParameterError(f"prefix {prefix!r} looks like production's; nothing was done")
@@ -87,6 +89,7 @@ def _say(parameters: Parameters, notebooks: list[Path], estimated, cap_usd: floa
     print(f"target    {parameters.target}, account {parameters.account_id}")
     print(f"names     {parameters.prefix}-{parameters.env}-…, a new environment")
     print(f"regions   {', '.join(parameters.regions)}")
+    print(f"boundary  {parameters.permissions_boundary_arn or NO_BOUNDARY}")
     print("refuses   root, another account than this one, one whose alias, name or tags look like production")
     print(f"before    removes what is left of environments {parameters.prefix}-live??????-…")
     print(f"runs      {shlex.join(path.stem for path in notebooks) or 'nothing'}")

@@ -3,6 +3,8 @@
 See docs/decisions/0023-a-bucket-that-is-adopted.md.
 """
 
+from collections.abc import Iterable
+
 from botocore.exceptions import ClientError
 
 from lib.base.errors import ParameterError
@@ -54,15 +56,15 @@ def adopt(target: Target, scope: Scope, bucket: Bucket, adopted: Adopted) -> Ado
     return found
 
 
-def known(target: Target, parameters: Parameters) -> tuple[Adopted, ...]:
+def known(parameters: Parameters, roles: Iterable[Adopted]) -> tuple[Adopted, ...]:
     """Return the buckets that an environment has adopted, or may have: by its roles, parameters and ledger.
 
     Args:
-        target: The AWS to look at.
         parameters: Whose.
+        roles: What its roles say.
     """
     scope = parameters.scope()
-    found = [*by_roles(target, scope), *scope.adopted]
+    found = [*roles, *scope.adopted]
     for arn, facts in Ledger.of(parameters).entries().items():
         name = arn.removeprefix("arn:aws:s3:::").partition("#")[0]
         if arn.startswith("arn:aws:s3:::") and "#" in arn and not name.startswith(scope.beginning):
@@ -70,24 +72,11 @@ def known(target: Target, parameters: Parameters) -> tuple[Adopted, ...]:
     return tuple({(one.pipeline, one.region, one.name): one for one in reversed(found)}.values())
 
 
-def by_roles(target: Target, scope: Scope) -> list[Adopted]:
-    """Return the buckets that an environment's pipelines have adopted, as its roles say.
-
-    Args:
-        target: The AWS to look at.
-        scope: The environment's.
-    """
-    found = Role.descriptions(target.client("iam", GLOBAL_REGION))
-    ours = ((name, text) for name, text in found if name.startswith(scope.beginning))
-    said = [one for name, text in ours for one in Adopted.described(scope.pipeline_of(name), text)]
-    return list(dict.fromkeys(said))
-
-
 def _require_there(target: Target, scope: Scope, adopted: Adopted) -> None:
     """Refuse a bucket that does not exist, or is not in the account or region that the parameters say."""
     name, where = adopted.name, adopted.parameter
     client = target.client("s3", adopted.region)
-    is_listed_here = name in bucket_names(target.client("s3", GLOBAL_REGION), name)
+    is_listed_here = name in bucket_names(target.client("s3", target.home_region), name)
     try:
         region = client.head_bucket(Bucket=name, ExpectedBucketOwner=scope.account_id).get("BucketRegion")
     except ClientError as error:

@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 
-from lib.engine.lock import PIPELINE, REGION
+from lib.engine.lock import PIPELINE
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, Adopted
 from lib.resources.iam import Role
@@ -25,12 +25,12 @@ def environments(target: Target, parameters: Parameters) -> pd.DataFrame:
         its buckets live. Which pipelines there are, buckets and roles say; what else is in an environment,
         only its own deployer may list.
     """
-    everything = [*bucket_names(target.client("s3", GLOBAL_REGION))]
-    of_lock = rf"{PIPELINE}-lock-{parameters.account_id}-{REGION}"
+    everything = [*bucket_names(target.client("s3", target.home_region))]
+    of_lock = rf"{PIPELINE}-lock-{parameters.account_id}-[a-z0-9-]+"
     lock = re.compile(rf"([a-z][a-z0-9]*)-([a-z][a-z0-9]*)-{of_lock}")
     described = [*Role.descriptions(target.client("iam", GLOBAL_REGION))]
     rows = []
-    for prefix, env in sorted(found.groups() for name in everything if (found := lock.fullmatch(name))):
+    for prefix, env in sorted({found.groups() for name in everything if (found := lock.fullmatch(name))}):
         scope = parameters.model_copy(update={"prefix": prefix, "env": env}).scope()
         buckets = [*Bucket.of_names(everything, scope)]
         roles = [(name, text) for name, text in described if name.startswith(scope.beginning)]

@@ -6,15 +6,14 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from lib.base.errors import ParameterError, TargetError
+from lib.base.refusals import DENIED
 from lib.resources.base import GLOBAL_REGION
 from lib.target import Target
 
 # A word of a name, so that "product-dev" is none; "non-prod" is the one that says the opposite.
 PRODUCTION = re.compile(r"(?<![a-z])(?<!non[-_ ])(prod|prd|production|live)(?![a-z])", re.IGNORECASE)
 # What is answered to those who may not ask, and where there is no organisation to ask of.
-NOT_TOLD = {
-    "AccessDenied",
-    "AccessDeniedException",
+NOT_TOLD = DENIED | {
     "AccountNotFoundException",
     "AWSOrganizationsNotInUseException",
     "TargetNotFoundException",

@@ -23,7 +23,7 @@ from lib.execution.run import DESTROY, Job, Result, execute_all, new_folder, sel
 from lib.operate import facts
 from lib.operate.observe import cost
 from lib.parameters import Parameters
-from lib.resources.base import GLOBAL_REGION, Scope
+from lib.resources.base import Scope
 from lib.resources.s3 import Bucket
 from lib.target import Target, connect
 
@@ -85,7 +85,7 @@ def leftovers(target: Target, parameters: Parameters) -> list[str]:
         Their names, sorted.
     """
     ours = Scope(parameters.prefix, "", "", parameters.account_id)
-    names = (name for name, _ in Bucket.names(target.client("s3", GLOBAL_REGION), ours))
+    names = (name for name, _ in Bucket.names(target.client("s3", target.home_region), ours))
     envs = {name.removeprefix(ours.beginning).split("-")[0] for name in names}
     return sorted(env for env in envs if ENV.fullmatch(env))
 
@@ -139,7 +139,7 @@ def run(parameters: Parameters, notebooks: list[Path]) -> tuple[list[Result], Pa
     began, results = datetime.now(UTC), list[Result]()
     folder = new_folder(began)
     try:
-        with terminated_as_interrupted(), run_alone(parameters):
+        with terminated_as_interrupted(), run_alone(parameters, makes_roles=True):
             results += execute_all([Job(notebook) for notebook in notebooks], parameters, folder)
         with run_alone(parameters):
             results += execute_all([Job(notebook) for notebook in select([DESTROY])], parameters, folder)

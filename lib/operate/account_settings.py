@@ -3,7 +3,7 @@
 import pandas as pd
 from botocore.exceptions import ClientError
 
-from lib.resources.base import GLOBAL_REGION
+from lib.base.refusals import is_denied
 from lib.target import Target
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
@@ -34,15 +34,15 @@ def public_access_block(target: Target) -> pd.DataFrame:
 
 def _read(target: Target) -> tuple[dict[str, str], str]:
     """Return the settings that could be read, and what they come to."""
-    client = target.client("s3control", GLOBAL_REGION)
+    client = target.client("s3control", target.home_region)
     try:
         answer = client.get_public_access_block(AccountId=target.account_id)
     except client.exceptions.NoSuchPublicAccessBlockConfiguration:
         return _states({}), f"the account blocks no public access: {HOW}"
     except ClientError as error:
         refusal = error.response["Error"]
-        if refusal["Code"] == "AccessDenied":
-            return {}, "AccessDenied: to look, the deployer needs s3:GetAccountPublicAccessBlock"
+        if is_denied(error):
+            return {}, f"{refusal['Code']}: to look, the deployer needs s3:GetAccountPublicAccessBlock"
         return {}, f"this AWS does not tell: {refusal['Code']}: {refusal['Message']}"
     states = _states(answer["PublicAccessBlockConfiguration"])
     if missing := [name for name, state in states.items() if state == OFF]:

@@ -8,14 +8,16 @@ import json
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from lib.engine import accounts
-from lib.engine.adoption import by_roles, key_arn
-from lib.resources.base import GLOBAL_REGION, SOURCE, Resource, Scope, roles
+from lib.engine.adoption import key_arn
+from lib.engine.regions import Regions
+from lib.engine.role_descriptions import Told, by_roles
+from lib.resources.base import SOURCE, Resource, Scope, roles
 from lib.resources.dynamodb import Table
 from lib.resources.lambda_ import event_source_mappings, functions, on_failure
 from lib.resources.s3 import Bucket, notifications_of, tags_of
@@ -76,13 +78,14 @@ class Account:
             env: The scope of the whole environment.
         """
         self.target, self.env = target, env
+        self._regions = Regions(target, env)
         self._lock = Lock()
         self._locks: dict[Hashable, Lock] = {}
         self._answers: dict[Hashable, Any] = {}
 
     def buckets(self) -> list[tuple[str, str]]:
         """Return the environment's buckets in this account: name and region."""
-        client = self.target.client("s3", GLOBAL_REGION)
+        client = self.target.client("s3", self.target.home_region)
         return self._once("buckets", lambda: list(Bucket.names(client, self.env)))
 
     def buckets_elsewhere(self, scope: Scope) -> list[tuple[str, str, str]]:
@@ -92,12 +95,12 @@ class Account:
             scope: The pipeline's.
         """
         found = []
-        for one in self._once("others", lambda: accounts.by_roles(self.target, self.env)):
+        for one in self._told_by_roles().others:
             if one.pipeline == scope.pipeline:
                 self.target.learn(
                     [one, *(way for way in self.env.others if way.account_id == one.account_id)]
                 )
-                client = self.target.client("s3", GLOBAL_REGION, one.account_id)
+                client = self.target.client("s3", self.target.home_region, one.account_id)
                 names = self._once(("buckets", one.account_id), lambda: list(Bucket.names(client, self.env)))  # noqa: B023
                 ours = [(name, region) for name, region in names if name.startswith(scope.beginning)]
                 found += [(name, region, one.account_id) for name, region in ours]
@@ -111,7 +114,8 @@ class Account:
         """
         found = {name for name, _ in self.buckets()}
         for region in regions | {region for _, region in self.buckets()}:
-            found |= {queue.name for queue in self._queues(self.env, region)}
+            queues = self._regions.look(region, partial(self._queues, self.env, region))
+            found |= {queue.name for queue in queues or []}
         return sorted({self.env.pipeline_of(name) for name in found})
 
     def parts(self, scope: Scope, regions: set[str], all_regions: set[str]) -> Parts:
@@ -161,7 +165,13 @@ class Account:
         """Return the ARNs of the functions that a queue's messages make run."""
         return [function for source, function in self._mappings(queue.region) if source == queue.arn]
 
+    def _told_by_roles(self) -> Told:
+        return self._once("roles", lambda: by_roles(self.target, self.env))
+
     def _take_region(self, scope: Scope, region: str, found: Parts) -> None:
+        self._regions.look(region, lambda: self._take_what_is_in(scope, region, found))
+
+    def _take_what_is_in(self, scope: Scope, region: str, found: Parts) -> None:
         for store in (*self._stores_of_sqs(scope, region), *self._others(scope, region)):
             found.stores[store.resource.arn] = store
         client = self.target.client("lambda", region)
@@ -192,7 +202,7 @@ class Account:
 
     def _adopted(self, scope: Scope) -> Iterator[Store]:
         """Yield the buckets that a pipeline has adopted, as its roles say, and that are still there."""
-        for one in self._once("adopted", lambda: by_roles(self.target, self.env)):
+        for one in self._told_by_roles().adopted:
             if one.pipeline == scope.pipeline:
                 bucket = _scoped(AdoptedBucket(one.what, one.region, role=one.end_role, adopted=one), scope)
                 if bucket.read(self.target.client("s3", one.region)) is not None:

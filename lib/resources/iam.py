@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from lib.base.errors import RunbookError
 from lib.resources.base import (
+    GLOBAL_REGION,
     MOST_DESCRIPTION_CHARACTERS,
     Deletion,
     Found,
@@ -50,6 +51,7 @@ class Role(Resource):
     noun: ClassVar[str] = "IAM role"
     deletion: ClassVar[Deletion] = Deletion.REMAINS
     is_global: ClassVar[bool] = True
+    asked_in: ClassVar[str] = GLOBAL_REGION
     call_names: ClassVar[tuple[str, ...]] = ("RoleName",)
 
     @property

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 import psutil
@@ -18,7 +18,7 @@ from support.cleanup import remove
 from typer.testing import CliRunner
 
 from lib.base.call_ledger import CallLedgerError
-from lib.base.errors import LockError, NotOursError
+from lib.base.errors import LockError, NotOursError, ParameterError, RunbookError
 from lib.cli.main import app
 from lib.engine import ledger, lock
 from lib.engine.inventory import Inventory
@@ -311,3 +311,86 @@ def test_the_same_environment_of_another_account_stands_beside(target, parameter
         pass
     assert theirs.path.read_text() == before
     theirs.path.unlink()
+
+
+def test_the_second_of_two_can_wait_for_it(target, parameters, somebody_s, somebody, capsys):
+    them = somebody_s()
+    patient = parameters.model_copy(update={"lock_wait_s": 12})
+    waits: list[float] = []
+    with pytest.raises(LockError, match=r"anna@desk.*this has waited 12 s"):
+        Lock(target, patient).acquire(sleep=waits.append)
+    assert waits == [5, 5, 2]
+    assert f"locked by {them}" in capsys.readouterr().err
+
+    def leave(_: float) -> None:
+        somebody("s3").delete_object(Bucket=Lock(target, parameters).home.name, Key=lock.KEY)
+
+    mine = Lock(target, patient)
+    assert mine.acquire(sleep=leave)
+    mine.release()
+
+
+def test_a_copy_of_the_ledger_is_left_beside_it_and_taken_up_by_the_next(
+    target, parameters, tmp_path, monkeypatch
+):
+    with locked(target, parameters) as one:
+        one.ledger.record_outputs("index", {"bucket": "b"})
+    known = one.ledger.outputs()
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "fresh"))
+    assert one.ledger.outputs() == {}
+    assert lock.known_ledger(target, parameters).outputs() == known
+    with locked(target, parameters) as next_one:
+        assert next_one.ledger.outputs() == known
+
+
+def test_what_a_later_version_has_left_there_is_not_replaced(target, parameters, somebody):
+    with locked(target, parameters) as one:
+        pass
+    s3 = somebody("s3")
+    later = json.dumps({"format": ledger.FORMAT + 1, "written_by": "9.9", "lineage": "x", "serial": 1})
+    s3.put_object(Bucket=one.home.name, Key=lock.LEDGER_KEY, Body=later.encode())
+    with pytest.raises(RunbookError, match="9.9"), locked(target, parameters):
+        raise AssertionError("it is not held")
+    assert s3.get_object(Bucket=one.home.name, Key=lock.LEDGER_KEY)["Body"].read().decode() == later
+    assert Lock(target, parameters).holder() is None
+
+
+@pytest.mark.parametrize("who", ["a part of this run", "another run"])
+def test_a_home_that_is_gone_is_left_by_a_part_of_this_run_alone(target, parameters, somebody, who):
+    """Another run that broke the lock and destroyed all has the ledger forget the home, too."""
+    s3 = somebody("s3")
+    its_end = (
+        nullcontext() if who == "a part of this run" else pytest.raises(LockError, match="broke the lock")
+    )
+    with its_end, locked(target, parameters) as one:
+        s3.delete_object(Bucket=one.home.name, Key=lock.KEY)
+        s3.delete_bucket(Bucket=one.home.name)
+        one.ledger.begin("another", "apply")
+        one.ledger.leave_home(ledger.run_id() if who == "a part of this run" else "another")
+        one.ledger.forget(lock.PIPELINE)
+        one.renew()
+        assert (one.is_left, one.is_lost) == (who == "a part of this run", who == "another run")
+        one.require()
+
+
+def test_two_who_name_different_homes_do_not_pass_each_other(target, parameters, somebody):
+    a_stack(target, parameters).apply()
+    elsewhere = parameters.model_copy(update={"home_region": "eu-west-1"})
+    there, home = connect(elsewhere), Lock(target, parameters).home.name
+    recorder = Recorder()
+    theirs = Stack(watched(there, "before-call", recorder), elsewhere, "index")
+    cases.sqs.queue(theirs)
+    with pytest.raises(ParameterError, match=f"lock of env 'lock' is in us-east-1.* set home_region.*{home}"):
+        theirs.apply()
+    assert recorder.writes == []
+    somebody("s3").delete_bucket(Bucket=home)  # as the message says
+    theirs.apply()
+    assert Lock(there, elsewhere).home.read(there.client("s3", "eu-west-1")) is not None
+    assert {facts["region"] for facts in one_ledger(parameters, lock.PIPELINE)} == {"eu-west-1"}
+    Inventory(there, elsewhere).destroy()
+    assert Inventory(there, elsewhere).prove_empty()["type"].is_unique
+
+
+def one_ledger(parameters: Parameters, pipeline: str) -> list[dict]:
+    """What the ledger knows of a pipeline."""
+    return [facts for facts in Ledger.of(parameters).entries().values() if facts["pipeline"] == pipeline]

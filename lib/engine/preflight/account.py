@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Iterator
 
 from botocore.exceptions import ClientError
 
-from lib.engine.preflight import grants, guests, notifications
+from lib.base.refusals import DENIED, code_of, is_denied
+from lib.engine.preflight import deployer, grants, guests, notifications
 from lib.engine.preflight.grants import lets_in
 from lib.engine.preflight.order import named_roles
 from lib.engine.preflight.wiring import SNS, function_policy_size, named_workgroups
@@ -21,12 +22,6 @@ from lib.resources.sns import Subscription
 from lib.resources.sqs import Queue, policy_checks
 from lib.target import Target
 
-DENIED = (
-    "AccessDenied",
-    "AccessDeniedException",
-    "AuthorizationError",
-    "AWS.SimpleQueueService.AccessDenied",
-)
 MOST_TRAILS = 5  # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html
 USABLE = {"KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMMETRIC_DEFAULT"}
 
@@ -51,6 +46,7 @@ def check(
     yield from notifications.overlaps_in_account(resources, unwanted, client)
     yield from _inventoried(resources, client)
     yield from _boundaries(resources, target.client("iam", GLOBAL_REGION))
+    yield from deployer.check(resources, target)
     yield from _principals(resources, target.client("iam", GLOBAL_REGION))
     yield from _subscribed(resources, lambda region: target.client("sqs", region))
     yield from _workgroups(resources, lambda region: target.client("athena", region))
@@ -204,7 +200,15 @@ def guests_of_keys(resources: Collection[Resource], kms: Callable) -> Iterator[t
     for store in resources:
         if not store.is_encrypted or not store.kms_key_arn or store.account_id == store.scope.account_id:
             continue
-        policy = _key_policy(kms(store), store.kms_key_arn)
+        try:
+            policy = _key_policy(kms(store), store.kms_key_arn)
+        except ClientError as error:
+            if not is_denied(error):
+                raise
+            what = f"the policy of its key {store.kms_key_arn} cannot be seen: {code_of(error)}"
+            fix = f"see that it lets in {', '.join(_users(roles, store)) or 'no role'}"
+            yield store, Finding("kms-key-guest-unseen", what, fix)
+            continue
         for role in roles:
             uses = [use for use in guests.USES if grants.allows(role.policy, use, store.kms_key_arn)]
             lacking = [use for use in uses if policy and not guests.lets_use(policy, role.arn, use)]
@@ -217,13 +221,22 @@ def guests_of_keys(resources: Collection[Resource], kms: Callable) -> Iterator[t
 
 
 def _key_policy(client, key_arn: str) -> dict | None:
-    """Return a key's policy; none if it cannot be read, of which another rule tells."""
+    """Return a key's policy; none if there is no such key, of which another rule tells."""
     try:
         return json.loads(client.get_key_policy(KeyId=key_arn, PolicyName="default")["Policy"])
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NotFoundException", "AccessDeniedException"):
+        if code_of(error) == "NotFoundException":
             return None
         raise
+
+
+def _users(roles: Collection[Role], store: Resource) -> list[str]:
+    """Return the ARNs of the roles that use a store's key."""
+    return [
+        role.arn
+        for role in roles
+        if any(grants.allows(role.policy, use, store.kms_key_arn) for use in guests.USES)
+    ]
 
 
 def _wrong_with(client, key_arn: str) -> str:
@@ -231,7 +244,7 @@ def _wrong_with(client, key_arn: str) -> str:
     try:
         key = client.describe_key(KeyId=key_arn)["KeyMetadata"]
     except ClientError as error:
-        if (code := error.response["Error"]["Code"]) in ("NotFoundException", "AccessDeniedException"):
+        if (code := code_of(error)) == "NotFoundException" or is_denied(error):
             return f"cannot be looked at: {code}"
         raise
     # Its policy lets one service use it in one way, and nobody can change that:

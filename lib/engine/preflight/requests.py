@@ -15,11 +15,11 @@ from typing import Any
 
 from botocore.client import BaseClient
 from botocore.config import Config
-from botocore.exceptions import ParamValidationError
+from botocore.exceptions import ClientError, ParamValidationError
 from botocore.model import OperationModel
 
 from lib.base.aws_models import bare_session
-from lib.base.errors import WaitError
+from lib.base.errors import RunbookError, WaitError
 from lib.base.request_model import Misfit, misfits
 from lib.resources.base import GLOBAL_REGION, Resource
 from lib.resources.checks import Finding
@@ -74,7 +74,7 @@ class Rehearsal:
             if self.found:
                 return  # a change would have the same values
             # What a change needs to know of what is there, such as a UUID, nobody tells here: it may end.
-            with suppress(Rehearsed, Exception):
+            with suppress(Rehearsed, RunbookError, ClientError, ParamValidationError, LookupError):
                 resource.update(client, resource.desired(), **_waiting(resource.update))
 
     @contextmanager

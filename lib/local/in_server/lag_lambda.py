@@ -1,10 +1,9 @@
 """Lambda is late: mappings take their time, and roles are looked at as they are seen. See `lag.py`."""
 
 import json
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
 
-from ministack.core.responses import error_response_json, get_region
+from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
 from ministack.services import lambda_svc
 
 from lib.local.in_server.lag import SECONDS, Names, now, wrapping
@@ -12,10 +11,7 @@ from lib.local.in_server.lag_iam import denied, is_assumed_by
 
 SERVICE = "lambda.amazonaws.com"
 RECEIVES = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
-CHANGING = ("Creating", "Updating", "Deleting", "Enabling", "Disabling")
-TO_BE_ENABLED = "LagEnabled"  # of a mapping that is being created
 names = Names()
-_to_come: list[tuple[float, Callable[[], None]]] = []
 
 
 def _refused(said: str) -> tuple:
@@ -84,72 +80,91 @@ def put_event_invoke_config(name: str, qualifier: str | None, asked: dict) -> tu
     return put_event_invoke_config.original(name, qualifier, asked)
 
 
-def _later(what: Callable[[], None]) -> None:
-    _to_come.append((now() + SECONDS["mapping"], what))
+# What is being done to mappings, by their UUIDs: a state, and until when. Beside the records, which are
+# saved: to a server that starts later, late or not, what was begun is done.
+_being_changed: dict[str, tuple[str, float]] = {}
+# How those are described that are being deleted, by account, region and UUID; the records are gone.
+_being_deleted: dict[tuple[str, str, str], dict] = {}
 
 
-def _do_what_is_due() -> None:
-    """Do what was to be done by now; whoever looks at a mapping, or polls for one, does so first."""
-    due = [one for one in _to_come if one[0] <= now()]
-    for one in due:
-        with suppress(ValueError):  # another thread was faster
-            _to_come.remove(one)
-            one[1]()
+def _begin(identifier: str, state: str) -> None:
+    _being_changed[identifier] = state, now() + SECONDS["mapping"]
 
 
-@wrapping("ministack.services.lambda_svc:_poll_sqs")
-def poll_sqs() -> bool:
-    """Poll for those mappings that are not being changed any more."""
-    _do_what_is_due()
-    return poll_sqs.original()
+def _state(identifier: str) -> str:
+    """Return what is being done to a mapping; empty if nothing is."""
+    state, until = _being_changed.get(identifier, ("", 0))
+    if state and until <= now():
+        _being_changed.pop(identifier, None)
+        return ""
+    return state
+
+
+def _deleting() -> list[dict]:
+    """Return how the mappings of the caller's account and region are described that are being deleted."""
+    for key in [key for key in list(_being_deleted) if not _state(key[2])]:
+        _being_deleted.pop(key, None)
+    here = (get_account_id(), get_region())
+    return [described for key, described in list(_being_deleted.items()) if key[:2] == here]
+
+
+@wrapping("ministack.services.lambda_svc:_esm_response")
+def described(mapping: dict) -> dict:
+    """Describe a mapping in the state in which it is seen."""
+    state = _state(mapping["UUID"])
+    return {**described.original(mapping), **({"State": state} if state else {})}
+
+
+@wrapping("ministack.services.lambda_svc:_iter_all_esms")
+def all_mappings() -> Iterator[tuple]:
+    """Yield those mappings that are polled for: not one that is being created."""
+    return (one for one in all_mappings.original() if _state(one[2]["UUID"]) != "Creating")
 
 
 @wrapping("ministack.services.lambda_svc:_get_esm")
 def get_mapping(identifier: str) -> tuple:
-    """Describe a mapping."""
-    _do_what_is_due()
-    return get_mapping.original(identifier)
+    """Describe a mapping, also one that is being deleted."""
+    gone = next((one for one in _deleting() if one["UUID"] == identifier), None)
+    return json_response(gone) if gone else get_mapping.original(identifier)
 
 
 @wrapping("ministack.services.lambda_svc:_list_esms")
 def list_mappings(query_params: dict) -> tuple:
-    """List mappings."""
-    _do_what_is_due()
-    return list_mappings.original(query_params)
+    """List mappings, also those that are being deleted."""
+    status, headers, body = list_mappings.original(query_params)
+    told = json.loads(body)
+    if "NextMarker" not in told:
+        function, source = (
+            lambda_svc._qp_first(query_params, name) for name in ("FunctionName", "EventSourceArn")
+        )
+        told["EventSourceMappings"] += [
+            one
+            for one in _deleting()
+            if not function or _is_of(one, lambda_svc._resolve_request_scoped_name(function))
+            if source in ("", one["EventSourceArn"])
+        ]
+    return status, headers, json.dumps(told).encode()
 
 
-def _in_use(mapping: dict | None) -> tuple | None:
-    _do_what_is_due()
-    if not mapping or mapping["State"] not in CHANGING:
+def _is_of(mapping: dict, function: str) -> bool:
+    return mapping["FunctionArn"].split(":")[6] == function
+
+
+def _in_use(identifier: str) -> tuple | None:
+    state = _state(identifier)
+    if not state:
         return None
-    said = f"Cannot change the event source mapping {mapping['UUID']}, which is {mapping['State']}."
+    said = f"Cannot change the event source mapping {identifier}, which is {state}."
     return error_response_json("ResourceInUseException", said, 400)
-
-
-@wrapping("ministack.app:_load_persisted_state")
-def load() -> None:
-    """Load what was saved, and end what the last server would have ended."""
-    load.original()
-    for key, mapping in list(lambda_svc._esms._data.items()):
-        if mapping["State"] == "Deleting":
-            del lambda_svc._esms._data[key]
-        elif mapping["State"] in CHANGING:
-            _settle(mapping)
-
-
-def _settle(mapping: dict) -> None:
-    mapping["Enabled"] = mapping.pop(TO_BE_ENABLED, mapping["Enabled"])
-    mapping["State"] = "Enabled" if mapping["Enabled"] else "Disabled"
 
 
 @wrapping("ministack.services.lambda_svc:_create_esm")
 def create_mapping(asked: dict) -> tuple:
     """Create a mapping, which polls a while later."""
-    _do_what_is_due()
     function, source = asked.get("FunctionName", ""), asked.get("EventSourceArn", "")
     name = function.split(":")[6] if function.startswith("arn:") else function
-    for one in list(lambda_svc._esms.values()):
-        if (one["EventSourceArn"], one["FunctionName"]) == (source, name):
+    for one in [*lambda_svc._esms.values(), *_deleting()]:
+        if one["EventSourceArn"] == source and _is_of(one, name):
             said = (
                 f'An event source mapping with event source arn (" {source} ") and function (" {name} ") '
                 f"already exists. Please update or delete the existing mapping with UUID {one['UUID']}"
@@ -161,49 +176,36 @@ def create_mapping(asked: dict) -> tuple:
             f"The provided execution role does not have permissions to call {action.partition(':')[2]} on SQS"
         )
     answer = create_mapping.original(asked)
-    if answer[0] == 202:
-        mapping = lambda_svc._esms[json.loads(answer[2])["UUID"]]
-        mapping[TO_BE_ENABLED] = mapping["Enabled"]
-        mapping |= {"State": "Creating", "Enabled": False}
-        _later(lambda: _settle(mapping) if mapping["State"] == "Creating" else None)
-        return answer[0], answer[1], json.dumps(_described(mapping)).encode()
-    return answer
+    if answer[0] != 202:
+        return answer
+    identifier = json.loads(answer[2])["UUID"]
+    _begin(identifier, "Creating")
+    return _told_of(answer, identifier)
 
 
-def _described(mapping: dict) -> dict:
-    return {name: value for name, value in lambda_svc._esm_response(mapping).items() if name != TO_BE_ENABLED}
+def _told_of(answer: tuple, identifier: str) -> tuple:
+    return answer[0], answer[1], json.dumps(lambda_svc._esm_response(lambda_svc._esms[identifier])).encode()
 
 
 @wrapping("ministack.services.lambda_svc:_update_esm")
 def update_mapping(identifier: str, asked: dict) -> tuple:
     """Change a mapping that is not being changed."""
-    mapping = lambda_svc._esms.get(identifier)
-    if refused := _in_use(mapping):
+    if refused := _in_use(identifier):
         return refused
     answer = update_mapping.original(identifier, asked)
-    if answer[0] in (200, 202) and mapping:
-        mapping["State"] = "Updating"
-        _later(lambda: _settle(mapping) if mapping["State"] == "Updating" else None)
-        return answer[0], answer[1], json.dumps(_described(mapping)).encode()
-    return answer
+    if answer[0] not in (200, 202):
+        return answer
+    _begin(identifier, "Updating")
+    return _told_of(answer, identifier)
 
 
 @wrapping("ministack.services.lambda_svc:_delete_esm")
 def delete_mapping(identifier: str) -> tuple:
     """Delete a mapping, which is there a while longer, but polls no more."""
-    mapping = lambda_svc._esms.get(identifier)
-    if mapping is None:
-        return delete_mapping.original(identifier)
-    if refused := _in_use(mapping):
+    if refused := _in_use(identifier):
         return refused
-    mapping |= {"State": "Deleting", "Enabled": False}
-    holder = lambda_svc._esms._data
-    key = next(key for key, one in list(holder.items()) if one is mapping)
-
-    def end() -> None:
-        holder.pop(key, None)
-        lambda_svc._release_esm_poll_state(identifier)
-
-    _later(end)
-    status, headers, _ = error_response_json("", "", 202)
-    return status, headers, json.dumps(_described(mapping)).encode()
+    answer = delete_mapping.original(identifier)
+    if answer[0] == 202:
+        _being_deleted[get_account_id(), get_region(), identifier] = json.loads(answer[2])
+        _begin(identifier, "Deleting")
+    return answer

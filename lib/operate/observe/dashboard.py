@@ -8,10 +8,8 @@ from lib.operate.observe import cost, usage
 from lib.operate.pipelines import FunctionName, Pipeline
 from lib.parameters import Parameters
 from lib.resources import prices
-from lib.resources.base import GLOBAL_REGION
 from lib.resources.sqs import Queue
 
-REGION = GLOBAL_REGION  # dashboards have none
 NAMESPACE, DIMENSION = "runbook", "service"  # of the handlers' own metrics
 COLUMNS, WIDTH, HEIGHT = 3, 8, 6  # a row of the dashboard has 24 units
 PERIOD_S = 60

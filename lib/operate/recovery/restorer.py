@@ -6,6 +6,7 @@ here, and the deployer not read there: so a role of the pipeline may do both, an
 
 from lib.engine.stack import Stack
 from lib.operate.pipelines import Pipeline
+from lib.resources.base import GLOBAL_REGION
 from lib.resources.iam import Role, role_arn
 from lib.resources.policies import from_template
 from lib.resources.s3 import Bucket
@@ -30,7 +31,7 @@ def describe(stack: Stack, source: Bucket, copies: Bucket) -> Role:
         copies_bucket=copies,
         own_buckets_arn=f"arn:aws:s3:::{scope.prefix}-{scope.env}-*",
     )
-    role = Role(NAME, "us-east-1", trusts=scope.account_id, policy=policy)
+    role = Role(NAME, GLOBAL_REGION, trusts=scope.account_id, policy=policy)
     return stack.add(role, wanted=copies.is_elsewhere)
 
 

@@ -13,7 +13,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from support.homes import share_bundles
-from support.servers import eventually, root
+from support.servers import create_function, eventually, root
 
 from lib.base.paths import ROOT
 from lib.local import lag_table, ministack
@@ -426,3 +426,43 @@ def test_the_lag_ends_with_its_server_and_is_told_of(late, monkeypatch):
     with pytest.raises(ministack.LocalAwsError, match="runbook local stop"):
         ministack.start(lag=Lag.of(0.5))
     assert ministack.start().lag == late.lag
+
+
+def test_what_was_being_done_to_mappings_is_done_to_the_next_server(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("RUNBOOK_HOME", str(share_bundles(tmp_path)))
+    server = ministack.start(lag=Lag.of(seconds=dict.fromkeys(FIGURES, 0.0) | {"mapping": HOUR_S}))
+    try:
+        create_function(server, name, CODE)
+        ours, awslambda = partial(root, server), root(server, "lambda")
+        queues = {what: a_queue(ours, f"{name}-{what}") for what in ("updated", "deleted", "created")}
+
+        def create(what: str) -> str:
+            mapping = {"FunctionName": name, "EventSourceArn": queues[what][1]}
+            return awslambda.create_event_source_mapping(**mapping)["UUID"]
+
+        def states() -> dict[str, str]:
+            mappings = awslambda.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+            return {one["EventSourceArn"].rpartition("-")[2]: one["State"] for one in mappings}
+
+        updated, deleted = create("updated"), create("deleted")
+        ministack.let_pass(server, HOUR_S + 1)
+        awslambda.update_event_source_mapping(UUID=updated, BatchSize=5)
+        awslambda.delete_event_source_mapping(UUID=deleted)
+        create("created")
+        assert states() == {"updated": "Updating", "deleted": "Deleting", "created": "Creating"}
+        ministack.stop()
+        ministack.start()
+        assert states() == {"updated": "Enabled", "created": "Enabled"}
+        for url, _ in queues.values():
+            ours("sqs").send_message(QueueUrl=url, MessageBody="hello")
+        eventually(lambda: all(_waiting(ours, queues[what][0]) == 0 for what in ("updated", "created")))
+        assert _waiting(ours, queues["deleted"][0]) == 1
+    finally:
+        ministack.reset()
+
+
+def _waiting(client, url: str) -> int:
+    """How many messages are in a queue, also those that a function has."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
+    return sum(int(answer["Attributes"][each]) for each in names)
