@@ -72,7 +72,7 @@ test: $(INSTALLED) tools ## Run the linter, the check of types and all tests but
 # Chromium of the distribution, and playwright, which drives it. Without them `make test` skips what needs a browser.
 browser: $(INSTALLED) ## Install a browser, and look with it at JupyterLab and a report; pictures are kept in .cache/browser
 	@command -v chromium chromium-browser google-chrome >/dev/null || apt-get install --yes --quiet --no-install-recommends chromium
-	@$(PIP) install --requirement tests/cli/browser.txt
+	@$(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install --requirement tests/cli/browser.txt
 	@$(BIN)/pytest tests/cli/test_lab.py $(ARGS)
 	@ls .cache/browser/*.png
 
@@ -106,10 +106,10 @@ lag: $(INSTALLED) ## Run all pipelines, destroy them and run them again on a loc
 sweep: $(INSTALLED) ## Stop and disturb every pipeline at every call to AWS; takes most of an hour
 	@PYTHONPATH=tests $(BIN)/python -m support.sweep $(ARGS)
 
-# In a home of their own, so that the outputs are those of a first run; without bars, which would stay in them.
+# In a home of their own, so that the outputs are those of a first run.
 notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, or ARGS=NN_NAME, and keep the outputs in them
 	@RUNBOOK_HOME=$$(mktemp -d); export RUNBOOK_HOME; \
-	TQDM_DISABLE=1 $(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
+	$(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
 		$(if $(ARGS),$(ARGS:%=notebooks/%.ipynb),notebooks/[0-9][0-9]_*.ipynb); status=$$?; \
 	$(BIN)/runbook local reset --yes; rm -rf "$$RUNBOOK_HOME"; exit $$status
 

@@ -134,7 +134,7 @@ def test_in_a_browser_an_error_says_what_to_do(page):
     cell = run(page, 3)
     cell.locator("text=Run All Above").wait_for()
     browser.keep(page, "lab-error")
-    assert len(cell.locator(".jp-OutputArea").inner_text().strip().splitlines()) <= 2
+    assert len(cell.locator(".jp-OutputArea").inner_text().strip().splitlines()) <= 3
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
