@@ -17,7 +17,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 	--generate-hashes $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab live types test test-long soak fuzz lag sweep corrections notebooks record-calls tools \
+.PHONY: help install run plan destroy lab live types test test-long soak fuzz bench lag sweep corrections notebooks record-calls tools \
 	upgrade-local-aws requirements clean
 
 help: ## List what there is
@@ -79,6 +79,10 @@ soak: $(INSTALLED) ## Put load and faults on migrate and backup, and count (docs
 # In a home of its own. It prints its seed; ARGS="--seed N" draws the same again, ARGS="--case NAME" one of them.
 fuzz: $(INSTALLED) ## Put random objects, CSV files, rows, parameters and SQL values in, and compare what comes out
 	@PYTHONPATH=tests TQDM_DISABLE=1 $(BIN)/python -m support.fuzz.fuzz $(ARGS)
+
+# In homes of their own; the tables of docs/performance.md. ARGS="--only wide billed" makes some of them.
+bench: $(INSTALLED) tools ## Measure profiles, copies and rows beside what people would use instead; writes docs/performance.md
+	@PYTHONPATH=tests TQDM_DISABLE=1 $(BIN)/python -m support.bench $(ARGS)
 
 # In homes of their own: a server without each, and the tests that prove it. ARGS="s3-multipart-tags" takes that one.
 corrections: $(INSTALLED) tools ## Do without each correction of MiniStack, to see which it has mended meanwhile; takes minutes

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from threading import Lock
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ LOCAL_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AW
 CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, user_agent_appid="runbook")
 # Of what holds data, if the parameters do not say.
 _PROTECTION = {"local": "DISABLED", "aws": PROTECTED}
+CONNECTIONS = 50  # that all clients of the local AWS share; AWS's own services have ten for each client
 SESSION_NAME = "runbook"  # of a role that is taken on, as the logs of its account show it
 
 
@@ -84,6 +86,7 @@ class Target:
     _ways: dict[str, OtherAccount] = field(default_factory=dict, repr=False)
     _roles: dict[str, tuple[boto3.Session, str]] = field(default_factory=dict, repr=False)
     _clients: dict[tuple[str, str, str], object] = field(default_factory=dict, repr=False)
+    _connections: dict[str, object] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def client(self, service: str, region: str, account_id: str = ""):
@@ -159,7 +162,11 @@ class Target:
 
     def _make(self, session: boto3.Session, service: str, region: str, **keys: str) -> BaseClient:
         place = {"endpoint_url": self.endpoint_url, "verify": self.ca_bundle, "config": self.config}
-        return session.client(service, region, **place, **keys)
+        client = session.client(service, region, **place, **keys)
+        if self.endpoint_url:  # all services are at one place: else each client shakes hands there anew
+            endpoint = client._endpoint
+            endpoint.http_session = self._connections.setdefault("all", endpoint.http_session)
+        return client
 
     def _way(self, account_id: str) -> OtherAccount:
         """Return the way into another account, whose role is taken on by now."""
@@ -212,7 +219,7 @@ class Target:
         Args:
             config: What is different about them; all else is as it is here.
         """
-        return replace(self, config=self.config.merge(config), _clients={})
+        return replace(self, config=self.config.merge(config), _clients={}, _connections={})
 
 
 @dataclass(frozen=True)
@@ -309,16 +316,23 @@ def _local(parameters: Parameters) -> Target:
         ca_bundle=server.ca_bundle,
         # No proxy lies between us and this laptop, and nobody there reads the long name that botocore
         # composes twice for each call.
-        config=CONFIG.merge(Config(proxies={}, user_agent="runbook")),
+        config=CONFIG.merge(Config(proxies={}, user_agent="runbook", max_pool_connections=CONNECTIONS)),
         home_region=parameters.home_region,
         runtime=THIS,  # the local AWS runs functions with the Python that it was installed with: this one
         rule_state="ENABLED",
         session_of=lambda resolver: deployer.new_session(resolver=resolver),
+        _connections=_connections(server.endpoint_url, server.started),
         watch=watch,
     )
     target = _identify(target)
     watch(target.session, target.caller)
     return target
+
+
+@cache
+def _connections(endpoint_url: str, started: str) -> dict[str, object]:
+    """Return what the clients of a server share; of one that is started anew it is another."""
+    return {}
 
 
 def _aws(parameters: Parameters) -> Target:

@@ -14,9 +14,9 @@ delivery D, of version v. After it, D looks at the source again:
   A delivery that dies between writing and looking again has not been acknowledged and is delivered again. A
   delivery that writes nothing needs no second look.
 
-Most objects are new, so nobody looks what the target is: S3 copies *only if there is nothing*, and else
-the delivery begins anew and looks. Such a copy needs no look afterwards either, where nothing is deleted in the
-target. Say it is the last write, by D, of v: until that moment there was nothing, and nobody had written.
+Most objects are new, so nobody looks what the target is: S3 copies *only if there is nothing*, and else the
+delivery begins anew and looks. Where nothing is deleted in the target, such a copy needs no look afterwards
+either. Say it is the last write, by D, of v: until that moment there was nothing, and nobody had written.
 - v stays: target = source.
 - w is put after D looked: the event of w is delivered. What its delivery wrote came not before D's write, for
   then D would have been refused; nor did it find w in place before. So it looks at the target after D has

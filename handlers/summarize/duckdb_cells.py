@@ -64,6 +64,9 @@ class DuckDbCells(DuckDbEngine):
             self.connection.close()
             raise
 
+    def keep(self, columns: Sequence[Column]) -> None:
+        """Do nothing: all cells are in a table."""
+
     def aggregates(
         self, columns: Sequence[Column], expressions: Expressions
     ) -> Iterator[tuple[int, int, Column, Sequence]]:

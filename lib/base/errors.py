@@ -59,6 +59,18 @@ class UnfinishedError(RunbookError):
     """A run stopped in the middle; says where it stands, and how to go on or go back."""
 
 
+class AnswerError(RunbookError):
+    """AWS has answered with an error, or not at all; says what that means here, and what to do."""
+
+
+class StoppedError(RunbookError):
+    """Somebody interrupted it; says how far it had come, and how to go on."""
+
+
+class OutOfOrderError(RunbookError):
+    """A cell needs what another one makes that has not run; says how to go on."""
+
+
 class WaitError(RunbookError):
     """Something did not happen within its bounded wait."""
 

@@ -11,14 +11,16 @@ READS = ("List", "Get", "Describe", "Head")
 def remembering(client: BaseClient) -> BaseClient:
     """Return a client that gives the answer it has to what it has read before; all else it asks as the other.
 
-    It does not learn of what others write, or it itself: it is for a look, in which nothing is written. An error
-    is no answer, and is asked for again.
+    It does not learn of what others write, or it itself: it is for a look, in which nothing is written. An
+    error is no answer, and is asked for again.
 
     Args:
         client: Any; it stays as it is.
     """
     known: dict[tuple[str, str], Any] = {}
-    one = object.__new__(type(client))  # copy() would ask the new one for methods before it has its attributes
+    one = object.__new__(
+        type(client)
+    )  # copy() would ask the new one for methods before it has its attributes
     vars(one).update(vars(client))
 
     def call(operation: str, arguments: dict[str, Any]) -> Any:

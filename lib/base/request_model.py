@@ -22,7 +22,19 @@ SPELLINGS = {
     r"\p{N}": r"\d",
     r"\p{Z}": r"\s",
 }
-READS = ("Get", "List", "Describe", "Head", "BatchGet", "Query", "Scan", "Select", "Lookup", "Search")
+READS: tuple[str, ...] = (
+    "Get",
+    "List",
+    "Describe",
+    "Head",
+    "BatchGet",
+    "Query",
+    "Scan",
+    "Select",
+    "Lookup",
+    "Search",
+    "Simulate",
+)
 # What an object has, AWS may have come to know after this botocore, such as a class of storage.
 OF_OBJECTS = re.compile("Object|Upload")
 

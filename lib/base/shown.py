@@ -29,3 +29,16 @@ def shown_bytes(count: int) -> str:
     while size >= 1000 and power < len(DECIMALS) - 1:
         size, power = size / 1000, power + 1
     return f"{size:.1f} {DECIMALS[power]}" if power else f"{count} bytes"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return how many there are of something: `1 resource`, `1,204 resources`, `2 policies`.
+
+    Args:
+        number: How many.
+        noun: What it is, in the singular.
+    """
+    if number == 1:
+        return f"1 {noun}"
+    ends_in_y = noun.endswith("y") and noun[-2:-1] not in "aeiou"
+    return f"{number:,} {noun[:-1]}ies" if ends_in_y else f"{number:,} {noun}s"

@@ -124,7 +124,7 @@ def plan(
         print(saved_plan.as_markdown(answer))
     else:
         for result in ran.results:
-            terminal.show_table(result.rows)
+            terminal.show_plan(result.rows)
             if result.adopting:
                 print(f"{result.name} adopts:")
                 terminal.show_table(result.adopting)
@@ -217,12 +217,12 @@ def _run(jobs: "Sequence[Job]", parameters: Parameters, at_once: int, go_back: b
     """Execute notebooks within a run of their own, and write its report."""
     from lib.engine.lock import run_alone
     from lib.execution.report import write_report
-    from lib.execution.run import execute_all, new_folder
+    from lib.execution.run import execute_all, has_a_plan, new_folder
 
     began = datetime.now(UTC)
     with terminal.aside():
         start(parameters)  # here, where one can see that it is being installed, rather than in a notebook
-        with run_alone(parameters) as run:
+        with run_alone(parameters, makes_roles=any(has_a_plan(job.notebook) for job in jobs)) as run:
             folder = new_folder(began)
             results = execute_all(jobs, parameters, folder, at_once, ended=terminal.say_ended)
             if go_back and any(result.outcome != "ok" for result in results):
@@ -239,7 +239,7 @@ def _run(jobs: "Sequence[Job]", parameters: Parameters, at_once: int, go_back: b
 
 def _show(ran: Ran) -> None:
     """Print the table of a run, its notes, what it left out, and where its report is; failures to stderr."""
-    terminal.show_results(ran.results)
+    terminal.show_results(ran.results, is_plan=ran.is_plan)
     for note in (note for result in ran.results for note in result.made.get("notes", [])):
         print(note)
     for name, each in ((result.name, each) for result in ran.results for each in result.left_out):
@@ -252,7 +252,9 @@ def _show(ran: Ran) -> None:
 def _say_next(parameters: Parameters, asked: Asked) -> None:
     """Say what can be tried next: what can be done with what exists, or how to make it."""
     runbook, option = terminal.command_name(), asked.options
-    if Ledger.of(parameters).outputs():
+    if parameters.mode == "plan":
+        terminal.say_next((f"{runbook} run{asked.words}", "do what the plan says"))
+    elif Ledger.of(parameters).outputs():
         terminal.say_next(
             (f'eval "$({runbook} env{option})"; aws s3 ls', "look at it with any AWS tool"),
             (f"{runbook} output{option}", "what was made: names and addresses"),

@@ -14,6 +14,7 @@ from lib.parameters import Parameters
 
 DENY_LIST = ROOT / "params" / "live-deny.txt"
 CAP_USD = 5.0
+NO_BOUNDARY = "none (docs/real-account.md, 1)"
 
 
 def live(
@@ -88,6 +89,7 @@ def _say(parameters: Parameters, notebooks: list[Path], estimated, cap_usd: floa
     print(f"target    {parameters.target}, account {parameters.account_id}")
     print(f"names     {parameters.prefix}-{parameters.env}-…, a new environment")
     print(f"regions   {', '.join(parameters.regions)}")
+    print(f"boundary  {parameters.permissions_boundary_arn or NO_BOUNDARY}")
     print("refuses   root, another account than this one, one whose alias, name or tags look like production")
     print(f"before    removes what is left of environments {parameters.prefix}-live??????-…")
     print(f"runs      {shlex.join(path.stem for path in notebooks) or 'nothing'}")

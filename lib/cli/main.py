@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 from lib.base import run_folders
 from lib.base.errors import NotDeployedError, ParameterError
 from lib.base.paths import home
+from lib.base.shown import counted
 from lib.cli import execution, export, live, local, looking, new, recovery, settings, terminal, verifying
 from lib.cli.execution import Asked
 from lib.cli.looking import Junit
@@ -266,7 +266,7 @@ def status(
         return
     for name, rows in of.items():
         terminal.show_table(rows.to_dict("records"))
-        print(f"{name}: {len(rows)} resources")
+        print(f"{name}: {counted(len(rows), 'resource')}")
     for name in sorted(set(parameters.pipelines()) - set(of)):
         print(f"{name}: no resources")
     for name, bucket in frozen.items():
@@ -333,9 +333,8 @@ def env(
     epilog="Example: runbook lab --no-browser --port 9999",
 )
 def lab(ctx: typer.Context) -> None:
-    """Open the notebooks in JupyterLab; further arguments go to it."""
-    from lib.execution.run import NOTEBOOKS
+    """Open the project in JupyterLab, the first notebook in front; further arguments go to it."""
+    from lib.cli import lab
 
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel before one of the user's
-    root = f"--ServerApp.root_dir={NOTEBOOKS}"
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", root, *ctx.args])
+    command = lab.command(ctx.args)
+    os.execve(command[0], command, lab.environment())

@@ -14,6 +14,7 @@ from filelock import Timeout
 from typer.core import TyperGroup
 
 from lib.base.errors import LockError, ParameterError, RunbookError
+from lib.base.explained import explained
 from lib.base.paths import ROOT
 from lib.cli import terminal
 from lib.parameters import Parameters
@@ -80,7 +81,8 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except (RunbookError, BotoCoreError, ClientError, PermissionError, Timeout) as error:
             code = exit_code_of(error)
-            terminal.say_error(f"{error}{_may_not(error)}")
+            told = explained(error) if isinstance(error, BotoCoreError | ClientError) else error
+            terminal.say_error(f"{told}{_may_not(error)}")
             terminal.answer_error(error, code)
         raise typer.Exit(code)
 

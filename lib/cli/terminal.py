@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lib.base.errors import LockError, ParameterError
-from lib.base.shown import printable
+from lib.base.shown import counted, printable
 
 if TYPE_CHECKING:
     from lib.cli.answers import Answer
@@ -46,6 +47,7 @@ PLAIN = {
     "✗": "NO",
     "→": "->",
     "…": "...",
+    "−": "-",
     "≥": ">=",
     "≤": "<=",
     "—": "-",
@@ -53,6 +55,7 @@ PLAIN = {
     "·": "*",
     "×": "x",
 }
+MOST_WORD_CHARACTERS = 72  # of what is not broken
 LOG_COLUMNS = 200  # where no terminal says how wide it is, such as in CI's logs
 
 
@@ -164,10 +167,14 @@ def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
         return
     table = Table(box=box.SIMPLE_HEAD)
     for name, value in rows[0].items():
-        table.add_column(name, justify="right" if isinstance(value, float) else "left", overflow="fold")
+        words = [word for row in rows for word in _cell(row[name]).plain.split()]
+        # A name is broken nowhere, so that it can be copied; text is, between words.
+        longest = min(max(map(len, [name, *words])), MOST_WORD_CHARACTERS)
+        justify: Literal["left", "right"] = "right" if isinstance(value, float) else "left"
+        table.add_column(name, justify=justify, overflow="fold", min_width=longest)
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
-    console().print(table)
+    console().print(table, crop=False, no_wrap=False)
 
 
 def say_ended(result: "Result") -> None:
@@ -180,13 +187,41 @@ def say_ended(result: "Result") -> None:
     note(f"{result.name}: {result.outcome}, {result.seconds:.0f} s")
 
 
-def show_results(results: "Sequence[Result]") -> None:
-    """Print a run's table: notebook, outcome, seconds, what it made."""
+def show_plan(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print a plan: what changes, marked, a line for each thing and each setting; the rest is counted.
+
+    Args:
+        rows: Of the plan's table: action, type, name, region, why.
+    """
+    from lib.engine.plan import SIGNS  # pandas takes a second to import
+
+    out, order = console(), list(SIGNS)
+    changing = sorted((r for r in rows if r["action"] in SIGNS), key=lambda row: order.index(row["action"]))
+    for row in changing:
+        what = f"{row['type']} {row['name']}" + (f" in {row['region']}" if row["region"] else "")
+        sign = f"{SIGNS[row['action']]} {row['action']:<8}"
+        # Not broken by us: a name that goes on in the next line cannot be copied.
+        line = Text.assemble((sign, STYLES.get(row["action"], "yellow")), printable(what, keep=""))
+        out.print(line, soft_wrap=True)
+        for why in str(row["why"]).split("; "):
+            if why not in ("", "does not exist"):  # the sign says so
+                out.print(Text(f"             {printable(why, keep='')}", "dim"), soft_wrap=True)
+    unchanged = Counter(row["type"] for row in rows if row["action"] not in SIGNS)
+    if unchanged:
+        kinds = ", ".join(counted(count, noun) for noun, count in unchanged.items())
+        out.print(Text(f"  unchanged: {kinds}", "dim"), soft_wrap=True)
+
+
+def show_results(results: "Sequence[Result]", is_plan: bool = False) -> None:
+    """Print a run's table: notebook, outcome, seconds, what it made.
+
+    Args:
+        results: Of each notebook.
+        is_plan: Whether nothing was written, so that it is said what it would make.
+    """
+    made = "what it would make" if is_plan else "what it made"
     show_table(
-        [
-            {"notebook": r.name, "outcome": r.outcome, "seconds": r.seconds, "what it made": r.summary}
-            for r in results
-        ]
+        [{"notebook": r.name, "outcome": r.outcome, "seconds": r.seconds, made: r.summary} for r in results]
     )
 
 

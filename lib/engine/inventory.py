@@ -9,10 +9,10 @@ from functools import cached_property
 
 import pandas as pd
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
-from tqdm import tqdm
 
 from lib.base.errors import LockedError, ParameterError, ProtectedError, RunbookError
 from lib.base.retry import retry_passing, seen_last
+from lib.base.waits import Wait, progress
 from lib.engine import accounts, adoption
 from lib.engine.holdings import Held, holding
 from lib.engine.ledger import Ledger
@@ -214,9 +214,9 @@ class Inventory:
     def _all(self, others: Sequence[str]) -> Iterator[Existing]:
         look = self.target.for_one_look()
         places = self._places(others, look)
-        for kind in TYPES:
-            for place in self._places_of(kind, places):
-                yield from self._list(kind, place, look)
+        looks = [(kind, place) for kind in TYPES for place in self._places_of(kind, places)]
+        for kind, place in progress("Look what exists", looks, unit="list"):
+            yield from self._list(kind, place, look)
 
     def of_type(self, kind: type[Resource]) -> list[Existing]:
         """List what exists under our name of one type, in every region.
@@ -346,15 +346,17 @@ class Inventory:
             ours = _going(ours, keep_data)
             self._require_unprotected(ours)
             contents = self._with_contents(ours).held
-            for item in tqdm(ours, desc="Destroy", unit="resource", leave=False, delay=1):
-                lock.require()
-                try:
-                    self.delete(item)
-                except LockedError as error:
-                    held[item.found.arn] = str(error)
-                    continue
-                if item.account_id:
-                    self.ledger.gone(item.found.arn)
+            with Wait("Destroy", total=len(ours), unit="resource") as wait:
+                for item in wait.each(ours):
+                    wait.say(f"{item.type.noun} {item.found.name}")
+                    lock.require()
+                    try:
+                        self.delete(item)
+                    except LockedError as error:
+                        held[item.found.arn] = str(error)
+                        continue
+                    if item.account_id:
+                        self.ledger.gone(item.found.arn)
             if not self.scope.pipeline:  # a pipeline alone may come again at once, and need the lock
                 lock.leave()
         gone = [item for item in ours if item.found.arn not in held]

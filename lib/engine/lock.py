@@ -27,6 +27,7 @@ from lib.base.errors import LockError, NotOursError, ParameterError
 from lib.base.retry import retry_passing
 from lib.engine.accounts import ACCOUNT
 from lib.engine.ledger import RUN_VARIABLE, Ledger, new_run_id, run_id
+from lib.engine.preflight import deployer
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.target import Target, connect
@@ -459,14 +460,20 @@ def locked(target: Target, parameters: Parameters, is_run: bool = True) -> Itera
 
 
 @contextmanager
-def run_alone(parameters: Parameters) -> Iterator[str]:
+def run_alone(parameters: Parameters, makes_roles: bool = False) -> Iterator[str]:
     """Hold the environment's lock, for all kernels that are started meanwhile; a plan needs none.
 
     Args:
         parameters: Whose lock, as for `Lock`; `mode` says whether it is a plan.
+        makes_roles: Whether what is run may make roles; that we may is made sure before the first write,
+            which is the lock's own home.
 
     Yields:
         The run's id.
+
+    Raises:
+        LockError: As for `locked`.
+        ParameterError: If we may not make roles as the parameters say.
     """
     before, run = os.environ.get(RUN_VARIABLE), new_run_id()
     os.environ[RUN_VARIABLE] = run
@@ -475,7 +482,10 @@ def run_alone(parameters: Parameters) -> Iterator[str]:
             Ledger.of(parameters).begin(run, parameters.mode)
             yield run
         else:
-            with locked(connect(parameters), parameters):
+            target = connect(parameters)
+            if makes_roles:
+                deployer.require(target, parameters.scope())
+            with locked(target, parameters):
                 yield run
     finally:
         del os.environ[RUN_VARIABLE]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Container, Iterable
 
 from lib.base.errors import UnfinishedError
 from lib.base.retry import wait_until
+from lib.base.waits import Wait
 from lib.engine import accounts
 from lib.engine.inventory import Existing, Inventory
 from lib.engine.lock import Lock
@@ -157,7 +158,8 @@ def close(inventory: Inventory, items: list[Existing], lock: Lock, sleep: Callab
     for item in [item for item in items if item.type.is_entrance]:
         _remove(inventory, item, lock)
     if any(item.type is EventInvokeConfig for item in items):
-        sleep(ASYNCHRONOUS_S)
+        with Wait("Until Lambda has tried its last", timeout_s=ASYNCHRONOUS_S):
+            sleep(ASYNCHRONOUS_S)
     mapped = {item.found.arn.rpartition("#")[2] for item in items if item.type is EventSourceMapping}
     for item in [item for item in items if item.found.arn in mapped]:
         _drain(inventory.target, item, sleep)
@@ -197,7 +199,8 @@ def _drain(target: Target, item: Existing, sleep: Callable[[float], None]) -> No
             sleep(POLL_S)
         return True
 
-    if not wait_until(is_empty, bool, DRAIN_S, POLL_S, sleep):
+    what = f"Until queue {item.found.name} is empty"
+    if not wait_until(is_empty, bool, DRAIN_S, POLL_S, sleep, what=what):
         raise UnfinishedError(
             f"{item.found.name} in {item.region} still holds about {waiting.depth()} messages after "
             f"{DRAIN_S} s. What works on it is there and goes on; nothing was lost. Look at why (`runbook "

@@ -1,12 +1,15 @@
 """Plans: what has to happen to each resource, what is left behind, and what was done, shown as tables."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from html import escape
 from typing import ClassVar, Literal
 
 import pandas as pd
 
+from lib.base import frames
 from lib.base.difference import first_differing
 from lib.base.folded import Folded
 from lib.resources.base import Resource, Settings
@@ -14,6 +17,20 @@ from lib.resources.policies import canonical
 
 VALUE_CHARACTERS = 60  # how much of a value a plan shows
 ACTIONS = {"create": "to create", "change": "to change", "delete": "to delete", "unchanged": "unchanged"}
+# How a plan marks what it will do, in the order in which it is shown; what is not among them is folded.
+SIGNS = {
+    "warning": "!",
+    "left behind": "!",
+    "create": "+",
+    "created": "+",
+    "change": "~",
+    "changed": "~",
+    "delete": "−",
+    "deleted": "−",
+    "waived": "·",
+    "kept": "·",
+}
+COLOURS = {"+": "#1a7f37", "~": "#9a6700", "−": "#cf222e", "!": "#cf222e", "·": "inherit"}
 PAST = {"create": "created", "change": "changed", "delete": "deleted"}
 PAST_WHY = {"does not exist": "did not exist", "is not wanted any more": "was not wanted any more"}
 # Under this MIME type an executed notebook tells `runbook run` what it did: summary, counts, table.
@@ -154,13 +171,33 @@ class Plan(list[Step]):
     def __str__(self) -> str:
         counts = Counter({word: self.count(action) for action, word in self.words.items()})
         counts.update(one.action for one in self._rest())
+        if not counts.total():
+            return "nothing is described: run the cells above, which say what shall exist, then this one"
         return ", ".join(f"{count} {word}" for word, count in counts.items())
 
+    def shown(self) -> pd.DataFrame:
+        """Return the rows of `table` but those that are unchanged, marked; what to look at comes first."""
+        table = self.table()
+        order = {action: number for number, action in enumerate(SIGNS)}
+        rows = table[table["action"].isin(SIGNS)].sort_values(
+            "action", key=lambda actions: actions.map(order), kind="stable"
+        )
+        return rows.assign(action=[f"{SIGNS[action]} {action}" for action in rows["action"]])
+
+    def _unchanged(self) -> pd.DataFrame:
+        table = self.table()
+        return table[~table["action"].isin(SIGNS)].drop(columns=["action", "why"])
+
     def __repr__(self) -> str:
-        return f"{self.table().to_string(index=False)}\n{self}"
+        rows = self.shown()
+        return "\n".join([*([frames.text(rows)] if len(rows) else []), str(self)])
 
     def _html(self) -> str:
-        return f"{self.table().to_html(index=False)}<p>{self}</p>"
+        rows, unchanged = self.shown(), self._unchanged()
+        parts = [_in_colour(frames.html(rows))] if len(rows) else []
+        if len(unchanged):
+            parts.append(Folded(unchanged, f"{len(unchanged):,} unchanged")._repr_html_())
+        return "".join([*parts, f"<p>{escape(str(self))}</p>"])
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         counts = {word: self.count(action) for action, word in ACTIONS.items()}
@@ -192,6 +229,15 @@ class Done(Plan):
     def _html(self) -> str:
         # The plan has just shown the same rows.
         return Folded(self.table(), str(self))._repr_html_()
+
+
+def _in_colour(html: str) -> str:
+    """Return a page's table in which the marks have their colours; the words say the same without them."""
+    return re.sub(
+        r"<td>([-+~−!·]) ([a-z ]+)</td>",
+        lambda found: f'<td style="white-space:nowrap;color:{COLOURS[found[1]]}">{found[1]} {found[2]}</td>',
+        html,
+    )
 
 
 def _differences(name: str, found: object, wanted: object) -> Iterator[str]:

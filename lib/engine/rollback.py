@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lib.base import frames
 from lib.base.errors import LockError, RunbookError, UnfinishedError
 from lib.engine.contents import Contents
 from lib.engine.inventory import Destroyed, Existing, Inventory
@@ -47,9 +48,9 @@ class Rollback:
         is_nothing = not self.deleted and self.kept.empty
         parts = [NOTHING.format(run=self.run) if is_nothing else repr(self.deleted)]
         if len(self.kept):
-            parts += ["kept:", self.kept.to_string(index=False), WAY_ON]
+            parts += ["kept:", frames.text(self.kept), WAY_ON]
         if len(self.changed):
-            parts += ["changed by that run, and left so:", self.changed.to_string(index=False)]
+            parts += ["changed by that run, and left so:", frames.text(self.changed)]
         return "\n".join(parts)
 
 

@@ -8,7 +8,6 @@ from typing import Any, TypeVar, cast
 
 import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
-from tqdm import tqdm
 
 from lib.base.errors import (
     DescribedTwiceError,
@@ -20,6 +19,7 @@ from lib.base.errors import (
     UnfinishedError,
 )
 from lib.base.retry import retry_passing
+from lib.base.waits import Wait, progress
 from lib.engine import accounts, adoption, moving, preflight
 from lib.engine.description import Description
 from lib.engine.inventory import Existing, Inventory
@@ -158,7 +158,8 @@ class Stack:
         ledger = self.ledger.entries()
         # What is not wanted goes backwards, as in destroy: first what needs the others.
         unwanted = [self._step(one, ledger, wanted=False) for one in reversed(self.unwanted.values())]
-        steps = [self._step(resource, ledger) for resource in self.resources.values()]
+        described = progress("Plan", [*self.resources.values()], unit="resource")
+        steps = [self._step(resource, ledger) for resource in described]
         self.frozen = [*self._frozen()]
         left = [*self.frozen, *moving.rows(self._left(steps), ledger)]
         left += [key for step in steps for key in moving.left_key(self.target, step.resource, step.found)]
@@ -328,16 +329,17 @@ class Stack:
 
     def _take_all(self, steps: list[Step], lock: Lock) -> None:
         """Take steps in order; if one cannot be taken, say where it stands."""
-        bar = tqdm(steps, desc="Apply", unit="resource", leave=False, delay=1)
-        for number, step in enumerate(bar):
-            lock.require()
-            try:
-                self._take(step)
-            except KeyboardInterrupt:
-                print(self._standing(steps, number))
-                raise
-            except (ClientError, BotoCoreError, RunbookError) as error:
-                raise UnfinishedError(f"{error}\n{self._standing(steps, number)}") from error
+        with Wait("Apply", total=len(steps), unit="resource") as wait:
+            for number, step in enumerate(wait.each(steps)):
+                wait.say(f"{step.action} {step.resource}")
+                lock.require()
+                try:
+                    self._take(step)
+                except KeyboardInterrupt:
+                    print(self._standing(steps, number))
+                    raise
+                except (ClientError, BotoCoreError, RunbookError) as error:
+                    raise UnfinishedError(f"{error}\n{self._standing(steps, number)}") from error
 
     def _standing(self, steps: list[Step], number: int) -> str:
         """Say what was done, what was not, and what can be done now."""

@@ -139,7 +139,7 @@ def run(parameters: Parameters, notebooks: list[Path]) -> tuple[list[Result], Pa
     began, results = datetime.now(UTC), list[Result]()
     folder = new_folder(began)
     try:
-        with terminated_as_interrupted(), run_alone(parameters):
+        with terminated_as_interrupted(), run_alone(parameters, makes_roles=True):
             results += execute_all([Job(notebook) for notebook in notebooks], parameters, folder)
         with run_alone(parameters):
             results += execute_all([Job(notebook) for notebook in select([DESTROY])], parameters, folder)

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from botocore.exceptions import ClientError
 
+from lib.base import frames
 from lib.base.threads import in_threads
 from lib.engine.preflight.form import listed
 from lib.engine.preflight.iam_data import overlap
@@ -66,13 +67,13 @@ class Adopting:
     def __repr__(self) -> str:
         if not self.rows:
             return "no bucket is adopted: the pipeline makes its own"
-        return self.table().to_string(index=False)
+        return frames.text(self.table())
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         bundle: dict[str, Any] = {"text/plain": repr(self)}
         if self.rows:
             table = self.table()
-            bundle |= {"text/html": table.to_html(index=False), ADOPTING: table.to_dict("records")}
+            bundle |= {"text/html": frames.html(table), ADOPTING: table.to_dict("records")}
         return bundle
 
 

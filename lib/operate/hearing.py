@@ -16,11 +16,11 @@ from uuid import uuid4
 
 import pandas as pd
 from tenacity import wait_exponential
-from tqdm import tqdm
 
 from lib.base.errors import LockedError, WaitError
 from lib.base.json_text import json_object
 from lib.base.retry import wait_until
+from lib.base.waits import Wait
 from lib.engine.ledger import note_put
 from lib.engine.stack import Stack
 from lib.operate import log_events
@@ -193,9 +193,8 @@ class _Probing:
             note_put(each.bucket.name, each.probes)
             self._erase(each, self._left_of(each))
         deadline, round_s = self._clock() + timeout_s, float(FIRST_ROUND_S)
-        with tqdm(
-            total=len(self._entrances), desc="First event", unit="notification", leave=False, delay=1
-        ) as bar:
+        total = len(self._entrances)
+        with Wait("First event", total=total, unit="notification", timeout_s=timeout_s) as bar:
             while waiting := self._waiting():
                 if (left_s := deadline - self._clock()) <= 0:
                     raise WaitError(self._too_long(waiting, timeout_s))
@@ -205,8 +204,7 @@ class _Probing:
                     self._look, lambda _: not self._waiting(), min(round_s, left_s), LOOKS, self._sleep
                 )
                 round_s = min(2 * round_s, LONGEST_ROUND_S)
-                bar.n = len(self._entrances) - len(self._waiting())
-                bar.refresh()
+                bar.n = total - len(self._waiting())
         for each, keys in self._kept.items():
             print(
                 f"Object Lock holds what is put into {each.bucket.name}: {len(keys)} empty objects of ours, "

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 from botocore.client import BaseClient
-from tqdm import tqdm
 
 from lib.base.retry import wait_until
+from lib.base.shown import counted
+from lib.base.waits import Wait
 from lib.engine.waiting import POLL_S, Waiting
 from lib.operate import facts, log_events
 from lib.s3.objects import NO_VERSION, Place, is_same
@@ -47,7 +48,7 @@ def until(
     version = dict(zip(uploads["key"], uploads["version_id"], strict=True))
     seen = {key: ("not yet", float("nan")) for key in uploads["key"]}
     deadline = clock() + timeout_s
-    with tqdm(total=len(seen), desc=done.capitalize(), unit="object", leave=False) as progress:
+    with Wait(done.capitalize(), total=len(seen), unit="object", timeout_s=timeout_s) as progress:
         while _not_yet(seen) and clock() < deadline:
             for key in filter(is_done, _not_yet(seen)):
                 seen[key] = (done, (pd.Timestamp.now("UTC") - began[key]).total_seconds())
@@ -56,7 +57,7 @@ def until(
                 dead = {key for key, of in dead_letters.versions() if of in (None, version.get(key))}
                 seen |= dict.fromkeys(dead & _not_yet(seen), ("dead letter", float("nan")))
             if queue:
-                progress.set_postfix(queued=queue.depth(), refresh=False)
+                progress.say(f"{counted(queue.depth(), 'message')} in the queue")
             if _not_yet(seen):
                 sleep(POLL_S)
     if _not_yet(seen):
@@ -212,7 +213,8 @@ def function_log(
     def read() -> list[dict]:
         return list(log_events.lines(client, log_group, since - CLOCKS_DIFFER))
 
-    log = pd.DataFrame(wait_until(read, is_whole, timeout_s, log_events.SOON, sleep))
+    told = wait_until(read, is_whole, timeout_s, log_events.SOON, sleep, what=f"What {log_group} tells")
+    log = pd.DataFrame(told)
     columns = ["timestamp", "level", "message", "key", "bytes", "seconds"]
     log = log.reindex(columns=columns).astype({"bytes": "Int64"})
     return log.sort_values("timestamp", ignore_index=True, kind="stable")

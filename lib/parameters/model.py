@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, create_model, model_validator
 
+from lib.base import frames
 from lib.base.errors import ParameterError, RunbookError
 from lib.parameters import pipelines
 from lib.parameters.layers import DEFAULT, Layer, from_variables, merged, names_of
@@ -425,7 +426,7 @@ class Parameters(Section):
 
     def _repr_html_(self) -> str:
         differing = self.differing()
-        rows = differing.to_html(index=False) if len(differing) else ""
+        rows = frames.html(differing) if len(differing) else ""
         return f"{rows}<p>{self._summary()}</p>"
 
     def _summary(self) -> str:

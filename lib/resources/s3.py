@@ -11,7 +11,6 @@ from urllib.parse import quote_plus, unquote_plus
 
 from botocore.exceptions import ClientError
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, stop_after_delay, wait_fixed
-from tqdm import tqdm
 
 from lib.base.errors import LockedError, RunbookError, WaitError
 from lib.base.retry import (
@@ -23,6 +22,7 @@ from lib.base.retry import (
 )
 from lib.base.s3_client import fits_xml
 from lib.base.threads import in_threads
+from lib.base.waits import Wait
 from lib.resources.base import (
     BY_PARAMETER,
     PROTECTED,
@@ -516,7 +516,7 @@ def empty_bucket(
     deleted, refused = 0, 0
     held: set[str] = set()
     waiting: list[dict] = []
-    with tqdm(desc=f"Empty {name}", unit=" versions", delay=2, leave=False) as progress:
+    with Wait(f"Empty {name}", unit="version") as progress:
         for page in pages:
             # Markers last: without its marker, an object would come back, for a moment or as long as it is
             # locked. The last key of a page may have versions on the next one.
@@ -936,6 +936,7 @@ def _wait_for_notification(
         WAIT_S,
         sleep,
         f"bucket {bucket}: S3 does not tell of its changed notification {entry_id}; run again",
+        what=f"Until S3 tells of the notification of {bucket}",
     )
 
 

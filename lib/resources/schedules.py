@@ -1,12 +1,14 @@
 """When something runs, as AWS writes it."""
 
 import re
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from aws_cron_expression_validator.validator import AWSCronExpressionError, AWSCronExpressionValidator
 
 # https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html
 LEAST_CRAWLER_MINUTES = 5
+RATE = re.compile(r"rate\(([1-9][0-9]*) (minute|hour|day)(s?)\)")
 
 
 def crawler_schedule(expression: str) -> str:
@@ -43,13 +45,24 @@ def rule_schedule(expression: str) -> str:
     Raises:
         ValueError: If EventBridge would not take it.
     """
-    match = re.fullmatch(r"rate\(([1-9][0-9]*) (minute|hour|day)(s?)\)", expression)
+    match = RATE.fullmatch(expression)
     one_has_no_s = match and (match[1] == "1") == (match[3] == "")
     if not one_has_no_s and not _is_cron(expression):
         raise ValueError(
             f"{expression!r} is not a schedule: write rate(1 minute), rate(5 minutes) or cron(15 12 * * ? *)"
         )
     return expression
+
+
+def latest_due(expression: str, now: datetime) -> datetime | None:
+    """Return until when a rule fires next at the latest; None if its schedule does not say so at a glance.
+
+    Args:
+        expression: `rate(…)`, which counts from when the rule was made; of anything else it is not said.
+        now: From when on.
+    """
+    match = RATE.fullmatch(expression)
+    return now + timedelta(**{f"{match[2]}s": int(match[1])}) if match else None
 
 
 def _least_minutes(expression: str) -> int:

@@ -138,3 +138,29 @@ def test_quotes_wherever_they_stand_are_read_as_duckdb_reads_them(both, lines, d
     rows = [delimiter.join(cells) for cells in [["a", "b", "c"], *lines]]
     as_cells, as_columns = both((end.join(rows) + end * last).encode())
     assert as_cells == as_columns
+
+
+@pytest.mark.parametrize(("exact_up_to_bytes", "most"), [(2**30, 1), (0, 2)], ids=["small", "large"])
+@pytest.mark.parametrize("columns", [3, 100])
+def test_a_file_is_read_twice_at_most_also_if_its_columns_are_not_what_they_seem(
+    both, columns, exact_up_to_bytes, most, tmp_path, monkeypatch
+):
+    profile, engine, asked = sys.modules["duckdb_profile"], sys.modules["duckdb_engine"], []
+    ask = engine.DuckDbEngine.rows
+    monkeypatch.setattr(
+        engine.DuckDbEngine, "rows", lambda self, sql, *values: asked.append(sql) or ask(self, sql, *values)
+    )
+    monkeypatch.setattr(profile, "EXACT_UP_TO_BYTES", exact_up_to_bytes)
+    lines = [",".join(f"c{number}" for number in range(columns))]
+    for row in range(3_000):
+        lines.append(
+            ",".join(str(row % 7) if row < 2_000 or number % 2 else "x" for number in range(columns))
+        )
+    path = tmp_path / "late.csv"
+    path.write_text("\n".join(lines))
+    _, rows, found = profile.profile_file(path)
+    assert rows == 3_000
+    assert [each["type"] for each in found[:2]] == ["varchar", "bigint"]
+    assert found[0]["top_values"][0] == {"value": "x", "count": 1_000}
+    assert found[1]["top_values"][0]["count"] == 429
+    assert len([sql for sql in asked if "read_csv" in sql]) <= most

@@ -7,7 +7,7 @@ from typing import Any
 from lib.local.deployer import new_session
 from lib.target import Target
 
-READS = ("Get", "List", "Describe", "Head")
+READS = ("Get", "List", "Describe", "Head", "Simulate")
 LOCK = ("PutObject", "DeleteObject")  # no resource is made with these
 Hook = Callable[..., None]
 

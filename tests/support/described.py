@@ -15,6 +15,7 @@ NOTEBOOKS = {
     path.stem.split("_", 1)[1]: path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 }
 CODE = a_zip("def handler(event, context): pass")  # instead of handlers that take long to send
+WHOSE = ("env", "prefix", "account_id", "home_region", "permissions_boundary_arn")
 PLAN = "stack.plan()"  # the cell in which a description ends
 
 
@@ -60,7 +61,8 @@ def describe(
     for source, is_parameters_cell in _cells(pipeline):
         exec(compile(python_of(source, names), NOTEBOOKS[pipeline].name, "exec"), names)
         if is_parameters_cell:
-            names |= {"env": parameters.env, "exercise": False, "connect": lambda _: target}
+            names |= {name: getattr(parameters, name) for name in WHOSE}
+            names |= {"exercise": False, "connect": lambda _: target}
             names |= {"bundle": bundle, pipeline: section}
     makes_stack = ["stack = Stack(" in source for source, _ in _cells(pipeline)].index(True)
     for source, _ in _cells(pipeline)[makes_stack + 1 :] if again else ():

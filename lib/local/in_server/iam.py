@@ -1,7 +1,10 @@
 """Corrections of MiniStack's IAM: `corrections/iam.py` says what of it, and why."""
 
 import re
+from collections.abc import Iterator
+from contextvars import ContextVar
 from functools import lru_cache
+from itertools import count, takewhile
 
 from ministack.core import iam_evaluator
 from ministack.services import iam, s3
@@ -87,6 +90,82 @@ def extract_resource_arn(service: str, method: str, path: str, *request) -> str:
     if service == "s3" and bucket and key:
         return f"arn:aws:s3:::{bucket}/{key}"
     return extract_resource_arn.original(service, method, path, *request)
+
+
+BOUNDARY = "iam:permissionsboundary"
+NAMES_A_BOUNDARY = ("iam:CreateRole", "iam:PutRolePermissionsBoundary")
+_named_boundary: ContextVar[str] = ContextVar("named_boundary", default="")  # by the request
+
+
+@corrections.BOUNDARY_KEY.replacing("ministack.core.iam_actions:extract_iam_action")
+def note_boundary(
+    service: str, method: str, path: str, headers: dict, body: bytes, asked: dict
+) -> str | None:
+    """Return the permission that a call needs, and note the permissions boundary that it names."""
+    _named_boundary.set(iam._p(asked, "PermissionsBoundary") if service == "iam" else "")
+    return note_boundary.original(service, method, path, headers, body, asked)
+
+
+@corrections.BOUNDARY_KEY.replacing("ministack.core.iam_evaluator:_resolve_condition_key")
+def resolve_boundary(key: str, context) -> object:
+    """Return the value of a condition key; the boundary is the request's, or that of the role."""
+    if key.lower() != BOUNDARY:
+        return resolve_boundary.original(key, context)
+    if context.action in NAMES_A_BOUNDARY:
+        return _named_boundary.get() or None
+    name = context.resource_arn.rpartition("/")[2]
+    role = iam._roles.get_scoped(context.principal_account, None, name)
+    return role and role.get("PermissionsBoundary") or None
+
+
+# The keys of a request that is simulated, in lower case.
+_simulated: ContextVar[dict[str, list[str]] | None] = ContextVar("simulated", default=None)
+
+
+@corrections.SIMULATION.replacing("ministack.core.iam_evaluator:_resolve_condition_key")
+def resolve_simulated(key: str, context) -> object:
+    """Return the value of a condition key; in a simulation what was said of it."""
+    if (said := _simulated.get()) is None:
+        return resolve_simulated.original(key, context)
+    if (values := said.get(key.lower())) is not None:
+        return values if len(values) != 1 else values[0]
+    return None if key.lower() == BOUNDARY else resolve_simulated.original(key, context)
+
+
+@corrections.SIMULATION.replacing("ministack.services.iam:_IAM_HANDLERS[SimulatePrincipalPolicy]")
+def simulate_principal_policy(asked: dict) -> tuple:
+    """Say what a user or role may do, of each resource, in the context that is given."""
+    keys = {}
+    for number in _numbers(asked, "ContextEntries.member.{}.ContextKeyName"):
+        entry = f"ContextEntries.member.{number}"
+        values = f"{entry}.ContextKeyValues.member.{{}}"
+        keys[iam._p(asked, f"{entry}.ContextKeyName").lower()] = [
+            iam._p(asked, values.format(each)) for each in _numbers(asked, values)
+        ]
+    numbers = [*_numbers(asked, "ResourceArns.member.{}")] or [1]
+    resources = [asked.get(f"ResourceArns.member.{number}", ["*"]) for number in numbers]
+    token = _simulated.set(keys)
+    try:
+        answers = [
+            simulate_principal_policy.original({**asked, "ResourceArns.member.1": one}) for one in resources
+        ]
+    finally:
+        _simulated.reset(token)
+    status, headers, body = answers[0]
+    results = [
+        re.search(b"<EvaluationResults>(.*)</EvaluationResults>", answer[2], re.DOTALL) for answer in answers
+    ]
+    first = results[0]
+    if status != 200 or not first or not all(results):
+        return answers[0]
+    together = b"".join(found[1] for found in results if found)
+    start, end = first.span(1)
+    return status, headers, body[:start] + together + body[end:]
+
+
+def _numbers(asked: dict, name: str) -> Iterator[int]:
+    """Yield the numbers of the members of a list in a request."""
+    return takewhile(lambda number: iam._p(asked, name.format(number)), count(1))
 
 
 # Root of the bucket's account can always do these: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html

@@ -16,11 +16,12 @@ from html import escape
 
 import pandas as pd
 from botocore.config import Config
-from tqdm import tqdm
 
+from lib.base import frames
 from lib.base.errors import ParameterError
 from lib.base.own_fault import such_as
 from lib.base.shown import printable
+from lib.base.waits import Wait
 from lib.engine.checklist import Checklist
 from lib.operate.audits import acknowledged, repairing
 from lib.operate.audits.comparisons import comparison, why_not
@@ -86,10 +87,10 @@ class Audit:
         return "; ".join(filter(None, (f"{self.name}: {found}", verdict, self.contradiction, ended)))
 
     def __repr__(self) -> str:
-        return str(self) if not self.findings.kept else f"{self}\n{self._shown.to_string(index=False)}"
+        return str(self) if not self.findings.kept else f"{self}\n{frames.text(self._shown)}"
 
     def _repr_html_(self) -> str:
-        table = self._shown.to_html(index=False) if self.findings.kept else ""
+        table = frames.html(self._shown) if self.findings.kept else ""
         return f"<p>{escape(str(self))}</p>{table}"
 
     @property
@@ -181,7 +182,7 @@ def audit(target: Target, parameters: Parameters, name: str) -> Audit:
     target = target.with_config(Config(max_pool_connections=settings.threads))
     how = comparison(target, parameters, pipeline)
     how.begin(findings)
-    with tqdm(desc=f"Audit {name}", unit="object", leave=False, delay=1) as progress:
+    with Wait(f"Audit {name}", unit="object") as progress:
         for streams, judge in how.parts:
             walk(streams, judge, findings, settings.threads, progress)
     findings.close()

@@ -10,9 +10,8 @@ from tempfile import TemporaryFile
 from threading import Event, Lock
 from typing import TypeVar
 
-from tqdm import tqdm
-
 from lib.base.own_fault import Fault, or_fault
+from lib.base.waits import Wait
 
 SAME, MISSING, STALE, EXTRA, METADATA, TAGS = "same", "missing", "stale", "extra", "metadata", "tags"
 UNJUDGED = "not judged"
@@ -126,7 +125,7 @@ def walk(
     judge: Callable[[Item], Finding | None],
     findings: Findings,
     threads: int,
-    progress: tqdm,
+    progress: Wait,
 ) -> None:
     """Judge all items of several streams, some streams and many items at a time, in bounded memory.
 

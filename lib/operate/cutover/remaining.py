@@ -10,12 +10,12 @@ from pathlib import Path
 import pandas as pd
 from matplotlib import pyplot
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from lib.base import paths
 from lib.base.errors import RunbookError
 from lib.base.retry import wait_until
 from lib.base.run_data import file_of
+from lib.base.waits import Wait
 from lib.engine.checklist import Checklist
 from lib.operate.audits import audit as auditor
 from lib.operate.audits import inventory_reports
@@ -67,7 +67,7 @@ def count(target: Target, pipeline: Pipeline, written_before: datetime | None = 
     places = [Place.of(target, each) for each in (pipeline.source_bucket, pipeline.destination_bucket)]
     objects = size = largest = left = left_bytes = 0
     classes: dict[str, int] = {}
-    with tqdm(desc="Count", unit="object", leave=False, delay=1) as bar:
+    with Wait("Count", unit="object") as bar:
         for within in ranges(places, pipeline.key_prefix):
             for pair in merge(*(listing(place, pipeline.key_prefix, within) for place in places)):
                 here, _ = pair
@@ -267,7 +267,8 @@ def _wait(
     """Look until nothing is left, and write down how it went; while others write, events may always wait."""
     timeline, there = Timeline.of(parameters, pipeline), count(target, pipeline, written_before)
     is_frozen, others_write = is_in_force(target, pipeline), written_before is not None
-    with tqdm(total=there.left, desc="Left to copy", unit="object", leave=False, delay=1) as bar:
+    timeout_s = parameters.cutover.watch_timeout_s
+    with Wait("Copied", total=there.left, unit="object", timeout_s=timeout_s) as bar:
 
         def look() -> Left:
             waiting = waiting_in(target, pipeline)
@@ -278,7 +279,6 @@ def _wait(
             bar.update(max(0, there.left - left - bar.n))
             return Left(there.objects, left, waiting)
 
-        timeout_s = parameters.cutover.watch_timeout_s
         return wait_until(
             look,
             lambda seen: not seen.left and (others_write or not seen.waiting),

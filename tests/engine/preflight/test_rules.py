@@ -17,7 +17,14 @@ from lib.target import Target
 # Of what is in the account: test_account.py.
 IN_ACCOUNT = {
     *("inventory-source", "kms-key-guest", "kms-key-usable", "notification-quota", "trail-quota"),
-    *("boundary-unseen", "kms-key-guest-unseen", "principal-unseen", "subscription-unseen"),
+    *(
+        "boundary-unseen",
+        "deployer-boundary",
+        "deployer-boundary-unseen",
+        "kms-key-guest-unseen",
+        "principal-unseen",
+        "subscription-unseen",
+    ),
 }
 
 

@@ -66,7 +66,8 @@ def test_a_policy_is_read_once_and_another_one_anew():
         read = iam_evaluator.parse_policy_document
         texts = [json.dumps({"Statement": [{"Effect": "Allow", "Action": name}]}) for name in "aba"]
         first, other, again = map(read, texts)
-        print(first is again, first[0].actions, other[0].actions, read("{"), read(json.loads(texts[1])) == other)
+        same = read(json.loads(texts[1])) == other
+        print(first is again, first[0].actions, other[0].actions, read("{"), same)
     """
     done = subprocess.run(
         [ensure_installed(), "-c", program],

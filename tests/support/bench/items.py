@@ -15,15 +15,14 @@ from support.consuming import Consume, make_table
 from support.handler_support import TARGET_REGION
 
 WRITERS = 8
-HEADER = "ticker,timestamp,open,high,low,close,volume"
+HEADER = "ticker,timestamp,price,volume,note"
 
 
 def rows_of(count: int) -> str:
     """Return a file of stocks."""
     begin = datetime(2026, 1, 1)
     lines = (
-        f"T{row % 50},{begin + timedelta(seconds=row):%Y-%m-%dT%H:%M:%SZ},"
-        f"10.{row % 97},12.5,9.{row % 89},11.25,{row}"
+        f"T{row % 50},{begin + timedelta(seconds=row):%Y-%m-%dT%H:%M:%SZ},10.{row % 97},{row},note {row % 89}"
         for row in range(count)
     )
     return "\n".join([HEADER, *lines]) + "\n"

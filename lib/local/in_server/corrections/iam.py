@@ -94,8 +94,8 @@ POLICIES = Correction(
     name="iam-policies-are-read-once",
     title="Each request reads all policies of its caller anew, twice",
     replaces={f"{EVALUATOR}parse_policy_document": "9d72ae04478f"},
-    ministack="A request reads the JSON of each policy of its user or role to learn who asks, and again to learn "
-    "whether that is allowed: with nine policies a third of what a call takes.",
+    ministack="A request reads the JSON of each policy of its user or role to learn who asks, and again to "
+    "learn whether that is allowed: with nine policies a third of what a call takes.",
     aws="Calls do not take longer for a user that has more policies.",
     sources=("https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",),
     upstream=NOT_FOUND,
@@ -203,4 +203,73 @@ s3.delete_bucket_policy(Bucket="denied-to-all")
 s3.put_object(Bucket="denied-to-all", Key="a", Body=b"1")
 """,
     tests=("tests/local/in_server/test_iam.py::test_what_a_bucket_s_policy_denies_is_denied_to_everybody",),
+)
+SIMULATION = Correction(
+    name="iam-simulation",
+    title="SimulatePrincipalPolicy ignores ContextEntries, and all of ResourceArns but the first",
+    replaces={
+        "ministack.services.iam:_IAM_HANDLERS[SimulatePrincipalPolicy]": "726ed4d77f4c",
+        f"{EVALUATOR}_resolve_condition_key": "805e8af9f186",
+    },
+    ministack="A statement with a condition on a key of the request is evaluated as if the key was not "
+    "there, and only the first resource is told of.",
+    aws="The keys and values of ContextEntries are those of the simulated request; there is a result for "
+    "each action and each resource.",
+    sources=("https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html",),
+    upstream=NOT_FOUND,
+    change="Hand the context entries to the evaluation, and go through the resources.",
+    reproduce=AS_USER
+    + """
+most = "arn:aws:iam::000000000000:policy/most"
+limited = {"Condition": {"StringEquals": {"iam:PermissionsBoundary": most}}}
+key_of_user("simulated", Action="iam:CreateRole", Resource="*", **limited)
+arns = [f"arn:aws:iam::000000000000:role/{name}" for name in ("one", "other")]
+asked = {
+    "PolicySourceArn": "arn:aws:iam::000000000000:user/simulated",
+    "ActionNames": ["iam:CreateRole"],
+    "ResourceArns": arns,
+}
+entry = {"ContextKeyName": "iam:PermissionsBoundary", "ContextKeyType": "string"}
+entry["ContextKeyValues"] = [most]
+simulate = client("iam").simulate_principal_policy
+found = simulate(**asked, ContextEntries=[entry])["EvaluationResults"]
+assert [(one["EvalResourceName"], one["EvalDecision"]) for one in found] == [(arn, "allowed") for arn in arns]
+assert {one["EvalDecision"] for one in simulate(**asked)["EvaluationResults"]} == {"implicitDeny"}
+""",
+)
+BOUNDARY_KEY = Correction(
+    name="iam-boundary-key",
+    title="Conditions know no iam:PermissionsBoundary",
+    replaces={
+        f"{ACTIONS}extract_iam_action": "016f42aa8516",
+        f"{EVALUATOR}_resolve_condition_key": "805e8af9f186",
+    },
+    ministack="The key is never there, so that who may make roles with a certain boundary alone makes none, "
+    "and a Deny for other boundaries denies all.",
+    aws="For CreateRole and PutRolePermissionsBoundary it is the boundary that the request names, for the "
+    "other calls that change a role the one that the role has.",
+    sources=(
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html",
+        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Resolve the key from the request's PermissionsBoundary, or from the role.",
+    reproduce=AS_USER
+    + """
+most = policy(Effect="Allow", Action="s3:*", Resource="*")
+boundary = client("iam").create_policy(PolicyName="most", PolicyDocument=most)["Policy"]["Arn"]
+limited = {"Condition": {"StringEquals": {"iam:PermissionsBoundary": boundary}}}
+allowed = ["iam:CreateRole", "iam:PutRolePolicy"]
+mine = client("iam", key=key_of_user("bounded", Action=allowed, Resource="*", **limited))
+trust = policy(Effect="Allow", Principal={"Service": "lambda.amazonaws.com"}, Action="sts:AssumeRole")
+mine.create_role(RoleName="within", AssumeRolePolicyDocument=trust, PermissionsBoundary=boundary)
+mine.put_role_policy(RoleName="within", PolicyName="all", PolicyDocument=most)
+try:
+    mine.create_role(RoleName="without", AssumeRolePolicyDocument=trust)
+except mine.exceptions.ClientError as error:
+    assert error.response["Error"]["Code"] == "AccessDenied", error
+else:
+    raise AssertionError("a role without the boundary was made")
+""",
+    tests=("tests/engine/preflight/test_deployer.py::test_who_is_bound_makes_roles_with_the_boundary_alone",),
 )
