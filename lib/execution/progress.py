@@ -1,5 +1,6 @@
 """How far the notebooks that are at work have come, on a terminal."""
 
+import os
 from contextlib import AbstractContextManager
 from types import TracebackType
 
@@ -21,7 +22,10 @@ class Bars(AbstractContextManager):
             TimeElapsedColumn(),
         )
         console = Console(stderr=True)
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        # A bar is drawn by escape codes, which NO_COLOR is to be without; the other is what turns off tqdm's.
+        unwanted = os.environ.get("NO_COLOR") or os.environ.get("TQDM_DISABLE")
+        is_off = bool(unwanted) or not console.is_terminal
+        self._progress = Progress(*columns, console=console, transient=True, disable=is_off)
 
     def __enter__(self) -> "Bars":
         self._progress.start()

