@@ -76,8 +76,7 @@ class Parameters(Section):
     )
     deletion_protection: Literal["", "ENABLED", "DISABLED"] = Field(
         "",
-        description="ENABLED: nothing deletes tables, or buckets that hold objects, until it is DISABLED; "
-        "empty for ENABLED, but DISABLED on the AWS on this laptop",
+        description="ENABLED: no destroy of tables or full buckets; empty: only on a real account",
     )
     lock_wait_s: int = Field(
         0,
