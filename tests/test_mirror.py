@@ -45,6 +45,7 @@ THROUGH = {
     "lake/query_result.py": "lake/test_query.py",
     "lake/sql_magic.py": "lake/test_query.py",
     "local/deployer_policies.py": "local/test_deployer.py",
+    "local/in_server/lakeformation.py": "engine/preflight/test_account_set_up.py",
     "local/in_server/lag_calls.py": "local/in_server/test_lag.py",
     "local/in_server/lag_data.py": "local/in_server/test_lag.py",
     "local/in_server/lag_iam.py": "local/in_server/test_lag.py",

@@ -99,8 +99,19 @@ def is_quiet() -> bool:
 @contextmanager
 def aside() -> Iterator[None]:
     """Have what is printed meanwhile go to stderr: it is no result; or nowhere, if only that is wanted."""
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere if _asked.quiet else sys.stderr):
-        yield
+    if not _asked.quiet:
+        with redirect_stdout(sys.stderr):
+            yield
+        return
+    before = os.environ.get("TQDM_DISABLE")
+    os.environ["TQDM_DISABLE"] = "1"
+    try:
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            yield
+    finally:
+        os.environ.pop("TQDM_DISABLE")
+        if before is not None:
+            os.environ["TQDM_DISABLE"] = before
 
 
 def note(text: str) -> None:

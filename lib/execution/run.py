@@ -242,7 +242,8 @@ class _Execution:
         self._values = {**parameters.model_dump(), **job.own}
         self._kernels: list[OurKernels] = []
         self._stopped_at: float | None = None
-        self.bar = bars.bar(job.name)
+        self._awaited = folder / f".{job.name}.waits"
+        self.bar = bars.bar(job.name, self._awaited)
         self.future: Future[Result] = Future()
 
     def begin(self, threads: Executor) -> None:
@@ -284,7 +285,9 @@ class _Execution:
                 engine_name=ENGINE,
                 kernel_name=NATIVE_KERNEL_NAME,
                 # papermill's own `cwd` would be that of this process, in which others are at work.
-                kernel_manager_class=kernels_of(self._folder, job.notebook.parent, self._kernels),
+                kernel_manager_class=kernels_of(
+                    self._folder, job.notebook.parent, self._kernels, self._awaited
+                ),
                 language="python",
                 progress_bar=False,
                 execution=self,
