@@ -8,15 +8,16 @@ BIN := .venv/bin
 # What the linter reads. Named, since it finds .gitignore only in a clone, not in an unpacked archive.
 SOURCES := handlers lib notebooks tests setup.py runbook_lib_first.py
 INSTALLED := .venv/installed
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+# As `pip install`, by uv; -P: what lies beside it is not to be taken for Python's own.
+INSTALL := $(BIN)/python -P lib/base/packages.py
 # For every Python from 3.11 on and every system; with the hashes of all files that the index has of a version.
 # UPGRADE= keeps the versions that are there, for a new dependency alone.
 UPGRADE ?= --upgrade
-COMPILE := .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
 	--generate-hashes $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab live types test test-long soak fuzz lag sweep corrections notebooks record-calls tools \
+.PHONY: help install run plan destroy lab live types test browser test-long soak fuzz bench lag sweep corrections notebooks record-calls tools \
 	upgrade-local-aws requirements clean
 
 help: ## List what there is
@@ -30,7 +31,7 @@ run: $(INSTALLED) ## Run all runbooks on the AWS on this laptop; leaves the pipe
 	@$(BIN)/runbook run $(ARGS)
 
 plan: $(INSTALLED) ## Show what a run would create or change; write nothing
-	@$(BIN)/runbook plan $(ARGS)
+	@$(BIN)/runbook plan $(ARGS) || test $$? -eq 3  # something differs: that is what it shows
 
 destroy: $(INSTALLED) ## Remove what the runbooks made, and prove that nothing is left
 	@$(BIN)/runbook destroy $(ARGS)
@@ -68,6 +69,13 @@ test: $(INSTALLED) tools ## Run the linter, the check of types and all tests but
 	echo "ruff check: $$check · ruff format: $$format · mypy: $$types · pytest: $$tests"; \
 	test "$$check $$format $$types $$tests" = "ok ok ok ok"
 
+# Chromium of the distribution, and playwright, which drives it. Without them `make test` skips what needs a browser.
+browser: $(INSTALLED) ## Install a browser, and look with it at JupyterLab and a report; pictures are kept in .cache/browser
+	@command -v chromium chromium-browser google-chrome >/dev/null || apt-get install --yes --quiet --no-install-recommends chromium
+	@$(PIP) install --requirement tests/cli/browser.txt
+	@$(BIN)/pytest tests/cli/test_lab.py $(ARGS)
+	@ls .cache/browser/*.png
+
 # What operates, with pipelines broken, filled and lost for it; `make test` only compares the outputs of these notebooks.
 test-long: $(INSTALLED) ## Run the tests that take minutes: operating from end to end, kills amid uploads, a rehearsal of live
 	@$(BIN)/pytest $(PROCESSES) -m long $(ARGS)
@@ -78,6 +86,10 @@ soak: $(INSTALLED) ## Put load and faults on migrate and backup, and count (docs
 # In a home of its own. It prints its seed; ARGS="--seed N" draws the same again, ARGS="--case NAME" one of them.
 fuzz: $(INSTALLED) ## Put random objects, CSV files, rows, parameters and SQL values in, and compare what comes out
 	@PYTHONPATH=tests TQDM_DISABLE=1 $(BIN)/python -m support.fuzz.fuzz $(ARGS)
+
+# In homes of their own; the tables of docs/performance.md. ARGS="--only wide billed" makes some of them.
+bench: $(INSTALLED) tools ## Measure profiles, copies and rows beside what people would use instead; writes docs/performance.md
+	@PYTHONPATH=tests TQDM_DISABLE=1 $(BIN)/python -m support.bench $(ARGS)
 
 # In homes of their own: a server without each, and the tests that prove it. ARGS="s3-multipart-tags" takes that one.
 corrections: $(INSTALLED) tools ## Do without each correction of MiniStack, to see which it has mended meanwhile; takes minutes
@@ -109,10 +121,10 @@ record-calls: $(INSTALLED) ## Record anew what handlers and deployer ask of AWS,
 # along with ours. A test whose tool is not there is skipped.
 tools: .cache/tools/installed .cache/old-tools/installed ## Install others' tools, which make test tries on the local AWS
 
-.cache/%/installed: tests/local/%.txt
+.cache/%/installed: tests/local/%.txt | $(INSTALLED)
 	@echo "Installing the tools of $< into $(@D) …"
-	@rm -rf $(@D) && $(PYTHON) -m venv $(@D) && \
-		$(@D)/bin/python -m pip --disable-pip-version-check --no-input --quiet install -r $< && touch $@ || \
+	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D) && \
+		$(INSTALL) --python $(@D)/bin/python -r $< && touch $@ || \
 		echo "They could not be installed: the tests that need them are skipped." >&2
 
 # MiniStack alone: what else is there keeps its version. CONTRIBUTING.md says what to do then.
@@ -128,17 +140,17 @@ upgrade-local-aws: $(INSTALLED) ## Take the newest MiniStack (VERSION=… anothe
 	$(MAKE) --no-print-directory corrections && table="all are needed" || table="see the table"; \
 	echo "to review: $$review · corrections: $$table"; test "$$review $$table" = "nothing all are needed"
 
-requirements: .cache/uv/bin/uv ## Compile requirements.txt and lib/local/requirements.txt anew, with the newest versions
+requirements: $(BIN)/uv ## Compile requirements.txt and lib/local/requirements.txt anew, with the newest versions
 	$(COMPILE) --group test --output-file requirements.txt pyproject.toml
+	$(COMPILE) --group install --output-file requirements-uv.txt
 	@$(MAKE) --no-print-directory lib/local/requirements.txt
 
 .PHONY: lib/local/requirements.txt
-lib/local/requirements.txt: .cache/uv/bin/uv
+lib/local/requirements.txt: $(BIN)/uv
 	$(COMPILE) --group local-aws --output-file $@
 
-.cache/uv/bin/uv:
-	@test -x .cache/uv/bin/python || $(PYTHON) -m venv .cache/uv
-	@.cache/uv/bin/python -m pip --disable-pip-version-check --quiet install uv
+$(BIN)/uv: $(INSTALLED)
+	@test -x $@ || { echo "make: uv is needed, and could not be installed: see requirements-uv.txt" >&2; exit 1; }
 
 # The reset stops the server, so that none is left behind without its files.
 clean: ## Stop the AWS on this laptop and remove all that is not in git: environments, runs, ledgers
@@ -150,15 +162,18 @@ clean: ## Stop the AWS on this laptop and remove all that is not in git: environ
 	@find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 # A killed installation leaves no stamp, so the next one takes it up; a .venv without a working pip is made anew.
-$(INSTALLED): requirements.txt pyproject.toml setup.py runbook_lib_first.py
+# Without uv pip does it, which takes two minutes. What is imported at once is compiled here, for whoever has set
+# PYTHONDONTWRITEBYTECODE in the shell: uv compiles nothing.
+$(INSTALLED): requirements.txt requirements-uv.txt pyproject.toml setup.py runbook_lib_first.py lib/base/packages.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "make: Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
 			"Say which one to take: make PYTHON=python3.12 ..."; exit 1; } >&2
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
 		echo "make: $(PYTHON) has no ensurepip; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; } >&2
-	@echo "Installing the runbook into .venv (about a minute, once)"
+	@echo "Installing the runbook into .venv (less than a minute, once)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@while sleep 2 && kill -0 $$$$ 2>/dev/null; do printf .; done & dots=$$!; \
-	$(PIP) install --no-deps --require-hashes -r requirements.txt && $(PIP) install --no-deps -e .; status=$$?; \
+	$(INSTALL) --no-deps --require-hashes -r requirements.txt && $(INSTALL) --no-deps -e . && \
+	$(BIN)/python -c 'import lib.cli.main, lib.execution.report'; status=$$?; \
 	kill $$dots; echo; exit $$status
 	@touch $@

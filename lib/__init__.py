@@ -6,7 +6,7 @@ from pathlib import Path as _Path
 # What we import, and a notebook's neighbour may be called.
 _NEEDED: tuple[str, ...]
 _NEEDED = ("boto3", "botocore", "filelock", "jinja2", "matplotlib", "numpy", "pandas", "papermill", "psutil")
-_NEEDED += ("pyathena", "pydantic", "rich", "sqlalchemy", "sqlglot", "tenacity", "tqdm", "typer", "yaml")
+_NEEDED += ("pyathena", "pydantic", "rich", "sqlalchemy", "sqlglot", "tenacity", "typer", "yaml")
 
 
 def _refuse_impostors() -> None:

@@ -1,18 +1,21 @@
-"""The IPython extension of the notebooks: `%when`, `%calls`, and how tables look."""
+"""The IPython extension of the notebooks: `%when`, `%calls`, how tables, waits and errors look."""
 
 import ast
 import re
+import sys
 from collections.abc import Callable, Iterable
-from html import escape
 from typing import Any
 
 import pandas as pd
 from IPython.core.error import InputRejected
 
-from lib.base import call_ledger
-from lib.base.shown import printable
+from lib.base import call_ledger, frames
+from lib.base.explained import TRANSLATED, explained
+from lib.base.shown import counted, printable
+from lib.base.waits import Wait
 
 MAGIC = "%when "
+TITLE_CHARACTERS = 60  # of a cell's first line, which is what is said to run
 
 
 def load_ipython_extension(shell) -> None:
@@ -30,9 +33,11 @@ def load_ipython_extension(shell) -> None:
     guards = _Guards(shell)
     shell.input_transformers_cleanup.append(guards)
     shell.ast_transformers.append(guards)
+    _WaitsOfCells(shell)
     shell.register_magic_function(_CallsOfCells(shell).table, "line", "calls")
+    shell.set_custom_exc(TRANSLATED, _say_what_to_do)
     pd.options.display.max_colwidth = None
-    pd.options.display.max_rows = 200
+    pd.options.display.max_rows = frames.MOST_TEXT_ROWS
     formatters = shell.display_formatter.formatters
     # https://ipython.readthedocs.io/en/stable/config/integrating.html#formatters-for-third-party-types
     formatters["text/plain"].for_type(pd.DataFrame, lambda table, printer, cycle: printer.text(_text(table)))
@@ -172,16 +177,52 @@ def _printable(format_output: Callable) -> Callable:
 
 
 def _text(table: pd.DataFrame) -> str:
-    return repr(table) if len(table) else f"(none; columns: {_columns(table)})"
+    return frames.text(table) if type(table) is pd.DataFrame or not len(table) else repr(table)
 
 
 def _html(table: pd.DataFrame) -> str | None:
-    # An empty table's row of column names alone looks like something that went wrong.
-    return table._repr_html_() if len(table) else f"<p>(none) <small>{escape(_columns(table))}</small></p>"
+    return frames.html(table) if type(table) is pd.DataFrame or not len(table) else table._repr_html_()
 
 
-def _columns(table: pd.DataFrame) -> str:
-    return ", ".join(map(str, table.columns))
+def _say_what_to_do(shell, kind, error: BaseException, trace, tb_offset: int | None = None) -> None:
+    """Show what an error means and what to do, in the place of its traceback; `%tb` shows that."""
+    said = explained(error, shell.user_ns)
+    if said is None:
+        shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+    else:
+        shell.showtraceback((type(said), said, trace))
+        sys.last_type, sys.last_value, sys.last_traceback = kind, error, trace
+
+
+class _WaitsOfCells:
+    """Shows of a cell that takes longer that it is alive, and what it asked of AWS last."""
+
+    def __init__(self, shell) -> None:
+        self._wait: Wait | None = None
+        shell.events.register("pre_run_cell", self._begin)
+        shell.events.register("post_run_cell", self._end)
+
+    def _begin(self, info) -> None:
+        self._end()
+        begin = call_ledger.ledger().made
+        lines = [line for line in info.raw_cell.splitlines() if line.strip() and line[0] not in "%#"]
+        self._wait = Wait(lines[0][:TITLE_CHARACTERS] if lines else "…", note=lambda: _asked_since(begin))
+        self._wait.__enter__()
+
+    def _end(self, *_: Any) -> None:
+        if self._wait is not None:
+            self._wait.__exit__(None, None, None)
+        self._wait = None
+
+
+def _asked_since(begin: int) -> str:
+    ledger = call_ledger.ledger()
+    made = ledger.made
+    last = ledger.calls(range(max(made - 1, begin), made))
+    if not last:
+        return ""
+    told = f"{last[0].service} {last[0].operation} {last[0].resource}".strip()
+    return f"{counted(made - begin, 'call')} to AWS, the last: {told}"
 
 
 class _CallsOfCells:

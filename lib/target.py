@@ -4,7 +4,8 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from threading import Lock
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -19,10 +20,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lib.base import assumed_role, clock, credentials
 from lib.base.call_ledger import ledger
 from lib.base.errors import ParameterError, TargetError
+from lib.base.remembering import remembering
 from lib.base.request_model import refuse_misfits
 from lib.base.s3_client import faithful
 from lib.parameters import Parameters
-from lib.resources.base import GLOBAL_REGION, Resource
+from lib.resources.base import GLOBAL_REGION, PROTECTED, Resource
 from lib.resources.bundle import LAMBDA, THIS, Runtime
 from lib.resources.other_account import OtherAccount
 from lib.resources.registry import call_names
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 # What AWS tools must be told to reach the local AWS.
 LOCAL_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, user_agent_appid="runbook")
+# Of what holds data, if the parameters do not say.
+_PROTECTION = {"local": "DISABLED", "aws": PROTECTED}
+CONNECTIONS = 50  # that all clients of the local AWS share; AWS's own services have ten for each client
 SESSION_NAME = "runbook"  # of a role that is taken on, as the logs of its account show it
 
 
@@ -81,6 +86,7 @@ class Target:
     _ways: dict[str, OtherAccount] = field(default_factory=dict, repr=False)
     _roles: dict[str, tuple[boto3.Session, str]] = field(default_factory=dict, repr=False)
     _clients: dict[tuple[str, str, str], object] = field(default_factory=dict, repr=False)
+    _connections: dict[str, object] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def client(self, service: str, region: str, account_id: str = ""):
@@ -156,7 +162,11 @@ class Target:
 
     def _make(self, session: boto3.Session, service: str, region: str, **keys: str) -> BaseClient:
         place = {"endpoint_url": self.endpoint_url, "verify": self.ca_bundle, "config": self.config}
-        return session.client(service, region, **place, **keys)
+        client = session.client(service, region, **place, **keys)
+        if self.endpoint_url:  # all services are at one place: else each client shakes hands there anew
+            endpoint = client._endpoint
+            endpoint.http_session = self._connections.setdefault("all", endpoint.http_session)
+        return client
 
     def _way(self, account_id: str) -> OtherAccount:
         """Return the way into another account, whose role is taken on by now."""
@@ -199,13 +209,30 @@ class Target:
             self.watch(session, caller["Arn"])
             self._roles[way.role_arn] = (session, caller["Arn"])
 
+    def for_one_look(self) -> "Target":
+        """Return the same AWS with clients that ask each question once: for a look, without writes."""
+        return _Look(**{each.name: getattr(self, each.name) for each in fields(self)})
+
     def with_config(self, config: Config) -> "Target":
         """Return the same AWS with clients of their own.
 
         Args:
             config: What is different about them; all else is as it is here.
         """
-        return replace(self, config=self.config.merge(config), _clients={})
+        return replace(self, config=self.config.merge(config), _clients={}, _connections={})
+
+
+@dataclass(frozen=True)
+class _Look(Target):
+    """A target whose clients remember what they have read."""
+
+    _remembering: dict[tuple[str, str, str], object] = field(default_factory=dict, repr=False)
+
+    def _client(self, service: str, region: str, role_arn: str = ""):
+        key = (service, region, role_arn)
+        if key not in self._remembering:
+            self._remembering[key] = remembering(super()._client(service, region, role_arn))
+        return self._remembering[key]
 
 
 def _not_taken_on(way: OtherAccount, caller: str, error: Exception) -> str:
@@ -287,16 +314,25 @@ def _local(parameters: Parameters) -> Target:
         session=deployer.new_session(key.access_key_id, key.secret_access_key),
         endpoint_url=server.endpoint_url,
         ca_bundle=server.ca_bundle,
-        config=CONFIG.merge(Config(proxies={})),  # no proxy lies between us and this laptop
+        # No proxy lies between us and this laptop, and nobody there reads the long name that botocore
+        # composes twice for each call.
+        config=CONFIG.merge(Config(proxies={}, user_agent="runbook", max_pool_connections=CONNECTIONS)),
         home_region=parameters.home_region,
         runtime=THIS,  # the local AWS runs functions with the Python that it was installed with: this one
         rule_state="ENABLED",
         session_of=lambda resolver: deployer.new_session(resolver=resolver),
+        _connections=_connections(server.endpoint_url, server.started),
         watch=watch,
     )
     target = _identify(target)
     watch(target.session, target.caller)
     return target
+
+
+@cache
+def _connections(endpoint_url: str, started: str) -> dict[str, object]:
+    """Return what the clients of a server share; of one that is started anew it is another."""
+    return {}
 
 
 def _aws(parameters: Parameters) -> Target:
@@ -348,6 +384,15 @@ def needs_consent(parameters: Parameters) -> bool:
     return parameters.target != "local"
 
 
+def protects_data(parameters: Parameters) -> bool:
+    """Return whether what holds data is protected from deletion: unless said otherwise, not on a laptop.
+
+    Args:
+        parameters: `deletion_protection` and `target` decide.
+    """
+    return (parameters.deletion_protection or _PROTECTION[parameters.target]) == PROTECTED
+
+
 def whereabouts(parameters: Parameters) -> tuple[str, bool]:
     """Return where the target is, in words, and whether it can be asked now.
 
@@ -363,18 +408,33 @@ def whereabouts(parameters: Parameters) -> tuple[str, bool]:
     return f"The local AWS runs: {server.endpoint_url} (pid {server.pid}, since {server.started}){late}", True
 
 
-def tool_variables(parameters: Parameters) -> dict[str, str]:
+def tool_variables(parameters: Parameters, as_administrator: bool = False) -> dict[str, str]:
     """Return what AWS tools must be told to reach the target: LOCAL_VARIABLES, or nothing for a real account.
 
     Args:
         parameters: `target`, `account_id`, `prefix` and `env` decide; a local AWS is started if need be.
+        as_administrator: Whether they may do everything, as somebody else who uses the account, and not only
+            what the runbook may.
+
+    Raises:
+        ParameterError: If somebody wants to be the administrator of a real account.
     """
     if parameters.target != "local":
+        if as_administrator:
+            raise ParameterError(
+                "only the AWS on this laptop has keys to give; on AWS the credentials are yours"
+            )
         return {}
     target = connect(parameters)
     key = target.session.get_credentials()
-    values = (target.endpoint_url, target.ca_bundle, key.access_key, key.secret_key)
-    return dict(zip(LOCAL_VARIABLES, values, strict=True))
+    keys = (_administrators_key(),) * 2 if as_administrator else (key.access_key, key.secret_key)
+    return dict(zip(LOCAL_VARIABLES, (target.endpoint_url, target.ca_bundle, *keys), strict=True))
+
+
+def _administrators_key() -> str:
+    from lib.local.deployer import ROOT_KEY
+
+    return ROOT_KEY
 
 
 def local_corrections() -> ModuleType:

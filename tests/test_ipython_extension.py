@@ -1,5 +1,7 @@
 """`%when`: a cell runs, is skipped, or fails with its own error; and so does what uses what it makes."""
 
+import re
+
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -173,16 +175,17 @@ def test_a_table_without_rows_says_none_and_names_its_columns(shell):
     assert empty["text/plain"] == "(none; columns: key, p<50)"
     assert empty["text/html"] == "<p>(none) <small>key, p&lt;50</small></p>"
     one = shown(shell, "pd.DataFrame({'key': ['a']})")
-    assert one["text/plain"] == "  key\n0   a"
+    assert one["text/plain"] == "key\na"
     assert "<table" in one["text/html"]
-    assert shown(shell, "pd.DataFrame(index=['a'])")["text/plain"].startswith("Empty DataFrame")
+    assert shown(shell, "pd.DataFrame(index=['a'])")["text/plain"] == "\na"
 
 
 def test_a_folded_table_shows_its_summary_first(shell):
     folded = shown(shell, "import pandas as pd\nfrom lib.base.folded import Folded\n"
                           "Folded(pd.DataFrame({'key': ['<a>']}), 'one < two')")  # fmt: skip
     assert folded["text/plain"].splitlines() == ["one < two", "key", "<a>"]
-    assert folded["text/html"].startswith("<details><summary>one &lt; two</summary><table")
+    assert folded["text/html"].startswith("<details><summary>one &lt; two</summary>")
+    assert "<td>&lt;a&gt;</td>" in folded["text/html"]
     assert "&lt;a&gt;" in folded["text/html"]
 
 
@@ -192,12 +195,12 @@ def test_parameters_are_shown_one_a_line_and_all_of_them_by_what_differs(shell):
         shell, "parameters = Parameters.check({'migrate': {'batch_size': 5}})\nparameters.redrive"
     )
     assert section["text/plain"].splitlines()[:2] == ["pipeline = ''", "action = 'look'"]
-    assert section["text/html"].count("<tr>") == len(Parameters().redrive.table())
+    assert section["text/html"].count("<tr>") == 1 + len(Parameters().redrive.table())
     everything = shown(shell, "parameters")
     differs, summary = everything["text/plain"].splitlines()
     assert differs == "migrate.batch_size = 5"
     assert summary.startswith(f"1 of {len(Parameters().table())} parameters differ from their defaults")
-    assert everything["text/html"].count("<tr>") == 1
+    assert everything["text/html"].count("<tr>") == 2
     assert "0 of" in shown(shell, "Parameters()")["text/html"]
 
 
@@ -216,3 +219,50 @@ def test_a_key_of_control_characters_moves_no_cursor(shell):
         data, _ = shell.display_formatter.format(result)
         assert not set("".join(data.values())) & set("\x1b\r\u202e\x85")
         assert r"\x1b[2J" in data["text/plain"]
+
+
+def said_of(shell, capsys, source: str) -> str:
+    """What a cell that fails shows."""
+    capsys.readouterr()
+    assert not shell.run_cell(source).success
+    return re.sub(r"\x1b\[[0-9;]*m", "", "".join(capsys.readouterr()))
+
+
+def test_an_error_of_aws_is_one_message_and_tb_shows_the_rest(shell, capsys):
+    shell.run_cell(
+        "from botocore.exceptions import ClientError\n"
+        'gone = ClientError({"Error": {"Code": "QueueDoesNotExist", "Message": "No queue."}}, "GetQueueUrl")'
+    )
+    said = said_of(shell, capsys, "def deep():\n    raise gone\ndeep()")
+    assert "AnswerError: " in said
+    assert "Plan and Apply" in said
+    assert len(said.strip().splitlines()) == 1
+    traceback = run(shell, capsys, "%tb")
+    assert "ClientError" in traceback
+    assert len(traceback.splitlines()) > 5
+
+
+def test_a_cell_out_of_order_says_run_from_the_top(shell, capsys):
+    said = said_of(shell, capsys, "uploads.head()")
+    assert "OutOfOrderError: 'uploads' is not there" in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_an_interrupted_cell_says_how_far_it_came_and_the_next_one_runs(shell, capsys):
+    said = said_of(
+        shell,
+        capsys,
+        "from lib.base.waits import Wait\n"
+        'with Wait("Destroy", total=3, unit="resource") as wait:\n'
+        "    wait.update()\n"
+        "    raise KeyboardInterrupt",
+    )
+    assert "StoppedError: interrupted; Destroy: 1 of 3 resources done" in said
+    assert run(shell, capsys, "print(1)") == "1\n"
+
+
+def test_a_fault_of_the_cell_itself_keeps_its_traceback(shell, capsys):
+    said = said_of(shell, capsys, "def deep():\n    return nobody_sets_this\ndeep()")
+    assert "NameError" in said
+    assert "deep()" in said
+    assert "1 / 0" in said_of(shell, capsys, "1 / 0")

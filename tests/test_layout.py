@@ -125,7 +125,7 @@ def test_what_tests_share_is_in_one_place():
         for path in (ROOT / "tests").rglob("*.py")
         if not path.name.startswith("test_") and path.name != "conftest.py"
     ]
-    assert {path.parts[0] for path in others} == {"support", "benchmarks"}
+    assert {path.parts[0] for path in others} == {"support"}
 
 
 def test_the_parts_of_lib_are_layers():
@@ -235,7 +235,7 @@ class TestNotebook:
         assignments = ast.parse(tagged[0].source).body
         values = {node.targets[0].id: ast.literal_eval(node.value) for node in assignments}
         own = values.keys() - Parameters.model_fields.keys()
-        assert own <= {"pipeline"}
+        assert own <= {"pipeline", "keep_data"}
         Parameters.check({key: value for key, value in values.items() if key not in own})
         flat = {key: value for key, value in values.items() if key in Parameters.model_fields and value != {}}
         assert flat == {key: getattr(Parameters(), key) for key in flat}

@@ -15,17 +15,21 @@ MODULES = sorted(path for path in LIB.rglob("*.py") if path.name != "__init__.py
 HANDLERS = sorted(path.parent for path in (ROOT / "handlers").glob("*/handler.py"))
 # What is seen through another module only: which tests see it.
 THROUGH = {
+    "base/told.py": "execution/test_run.py",
     "base/aws_models.py": "resources/test_checks.py",
     "base/refusals.py": "engine/test_regions.py",
     "base/errors.py": "test_ipython_extension.py",  # how they are shown
     "cli/endpoints.py": "cli/test_exports.py",  # runs in a process of its own
     "cli/live.py": "execution/test_live_run.py",
+    "cli/execution.py": "cli/test_answers.py",
+    "cli/saved_plan.py": "cli/test_answers.py",
     "cli/options.py": "cli/test_main.py",
     "engine/accounts.py": "operate/test_other_account.py",
     "engine/role_descriptions.py": "operate/test_other_account.py",
     "cli/verifying.py": "operate/cutover/test_released.py",
     "engine/environments.py": "engine/test_adoption.py",
     "engine/contents.py": "engine/test_rollback.py",
+    "engine/holdings.py": "engine/test_inventory.py",
     "engine/infrastructure_as_code/declarations.py": "engine/infrastructure_as_code/test_cloudformation.py",
     # Each rule is broken by a case.
     "engine/preflight/conditions.py": "engine/preflight/test_grants.py",
@@ -34,7 +38,9 @@ THROUGH = {
     "engine/preflight/violations.py": "engine/preflight/test_rules.py",
     "engine/preflight/wiring.py": "engine/preflight/test_rules.py",
     "execution/drill_report.py": "operate/recovery/test_drill.py",
+    "execution/kernels.py": "execution/test_run.py",
     "execution/live_account.py": "execution/test_live_run.py",
+    "execution/bars.py": "execution/test_run.py",
     "lake/crawl.py": "resources/test_glue.py",
     "lake/query_result.py": "lake/test_query.py",
     "lake/sql_magic.py": "lake/test_query.py",
@@ -53,6 +59,7 @@ THROUGH = {
     "local/hypercorn_config.py": "local/test_protocol.py",  # runs in the server
     "local/server_process.py": "local/test_ministack.py",
     "local/stand_ins.py": "local/in_server/test_announcements.py",
+    "operate/audits/acknowledged.py": "cli/test_looking.py",
     "operate/audits/buckets.py": "operate/audits/test_audit.py",
     "operate/audits/comparisons.py": "operate/audits/test_audit.py",
     "operate/audits/derived_objects.py": "operate/audits/test_index.py",

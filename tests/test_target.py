@@ -51,6 +51,16 @@ def test_clients_are_made_once_for_each_region(target: Target):
     assert target.client("sqs", "us-west-1").meta.region_name == "us-west-1"
 
 
+def test_clients_of_one_local_aws_share_its_connections(target: Target, parameters: Parameters):
+    def connections(of: Target, service: str) -> object:
+        return of.client(service, "us-east-1")._endpoint.http_session
+
+    again = connect(parameters)
+    assert connections(target, "sqs") is connections(target, "s3") is connections(again, "iam")
+    patient = target.with_config(Config(read_timeout=300))
+    assert connections(patient, "sqs") is not connections(target, "sqs"), "they would not wait as long"
+
+
 def test_threads_that_ask_at_once_get_one_client_from_one_session_at_a_time():
     class Session(boto3.Session):
         made = 0

@@ -17,7 +17,7 @@ def for_each_event(
     """Do something for each event; the failure of one is logged, and does not hold up the others.
 
     Neither does a record that cannot be read: the message fails after all others are done. That a probe came
-    is logged, and nothing is done for it.
+    is logged, and nothing is done for it. Other threads may do so for other messages meanwhile.
 
     Args:
         events: What a message names, as `object_events` yields it.
@@ -37,12 +37,15 @@ def for_each_event(
             if event.is_probe:
                 logger.info("probe", bucket=event.bucket, probe=event.key, event_name=event.event_name)
                 continue
-            with logger.append_context_keys(**_told_later(event)):
-                try:
-                    do(event)
-                except Exception as error:
-                    logger.exception("failed", bucket=event.bucket, key=event.key, **facts(event, error))
-                    failures.append(error)
+            told_later = _told_later(event)
+            logger.thread_safe_append_keys(**told_later)
+            try:
+                do(event)
+            except Exception as error:
+                logger.exception("failed", bucket=event.bucket, key=event.key, **facts(event, error))
+                failures.append(error)
+            finally:
+                logger.thread_safe_remove_keys(told_later)
     except ValueError as unreadable:
         if not done:
             raise

@@ -2,10 +2,26 @@
 
 import os
 import warnings
+from threading import RLock
+from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 
 NAMESPACE = "runbook"
+
+
+class SafeMetrics(Metrics):
+    """Powertools' metrics, which threads add to; by themselves they would lose a value now and then.
+
+    https://docs.powertools.aws.dev/lambda/python/latest/core/metrics/#metrics-isolation
+    """
+
+    _adding = RLock()
+
+    def add_metric(self, *arguments: Any, **named: Any) -> None:
+        """Add a value of a metric; as that of `Metrics`."""
+        with self._adding:
+            super().add_metric(*arguments, **named)
 
 
 def log_and_metrics(handler: str) -> tuple[Logger, Metrics]:
@@ -19,4 +35,4 @@ def log_and_metrics(handler: str) -> tuple[Logger, Metrics]:
     # An event with nothing to do has no metrics to tell; Powertools would log a warning each time.
     warnings.filterwarnings("ignore", "No application metrics to publish")
     service = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", handler)
-    return Logger(service=service), Metrics(namespace=NAMESPACE, service=service)
+    return Logger(service=service), SafeMetrics(namespace=NAMESPACE, service=service)

@@ -15,7 +15,7 @@ from common.clients import clients, table
 from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from common.observed import log_and_metrics
-from reading import look, read_preview
+from reading import read
 from row import row
 
 logger, metrics = log_and_metrics("index")
@@ -49,11 +49,11 @@ def index_one(event: ObjectEvent) -> None:
 def describe(event: ObjectEvent) -> dict:
     """Return the row of one record, with what S3 knows of the object."""
     s3 = client("s3", event.region)
-    head = None if event.is_removed else look(s3, event)
+    head, beginning = (None, None) if event.is_removed else read(s3, event)
     return row(
         event,
         head,
-        content_preview=read_preview(s3, event, head) if head else None,
+        content_preview=beginning,
         processed_at=datetime.now(UTC),
         time_to_live_days=int(os.environ["TIME_TO_LIVE_DAYS"]),
     )

@@ -10,6 +10,7 @@ from preview import MAX_BYTES, preview
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
 GONE = {404, 405, 412}
 BAD_REQUEST = 400
+OUT_OF_RANGE = 416  # of an empty object there is no range
 # None, or of the transfer only. https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
 PLAIN = {"", "identity", "aws-chunked"}
 
@@ -38,36 +39,46 @@ def look(s3, event: ObjectEvent) -> dict | None:
         raise
 
 
-def read_preview(s3, event: ObjectEvent, head: dict) -> str | None:
-    """Return the beginning of the event's version if it is text, from one GET of no more than that takes.
+def read(s3, event: ObjectEvent) -> tuple[dict | None, str | None]:
+    """Return what S3 says of the event's version, and its beginning if it is text, mostly by one call.
+
+    GET of a few bytes tells all that HEAD tells.
 
     Args:
         s3: Client of the bucket's region.
         event: What happened.
-        head: The answer of HeadObject about it.
 
     Returns:
-        The preview; None if the object is not text, compressed, archived, or gone meanwhile.
+        The description, as HeadObject gives it, None if that version is gone; the preview, None if the object
+        is not text, compressed, archived, or gone.
 
     Raises:
-        ClientError: S3 refused for another reason.
+        ClientError: Anything else. A 403 does not mean that it is gone.
     """
-    size = head["ContentLength"]
-    if size == 0:
-        return ""  # a range of nothing is an error, 416
-    if not _is_plain(head):
-        return None
+    if event.size == 0:
+        return _of_what_has_no_bytes_to_read(s3, event)
     try:
-        answer = s3.get_object(**_version(event), Range=f"bytes=0-{min(size, MAX_BYTES) - 1}")
+        answer = s3.get_object(**_version(event), Range=f"bytes=0-{MAX_BYTES - 1}")
     except ClientError as error:
+        if _status(error) in GONE:
+            return None, None
         # Archived: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
-        if _status(error) in GONE or error.response["Error"]["Code"] == "InvalidObjectState":
-            return None
+        if _status(error) == OUT_OF_RANGE or error.response["Error"]["Code"] == "InvalidObjectState":
+            return _of_what_has_no_bytes_to_read(s3, event)
         _explain(error, event)
         raise
     with closing(answer["Body"]) as body:
-        content = body.read()
-    return preview(content, head.get("ContentType", ""), is_whole=size <= MAX_BYTES)
+        size = int(answer.get("ContentRange", f"/{answer['ContentLength']}").rpartition("/")[2])
+        head = answer | {"ContentLength": size}
+        if not _is_plain(head):
+            return head, None
+        content = body.read(MAX_BYTES)
+    return head, preview(content, head.get("ContentType", ""), is_whole=size <= MAX_BYTES)
+
+
+def _of_what_has_no_bytes_to_read(s3, event: ObjectEvent) -> tuple[dict | None, str | None]:
+    head = look(s3, event)
+    return head, "" if head and head["ContentLength"] == 0 else None
 
 
 def _version(event: ObjectEvent) -> dict:

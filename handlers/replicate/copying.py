@@ -6,8 +6,11 @@ from contextlib import contextmanager
 from itertools import accumulate
 from urllib.parse import quote, urlencode
 
+from botocore.exceptions import ClientError
 from common.objects import CHECKSUM, ObjectState, Place, look, same_bytes, tags
 
+# The source is another one by now, the target exists, or is just being written.
+REFUSED_CONDITIONS = (409, 412)
 PARTS_AT_ONCE = 10  # as many connections as a boto3 client keeps open
 
 
@@ -19,7 +22,11 @@ class ArchivedError(Exception):
     """The source cannot be read before S3 has restored it."""
 
 
-def copy(source: Place, target: Place, state: ObjectState) -> None:
+class TargetExistsError(Exception):
+    """There is an object where a new one was to be written, or another one is just being written there."""
+
+
+def copy(source: Place, target: Place, state: ObjectState, only_if_new: bool = False) -> None:
     """Copy exactly this version: bytes, parts, checksum, headers, metadata, tags, storage class.
 
     Not kept, since the target bucket decides: encryption, ACL, retention, legal hold.
@@ -28,8 +35,10 @@ def copy(source: Place, target: Place, state: ObjectState) -> None:
         source: What to copy.
         target: Where to.
         state: What the source was when it was looked at; anything else is not copied.
+        only_if_new: Whether an object that is there is to stay; not of an object of parts.
 
     Raises:
+        TargetExistsError: There is one.
         ArchivedError: It must be restored first, which S3 does on demand only.
         CopyDiffersError: The result is provably not the same.
         ClientError: S3 refused, or the source is no longer that.
@@ -44,22 +53,30 @@ def copy(source: Place, target: Place, state: ObjectState) -> None:
     if state.parts:
         _copy_in_parts(source, target, state)
     else:
-        _copy_whole(source, target, state)
+        _copy_whole(source, target, state, only_if_new)
 
 
-def _copy_whole(source: Place, target: Place, state: ObjectState) -> None:
+def _copy_whole(source: Place, target: Place, state: ObjectState, only_if_new: bool) -> None:
     """Copy an object that was uploaded in one call, in one call; S3 carries headers, metadata and tags."""
     # COPY carries neither of these. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
     not_carried = ("StorageClass", "WebsiteRedirectLocation")
-    answer = target.client.copy_object(
-        **target.name,
-        CopySource=source.name | state.version,
-        CopySourceIfMatch=state.etag,
-        MetadataDirective="COPY",
-        TaggingDirective="COPY",
-        **{name: value for name, value in state.attributes.items() if name in not_carried},
-        **_checksum_algorithm(state),
-    )
+    condition = {"IfNoneMatch": "*"} if only_if_new else {}
+    try:
+        answer = target.client.copy_object(
+            **target.name,
+            **condition,
+            CopySource=source.name | state.version,
+            CopySourceIfMatch=state.etag,
+            MetadataDirective="COPY",
+            TaggingDirective="COPY",
+            **{name: value for name, value in state.attributes.items() if name in not_carried},
+            **_checksum_algorithm(state),
+        )
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if only_if_new and status in REFUSED_CONDITIONS:
+            raise TargetExistsError(f"s3://{target.bucket}/{target.key}") from error
+        raise
     encryption = {"ServerSideEncryption": answer.get("ServerSideEncryption", "AES256")}
     copied = ObjectState({"ContentLength": state.size} | encryption | answer["CopyObjectResult"])
     if same_bytes(state, copied) is False:

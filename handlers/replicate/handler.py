@@ -13,10 +13,11 @@ import os
 import time
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch import EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from common.at_once import ConcurrentBatchProcessor, one_at_a_time
 from common.clients import clients
 from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
@@ -26,7 +27,7 @@ from common.observed import log_and_metrics
 from replication import Outcome, replicate
 
 logger, metrics = log_and_metrics("replicate")
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = ConcurrentBatchProcessor(event_type=EventType.SQS)
 
 # 300 s: CopyObject answers when it is done, and copies up to 5 GB across regions.
 client = clients(read_timeout=300)
@@ -68,7 +69,7 @@ def handle_message(record: SQSRecord) -> None:
 def replicate_all(message: object) -> None:
     """Replicate every object that a message names; the failure of one does not hold up the others."""
     failed = "Not replicated, see the log for their keys"
-    for_each_event(object_events(message), replicate_one, logger, failed)
+    for_each_event(object_events(message), one_at_a_time(replicate_one), logger, failed)
 
 
 def replicate_one(event: ObjectEvent) -> None:
@@ -80,7 +81,8 @@ def replicate_one(event: ObjectEvent) -> None:
     source = Place(client("s3", event.region), event.bucket, event.key)
     owner = os.environ.get("TARGET_ACCOUNT", "")
     target_client = client("s3", os.environ.get("TARGET_REGION", ""), owner=owner)
-    outcome = replicate(source, Place(target_client, os.environ["TARGET_BUCKET"], event.key))
+    target = Place(target_client, os.environ["TARGET_BUCKET"], event.key)
+    outcome = replicate(source, target, deletions_followed=bool(os.environ.get("DELETE_FUNCTION")))
     if outcome.name == "gone":
         check_gone(source, event.version_id)
     report(event, outcome, seconds=time.perf_counter() - started)

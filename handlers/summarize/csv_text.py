@@ -3,8 +3,11 @@
 import codecs
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from rejection import RejectedError
 
@@ -32,6 +35,7 @@ SIGNATURES = {
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0e-\x19\x1b\x7f]")
 NUL_REASON = "The file is binary data, not text: it holds NUL characters. If it is UTF-16, save it as UTF-8."
 DOS_END = re.compile(rb"\x1a[\x1a\r\n]*\Z")
+LINE_END = re.compile(rb"\r\n|\r|\n")
 DOS_RECORD_BYTES = 128  # CP/M and DOS filled the last one with end marks
 
 # How Python reads a byte that is no UTF-8, with errors="surrogateescape".
@@ -200,26 +204,51 @@ def unify_line_ends(path: Path, delimiter: str, quote: str) -> None:
         delimiter: One character of ASCII.
         quote: The character of its quotes, of ASCII.
     """
-    rewritten, mark = path.with_suffix(".lines"), quote.encode()
-    before_quote = (b"\n", delimiter.encode(), mark, codecs.BOM_UTF8[-1:])
-    is_quoted, last = False, b"\n"
+    rewritten = path.with_suffix(".lines")
     with path.open("rb") as old, rewritten.open("wb") as new:
-        held = b""
-        while piece := held + (read := old.read(PIECE_BYTES)):
-            held = b"\r" if read and piece.endswith(b"\r") else b""  # a \n that follows belongs to it
-            parts = piece.removesuffix(held).split(mark)
-            for number, part in enumerate(parts):
-                if not is_quoted:
-                    parts[number] = part = part.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-                    last = part[-1:] or last
-                if number == len(parts) - 1:
-                    continue
-                if is_quoted:
-                    is_quoted, last = False, mark
-                else:  # where a value begins, or doubled; elsewhere it is a character like others
-                    is_quoted = last in before_quote
-            new.write(mark.join(parts))
+        skip_lines(old, 0)
+        rewrite_outside_quotes(old, new, delimiter, quote, lambda part, _: part)
     rewritten.replace(path)
+
+
+def rewrite_outside_quotes(
+    old: BinaryIO, new: BinaryIO, delimiter: str, quote: str, change: Callable[[bytes, bytes], bytes]
+) -> None:
+    r"""Copy a CSV file in UTF-8, and change what is outside of quotes.
+
+    Args:
+        old: The file, at the beginning of a line.
+        new: Where to write.
+        delimiter: One character of ASCII.
+        quote: The character of its quotes, of ASCII.
+        change: Returns what to write for a part outside of quotes, whose line ends are all \n; it is also
+            told the byte before that, \n at the beginning.
+    """
+    mark = quote.encode()
+    before_quote = (b"\n", delimiter.encode(), mark)
+    is_quoted, last, held = False, b"\n", b""
+    while piece := held + (read := old.read(PIECE_BYTES)):
+        held = b"\r" if read and piece.endswith(b"\r") else b""  # a \n that follows belongs to it
+        parts = piece.removesuffix(held).split(mark)
+        for number, part in enumerate(parts):
+            if not is_quoted:
+                part = part.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                parts[number] = change(part, last)
+                last = part.rstrip(b" ")[-1:] or last  # DuckDB passes over spaces before a quote
+            if number == len(parts) - 1:
+                continue
+            if is_quoted:
+                is_quoted, last = False, mark
+            else:  # where a value begins, or doubled; elsewhere it is a character like others
+                is_quoted = last in before_quote
+        new.write(mark.join(parts))
+
+
+def skip_lines(file: BinaryIO, count: int) -> None:
+    """Go on after a byte order mark of UTF-8, if there is one, and this many short lines."""
+    start = file.read(PIECE_BYTES).removeprefix(codecs.BOM_UTF8)
+    ends = [found.end() for found in islice(LINE_END.finditer(start), count)]
+    file.seek(file.tell() - len(start) + (ends[-1] if ends else 0))
 
 
 def sample_text(sample: bytes) -> str:
@@ -314,4 +343,4 @@ def _fits(sample: bytes, encoding: str) -> bool:
 
 def _lines(before: bytes) -> int:
     """Return the number of the line that follows these bytes."""
-    return 1 + len(re.findall(rb"\r\n|\r|\n", before))
+    return 1 + len(LINE_END.findall(before))

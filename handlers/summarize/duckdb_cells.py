@@ -1,24 +1,31 @@
 """DuckDB over a wide CSV: a row for each cell, so that all columns of one type are one query."""
 
+import io
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from column_types import VARCHAR, Column
+from column_types import Column
 from csv_dialect import Dialect
-from duckdb_engine import DuckDbEngine, memory_limit_mb
-from profile_sql import Functions, most_frequent, null_if_token, shortened
+from csv_text import rewrite_outside_quotes, skip_lines
+from duckdb_engine import DuckDbEngine, csv_file
+from profile_sql import Functions, literal, most_frequent, null_if_token, shortened
+from rejection import RejectedError
 from table_queries import Expressions
 
-# A column's vector in DuckDB has 2,048 texts of 16 bytes, which are held twice: as a column, and in a list.
-VECTOR_BYTES = 2 * 2048 * 16
-# Of DuckDB's memory, for those.
-SHARE = 4
+# What stands after the last cell of each record, in a line of its own, as a cell does.
+END = "\x01"
+BLANK_LINES = re.compile(b"\n\n+")
 WANTED = "(SELECT unnest(?::INTEGER[]) AS number, unnest(?::VARCHAR[]) AS center) AS wanted"
 CANDIDATES = "(SELECT unnest(?::INTEGER[]) AS number, unnest(?::VARCHAR[]) AS value) AS candidates"
 # States of aggregates, of which DuckDB does not count all, are held for so many columns at a time.
 COLUMNS_AT_ONCE = 4096
+
+
+class MisreadError(Exception):
+    """The cells of a file that is in its dialect do not make records: an error of ours."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,11 @@ class Alike(Column):
 
 
 class DuckDbCells(DuckDbEngine):
-    """Reads a wide CSV file into a table of cells (number of the column, text), and asks only that."""
+    """Reads a wide CSV file into a table of cells (number of the column, text), and asks only that.
+
+    A file is first written anew with a line for each cell, which DuckDB reads in one go: a reading of so many
+    columns would take memory, and planning time, for each.
+    """
 
     def __init__(self, path: Path, dialect: Dialect, functions: Functions):
         """Open it, and read it; as `DuckDbEngine`.
@@ -48,10 +59,13 @@ class DuckDbCells(DuckDbEngine):
         """
         super().__init__(path, dialect, functions)
         try:
-            self._read([Column(number, name, VARCHAR) for number, name in enumerate(dialect.names)])
+            self._read(path, dialect)
         except BaseException:
             self.connection.close()
             raise
+
+    def keep(self, columns: Sequence[Column]) -> None:
+        """Do nothing: all cells are in a table."""
 
     def aggregates(
         self, columns: Sequence[Column], expressions: Expressions
@@ -83,17 +97,56 @@ class DuckDbCells(DuckDbEngine):
             among = () if all_count else ([number for number, _ in texts], [text for _, text in texts])
             yield from self.rows(most_frequent(counts), *_wanted(some), *among)
 
-    def _read(self, columns: Sequence[Column]) -> None:
-        """Make the table, with as many columns in one reading as fit into memory."""
+    def _read(self, path: Path, dialect: Dialect) -> None:
+        """Make the table."""
+        cells, of_record = path.with_suffix(".cells"), len(dialect.names) + 1
+        _write_cells(path, cells, dialect)
         self.rows("CREATE TABLE cells (number INTEGER, text VARCHAR)")
-        at_once = max(1, memory_limit_mb() * 2**20 // SHARE // VECTOR_BYTES)
-        for start in range(0, len(columns), at_once):
-            some = columns[start : start + at_once]
-            numbers = f"unnest(range({some[0].number}, {some[-1].number + 1}))"
-            texts = f"unnest([{', '.join(column.text for column in some)}])"
-            cells = f"SELECT {numbers} AS number, {texts} AS text FROM {self.file()}"
-            self.rows(f"INSERT INTO cells SELECT number, {null_if_token('text')} FROM ({cells})")
-        self._rows = self.rows("SELECT count(*) FROM cells WHERE number = 0")[0][0]
+        one_column = replace(dialect, names=["cell"], lines_before=0)
+        try:
+            self.connection.execute("SET preserve_insertion_order = true")
+            self.rows(
+                f"INSERT INTO cells SELECT place % {of_record}, {null_if_token('c0')}"
+                f" FROM (SELECT row_number() OVER () - 1 AS place, c0 FROM {csv_file(cells, one_column)})"
+                f" WHERE place >= {of_record}"  # without the header
+            )
+            self.connection.execute("SET preserve_insertion_order = false")
+        except RejectedError:
+            self._judge()
+            raise
+        finally:
+            cells.unlink(missing_ok=True)
+        # Each record has as many cells as the header if each of so many lines is its end, and no other is.
+        ((lines, self._rows, misplaced),) = self.rows(
+            f"SELECT count(*), count(*) FILTER (ends AND is_last), count(*) FILTER (ends <> is_last) FROM"
+            f" (SELECT text IS NOT DISTINCT FROM {literal(END)} AS ends,"
+            f" number = {of_record - 1} AS is_last FROM cells)"
+        )
+        if misplaced or lines != self._rows * of_record:
+            self._judge()
+            raise MisreadError(f"{lines} cells of {self._rows} records do not make {of_record - 1} columns")
+
+    def _judge(self) -> None:
+        """Raise RejectedError with the line, as DuckDB counts them, if the file is not in this dialect."""
+        self.rows(f"SELECT count(*) FROM {self.file()}")
+
+
+def _write_cells(path: Path, cells: Path, dialect: Dialect) -> None:
+    """Write a file with a line for each cell, and one for each end of a record, after a header."""
+    delimiter, end = dialect.delimiter.encode(), f"\n{END}\n".encode()
+
+    def as_lines(part: bytes, before: bytes) -> bytes:
+        if before == b"\n":
+            part = part.lstrip(b"\n")  # blank lines are no records
+        return BLANK_LINES.sub(b"\n", part).replace(b"\n", end).replace(delimiter, b"\n")
+
+    with path.open("rb") as old, cells.open("wb") as new:
+        new.write(b"cell\n")
+        skip_lines(old, dialect.lines_before)
+        rewrite_outside_quotes(old, new, dialect.delimiter, dialect.quote, as_lines)
+        old.seek(-1, io.SEEK_END)
+        if old.read() not in b"\r\n":
+            new.write(end)
 
 
 def _alike(columns: Sequence[Column]) -> Iterator[tuple[Alike, Sequence[Column]]]:

@@ -2,20 +2,24 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from column_types import Column
+from column_types import NULL_VALUES, Column
 from csv_dialect import Dialect
 from profile_sql import MAX_VALUE_CHARACTERS as CUT
-from profile_sql import Functions, literal, null_if_token
+from profile_sql import TOP_VALUES, Functions, literal, literals, null_if_token, shortened
 from rejection import RejectedError
 from table_queries import TableQueries
 
 if TYPE_CHECKING:
     import duckdb
 
+# Of a file with more columns a table of cells is made: planning a query for so many takes longer.
+WIDE_COLUMNS = 100
+# Sets of groups in one query, each of which takes memory for all columns.
+GROUPS_AT_ONCE = 25
 # Up to here everything is exact: even if each value differs, they all fit into memory.
 EXACT_UP_TO_BYTES = 8 * 2**20
 EXACT = Functions(
@@ -29,7 +33,7 @@ EXACT = Functions(
     shortened=f"CASE WHEN strlen({{c}}) > {CUT} THEN substr({{c}}, 1, {CUT}) ELSE {{c}} END",
     candidates="NULL",
     are_exact=True,
-    columns_at_once=25,
+    columns_at_once=WIDE_COLUMNS,
 )
 APPROXIMATE = Functions(
     surplus=EXACT.surplus,
@@ -41,8 +45,9 @@ APPROXIMATE = Functions(
     shortened=EXACT.shortened,
     candidates="approx_top_k({c}, 10)",
     are_exact=False,
-    columns_at_once=25,
+    columns_at_once=WIDE_COLUMNS,
 )
+LONGEST_TOKEN = max(len(token.encode()) for token in NULL_VALUES)
 # What no value is, since files with NUL are rejected.
 NO_TEXT = "\0"
 # Of Lambda's memory, for Python, boto3, DuckDB's code, and what DuckDB does not count: states of aggregates.
@@ -51,7 +56,11 @@ LEAST_MB = 128
 
 
 class DuckDbEngine(TableQueries):
-    """Reads one CSV file by DuckDB. A context manager; close it before its folder is removed."""
+    """Reads one CSV file by DuckDB, once or twice. A context manager; close it before its folder is removed.
+
+    A small file is read into a table at once. A large one is read for what its columns are measured by, and
+    again for its most frequent values: or, if columns were not what they seemed, into a table of those.
+    """
 
     def __init__(self, path: Path, dialect: Dialect, functions: Functions):
         """Open it.
@@ -65,6 +74,7 @@ class DuckDbEngine(TableQueries):
         self.connection = connect(path.parent)
         self._path = path
         self._dialect = dialect
+        self._is_kept = False
 
     def __enter__(self) -> "DuckDbEngine":
         return self
@@ -74,22 +84,45 @@ class DuckDbEngine(TableQueries):
 
     def relation(self, columns: Sequence[Column]) -> str:
         """Return what to select these columns from: all values are text, and as many in each line."""
-        texts = ", ".join(f"{null_if_token(column.text)} AS {column.text}" for column in columns)
+        texts = ", ".join(column.text for column in columns)
+        return f"(SELECT {texts} FROM kept) AS source" if self._is_kept else self._texts(columns)
+
+    def keep(self, columns: Sequence[Column]) -> None:
+        """Read these columns into a table; what does not fit into memory goes into the file's folder."""
+        if not self._is_kept and columns:
+            self.rows(f"CREATE TABLE kept AS SELECT * FROM {self._texts(columns)}")
+            self._is_kept = True
+
+    def top_values(
+        self, columns: Sequence[Column], candidates: dict[int, list[str] | None]
+    ) -> Iterator[tuple[int, str, int]]:
+        """Yield what `TableQueries.top_values` yields."""
+        if self.functions is EXACT:  # of a table, which is not read anew
+            for start in range(0, len(columns), GROUPS_AT_ONCE):
+                yield from super().top_values(columns[start : start + GROUPS_AT_ONCE], candidates)
+        elif columns:
+            # Candidates are no tokens for null, so that these need not be looked for.
+            source = self.relation(columns) if self._is_kept else self.file()
+            counts = ", ".join(
+                f"histogram(list_position([{literals(candidates[column.number] or ())}]::VARCHAR[],"
+                f" {shortened(column, self.functions)}))"
+                for column in columns
+            )
+            for column, found in zip(columns, self.rows(f"SELECT {counts} FROM {source}")[0], strict=True):
+                yield from _largest(column, candidates[column.number] or [], found or {})
+
+    def _texts(self, columns: Sequence[Column]) -> str:
+        # Most texts are longer than any token.
+        texts = ", ".join(
+            f"CASE WHEN strlen({column.text}) > {LONGEST_TOKEN} THEN {column.text}"
+            f" ELSE {null_if_token(column.text)} END AS {column.text}"
+            for column in columns
+        )
         return f"(SELECT {texts} FROM {self.file()}) AS source"
 
     def file(self) -> str:
         """Return what to select the texts of all columns from, as they are in the file."""
-        names = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(self._dialect.names)))
-        # DuckDB drops what is too much in a line if it is one of the tokens for null: no text is one. A blank
-        # line is a null where there is one column, and nothing where there are more.
-        no_text = "" if len(self._dialect.names) == 1 else NO_TEXT
-        quote = literal(self._dialect.quote)
-        return (
-            f"(SELECT * FROM read_csv({literal(str(self._path))}, auto_detect = false,"
-            f" skip = {self._dialect.lines_before}, header = true, columns = {{{names}}},"
-            f" delim = {literal(self._dialect.delimiter)}, quote = {quote}, escape = {quote},"
-            f" nullstr = [{literal(no_text)}], strict_mode = true)) AS file"
-        )
+        return csv_file(self._path, self._dialect)
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query.
@@ -106,6 +139,29 @@ class DuckDbEngine(TableQueries):
             if "CSV" not in str(error):
                 raise
             raise rejection(str(error)) from error
+
+
+def _largest(
+    column: Column, candidates: list[str], counts: dict[int | None, int]
+) -> Iterator[tuple[int, str, int]]:
+    """Yield the most frequent candidates, by how often each place among them was found, from 1."""
+    found = [(-count, candidates[place - 1]) for place, count in counts.items() if place]
+    yield from ((column.number, text, -count) for count, text in sorted(found)[:TOP_VALUES])
+
+
+def csv_file(path: Path, dialect: Dialect) -> str:
+    """Return what to select the texts c0, c1, … of a CSV file from, as they are in it."""
+    names = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(dialect.names)))
+    # DuckDB drops what is too much in a line if it is one of the tokens for null: no text is one. A blank
+    # line is a null where there is one column, and nothing where there are more.
+    no_text = "" if len(dialect.names) == 1 else NO_TEXT
+    quote = literal(dialect.quote)
+    return (
+        f"(SELECT * FROM read_csv({literal(str(path))}, auto_detect = false,"
+        f" skip = {dialect.lines_before}, header = true, columns = {{{names}}},"
+        f" delim = {literal(dialect.delimiter)}, quote = {quote}, escape = {quote},"
+        f" nullstr = [{literal(no_text)}], strict_mode = true)) AS file"
+    )
 
 
 def rejection(message: str) -> RejectedError:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from column_types import VARCHAR, Column
 from csv_dialect import Dialect, sniff
 from csv_text import (
     SAMPLE_BYTES,
@@ -13,12 +14,9 @@ from csv_text import (
     unify_line_ends,
 )
 from duckdb_cells import DuckDbCells
-from duckdb_engine import APPROXIMATE, EXACT, EXACT_UP_TO_BYTES, DuckDbEngine
+from duckdb_engine import APPROXIMATE, EXACT, EXACT_UP_TO_BYTES, WIDE_COLUMNS, DuckDbEngine
 from profiling import profile
 from rejection import RejectedError
-
-# Above, planning a query for some columns at a time takes longer than a table of cells.
-WIDE_COLUMNS = 100
 
 
 def profile_file(path: Path) -> tuple[dict, int, list[dict]]:
@@ -39,6 +37,9 @@ def profile_file(path: Path) -> tuple[dict, int, list[dict]]:
         rewrite(path, encoding)
     remove_end_mark(path)
     dialect = _dialect(path)
+    if dialect.lines_before:
+        # Where these end otherwise than others, DuckDB skips all lines, and says nothing.
+        unify_line_ends(path, dialect.delimiter, dialect.quote)
     try:
         rows, columns = _profile_utf8(path, dialect)
     except RejectedError:
@@ -61,6 +62,8 @@ def _profile_utf8(path: Path, dialect: Dialect) -> tuple[int, list[dict]]:
     functions = EXACT if path.stat().st_size <= EXACT_UP_TO_BYTES else APPROXIMATE
     kind = DuckDbCells if len(dialect.names) > WIDE_COLUMNS else DuckDbEngine
     with kind(path, dialect, functions) as engine:
+        if functions is EXACT:
+            engine.keep([Column(number, name, VARCHAR) for number, name in enumerate(dialect.names)])
         return profile(engine, dialect)
 
 

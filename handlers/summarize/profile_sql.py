@@ -24,6 +24,13 @@ TOP_VALUES = 5
 MAX_VALUE_CHARACTERS = 200
 
 
+# The years that have four digits, and no more than these.
+CANONICAL = {
+    DATE: "DATE '0001-01-01' AND DATE '9999-12-31'",
+    TIMESTAMP: "TIMESTAMP '0001-01-01 00:00:00' AND TIMESTAMP '9999-12-31 23:59:59.999999'",
+}
+
+
 @dataclass(frozen=True)
 class Functions:
     """What an engine calls differently, or can do differently; `{c}` is a text, `{v}` a value.
@@ -96,6 +103,11 @@ def count_of_type(column: Column, column_type: Type, functions: Functions) -> st
     2026-02-30 looks like a date, and is none; and a number that a double rounds is no double.
     """
     condition = _matches(column, column_type.pattern, functions)
+    if functions.casts_forgive and column_type in CANONICAL:
+        # What comes back as it was written matches, and is found sooner than by the pattern.
+        value, years = cast(column, column_type, functions), CANONICAL[column_type]
+        same = f"CAST({value} AS varchar) = {column.text}"
+        condition = f"CASE WHEN {value} BETWEEN {years} AND {same} THEN true ELSE {condition} END"
     if column_type is DOUBLE:
         value = f"CAST({cast(column, column_type, functions)} AS varchar)"
         condition += (

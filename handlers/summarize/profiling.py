@@ -34,6 +34,9 @@ class Engine(Protocol):
     def functions(self) -> Functions:
         """What it calls differently."""
 
+    def keep(self, columns: Sequence[Column]) -> None:
+        """Make it cheap to select these columns again, if it can; no others are selected afterwards."""
+
     def aggregates(
         self, columns: Sequence[Column], expressions: Callable[[Column], list[str]]
     ) -> Iterable[tuple[int, int, Column, Sequence]]:
@@ -86,6 +89,8 @@ def profile(engine: Engine, dialect: Dialect) -> tuple[int, list[dict]]:
     """
     rows, measured = measure(engine, guessed(dialect, engine.functions.are_exact))
     wrong = [each.column for each in measured.values() if not each.is_of_type]
+    if wrong:  # each will be looked at three times
+        engine.keep([each.column for each in measured.values() if each.column.repeats or not each.is_of_type])
     measured |= measure(engine, infer(engine, wrong))[1]
     top = most_frequent(engine, list(measured.values()))
     return rows, [_described(each, rows, top[number], engine) for number, each in sorted(measured.items())]

@@ -23,6 +23,9 @@ class TableQueries:
         """Return what to select these columns from."""
         raise NotImplementedError
 
+    def keep(self, columns: Sequence[Column]) -> None:
+        """Make it cheap to select these columns again, if it can; no others are selected afterwards."""
+
     def rows(self, sql: str) -> Sequence[Sequence[Any]]:
         """Return the rows of a query."""
         raise NotImplementedError

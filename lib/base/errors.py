@@ -47,8 +47,28 @@ class LockedError(RunbookError):
     """Object Lock holds versions of a bucket, which stays with them; says how many, and until when."""
 
 
+class ProtectedError(RunbookError):
+    """Something that is to be deleted is protected from that; says what, and how to go on. Nothing was."""
+
+
+class ReplacementError(RunbookError):
+    """What is described could only be had by deleting what is there; says the steps. Nothing was written."""
+
+
 class UnfinishedError(RunbookError):
     """A run stopped in the middle; says where it stands, and how to go on or go back."""
+
+
+class AnswerError(RunbookError):
+    """AWS has answered with an error, or not at all; says what that means here, and what to do."""
+
+
+class StoppedError(RunbookError):
+    """Somebody interrupted it; says how far it had come, and how to go on."""
+
+
+class OutOfOrderError(RunbookError):
+    """A cell needs what another one makes that has not run; says how to go on."""
 
 
 class WaitError(RunbookError):

@@ -5,6 +5,8 @@ from html import escape
 
 import pandas as pd
 
+from lib.base import frames
+
 
 @dataclass(frozen=True)
 class Folded:
@@ -19,8 +21,8 @@ class Folded:
     summary: str
 
     def __repr__(self) -> str:
-        return f"{self.summary}\n{self.table.to_string(index=False)}"
+        return f"{self.summary}\n{frames.text(self.table)}"
 
     def _repr_html_(self) -> str:
-        rows = self.table.to_html(index=False)
+        rows = frames.html(self.table)
         return f"<details><summary>{escape(self.summary)}</summary>{rows}</details>"

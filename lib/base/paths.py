@@ -1,6 +1,8 @@
 """Where things are: the project, and the folders that runs write to; and how a file there is replaced."""
 
 import os
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -13,6 +15,12 @@ def home() -> Path:
         The project's folder, or what the environment variable RUNBOOK_HOME names (tests use their own).
     """
     return Path(os.environ.get("RUNBOOK_HOME") or ROOT).resolve()
+
+
+@cache
+def runbook_version() -> str:
+    """Return the version of the runbook, as it is installed; what it writes down carries it."""
+    return version("runbook")
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o666) -> None:

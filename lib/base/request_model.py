@@ -22,8 +22,19 @@ SPELLINGS = {
     r"\p{N}": r"\d",
     r"\p{Z}": r"\s",
 }
-READS = ("Get", "List", "Describe", "Head", "BatchGet", "Query", "Scan", "Select", "Lookup", "Search")
-READS += ("Simulate",)
+READS: tuple[str, ...] = (
+    "Get",
+    "List",
+    "Describe",
+    "Head",
+    "BatchGet",
+    "Query",
+    "Scan",
+    "Select",
+    "Lookup",
+    "Search",
+    "Simulate",
+)
 # What an object has, AWS may have come to know after this botocore, such as a class of storage.
 OF_OBJECTS = re.compile("Object|Upload")
 
@@ -49,10 +60,7 @@ def misfits(operation: OperationModel, arguments: Mapping[str, Any]) -> Iterator
         arguments: Of the request.
     """
     if operation.input_shape is not None:
-        has_enumerations = not OF_OBJECTS.search(operation.name)
-        for where, wrong in _wrong(operation.input_shape, arguments, ""):
-            if has_enumerations or "none of" not in wrong:
-                yield where, wrong
+        yield from _wrong(operation.input_shape, arguments, "", not OF_OBJECTS.search(operation.name))
 
 
 def _refuse(params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
@@ -61,24 +69,24 @@ def _refuse(params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
         raise ParamValidationError(report=f"{model.name}: {report}")
 
 
-def _wrong(shape: Shape, value: Any, where: str) -> Iterator[Misfit]:
-    """Yield where a value, or a part of it, does not fit, and why."""
+def _wrong(shape: Shape, value: Any, where: str, has_enumerations: bool) -> Iterator[Misfit]:
+    """Yield where a value, or a part of it, does not fit, and why; not of enumerations, unless there are."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
         for name, part in value.items():
             if name in shape.members:
-                yield from _wrong(shape.members[name], part, f"{where}.{name}".lstrip("."))
+                yield from _wrong(shape.members[name], part, f"{where}.{name}".lstrip("."), has_enumerations)
     elif shape.type_name == "list" and isinstance(value, list | tuple):
         yield from _wrong_size(shape, len(value), where, "members")
         for part in value:
-            yield from _wrong(shape.member, part, where)
+            yield from _wrong(shape.member, part, where, has_enumerations)
     elif shape.type_name == "map" and isinstance(value, Mapping):
         yield from _wrong_size(shape, len(value), where, "members")
         for name, part in value.items():
-            yield from _wrong(shape.key, name, f"the name in {where}")
-            yield from _wrong(shape.value, part, f"{where}.{name}")
+            yield from _wrong(shape.key, name, f"the name in {where}", has_enumerations)
+            yield from _wrong(shape.value, part, f"{where}.{name}", has_enumerations)
     elif shape.type_name == "string" and isinstance(value, str):
         yield from _wrong_size(shape, len(value), where, "characters")
-        yield from _wrong_text(shape, value, where)
+        yield from _wrong_text(shape, value, where, has_enumerations)
     elif shape.type_name in ("integer", "long", "float", "double") and isinstance(value, int | float):
         yield from _wrong_size(shape, value, where, "")
         if not isfinite(value):
@@ -93,8 +101,8 @@ def _wrong_size(shape: Shape, size: float, where: str, unit: str) -> Iterator[Mi
         yield where, f"{found}, allowed are {' and '.join(limits)}"
 
 
-def _wrong_text(shape: Shape, text: str, where: str) -> Iterator[Misfit]:
-    if shape.enum and text not in shape.enum:
+def _wrong_text(shape: Shape, text: str, where: str, has_enumerations: bool) -> Iterator[Misfit]:
+    if has_enumerations and shape.enum and text not in shape.enum:
         yield where, f"is {_shown(text)}, which is none of {', '.join(shape.enum)}"
     pattern = shape.metadata.get("pattern", ".*")
     if not matcher(pattern).fullmatch(text):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from tenacity import (
 )
 from tenacity.wait import wait_base
 
+from lib.base import waits
 from lib.base.errors import WaitError
 
 TABLE = Path(__file__).with_name("aws_errors.yaml")
@@ -84,6 +86,7 @@ def retry_on(error: str, timeout_s: float, sleep: Callable[[float], None]) -> Re
         stop=stop_after_delay(timeout_s),
         wait=wait_fixed(WAIT_S),
         sleep=sleep,
+        before_sleep=_say_why,
         reraise=True,
     )
 
@@ -110,8 +113,17 @@ def retry_passing(*names: str, sleep: Callable[[float], None]) -> Retrying:
         stop=is_over,
         wait=wait_fixed(WAIT_S),
         sleep=sleep,
+        before_sleep=_say_why,
         reraise=True,
     )
+
+
+def _say_why(state: RetryCallState) -> None:
+    """Let whoever looks know why it takes longer."""
+    raised = state.outcome.exception() if state.outcome else None
+    if isinstance(raised, ClientError):
+        code = raised.response["Error"]["Code"]
+        waits.say(f"{raised.operation_name}: {code}; tried {state.attempt_number} times, and goes on")
 
 
 def wait_until(
@@ -121,6 +133,7 @@ def wait_until(
     poll_s: float | wait_base,
     sleep: Callable[[float], None],
     too_long: str = "",
+    what: str = "",
 ) -> Seen:
     """Look, once at least, until what is seen is what is waited for, or the time is up.
 
@@ -131,6 +144,7 @@ def wait_until(
         poll_s: How long between two looks, in seconds, or one of tenacity's ways to say so.
         sleep: Waits between two looks.
         too_long: What to say if the time is up; without it, what was seen last is an answer, too.
+        what: What is awaited, for whoever looks; without it, whoever calls says so.
 
     Returns:
         What was seen last.
@@ -151,7 +165,8 @@ def wait_until(
         sleep=sleep,
         retry_error_callback=give_up,
     )
-    return retrying(look)
+    with waits.Wait(what, timeout_s=timeout_s) if what else nullcontext():
+        return retrying(look)
 
 
 def seen_last(state: RetryCallState) -> Any:

@@ -1,4 +1,7 @@
-"""Text that others have chosen, such as keys, as it can be shown: it breaks no line and moves no cursor."""
+"""Text that others have chosen, such as keys, as it can be shown: it breaks no line and moves no cursor.
+
+And numbers of bytes, in a few characters.
+"""
 
 import re
 
@@ -7,6 +10,7 @@ NOT_SHOWN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 LAYOUT = "\n\t"
+DECIMALS = ("bytes", "KB", "MB", "GB", "TB", "PB")
 
 
 def printable(text: str, keep: str = LAYOUT) -> str:
@@ -17,3 +21,24 @@ def printable(text: str, keep: str = LAYOUT) -> str:
         keep: What stays as it is; nothing for a name, which is to be one line.
     """
     return NOT_SHOWN.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
+
+
+def shown_bytes(count: int) -> str:
+    """Return a number of bytes in a few characters, such as `3.4 MB`; a MB has 1,000,000."""
+    size, power = float(count), 0
+    while size >= 1000 and power < len(DECIMALS) - 1:
+        size, power = size / 1000, power + 1
+    return f"{size:.1f} {DECIMALS[power]}" if power else f"{count} bytes"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return how many there are of something: `1 resource`, `1,204 resources`, `2 policies`.
+
+    Args:
+        number: How many.
+        noun: What it is, in the singular.
+    """
+    if number == 1:
+        return f"1 {noun}"
+    ends_in_y = noun.endswith("y") and noun[-2:-1] not in "aeiou"
+    return f"{number:,} {noun[:-1]}ies" if ends_in_y else f"{number:,} {noun}s"

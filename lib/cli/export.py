@@ -1,7 +1,7 @@
 """`runbook export`: a pipeline as CloudFormation's templates or Terraform's configuration."""
 
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from lib.cli.options import DEFAULT_PARAMS, NONE_GIVEN, Assignments, Params, loa
 from lib.engine.infrastructure_as_code import cloudformation, terraform
 from lib.engine.infrastructure_as_code.cloudformation import FOLDER, SUFFIX, Exported
 from lib.engine.stack import Stack
+from lib.resources.base import Scope
 
 README = "README.md"
 MARK = "<!-- written by runbook export {tool} {name} -->"
@@ -62,8 +63,8 @@ def _write(
     name: str,
     to: Path | None,
     export: Callable[[Stack], Exported],
-    commands: Callable[[str, Exported], Iterable[str]],
-    params: Path,
+    commands: Callable[[Scope, Exported], Iterable[str]],
+    params: Sequence[Path],
     assignments: list[str],
 ) -> None:
     """Describe a pipeline, and write it to a folder that holds nothing else."""
@@ -75,8 +76,10 @@ def _write(
     folder = (to or Path("exports") / f"{short_name(name)}-{tool.lower()}").absolute()
     mark = MARK.format(tool=tool.lower(), name=short_name(name))
     _require_ours(folder, mark)
-    exported = export(described(notebook, parameters))
-    readme = f"{mark}\n" + _readme(tool, short_name(name), exported, commands(short_name(name), exported))
+    stack = described(notebook, parameters)
+    exported = export(stack)
+    how = commands(stack.scope, exported)
+    readme = f"{mark}\n" + _readme(tool, short_name(name), exported, how, stack.scope)
     for path, content in {README: readme.encode(), **exported.files}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
@@ -103,29 +106,37 @@ def _written(folder: Path) -> Iterable[Path]:
     """Yield the files of an export in a folder, by their names."""
     for pattern in (f"{FOLDER}/*-*.zip", f"*{SUFFIX}", README, terraform.FILE, terraform.IMPORTS):
         yield from folder.glob(pattern)
-    yield from (
-        folder / name for name in (README, terraform.FILE, terraform.IMPORTS) if (folder / name).exists()
-    )
 
 
-def _stacks(name: str, exported: Exported) -> Iterable[str]:
-    """Yield the commands that deploy templates, in their order."""
+def _stacks(scope: Scope, exported: Exported) -> Iterable[str]:
+    """Yield the commands that deploy templates, in their order.
+
+    Of a second environment the stacks have names of their own: a stack is known by its name alone.
+    """
+    yield f"prefix={scope.prefix} env={scope.env}"
     for path in exported.files:
         if not path.endswith(SUFFIX):
             continue
         region = path.removesuffix(SUFFIX)
-        given = ""
+        given = "Prefix=$prefix Environment=$env"
         if b'"CodeBucket"' in exported.files[path]:
             yield f"aws s3 cp --recursive {FOLDER} s3://CODE-BUCKET/  # a bucket of yours in {region}"
-            given = " \\\n  --parameter-overrides CodeBucket=CODE-BUCKET"
+            given += " CodeBucket=CODE-BUCKET"
+        stack = f"$prefix-$env-{scope.pipeline}"
         yield (
-            f"aws cloudformation deploy --region {region} --stack-name {name} --template-file {path} \\\n"
-            f"  --capabilities CAPABILITY_NAMED_IAM{given}"
+            f"aws cloudformation deploy --region {region} --stack-name {stack} --template-file {path} \\\n"
+            f"  --capabilities CAPABILITY_NAMED_IAM \\\n  --parameter-overrides {given}"
         )
 
 
-def _terraform(name: str, exported: Exported) -> Iterable[str]:
+def _terraform(scope: Scope, exported: Exported) -> Iterable[str]:
     """Yield the commands that take a configuration over."""
+    if terraform.IMPORTS in exported.files:
+        yield (
+            f"# {terraform.IMPORTS} takes over what is in account {scope.account_id} as "
+            f"{scope.prefix}-{scope.env}; delete it for another environment, and give that one's names:"
+        )
+    yield f"export TF_VAR_prefix={scope.prefix} TF_VAR_environment={scope.env}"
     yield "terraform init"
     has_code = any(path.startswith(f"{FOLDER}/") for path in exported.files)
     given = ' -var \'code_buckets={"REGION"="CODE-BUCKET"}\'' if has_code else ""
@@ -133,11 +144,19 @@ def _terraform(name: str, exported: Exported) -> Iterable[str]:
     yield f"terraform apply{given}"
 
 
-def _readme(tool: str, name: str, exported: Exported, commands: Iterable[str]) -> str:
+def _holds(scope: Scope, exported: Exported) -> str:
+    """Return which file is of one account and environment, and which are of any."""
+    if terraform.IMPORTS not in exported.files:
+        return "It holds no account."
+    whose = f"account {scope.account_id} and environment {scope.env}"
+    return f"{terraform.IMPORTS} is of {whose} alone; no other file holds an account."
+
+
+def _readme(tool: str, name: str, exported: Exported, commands: Iterable[str], scope: Scope) -> str:
     left_out = "".join(f"- {one.what}: {one.why}\n" for one in exported.no_equal)
     return (
         f"# {name}, for {tool}\n\nIn this folder:\n\n```sh\n" + "\n".join(commands) + "\n```\n\n"
-        "It holds no account; prefix and environment, with which every name begins, are parameters.\n\n"
+        f"{_holds(scope, exported)} Prefix and environment, with which every name begins, are parameters.\n\n"
         + DIFFERENCES
         + (f"\nNot in it:\n\n{left_out}" if left_out else "")
     )

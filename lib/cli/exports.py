@@ -51,7 +51,9 @@ class ValueOf:
 Exports = dict[str, str | ValueOf | None]
 
 
-def exports(parameters: Parameters, environ: Mapping[str, str] = os.environ) -> Exports:
+def exports(
+    parameters: Parameters, environ: Mapping[str, str] = os.environ, as_administrator: bool = False
+) -> Exports:
     """Return the variables by which AWS tools reach the target; the local AWS is started if need be.
 
     On the local AWS they hold the deployer's access key, which is known there only, and whatever could lead a
@@ -61,16 +63,18 @@ def exports(parameters: Parameters, environ: Mapping[str, str] = os.environ) -> 
     Args:
         parameters: `target`, `account_id`, `prefix`, `env` and the regions decide.
         environ: The variables there are.
+        as_administrator: Whether the key is not the deployer's but one that may do everything there.
 
     Returns:
         Names to values.
 
     Raises:
+        ParameterError: If somebody wants to be the administrator of a real account.
         TargetError: With them, a tool would still go elsewhere.
     """
     region = usual_region(parameters)
     regions = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
-    own = tool_variables(parameters)
+    own = tool_variables(parameters, as_administrator)
     if not own:
         return _as_before(environ) | regions
     wanted = _misleading(environ) | _past_proxies(environ) | NO_FILES | regions | own

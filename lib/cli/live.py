@@ -40,8 +40,9 @@ def live(
     from lib.execution.run import DESTROY, select
 
     given = {"target": target, "account_id": account, "prefix": prefix, "env": tier.new_env()}
+    given["deletion_protection"] = "DISABLED"  # it is new, and is removed afterwards
     file = params or Path("params") / f"{target}.yaml"
-    parameters = load(file, assignments, mode="apply", exercise=True, **given)
+    parameters = load([file], assignments, mode="apply", exercise=True, **given)
     notebooks = [] if clean_only else [path for path in select(names) if path.stem != DESTROY]
     if live_account.looks_like_production(prefix):
         raise ParameterError(f"prefix {prefix!r} looks like production's; nothing was done")

@@ -2,46 +2,53 @@
 
 import json
 import os
-import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lib.base import run_folders
 from lib.base.errors import NotDeployedError, ParameterError
 from lib.base.paths import home
-from lib.cli import export, live, local, new, recovery, settings, terminal, verifying
+from lib.base.shown import counted
+from lib.cli import execution, export, live, local, looking, new, recovery, settings, terminal, verifying
+from lib.cli.execution import Asked
+from lib.cli.looking import Junit
 from lib.cli.options import (
     DEFAULT_PARAMS,
-    EXIT_DIFFERS,
-    EXIT_FAILED,
-    EXIT_LEFT_OUT,
     NONE_GIVEN,
+    AsJson,
     Assignments,
     Commands,
+    Jobs,
     Names,
     Params,
+    Quiet,
     Yes,
+    can_answer,
     confirm,
-    given,
+    cores,
     load,
 )
 from lib.engine.ledger import Ledger
 from lib.parameters import Parameters
 from lib.parameters.types import did_you_mean
-from lib.target import connect, needs_consent, start, whereabouts
+from lib.target import connect, needs_consent, whereabouts
 
 # lib.execution is imported where it is used: papermill and nbconvert take two seconds to import,
 # and `runbook output` shall answer at once.
 
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-
 app = typer.Typer(cls=Commands, no_args_is_help=True)
 app.command()(recovery.unlock)
 app.command()(recovery.rollback)
+app.command(epilog="Example, in a crontab: runbook audit --params params/mine.yaml --quiet")(looking.audit)
+app.command()(looking.redrive)
+app.command(epilog="Example: runbook acknowledge index broken.csv --reason 'the sender is gone'")(
+    looking.acknowledge
+)
+app.command(epilog="Example: runbook adopt migrate")(recovery.adopt)
+app.command()(looking.history)
 app.command(epilog="Example: runbook verify runs/cutovers/RECORD.jsonl.gz --of destination")(verifying.verify)
 app.command()(live.live)
 app.command(epilog="Examples: runbook params > params/mine.yaml | runbook params migrate backup")(
@@ -83,17 +90,34 @@ def run(
     rollback: Annotated[
         bool, typer.Option("--rollback", help="If it does not end well, delete what this run created.")
     ] = False,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="Only if this saved plan is still true.")
+    ] = None,
+    junit: Junit = None,
+    jobs: Jobs = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Run notebooks headlessly: all in order, or those named."""
+    """Run notebooks headlessly: all in order, or those named; what may run side by side does.
+
+    On a real account it asks first.
+    """
     parameters = load(params, assignments, mode=mode, exercise=exercise)
     from lib.execution.run import DESTROY, Job, has_a_plan, select
 
     notebooks = select(names)
     if any(notebook.stem == DESTROY for notebook in notebooks):
         raise ParameterError(f"{DESTROY} is run by `runbook destroy`, which asks first; nothing was done")
-    jobs = [Job(notebook) for notebook in notebooks]
-    makes_roles = any(has_a_plan(notebook) for notebook in notebooks)
-    _execute(jobs, parameters, params, assignments, go_back=rollback, makes_roles=makes_roles)
+    if needs_consent(parameters) and parameters.mode != "plan" and not yes:
+        what = " ".join(each.stem for each in notebooks) if names else "all notebooks"
+        confirm(f"Run {what} in {_place(parameters)}?")
+    asked = Asked(names, params, assignments, at_once=jobs or cores())
+    if plan:
+        planned = [Job(notebook) for notebook in notebooks if has_a_plan(notebook)]
+        execution.require_still(plan, planned, parameters, asked)
+    todo = [Job(notebook) for notebook in notebooks]
+    execution.execute(todo, parameters, asked, go_back=rollback, junit=junit)
 
 
 @app.command(epilog="Examples: runbook plan | runbook plan --set migrate.batch_size=5 | runbook plan destroy")
@@ -101,26 +125,45 @@ def plan(
     names: Names = NONE_GIVEN,
     params: Params = DEFAULT_PARAMS,
     assignments: Assignments = NONE_GIVEN,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if anything differs.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", hidden=True)] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="As Markdown, such as for a comment on a pull request.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Keep it, for `runbook run --plan FILE`.")
+    ] = None,
+    jobs: Jobs = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Show what a run would create, change or leave; write nothing."""
+    """Show what a run would create, change or leave; write nothing. Exits with 3 if anything differs."""
     parameters = load(params, assignments, mode="plan", exercise=False)
     from lib.execution.run import Job, has_a_plan, select
 
     notebooks = select(names) if names else [each for each in select([]) if has_a_plan(each)]
-    results = _execute([Job(notebook) for notebook in notebooks], parameters, params, assignments)
-    if exit_code and any(result.differs for result in results):
-        raise typer.Exit(EXIT_DIFFERS)
+    todo = [Job(notebook) for notebook in notebooks]
+    asked = Asked(names, params, assignments, at_once=jobs or cores())
+    execution.plan(todo, parameters, asked, markdown=markdown, out=out)
 
 
-@app.command(epilog="Where nobody can answer it needs --yes, except for the AWS on this laptop.")
+@app.command(epilog="Where nobody can answer, a real account needs --confirm with the environment's name.")
 def destroy(
     names: Names = NONE_GIVEN,
     params: Params = DEFAULT_PARAMS,
     assignments: Assignments = NONE_GIVEN,
-    yes: Yes = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask; a real account wants --confirm as well.")
+    ] = False,
+    confirmed: Annotated[
+        str, typer.Option("--confirm", metavar="ENV", help="The environment's name; then nothing is asked.")
+    ] = "",
+    keep_data: Annotated[
+        bool, typer.Option("--keep-data", help="Keep buckets and tables, with all that is in them.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Remove all pipelines, or those named, and prove that nothing is left; ask first on a terminal."""
+    """Remove all pipelines, or those named, and prove that nothing is left; say what goes, and ask first."""
     parameters = load(params, assignments, mode="apply")
     from lib.execution.run import DESTROY, Job, select, short_name
 
@@ -129,14 +172,43 @@ def destroy(
         raise ParameterError(
             f"unknown pipeline {unknown[0]!r}; there are: {', '.join(parameters.sections())}"
         )
-    if not yes:
+    if confirmed and confirmed != parameters.env:
+        raise ParameterError(
+            f"--confirm {confirmed}: the environment is {parameters.env!r}; nothing was done"
+        )
+    if not (confirmed or (yes and not needs_consent(parameters))):
         what = f"{', '.join(chosen) or 'all pipelines'} of env {parameters.env!r}"
-        where = f"account {parameters.account_id} on target {parameters.target!r}"
+        what += ", but buckets and tables," if keep_data else ""
         others = {one.account_id for one in parameters.scope().others if one.pipeline in chosen or not chosen}
-        where = " and ".join([where, *(f"account {one}" for one in sorted(others))])
-        confirm(f"Destroy {what} in {where}?", may_skip=not needs_consent(parameters))
+        where = " and ".join([_place(parameters), *(f"account {one}" for one in sorted(others))])
+        question, real = f"Destroy {what} in {where}?", needs_consent(parameters)
+        if can_answer():
+            _say_what_goes(parameters, chosen, keep_data)
+        confirm(question, may_skip=not real, name=parameters.env if real else "")
     (notebook,) = select([DESTROY])
-    _execute([Job(notebook, {"pipeline": name}) for name in chosen or [""]], parameters, params, assignments)
+    own = {"keep_data": True} if keep_data else {}
+    jobs = [Job(notebook, {"pipeline": name, **own}) for name in chosen or [""]]
+    execution.execute(jobs, parameters, Asked(names, params, assignments, "destroy"))
+
+
+def _say_what_goes(parameters: Parameters, chosen: list[str], keep_data: bool) -> None:
+    """Print what a destruction would delete, how much is in it, and what would stop it."""
+    from lib.engine.inventory import Inventory
+
+    with terminal.aside():
+        aws = connect(parameters)
+        for name in chosen or [""]:
+            inventory = Inventory(aws, parameters, name)
+            going = inventory.going(keep_data)
+            protected = inventory.protected(going)
+            print(f"{name or 'all'}: {going!r}")
+            terminal.show_table(going.holding().to_dict("records"))
+            for what, why in protected.items():
+                print(f"protected: {what}: {why}")
+
+
+def _place(parameters: Parameters) -> str:
+    return f"account {parameters.account_id} on target {parameters.target!r}"
 
 
 @app.command()
@@ -144,32 +216,58 @@ def status(
     params: Params = DEFAULT_PARAMS,
     assignments: Assignments = NONE_GIVEN,
     every: Annotated[bool, typer.Option("--all", help="Every environment of the account.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Say where AWS is, whether it runs, and what exists there."""
+    from lib.cli.answers import Environment, StatusAnswer
     from lib.engine.environments import environments
     from lib.engine.inventory import Inventory
     from lib.resources.s3_freeze import Freeze
 
     parameters = load(params, assignments)
     where, can_be_asked = whereabouts(parameters)
-    print(where)
+    facts: dict = {"environment": Environment.of(parameters), "where": where, "runs": can_be_asked}
+    facts["kept"] = {"runs": run_folders.kept(home() / "runs")}
     if not can_be_asked:
+        if not terminal.answer(StatusAnswer(**facts)):
+            print(where)
+            terminal.note(f"kept here: {facts['kept']['runs']}")
         return
-    target = connect(parameters)
+    with terminal.aside():
+        target = connect(parameters)
+        every_one = environments(target, parameters) if every else None
+        found = None if every else Inventory(target, parameters).table()
+    facts["caller"] = target.caller
+    if found is not None:
+        frozen = {row.pipeline: row.name for row in found.itertuples() if row.type == Freeze.noun}
+        of = {str(name): rows.drop(columns="pipeline") for name, rows in found.groupby("pipeline")}
+        facts["pipelines"] = [
+            {
+                "pipeline": name,
+                "frozen": name in frozen,
+                "resources": rows.rename(columns={"made by": "made_by"}).to_dict("records"),
+            }
+            for name, rows in of.items()
+        ]
+    if every_one is not None:
+        facts["environments"] = every_one.to_dict("records")
+    if terminal.answer(StatusAnswer(**facts)):
+        return
+    terminal.note(f"kept here: {facts['kept']['runs']}")
+    print(where)
     print(f"account {target.account_id}, as {target.caller}")
-    if every:
-        found = environments(target, parameters)
-        terminal.show_table(found.to_dict("records"))
-        print(f"{len(found)} environment{'' if len(found) == 1 else 's'}")
+    if every_one is not None:
+        terminal.show_table(every_one.to_dict("records"))
+        print(f"{len(every_one)} environment{'' if len(every_one) == 1 else 's'}")
         return
-    found = Inventory(target, parameters).table()
-    for pipeline, rows in found.groupby("pipeline"):
-        terminal.show_table(rows.drop(columns="pipeline").to_dict("records"))
-        print(f"{pipeline}: {len(rows)} resources")
-    for pipeline in sorted(set(parameters.pipelines()) - set(found["pipeline"])):
-        print(f"{pipeline}: no resources")
-    for row in found[found["type"] == Freeze.noun].itertuples(index=False):
-        print(f"{row.pipeline}: its source is FROZEN ({row.name}): {Freeze.stays}")
+    for name, rows in of.items():
+        terminal.show_table(rows.to_dict("records"))
+        print(f"{name}: {counted(len(rows), 'resource')}")
+    for name in sorted(set(parameters.pipelines()) - set(of)):
+        print(f"{name}: no resources")
+    for name, bucket in frozen.items():
+        print(f"{name}: its source is FROZEN ({bucket}): {Freeze.stays}")
 
 
 @app.command(epilog="Example: aws s3 cp FILE s3://$(runbook output migrate.source_bucket)/")
@@ -177,13 +275,15 @@ def output(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="Such as migrate, or migrate.source_bucket.")
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
     params: Params = DEFAULT_PARAMS,
     assignments: Assignments = NONE_GIVEN,
+    quiet: Quiet = False,
 ) -> None:
     """Print what the pipelines made, or one of them; of a single output the value alone, for scripts."""
     parameters = load(params, assignments)
-    made = Ledger.of(parameters).outputs()
+    # What is written down here answers at once; a fresh checkout asks the account.
+    made = Ledger.of(parameters).outputs() or recovery.known(parameters).outputs()
     values = {
         f"{pipeline}.{key}": value for pipeline, values in made.items() for key, value in values.items()
     }
@@ -204,7 +304,17 @@ def output(
 
 
 @app.command(epilog='Example: eval "$(runbook env)"; aws s3 ls')
-def env(params: Params = DEFAULT_PARAMS, assignments: Assignments = NONE_GIVEN) -> None:
+def env(
+    params: Params = DEFAULT_PARAMS,
+    assignments: Assignments = NONE_GIVEN,
+    administrator: Annotated[
+        bool,
+        typer.Option(
+            "--administrator",
+            help="With a key that may do everything, as somebody else's: to make a bucket to adopt.",
+        ),
+    ] = False,
+) -> None:
     """Print shell exports by which any AWS tool reaches the AWS on this laptop (starts it).
 
     What could lead a tool elsewhere is taken away: profiles, configuration files, tokens, other endpoints.
@@ -212,7 +322,7 @@ def env(params: Params = DEFAULT_PARAMS, assignments: Assignments = NONE_GIVEN) 
     """
     from lib.cli.exports import exports, to_shell
 
-    print(to_shell(exports(load(params, assignments))))
+    print(to_shell(exports(load(params, assignments), as_administrator=administrator)))
 
 
 @app.command(
@@ -220,74 +330,8 @@ def env(params: Params = DEFAULT_PARAMS, assignments: Assignments = NONE_GIVEN) 
     epilog="Example: runbook lab --no-browser --port 9999",
 )
 def lab(ctx: typer.Context) -> None:
-    """Open the notebooks in JupyterLab; further arguments go to it."""
-    from lib.execution.run import NOTEBOOKS
+    """Open the project in JupyterLab, the first notebook in front; further arguments go to it."""
+    from lib.cli import lab
 
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel before one of the user's
-    root = f"--ServerApp.root_dir={NOTEBOOKS}"
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", root, *ctx.args])
-
-
-def _execute(
-    jobs: list,
-    parameters: Parameters,
-    params: Path,
-    assignments: Sequence[str],
-    go_back: bool = False,
-    makes_roles: bool = False,
-) -> list:
-    """Execute notebooks, write the report, show both; exit if one did not end well."""
-    from lib.engine.lock import run_alone
-    from lib.execution.report import write_report
-    from lib.execution.run import execute_all, new_folder
-
-    start(parameters)  # here, where one can see that it is being installed, rather than in a notebook
-    began = datetime.now(UTC)
-    with run_alone(parameters, makes_roles) as run:
-        folder = new_folder(began)
-        results = []
-        for result in execute_all(jobs, parameters, folder):
-            results.append(result)
-            if result.outcome == "ok" and not sys.stderr.isatty():  # there a bar would have told it
-                print(f"{result.name}: ok, {result.seconds:.0f} s", file=sys.stderr, flush=True)
-        if go_back and results[-1].outcome != "ok":
-            recovery.go_back_if_possible(parameters, run)
-    index = write_report(folder, results, parameters, began)
-    bad = next((result for result in results if result.outcome != "ok"), None)
-    if bad and bad.failure and bad.failure.kind == ParameterError.__name__:
-        raise ParameterError(bad.failure.message)
-    if parameters.mode == "plan":
-        for result in results:
-            terminal.show_table(result.rows)
-            if result.adopting:
-                print(f"{result.name} adopts:")
-                terminal.show_table(result.adopting)
-    terminal.show_results(results)
-    for note in (note for result in results for note in result.made.get("notes", [])):
-        print(note)
-    left_out = [(result.name, each) for result in results for each in result.left_out]
-    for name, each in left_out:
-        print(f"{name}: left out: {each['what']}: {each['reason']}")
-    if bad:
-        terminal.show_failure(bad)
-    print(f"Report   {terminal.shown_path(index)}")
-    if bad:
-        recovery.say_ways_out(parameters, run, params, assignments)
-        raise typer.Exit(EXIT_FAILED if bad.failure else EXIT_INTERRUPTED)
-    _say_next(parameters, params, assignments)
-    if left_out:
-        raise typer.Exit(EXIT_LEFT_OUT)
-    return results
-
-
-def _say_next(parameters: Parameters, params: Path, assignments: Sequence[str]) -> None:
-    """Say what can be tried next: what can be done with what exists, or how to make it."""
-    runbook, option = terminal.command_name(), given(params, assignments)
-    if Ledger.of(parameters).outputs():
-        terminal.say_next(
-            (f'eval "$({runbook} env{option})"; aws s3 ls', "look at it with any AWS tool"),
-            (f"{runbook} output{option}", "what was made: names and addresses"),
-            (f"{runbook} destroy{option}", "remove it, and prove that nothing is left"),
-        )
-    else:
-        terminal.say_next((f"{runbook} run{option}", "make it"))
+    command = lab.command(ctx.args)
+    os.execve(command[0], command, lab.environment())

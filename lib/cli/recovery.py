@@ -1,17 +1,26 @@
 """What the command line does against two runs at once, and after one that did not end well."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lib.base.errors import ParameterError, RunbookError
 from lib.cli import terminal
-from lib.cli.options import DEFAULT_PARAMS, NONE_GIVEN, Assignments, Params, Yes, confirm, given, load
+from lib.cli.options import (
+    DEFAULT_PARAMS,
+    NONE_GIVEN,
+    Assignments,
+    Names,
+    Params,
+    Quiet,
+    Yes,
+    confirm,
+    given,
+    load,
+)
 from lib.engine.ledger import NOT_RECORDED, Ledger
 from lib.parameters import Parameters
-from lib.target import connect
+from lib.target import connect, whereabouts
 
 # The lock and the rollback are imported where they are used: pandas and botocore take a second to import.
 
@@ -47,7 +56,7 @@ def rollback(
     from lib.engine.rollback import NOTHING, WAY_ON, judge, require_no_move, touched
 
     parameters = load(params, assignments)
-    ledger = Ledger.of(parameters)
+    ledger = known(parameters)
     run = run or _last(ledger)
     if not touched(ledger, "run", run):
         print(
@@ -65,6 +74,59 @@ def rollback(
     if rows and not yes:
         confirm(f"Delete these {len(rows)}, with all that is in them? Run {run} created them.")
     go_back(parameters, run)
+
+
+def adopt(
+    names: Names = NONE_GIVEN,
+    params: Params = DEFAULT_PARAMS,
+    assignments: Assignments = NONE_GIVEN,
+    yes: Yes = False,
+    quiet: Quiet = False,
+) -> None:
+    """Take over what has the name of a resource of ours, but was made by hand; show it, and ask first.
+
+    It gets the runbook's tags. What of it is not as described, the next run changes; destroy deletes it.
+    """
+    from lib.execution.describing import described
+    from lib.execution.run import has_a_plan, select
+
+    parameters = load(params, assignments, mode="apply")
+    with terminal.aside():
+        notebooks = [each for each in select(names) if has_a_plan(each)]
+        stacks = [described(notebook, parameters) for notebook in notebooks]
+        found = [step for stack in stacks for step in stack.not_ours()]
+    terminal.show_table(
+        [
+            {
+                "type": step.resource.noun,
+                "name": step.resource.name,
+                "region": step.resource.region,
+                "what a run would change": step.why,
+            }
+            for step in found
+        ]
+    )
+    if not found:
+        print("nothing that exists under these names was made by somebody else")
+        return
+    if not yes:
+        confirm(f"Take over these {len(found)}? A run changes them from then on, and destroy deletes them.")
+    with terminal.aside():
+        taken = [step for stack in stacks for step in stack.adopt()]
+    print(f"{len(taken)} taken over")
+    words = "".join(f" {name}" for name in names) + given(params, assignments)
+    terminal.say_next((f"{terminal.command_name()} plan{words}", "what a run would change of them"))
+
+
+def known(parameters: Parameters) -> Ledger:
+    """Return the ledger, with what others have done wherever they work, if AWS can be asked now."""
+    from lib.engine.lock import known_ledger
+
+    _, can_be_asked = whereabouts(parameters)
+    if not can_be_asked:
+        return Ledger.of(parameters)
+    with terminal.aside():
+        return known_ledger(connect(parameters), parameters)
 
 
 def _last(ledger: Ledger) -> str:
@@ -118,15 +180,21 @@ def go_back_if_possible(parameters: Parameters, run: str) -> None:
         terminal.say_error(error)
 
 
-def say_ways_out(parameters: Parameters, run: str, params: Path, assignments: Sequence[str]) -> None:
-    """After a run that did not end well: say how to go on, and how to go back if it created anything."""
+def say_ways_out(parameters: Parameters, run: str, command: str, words: str, options: str) -> None:
+    """After a run that did not end well: say how to go on, and how to go back if it created anything.
+
+    Args:
+        parameters: Of the run.
+        run: Its id.
+        command: What was asked for, such as `run`.
+        words: What was named with it, and its options, with a space before them.
+        options: The options alone.
+    """
     from lib.engine.rollback import touched
 
-    runbook, options = terminal.command_name(), given(params, assignments)
-    created, changed = (touched(Ledger.of(parameters), how, run) for how in ("run", "changed_by"))
-    if not created and not changed:
-        return
-    hints = [(f"{runbook} run{options}", "go on where it stopped")]
+    runbook = terminal.command_name()
+    created = touched(Ledger.of(parameters), "run", run)
+    hints = [(f"{runbook} {command}{words}", "go on where it stopped")]
     if created and parameters.mode != "move":  # the error says how to go back from one
         what = f"go back: delete the {len(created)} that this run created, but nothing that others put there"
         hints.append((f"{runbook} rollback --run {run}{options}", what))

@@ -1,19 +1,29 @@
 """What the command line shows: tables, failures, and what to try next."""
 
 import codecs
+import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import typer
+import typer.rich_utils
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lib.base.shown import printable
+from lib.base.errors import LockError, ParameterError
+from lib.base.shown import counted, printable
+
+if TYPE_CHECKING:
+    from lib.cli.answers import Answer
 
 if TYPE_CHECKING:  # it brings papermill with it, which takes a second and a half to import
     from lib.execution.run import Result
@@ -37,6 +47,7 @@ PLAIN = {
     "✗": "NO",
     "→": "->",
     "…": "...",
+    "−": "-",
     "≥": ">=",
     "≤": "<=",
     "—": "-",
@@ -44,7 +55,74 @@ PLAIN = {
     "·": "*",
     "×": "x",
 }
+MOST_WORD_CHARACTERS = 72  # of what is not broken
 LOG_COLUMNS = 200  # where no terminal says how wide it is, such as in CI's logs
+
+
+@dataclass
+class _Asked:
+    """How the command that runs was asked to answer."""
+
+    json: bool = False
+    quiet: bool = False
+    answered: bool = False
+
+
+_asked = _Asked()
+
+
+def begin() -> None:
+    """Begin with a command: nothing is asked for yet, and whatever is printed will be shown."""
+    _asked.json = _asked.quiet = _asked.answered = False
+    if os.environ.get("NO_COLOR"):  # https://no-color.org: Typer's help and its errors, too
+        typer.rich_utils.COLOR_SYSTEM = None
+    show_anything()
+
+
+def answer_in_json(asked: bool) -> bool:
+    """Have the command answer in JSON; errors too."""
+    _asked.json = asked
+    return asked
+
+
+def be_quiet(asked: bool) -> bool:
+    """Have the command print nothing but its result and errors."""
+    _asked.quiet = asked
+    return asked
+
+
+def is_quiet() -> bool:
+    """Return whether only results and errors are wanted."""
+    return _asked.quiet
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Have what is printed meanwhile go to stderr: it is no result; or nowhere, if only that is wanted."""
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere if _asked.quiet else sys.stderr):
+        yield
+
+
+def note(text: str) -> None:
+    """Print for people what is no result."""
+    if not _asked.quiet:
+        console(stderr=True).print(Text(printable(text)), soft_wrap=True)
+
+
+def answer(result: "Answer") -> bool:
+    """Print a result as JSON if that was asked for, and return whether it was."""
+    if _asked.json:
+        _asked.answered = True
+        typer.echo(result.model_dump_json(indent=2, exclude_none=True))
+    return _asked.json
+
+
+def answer_error(error: BaseException, exit_code: int) -> None:
+    """Print an error as JSON if that was asked for, and nothing was answered yet."""
+    if _asked.json and not _asked.answered:
+        from lib.cli.answers import ErrorAnswer
+
+        answer(ErrorAnswer(error=type(error).__name__, message=str(error), exit_code=exit_code))
 
 
 def show_anything() -> None:
@@ -73,7 +151,10 @@ def _plainly(error: UnicodeError) -> tuple[str | bytes, int]:
 def console(stderr: bool = False) -> Console:
     """Return a console; colours only on a terminal, no line broken elsewhere."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else LOG_COLUMNS)
+    # With NO_COLOR rich would still write bold and dim, which are escape codes, too.
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    width = None if stream.isatty() else LOG_COLUMNS
+    return Console(stderr=stderr, highlight=False, width=width, color_system=colours)
 
 
 def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -86,19 +167,61 @@ def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
         return
     table = Table(box=box.SIMPLE_HEAD)
     for name, value in rows[0].items():
-        table.add_column(name, justify="right" if isinstance(value, float) else "left", overflow="fold")
+        words = [word for row in rows for word in _cell(row[name]).plain.split()]
+        # A name is broken nowhere, so that it can be copied; text is, between words.
+        longest = min(max(map(len, [name, *words])), MOST_WORD_CHARACTERS)
+        justify: Literal["left", "right"] = "right" if isinstance(value, float) else "left"
+        table.add_column(name, justify=justify, overflow="fold", min_width=longest)
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
-    console().print(table)
+    console().print(table, crop=False, no_wrap=False)
 
 
-def show_results(results: "Sequence[Result]") -> None:
-    """Print a run's table: notebook, outcome, seconds, what it made."""
+def say_ended(result: "Result") -> None:
+    """Print what became of a notebook when it has ended: to stderr, above the bars of those at work.
+
+    A parameter that is wrong, or a lock, is the command's own error, and told once.
+    """
+    if result.failure and result.failure.kind in (ParameterError.__name__, LockError.__name__):
+        return
+    note(f"{result.name}: {result.outcome}, {result.seconds:.0f} s")
+
+
+def show_plan(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print a plan: what changes, marked, a line for each thing and each setting; the rest is counted.
+
+    Args:
+        rows: Of the plan's table: action, type, name, region, why.
+    """
+    from lib.engine.plan import SIGNS  # pandas takes a second to import
+
+    out, order = console(), list(SIGNS)
+    changing = sorted((r for r in rows if r["action"] in SIGNS), key=lambda row: order.index(row["action"]))
+    for row in changing:
+        what = f"{row['type']} {row['name']}" + (f" in {row['region']}" if row["region"] else "")
+        sign = f"{SIGNS[row['action']]} {row['action']:<8}"
+        # Not broken by us: a name that goes on in the next line cannot be copied.
+        line = Text.assemble((sign, STYLES.get(row["action"], "yellow")), printable(what, keep=""))
+        out.print(line, soft_wrap=True)
+        for why in str(row["why"]).split("; "):
+            if why not in ("", "does not exist"):  # the sign says so
+                out.print(Text(f"             {printable(why, keep='')}", "dim"), soft_wrap=True)
+    unchanged = Counter(row["type"] for row in rows if row["action"] not in SIGNS)
+    if unchanged:
+        kinds = ", ".join(counted(count, noun) for noun, count in unchanged.items())
+        out.print(Text(f"  unchanged: {kinds}", "dim"), soft_wrap=True)
+
+
+def show_results(results: "Sequence[Result]", is_plan: bool = False) -> None:
+    """Print a run's table: notebook, outcome, seconds, what it made.
+
+    Args:
+        results: Of each notebook.
+        is_plan: Whether nothing was written, so that it is said what it would make.
+    """
+    made = "what it would make" if is_plan else "what it made"
     show_table(
-        [
-            {"notebook": r.name, "outcome": r.outcome, "seconds": r.seconds, "what it made": r.summary}
-            for r in results
-        ]
+        [{"notebook": r.name, "outcome": r.outcome, "seconds": r.seconds, made: r.summary} for r in results]
     )
 
 
@@ -128,12 +251,14 @@ def say_next(*hints: tuple[str, str]) -> None:
     Args:
         hints: A command and what it is for, each.
     """
+    if _asked.quiet or _asked.json:
+        return
     width = max(len(command) for command, _ in hints)
     for number, (command, what_for) in enumerate(hints):
         line = Text.assemble(
             f"{'' if number else 'Next':<9}", (f"{command:<{width}}", "bold"), (f"  # {what_for}", "dim")
         )
-        console().print(line, soft_wrap=True)  # as it is, to be copied
+        console(stderr=True).print(line, soft_wrap=True)  # as it is, to be copied
 
 
 def command_name() -> str:

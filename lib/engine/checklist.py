@@ -1,14 +1,15 @@
 """The checklist: points that are computed, each with its evidence, and what could not be looked at."""
 
+import os
 from dataclasses import asdict, dataclass
 
 import pandas as pd
 from IPython.display import display
 
 from lib.base.errors import RunbookError
+from lib.base.told import LEFT_OUT, POINTS
+from lib.engine.ledger import RUN_VARIABLE
 from lib.engine.plan import Plan
-
-LEFT_OUT = "application/x-runbook-left-out+json"  # the MIME type under which a notebook tells of it
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ class Checklist(list[Point]):
         Raises:
             RunbookError: With the points that do not, or if there are none at all.
         """
+        if os.environ.get(RUN_VARIABLE):  # for JUnit's file and --json: there is nothing in it for a reader
+            display({POINTS: [asdict(point) for point in self]}, raw=True)
         failed = [f"{point.claim} ({point.evidence})" for point in self if not point.holds]
         if failed or not self:
             raise RunbookError(f"{len(failed)} of {len(self)} points do not hold: {'; '.join(failed)}")

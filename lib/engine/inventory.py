@@ -9,14 +9,15 @@ from functools import cached_property
 
 import pandas as pd
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
-from tqdm import tqdm
 
-from lib.base.errors import LockedError, ParameterError, RunbookError
+from lib.base.errors import LockedError, ParameterError, ProtectedError, RunbookError
 from lib.base.retry import retry_passing, seen_last
+from lib.base.told import COUNTS
+from lib.base.waits import Wait, progress
 from lib.engine import accounts, adoption
+from lib.engine.holdings import Held, holding
 from lib.engine.ledger import Ledger
 from lib.engine.lock import PIPELINE, locked
-from lib.engine.plan import COUNTS
 from lib.engine.regions import Regions, remembered
 from lib.engine.role_descriptions import Told, by_roles
 from lib.parameters import Parameters
@@ -54,34 +55,78 @@ class Existing:
 
 
 class Destroyed(list[Existing]):
-    """What was deleted, shown as how many of each type.
+    """What was deleted, or would be, shown as how many of each type.
 
     Attributes:
         locked: What had to stay, and until when: Object Lock holds it.
+        held: What was in it: how many objects, bytes, items and messages.
+        would: Whether nothing was deleted, and this only says what would be.
     """
 
-    def __init__(self, items: Iterable[Existing] = (), locked: Iterable[str] = ()):
+    def __init__(
+        self,
+        items: Iterable[Existing] = (),
+        locked: Iterable[str] = (),
+        held: dict[str, Held] | None = None,
+        would: bool = False,
+    ):
         """Begin with these.
 
         Args:
             items: What was deleted.
             locked: What had to stay.
+            held: What was in it, by ARN.
+            would: Whether it only would be.
         """
         super().__init__(items)
-        self.locked = list(locked)
+        self.locked, self.held, self.would = list(locked), held or {}, would
 
     def __repr__(self) -> str:
         lines = [f"{count} × {noun}" for noun, count in Counter(item.type.noun for item in self).items()]
-        return "\n".join([*lines, self._summary, *(f"left: {one}. {AGAIN}" for one in self.locked)])
+        return "\n".join([*lines, self.summary, *self._notes])
 
     @property
-    def _summary(self) -> str:
+    def summary(self) -> str:
+        """How much it is, and what was in it, in a few words."""
         left = f", {len(self.locked)} left, which Object Lock holds" if self.locked else ""
-        return f"{len(self)} deleted{left}"
+        held = f", with {total}" if (total := sum(self.held.values(), Held())) else ""
+        return f"{len(self)} {'to delete' if self.would else 'deleted'}{held}{left}"
+
+    @property
+    def _notes(self) -> list[str]:
+        return [f"left: {one}. {AGAIN}" for one in self.locked]
+
+    def table(self) -> pd.DataFrame:
+        """Return one row each, in the order of deletion: action, type, name, region, why."""
+        action = "delete" if self.would else "deleted"
+        return pd.DataFrame(
+            [
+                (
+                    action,
+                    one.type.noun,
+                    one.found.name,
+                    _shown((one.account_id, one.region)),
+                    self._holds(one),
+                )
+                for one in self
+            ],
+            columns=["action", "type", "name", "region", "why"],
+        )
+
+    def holding(self) -> pd.DataFrame:
+        """Return one row for each of them that holds anything: type, name, region, and how much."""
+        table = self.table().rename(columns={"why": "holds"}).drop(columns="action")
+        holds = table["holds"].str.removeprefix("holds ")
+        return table.assign(holds=holds)[holds != ""]
+
+    def _holds(self, item: Existing) -> str:
+        return f"holds {held}" if (held := self.held.get(item.found.arn)) else ""
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
-        notes = [f"left: {one}. {AGAIN}" for one in self.locked]
-        return {"text/plain": repr(self), COUNTS: {"summary": self._summary, "notes": notes}}
+        told: dict[str, object] = {"summary": self.summary, "notes": self._notes}
+        if self.would:
+            told |= {"counts": {"to delete": len(self)}, "table": self.table().to_dict("split", index=False)}
+        return {"text/plain": repr(self), COUNTS: told}
 
 
 class Inventory:
@@ -105,6 +150,8 @@ class Inventory:
         self.scope = parameters.scope(pipeline)
         self.ledger = Ledger.of(parameters)
         self._not_reached: set[str] = set()
+        self._keeps_data = False
+        self._kept: set[str] = set()  # of ours, which a destruction leaves where it is
         self._regions = Regions(target, parameters.scope())
 
     @cached_property
@@ -125,33 +172,39 @@ class Inventory:
     def _told_by_roles(self) -> Told:
         return by_roles(self.target, self.parameters.scope())
 
-    @property
-    def regions(self) -> list[str]:
-        """Every region to look in: those of the parameters, of the ledger, and of all our buckets.
+    def regions(self, target: Target | None = None) -> list[str]:
+        """Return every region to look in: those of the parameters, of the ledger, and of all our buckets.
 
         A ledger may be lost, but a pipeline has a bucket in each of its regions, and S3 lists those of all.
+
+        Args:
+            target: Whom to ask; None for the inventory's.
         """
         home = self.target.home_region
-        buckets = Bucket.regions(self.target.client("s3", home), self.scope)
+        buckets = Bucket.regions((target or self.target).client("s3", home), self.scope)
         adopted = {one.region for one in self.adopted}
         named = {*self.parameters.regions, *remembered(self.ledger)}
         return sorted({home, *named, *buckets, *adopted})
 
-    def buckets(self, others: Iterable[str] | None = None) -> Iterator[tuple[str, str, str]]:
+    def buckets(
+        self, others: Iterable[str] | None = None, target: Target | None = None
+    ) -> Iterator[tuple[str, str, str]]:
         """Yield the buckets of our name: account, name and region.
 
         Args:
             others: In which other accounts to look; None for all that are known.
+            target: Whom to ask; None for the inventory's.
         """
         for account_id in [self.target.account_id, *(self.others if others is None else others)]:
-            client = self.target.client("s3", self.target.home_region, account_id)
+            client = (target or self.target).client("s3", self.target.home_region, account_id)
             for name, region in Bucket.names(client, self.scope):
                 yield account_id, name, region
 
-    def _places(self, others: Sequence[str]) -> list[Place]:
+    def _places(self, others: Sequence[str], look: Target) -> list[Place]:
         """Return every place to look in: all regions here, and those of our buckets in other accounts."""
-        elsewhere = {(account, region) for account, _, region in self.buckets(others) if account in others}
-        here = [("", region) for region in self.regions]
+        found = self.buckets(others, look)
+        elsewhere = {(account, region) for account, _, region in found if account in others}
+        here = [("", region) for region in self.regions(look)]
         return [*here, *sorted(elsewhere)]
 
     def existing(self) -> list[Existing]:
@@ -159,10 +212,11 @@ class Inventory:
         return list(self._all(self.others))
 
     def _all(self, others: Sequence[str]) -> Iterator[Existing]:
-        places = self._places(others)
-        for kind in TYPES:
-            for place in self._places_of(kind, places):
-                yield from self._list(kind, place)
+        look = self.target.for_one_look()
+        places = self._places(others, look)
+        looks = [(kind, place) for kind in TYPES for place in self._places_of(kind, places)]
+        for kind, place in progress("Look what exists", looks, unit="list"):
+            yield from self._list(kind, place, look)
 
     def of_type(self, kind: type[Resource]) -> list[Existing]:
         """List what exists under our name of one type, in every region.
@@ -170,8 +224,9 @@ class Inventory:
         Args:
             kind: Its class.
         """
-        places = self._places(self.reachable())
-        return [item for place in self._places_of(kind, places) for item in self._list(kind, place)]
+        look = self.target.for_one_look()
+        places = self._places(self.reachable(), look)
+        return [item for place in self._places_of(kind, places) for item in self._list(kind, place, look)]
 
     def table(self) -> pd.DataFrame:
         """Return one row for each thing of our name: pipeline, type, name, region, and who made it.
@@ -237,16 +292,49 @@ class Inventory:
         beginning = self.scope.beginning
         return beginning in text or beginning.replace("-", "_") in text or text == INVOKE_CONFIG
 
-    def destroy(self) -> "Destroyed":
+    def going(self, keep_data: bool = False) -> "Destroyed":
+        """Return what a destruction would delete, and what is in it. Reads only.
+
+        Args:
+            keep_data: As for `destroy`.
+        """
+        ours = [item for item in self.existing() if item.is_ours and not self._is_lock(item)]
+        return self._with_contents(_going(ours, keep_data), would=True)
+
+    def _with_contents(self, items: list[Existing], would: bool = False) -> "Destroyed":
+        counted = ((one.found.arn, holding(self.client(one), one.type, one.found)) for one in items)
+        return Destroyed(items, held={arn: held for arn, held in counted if held}, would=would)
+
+    def protected(self, items: Iterable[Existing]) -> dict[str, str]:
+        """Return which of these are protected from deletion: what each is, to why. Reads only.
+
+        Args:
+            items: As `existing` gives them.
+        """
+        reasons = ((item, item.type.protection(self.client(item), item.found)) for item in items)
+        return {f"{item.type.noun} {item.found.name} in {item.region}": why for item, why in reasons if why}
+
+    def _require_unprotected(self, items: Iterable[Existing]) -> None:
+        if protected := self.protected(items):
+            each = "; ".join(f"{what}: {why}" for what, why in protected.items())
+            raise ProtectedError(f"{len(protected)} are protected from deletion; nothing was deleted: {each}")
+
+    def destroy(self, keep_data: bool = False) -> "Destroyed":
         """Delete what is ours. With mode `plan`, delete nothing.
 
+        Args:
+            keep_data: Whether buckets and tables stay, with all that is in them.
+
         Returns:
-            How many of each type were deleted, and what Object Lock holds, which stays; none with mode
-            `plan`.
+            How many of each type were deleted, with how much in them, and what Object Lock holds, which
+            stays; with mode `plan` what would be deleted.
+
+        Raises:
+            ProtectedError: If something is protected from deletion; nothing was deleted then.
         """
         if self.parameters.mode == "plan":
             print("mode is 'plan': nothing was deleted")
-            return Destroyed([])
+            return self.going(keep_data)
         if not any(
             item.is_ours for item in self._all(self.others)
         ):  # where there is nothing to do no lock is needed
@@ -255,18 +343,24 @@ class Inventory:
             # What others made until we had the lock is ours to delete, too.
             found = [item for item in self.existing() if item.is_ours]
             ours, held = [item for item in found if item.found.identifier != lock.home.name], {}
-            for item in tqdm(ours, desc="Destroy", unit="resource", leave=False, delay=1):
-                lock.require()
-                try:
-                    self.delete(item)
-                except LockedError as error:
-                    held[item.found.arn] = str(error)
-                    continue
-                if item.account_id:
-                    self.ledger.gone(item.found.arn)
+            ours = _going(ours, keep_data)
+            self._require_unprotected(ours)
+            contents = self._with_contents(ours).held
+            with Wait("Destroy", total=len(ours), unit="resource") as wait:
+                for item in wait.each(ours):
+                    wait.say(f"{item.type.noun} {item.found.name}")
+                    lock.require()
+                    try:
+                        self.delete(item)
+                    except LockedError as error:
+                        held[item.found.arn] = str(error)
+                        continue
+                    if item.account_id:
+                        self.ledger.gone(item.found.arn)
             if not self.scope.pipeline:  # a pipeline alone may come again at once, and need the lock
                 lock.leave()
-        return Destroyed([item for item in ours if item.found.arn not in held], held.values())
+        gone = [item for item in ours if item.found.arn not in held]
+        return Destroyed(gone, held.values(), contents)
 
     def delete(self, item: Existing, **options: object) -> None:
         """Delete one thing, whatever else is still being done to it.
@@ -283,10 +377,13 @@ class Inventory:
         """Return the client of something's service, in its region and account."""
         return self.target.client(item.type.service, item.region, item.account_id)
 
-    def prove_empty(self, sleep: Callable[[float], None] = time.sleep) -> pd.DataFrame:
+    def prove_empty(
+        self, sleep: Callable[[float], None] = time.sleep, keep_data: bool = False
+    ) -> pd.DataFrame:
         """List every service in every region again, and clear the ledger if nothing of ours is left.
 
         Args:
+            keep_data: As for `destroy`.
             sleep: Waits between two looks, while something is left that AWS may still be deleting.
 
         Returns:
@@ -297,6 +394,7 @@ class Inventory:
         Raises:
             RunbookError: If something of ours is left.
         """
+        self._keeps_data = keep_data
         retrying = Retrying(
             retry=retry_if_result(lambda answer: answer[1]),
             stop=stop_after_attempt(1 + DELETION_S // DELETION_POLL_S),
@@ -308,7 +406,7 @@ class Inventory:
         if left:
             raise RunbookError(f"{len(left)} of ours are left: {', '.join(left)}; run 90_destroy again")
         entries = self.ledger.entries()
-        kept = [(arn, entries[arn]) for arn in self._locked if arn in entries]
+        kept = [(arn, entries[arn]) for arn in self._kept if arn in entries]
         for pipeline in [self.scope.pipeline] if self.scope.pipeline else self.ledger.pipelines():
             self.ledger.forget(pipeline)
         for arn, facts in kept:  # a later destruction has to find it, perhaps in another account
@@ -332,22 +430,30 @@ class Inventory:
 
     def _count(self) -> tuple[list[dict], list[str]]:
         """Return the rows of the proof, and the names of ours that are left and could go."""
-        rows, left, places = [], [], self._places(self.others)
+        look = self.target.for_one_look()
+        rows, left, places = [], [], self._places(self.others, look)
+        self._kept = set(self._locked)
         for kind in TYPES:
-            seen = {place: self._seen(kind, place) for place in self._places_of(kind, places)}
+            seen = {place: self._seen(kind, place, look) for place in self._places_of(kind, places)}
             listed = [item for items in seen.values() for item in items or []]
-            left += [item.found.name for item in listed if item.is_ours and not self._stays(item)]
+            staying = {item.found.arn for item in listed if item.is_ours and self._stays(item)}
+            self._kept |= staying
+            left += [item.found.name for item in listed if item.is_ours and item.found.arn not in staying]
             counts = {_shown(place): _count_of_ours(items) for place, items in seen.items()}
             others = sum(not item.is_ours for item in listed)
             rows.append({"type": kind.noun, **counts, "not ours": others})
         return rows, left
 
     def _stays(self, item: Existing) -> bool:
-        """Return whether something has to stay: Object Lock holds it, or it is the lock of what does."""
-        if item.type is not Bucket:
-            return False
-        is_lock = item.found.name.startswith(replace(self.scope, pipeline=PIPELINE).beginning)
-        return item.found.arn in self._locked or (is_lock and bool(self._locked))
+        """Return whether something has to stay: Object Lock holds it, or it is the lock of what stays."""
+        if self._keeps_data and item.type.holds_data:
+            return True
+        return item.found.arn in self._locked or (self._is_lock(item) and bool(self._locked))
+
+    def _is_lock(self, item: Existing) -> bool:
+        """Return whether it is the home of the environment's lock."""
+        lock = replace(self.scope, pipeline=PIPELINE).beginning
+        return item.type is Bucket and item.found.name.startswith(lock)
 
     def _places_of(self, kind: type[Resource], places: list[Place]) -> list[Place]:
         """Return those of the places in which a type of resource is to be looked for."""
@@ -355,20 +461,20 @@ class Inventory:
             return [("", kind.asked_in or self.target.home_region)]
         return [place for place in places if kind.may_be_elsewhere or not place[0]]
 
-    def _list(self, kind: type[Resource], place: Place) -> list[Existing]:
-        return self._seen(kind, place) or []
+    def _list(self, kind: type[Resource], place: Place, look: Target) -> list[Existing]:
+        return self._seen(kind, place, look) or []
 
-    def _seen(self, kind: type[Resource], place: Place) -> list[Existing] | None:
+    def _seen(self, kind: type[Resource], place: Place, look: Target) -> list[Existing] | None:
         """Return what there is of a type in a place; None if nobody may look into that."""
         account_id, region = place
         scope = replace(self.scope, adopted=() if account_id else self.adopted)
-        client = self.target.client(kind.service, region, account_id)
+        client = look.client(kind.service, region, account_id)
 
-        def look() -> list[Existing]:
+        def find() -> list[Existing]:
             listed = kind.find(client, scope)
             return [Existing(kind, region, found, self._is_ours(found), account_id) for found in listed]
 
-        return look() if account_id or kind.is_global else self._regions.look(region, look)
+        return find() if account_id or kind.is_global else self._regions.look(region, find)
 
     def _is_ours(self, found: Found) -> bool:
         """Tell by the tags; what lost them, or never got them in a run that was killed, by the ledger."""
@@ -377,6 +483,10 @@ class Inventory:
         if TAG_ENV in found.tags:
             return found.tags[TAG_ENV] == self.scope.env
         return found.arn in self.ledger.entries()
+
+
+def _going(items: Iterable[Existing], keep_data: bool) -> list[Existing]:
+    return [item for item in items if not (keep_data and item.type.holds_data)]
 
 
 def _count_of_ours(items: list[Existing] | None) -> str:

@@ -6,14 +6,17 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from lib.base import paths
+from lib.base.errors import RunbookError
+from lib.base.paths import runbook_version
 from lib.base.run_data import LOCK_TIMEOUT_S, file_of
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 RUNS_KEPT = 100  # what ran before that is forgotten; what it created is not
 PARTS = ("runs", "entries", "put", "outputs")
+# Of the file. A program refuses one of a later format: it would lose what it does not know.
+FORMAT = 1
 # {prefix}-{env}-{pipeline}-{what}-{account_id}-{region}, as lib.resources.s3 names buckets.
 BUCKET = re.compile(r"([a-z][a-z0-9]*)-([a-z][a-z0-9]*)-.+-([0-9]{12})-[a-z0-9-]+")
 MODES = ("not recorded", "plan", "apply", "move")  # the later ones do more
@@ -52,12 +57,14 @@ class Run:
         id: As `run_id` gives it.
         at: When it began, UTC, ISO 8601.
         mode: `apply`, `move` or `plan`; NOT_RECORDED for one of before runs were written down.
+        version: Of the runbook that ran; empty if it was not written down.
         left_home: When it destroyed all, the home of its own lock included, UTC; empty if it did not.
     """
 
     id: str
     at: str
     mode: str
+    version: str = ""
     left_home: str = ""
 
 
@@ -104,6 +111,7 @@ class Ledger:
             return
         with self._content() as content:
             known = content["runs"].pop(run, {"at": _now()})
+            known["version"] = runbook_version()
             # What has once written is no plan, though it plans again; what has moved something stays a move.
             mode = max(mode, known.get("mode", mode), key=MODES.index)
             runs = [*content["runs"].items(), (run, {**known, "mode": mode})]
@@ -111,7 +119,9 @@ class Ledger:
 
     def runs(self) -> list[Run]:
         """Return the runs that are written down, the last one last."""
-        return [Run(run, **facts) for run, facts in self._read()["runs"].items()]
+        known = {each.name for each in fields(Run)}
+        runs = self._read()["runs"].items()
+        return [Run(run, **{name: facts[name] for name in facts if name in known}) for run, facts in runs]
 
     def last_run(self) -> Run | None:
         """Return the run that ran last, whether or not it made anything; None if none is written down."""
@@ -222,6 +232,46 @@ class Ledger:
         """Return what runs put into the buckets that they created: ARN to keys with version ids."""
         return {arn: [(key, version) for key, version in put] for arn, put in self._read()["put"].items()}
 
+    def copy(self) -> str | None:
+        """Return the text of a copy to keep in the account; None if it has that copy already.
+
+        Each copy has a greater number; all copies of an environment, from its first run to its destruction,
+        have one lineage.
+        """
+        with self._locked():
+            self._take_over()
+            content: dict[str, Any] = self._content_of_file()
+            if not any(content[part] for part in PARTS) or content.get("copied") == _digest(content):
+                return None
+            content["lineage"] = content.get("lineage") or secrets.token_hex(8)
+            content["serial"] = content.get("serial", 0) + 1
+            content["copied"] = _digest(content)
+            content["copied_at"] = _now()
+            self._write(content)
+        return self._text(content)
+
+    def take(self, text: str) -> None:
+        """Take over a copy that the account keeps: what others have done since we were here last.
+
+        What this ledger knows and the copy does not is of a run that was killed here, if it is younger than
+        the last copy that was made here; else others have deleted it.
+
+        Args:
+            text: As `copy` gave it, here or elsewhere.
+
+        Raises:
+            RunbookError: If a later version has written it.
+        """
+        theirs = self._checked(json.loads(text), "the ledger that the account keeps")
+        with self._locked():
+            self._take_over()
+            mine = self._content_of_file()
+            is_same = mine.get("lineage") == theirs["lineage"]
+            if is_same and mine.get("serial", 0) >= theirs["serial"]:
+                return
+            content = _joined(mine, theirs) if is_same or not mine.get("lineage") else theirs
+            self._write({**content, "copied": _digest(theirs), "copied_at": _now()})
+
     def pipelines(self) -> list[str]:
         """Return the names of the pipelines that something is written down of, sorted."""
         return sorted({facts["pipeline"] for facts in self.entries().values()})
@@ -257,7 +307,17 @@ class Ledger:
 
     def _content_of_file(self) -> dict[str, dict]:
         content = json.loads(self.path.read_text("utf-8")) if self.path.exists() else {}
+        content = self._checked(content, str(self.path))
         return {**{part: {} for part in PARTS}, "account_id": self.account_id, **content}
+
+    def _checked(self, content: dict, what: str) -> dict:
+        if content.get("format", FORMAT) > FORMAT:
+            raise RunbookError(
+                f"{what} was written by runbook {content.get('written_by', 'of a later version')}, which has "
+                f"another format ({content['format']}) than this one, {runbook_version()}, knows ({FORMAT}); "
+                "nothing was done. Update this checkout"
+            )
+        return content
 
     @contextmanager
     def _content(self) -> Iterator[dict[str, dict]]:
@@ -267,8 +327,12 @@ class Ledger:
             yield content
             self._write(content)
 
-    def _write(self, content: dict[str, dict]) -> None:
-        paths.write_atomically(self.path, json.dumps(content, indent=1, ensure_ascii=False))
+    def _write(self, content: dict) -> None:
+        paths.write_atomically(self.path, self._text(content))
+
+    def _text(self, content: dict) -> str:
+        stamped = {**content, "format": FORMAT, "written_by": runbook_version()}
+        return json.dumps(stamped, indent=1, ensure_ascii=False)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -336,6 +400,36 @@ def note_put(bucket: str, key: str, version_id: str = "") -> None:
     whose = BUCKET.fullmatch(bucket)
     if whose and key:
         Ledger(*whose.groups()).put(run_id(), f"arn:aws:s3:::{bucket}", key, version_id)
+
+
+def _digest(content: dict) -> str:
+    """Return what tells two contents apart."""
+    parts = json.dumps({part: content.get(part, {}) for part in PARTS}, sort_keys=True)
+    return sha256(parts.encode()).hexdigest()
+
+
+def _joined(mine: dict, theirs: dict) -> dict:
+    """Return a later copy, with what only a run that was killed here knows."""
+    since = mine.get("copied_at", "")
+    new = {arn: facts for arn, facts in mine["entries"].items() if facts["at"] >= since}
+    entries = dict(theirs["entries"])
+    for arn, facts in new.items():
+        if arn not in entries or facts["at"] > entries[arn]["at"]:
+            entries[arn] = facts
+    runs = {**mine["runs"], **theirs["runs"]}
+    in_order = sorted(runs.items(), key=lambda run: (run[1]["at"], run[0]))
+    pipelines = {facts["pipeline"] for facts in new.values()}
+    outputs = {name: made for name, made in mine["outputs"].items() if name in pipelines}
+    put = {arn: mine["put"].get(arn, []) + theirs["put"].get(arn, []) for arn in entries}
+    return {
+        **theirs,
+        "runs": dict(in_order[-RUNS_KEPT:]),
+        "entries": entries,
+        "put": {
+            arn: [list(one) for one in dict.fromkeys(map(tuple, each))] for arn, each in put.items() if each
+        },
+        "outputs": {**outputs, **theirs["outputs"]},
+    }
 
 
 def _now() -> str:

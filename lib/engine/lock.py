@@ -12,15 +12,15 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import monotonic, sleep
 
 import psutil
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from lib.base.errors import LockError, NotOursError, ParameterError
@@ -32,11 +32,12 @@ from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.target import Target, connect
 
-KEY = "lock.json"
+KEY, LEDGER_KEY = "lock.json", "ledger.json"
 PIPELINE = "run"  # in the lock's name, and in the ledger
 RENEWAL_S = 30
 STALE_S = 300  # ten renewals that did not come
 ATTEMPTS, ATTEMPT_WAIT_S = 5, 2  # others take the lock and give it back meanwhile; waits at most so long
+WAIT_POLL_S = 5  # while somebody else holds it, and we were told to wait
 TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 GONE = ("NoSuchBucket", "NoSuchKey", "404")
 # A conflict is with somebody who writes at the same moment; whose the lock is then, the next renewal shows:
@@ -71,6 +72,11 @@ class Holder:
     process_started: float
     since: str
     command: str
+
+    @classmethod
+    def of(cls, facts: dict) -> "Holder":
+        """Return a holder as it was written, perhaps by another version, which may tell more of it."""
+        return cls(**{each.name: facts[each.name] for each in fields(cls)})
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host} (pid {self.pid}, {self.command})"
@@ -143,7 +149,7 @@ class Lock:
 
         Args:
             target: The AWS to work on.
-            parameters: Whose lock: `account_id`, `prefix` and `env`.
+            parameters: Whose lock: `account_id`, `prefix` and `env`; and `lock_wait_s`.
         """
         self.target = target
         self.env = parameters.env
@@ -155,6 +161,8 @@ class Lock:
         self.client = target.client("s3", target.home_region)
         self.is_lost = self.is_parents = self.is_last = self.is_left = False
         self._etag = ""
+        self._may_leave_ledger = False  # what is there was taken over; a later version's is left alone
+        self._wait_s = parameters.lock_wait_s
         self._me: Holder | None = None
         self._renewed_at = monotonic()
         self._failure: Exception | None = None  # why the last renewal did not come
@@ -165,10 +173,10 @@ class Lock:
         return found and found[0]
 
     def acquire(self, sleep: Callable[[float], None] = sleep) -> bool:
-        """Take the lock.
+        """Take the lock; if somebody else holds it, wait `lock_wait_s` for it.
 
         Args:
-            sleep: Waits between two attempts, if others take it and give it back meanwhile.
+            sleep: Waits between two attempts, if others take it and give it back meanwhile, or hold it.
 
         Returns:
             Whether it is now ours to release; false if the run that we are a part of holds it.
@@ -178,6 +186,20 @@ class Lock:
             NotOursError: If the lock's bucket exists, but this runbook did not make it.
             ParameterError: If the environment has a lock in another region.
         """
+        waited_s = 0
+        while True:
+            try:
+                return self._acquire(sleep)
+            except LockError as error:
+                if waited_s >= self._wait_s:
+                    waited = f"; this has waited {waited_s} s for it" if waited_s else ""
+                    raise LockError(f"{error}{waited}") from error
+                if not waited_s:
+                    print(f"{error}. Waiting for up to {self._wait_s} s", file=sys.stderr, flush=True)
+            sleep(step_s := min(WAIT_POLL_S, self._wait_s - waited_s))
+            waited_s += step_s
+
+    def _acquire(self, sleep: Callable[[float], None]) -> bool:
         retrying = Retrying(
             retry=retry_if_exception_type(_AgainError),
             stop=stop_after_attempt(ATTEMPTS),
@@ -234,6 +256,8 @@ class Lock:
 
     def _delete_home(self) -> None:
         try:
+            if self.holder() is None:  # or else the next operator has come, whose all this is
+                self._remove_records()
             self.client.delete_bucket(Bucket=self.home.name)
         except ClientError as error:
             if _code(error) == "BucketNotEmpty" and self.holder():  # the next operator has come
@@ -241,6 +265,33 @@ class Lock:
             if _code(error) not in GONE:
                 raise
         self.ledger.forget(PIPELINE)
+
+    def take_ledger(self) -> None:
+        """Take over what others have done in this environment, by the ledger's copy beside the lock."""
+        try:
+            found = self.client.get_object(Bucket=self.home.name, Key=LEDGER_KEY)
+        except ClientError as error:
+            if _code(error) not in GONE:
+                raise
+            found = None
+        if found is not None:
+            with closing(found["Body"]) as body:
+                self.ledger.take(body.read().decode())
+        self._may_leave_ledger = True
+
+    def leave_ledger(self) -> None:
+        """Keep a copy of the ledger beside the lock, for whoever works elsewhere next, if it has changed."""
+        if self.is_last or self.is_left or self.is_lost or not self._may_leave_ledger:
+            return
+        if (text := self.ledger.copy()) is not None:
+            with suppress(self.client.exceptions.NoSuchBucket):  # a part of our run has destroyed all
+                self.client.put_object(Bucket=self.home.name, Key=LEDGER_KEY, Body=text.encode())
+
+    def _remove_records(self) -> None:
+        """Delete what is kept beside the lock: the ledger's copy, and what was acknowledged."""
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.home.name):
+            for found in (found for found in page.get("Contents", []) if found["Key"] != KEY):
+                self.client.delete_object(Bucket=self.home.name, Key=found["Key"])
 
     def break_it(self, holder: Holder) -> None:
         """Take the lock away from its holder.
@@ -364,7 +415,7 @@ class Lock:
             if _code(error) in GONE:
                 return None
             raise
-        return Holder(**json.load(answer["Body"])), answer["ETag"], _idle_s(answer)
+        return Holder.of(json.load(answer["Body"])), answer["ETag"], _idle_s(answer)
 
 
 @contextmanager
@@ -394,6 +445,7 @@ def locked(target: Target, parameters: Parameters, is_run: bool = True) -> Itera
     renewing = threading.Thread(target=_renew, args=(lock, ended), daemon=True)
     renewing.start()
     try:
+        lock.take_ledger()
         lock.ledger.begin(run, parameters.mode)
         yield lock
         lock.require()
@@ -401,7 +453,10 @@ def locked(target: Target, parameters: Parameters, is_run: bool = True) -> Itera
         _held.pop(lock.home.name, None)
         ended.set()
         renewing.join()
-        lock.release()
+        try:
+            lock.leave_ledger()
+        finally:
+            lock.release()
 
 
 @contextmanager
@@ -438,9 +493,23 @@ def run_alone(parameters: Parameters, makes_roles: bool = False) -> Iterator[str
             os.environ[RUN_VARIABLE] = before
 
 
+def known_ledger(target: Target, parameters: Parameters) -> Ledger:
+    """Return the ledger of an environment with what others have done in it, wherever they work. No lock.
+
+    Args:
+        target: The AWS that keeps the copy of it.
+        parameters: Whose it is.
+    """
+    lock = Lock(target, parameters)
+    lock.take_ledger()
+    return lock.ledger
+
+
 def _renew(lock: Lock, ended: threading.Event) -> None:
     while not lock.is_lost and not lock.is_left and not ended.wait(RENEWAL_S):
         lock.renew()
+        with suppress(ClientError, BotoCoreError):  # the next renewal, or the end of the run, tries again
+            lock.leave_ledger()
 
 
 def _refusal(env: str, holder: Holder, idle_s: float) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection, Container, Iterable
 
 from lib.base.errors import UnfinishedError
 from lib.base.retry import wait_until
+from lib.base.waits import Wait
 from lib.engine import accounts
 from lib.engine.inventory import Existing, Inventory
 from lib.engine.lock import Lock
-from lib.engine.plan import Left
+from lib.engine.plan import Left, Step
 from lib.engine.waiting import Waiting
 from lib.parameters import Parameters
 from lib.resources.base import Resource, Scope, Settings
@@ -112,7 +113,33 @@ def refusal(parameters: Parameters, pipeline: str, left: list[Left]) -> str:
         "parameters back as they were. To move: first `runbook run audit` with the parameters as they were, "
         f"to see that all is done there, then `runbook run {pipeline} --mode move` with the new ones: it "
         "makes what is new, lets the old queues run empty, removes what acts in the old place, and keeps "
-        "what holds data until `runbook destroy` (docs/parameters.md, Moving)"
+        "what holds data until `runbook destroy`, uncopied. Then copy what is needed (`runbook run "
+        "backfill`), verify (`runbook run audit`), and switch those who read it (docs/parameters.md, Moving)"
+    )
+
+
+def replacement(pipeline: str, steps: Iterable[Step]) -> str:
+    """Say what cannot be changed while it lives, and by which steps one comes to have it otherwise.
+
+    Args:
+        pipeline: The pipeline's name.
+        steps: Those whose changes cannot be made.
+    """
+    what = "; ".join(
+        f"{step.resource}: {name} is {(step.found or {}).get(name)} and shall be {step.changes[name]}"
+        for step in steps
+        for name in step.unchangeable
+    )
+    new = "--set env=NEW"
+    return (
+        f"{pipeline}: what cannot be changed while it lives is described otherwise: {what}. Nothing was "
+        "written. To stay: put the parameters back as they were. To have it so, without losing anything: "
+        f"1. make a second one beside it, `runbook run {pipeline} {new}` (any name that no environment has); "
+        f"2. copy into its bucket what it is to be made of, and send what was there before, `runbook run "
+        f"backfill {new} --set backfill.pipeline={pipeline} --set backfill.send=true`; 3. verify, `runbook "
+        f"run audit {new}`; 4. switch those who read it to what `runbook output {pipeline} {new}` names, "
+        f"then `runbook destroy {pipeline}`, which shows what goes. If what is in it may be lost: "
+        f"`runbook destroy {pipeline}`, and run this again"
     )
 
 
@@ -131,7 +158,8 @@ def close(inventory: Inventory, items: list[Existing], lock: Lock, sleep: Callab
     for item in [item for item in items if item.type.is_entrance]:
         _remove(inventory, item, lock)
     if any(item.type is EventInvokeConfig for item in items):
-        sleep(ASYNCHRONOUS_S)
+        with Wait("Until Lambda has tried its last", timeout_s=ASYNCHRONOUS_S):
+            sleep(ASYNCHRONOUS_S)
     mapped = {item.found.arn.rpartition("#")[2] for item in items if item.type is EventSourceMapping}
     for item in [item for item in items if item.found.arn in mapped]:
         _drain(inventory.target, item, sleep)
@@ -171,7 +199,8 @@ def _drain(target: Target, item: Existing, sleep: Callable[[float], None]) -> No
             sleep(POLL_S)
         return True
 
-    if not wait_until(is_empty, bool, DRAIN_S, POLL_S, sleep):
+    what = f"Until queue {item.found.name} is empty"
+    if not wait_until(is_empty, bool, DRAIN_S, POLL_S, sleep, what=what):
         raise UnfinishedError(
             f"{item.found.name} in {item.region} still holds about {waiting.depth()} messages after "
             f"{DRAIN_S} s. What works on it is there and goes on; nothing was lost. Look at why (`runbook "

@@ -1,22 +1,39 @@
 """Plans: what has to happen to each resource, what is left behind, and what was done, shown as tables."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from html import escape
 from typing import ClassVar, Literal
 
 import pandas as pd
 
+from lib.base import frames
+from lib.base.difference import first_differing
 from lib.base.folded import Folded
+from lib.base.told import COUNTS
 from lib.resources.base import Resource, Settings
 from lib.resources.policies import canonical
 
 VALUE_CHARACTERS = 60  # how much of a value a plan shows
 ACTIONS = {"create": "to create", "change": "to change", "delete": "to delete", "unchanged": "unchanged"}
+# How a plan marks what it will do, in the order in which it is shown; what is not among them is folded.
+SIGNS = {
+    "warning": "!",
+    "left behind": "!",
+    "create": "+",
+    "created": "+",
+    "change": "~",
+    "changed": "~",
+    "delete": "−",
+    "deleted": "−",
+    "waived": "·",
+    "kept": "·",
+}
+COLOURS = {"+": "#1a7f37", "~": "#9a6700", "−": "#cf222e", "!": "#cf222e", "·": "inherit"}
 PAST = {"create": "created", "change": "changed", "delete": "deleted"}
 PAST_WHY = {"does not exist": "did not exist", "is not wanted any more": "was not wanted any more"}
-# Under this MIME type an executed notebook tells `runbook run` what it did: summary, counts, table.
-COUNTS = "application/vnd.runbook.counts+json"
 
 
 @dataclass(frozen=True)
@@ -28,12 +45,14 @@ class Step:
         found: Its settings as they are; None if it does not exist.
         changes: Those of its desired settings that differ.
         wanted: Whether it shall exist.
+        difference: The changes of policies, code and other long settings, as the lines of a unified diff.
     """
 
     resource: Resource
     found: Settings | None
     changes: Settings
     wanted: bool = True
+    difference: tuple[str, ...] = ()
 
     @property
     def action(self) -> Literal["create", "change", "delete", "unchanged"]:
@@ -49,6 +68,13 @@ class Step:
         """What is there now, what shall be, and what is to be known of it."""
         return "; ".join(filter(None, [*self._reasons(), self.resource.note]))
 
+    @property
+    def unchangeable(self) -> list[str]:
+        """Those of the settings that differ which nothing can change while the resource lives."""
+        return [
+            name for name in self.changes if name in self.resource.unchangeable and self.found is not None
+        ]
+
     def _reasons(self) -> Iterator[str]:
         if not self.wanted:
             yield "is not wanted any more"
@@ -57,6 +83,8 @@ class Step:
         else:
             for name, value in self.changes.items():
                 yield from _differences(name, self.found.get(name), value)
+            if self.unchangeable:
+                yield "which cannot be changed: a run refuses it, and says what to do instead"
 
 
 @dataclass(frozen=True)
@@ -142,13 +170,33 @@ class Plan(list[Step]):
     def __str__(self) -> str:
         counts = Counter({word: self.count(action) for action, word in self.words.items()})
         counts.update(one.action for one in self._rest())
+        if not counts.total():
+            return "nothing is described: run the cells above, which say what shall exist, then this one"
         return ", ".join(f"{count} {word}" for word, count in counts.items())
 
+    def shown(self) -> pd.DataFrame:
+        """Return the rows of `table` but those that are unchanged, marked; what to look at comes first."""
+        table = self.table()
+        order = {action: number for number, action in enumerate(SIGNS)}
+        rows = table[table["action"].isin(SIGNS)].sort_values(
+            "action", key=lambda actions: actions.map(order), kind="stable"
+        )
+        return rows.assign(action=[f"{SIGNS[action]} {action}" for action in rows["action"]])
+
+    def _unchanged(self) -> pd.DataFrame:
+        table = self.table()
+        return table[~table["action"].isin(SIGNS)].drop(columns=["action", "why"])
+
     def __repr__(self) -> str:
-        return f"{self.table().to_string(index=False)}\n{self}"
+        rows = self.shown()
+        return "\n".join([*([frames.text(rows)] if len(rows) else []), str(self)])
 
     def _html(self) -> str:
-        return f"{self.table().to_html(index=False)}<p>{self}</p>"
+        rows, unchanged = self.shown(), self._unchanged()
+        parts = [_in_colour(frames.html(rows))] if len(rows) else []
+        if len(unchanged):
+            parts.append(Folded(unchanged, f"{len(unchanged):,} unchanged")._repr_html_())
+        return "".join([*parts, f"<p>{escape(str(self))}</p>"])
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         counts = {word: self.count(action) for action, word in ACTIONS.items()}
@@ -162,6 +210,7 @@ class Plan(list[Step]):
                 "summary": str(self),
                 "counts": counts,
                 "table": self.table().to_dict("split", index=False),
+                "differences": {s.resource.name: "\n".join(s.difference) for s in self if s.difference},
             },
         }
 
@@ -181,16 +230,27 @@ class Done(Plan):
         return Folded(self.table(), str(self))._repr_html_()
 
 
+def _in_colour(html: str) -> str:
+    """Return a page's table in which the marks have their colours; the words say the same without them."""
+    return re.sub(
+        r"<td>([-+~−!·]) ([a-z ]+)</td>",
+        lambda found: f'<td style="white-space:nowrap;color:{COLOURS[found[1]]}">{found[1]} {found[2]}</td>',
+        html,
+    )
+
+
 def _differences(name: str, found: object, wanted: object) -> Iterator[str]:
     """Yield what differs, inside of dicts too: of a policy only what was changed in a statement."""
     if not isinstance(found, dict) or not isinstance(wanted, dict):
-        yield f"{name}: {_short(found)} → {_short(wanted)}"
+        was, shall_be = repr(found), repr(wanted)
+        if max(len(was), len(shall_be)) > VALUE_CHARACTERS:
+            was, shall_be = first_differing(was, shall_be)
+        yield f"{name}: {_short(was)} → {_short(shall_be)}"
         return
     for key in sorted(found.keys() | wanted.keys()):
         if canonical(found.get(key)) != canonical(wanted.get(key)):
             yield from _differences(f"{name}.{key}", found.get(key), wanted.get(key))
 
 
-def _short(value: object) -> str:
-    text = repr(value)
+def _short(text: str) -> str:
     return text if len(text) <= VALUE_CHARACTERS else f"{text[: VALUE_CHARACTERS - 1]}…"

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lib.base import frames
 from lib.base.errors import LockError, RunbookError, UnfinishedError
 from lib.engine.contents import Contents
 from lib.engine.inventory import Destroyed, Existing, Inventory
 from lib.engine.ledger import Ledger
 from lib.engine.lock import PIPELINE, Lock, locked
 from lib.parameters import Parameters
-from lib.resources.base import TAG_ENV
+from lib.resources.base import PROTECTED, TAG_ENV, TAG_PROTECTED
 from lib.resources.s3 import Bucket
 from lib.target import Target
 
@@ -47,9 +48,9 @@ class Rollback:
         is_nothing = not self.deleted and self.kept.empty
         parts = [NOTHING.format(run=self.run) if is_nothing else repr(self.deleted)]
         if len(self.kept):
-            parts += ["kept:", self.kept.to_string(index=False), WAY_ON]
+            parts += ["kept:", frames.text(self.kept), WAY_ON]
         if len(self.changed):
-            parts += ["changed by that run, and left so:", self.changed.to_string(index=False)]
+            parts += ["changed by that run, and left so:", frames.text(self.changed)]
         return "\n".join(parts)
 
 
@@ -159,6 +160,8 @@ class Going:
         """Delete it, unless it is to be kept after all; returns why then."""
         if item.found.arn in self.kept:  # what was kept a moment ago needs it
             return self.kept[item.found.arn]
+        # It has just been found to hold nothing of others, and the run itself has protected it.
+        item.type.unprotect(self.inventory.client(item), item.found)
         if item.type is Bucket:
             self.inventory.delete(item, only=self.contents.passed[item.found.arn])
             return ""
@@ -182,6 +185,9 @@ class Going:
         for part in parts:
             if part.get("run") != facts["run"]:
                 return f"{part['noun']} {part['name']}, which that run did not create, is a part of it"
+        is_by_us = (tags or {}).get(TAG_PROTECTED) == PROTECTED  # which the run has given it
+        if not is_by_us and (why := item.type.protection(self.inventory.client(item), item.found)):
+            return f"it is protected from deletion: {why}"
         return self.contents.foreign(item)
 
     def _keep_what_later_runs_need(self, run: str) -> None:

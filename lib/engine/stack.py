@@ -2,21 +2,24 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar, cast
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
-from tqdm import tqdm
 
 from lib.base.errors import (
     DescribedTwiceError,
     LeftBehindError,
     NotOursError,
+    ProtectedError,
+    ReplacementError,
     RunbookError,
     UnfinishedError,
 )
 from lib.base.retry import retry_passing
+from lib.base.waits import Wait, progress
 from lib.engine import accounts, adoption, moving, preflight
 from lib.engine.description import Description
 from lib.engine.inventory import Existing, Inventory
@@ -25,12 +28,12 @@ from lib.engine.lock import Lock, locked
 from lib.engine.plan import PAST, Done, Left, Plan, Step
 from lib.engine.rollback import BACK_FROM_A_MOVE, Rollback, rollback, touched
 from lib.parameters import Parameters
-from lib.resources.base import SOURCE, Adopted, Link, Resource, differences
+from lib.resources.base import SOURCE, TAG_ENV, Adopted, Link, Resource, Settings, differences
 from lib.resources.iam import Role
 from lib.resources.other_account import OtherAccount
 from lib.resources.s3 import Bucket
 from lib.resources.s3_freeze import Freeze, freezes_of
-from lib.target import Target
+from lib.target import Target, protects_data
 
 AnyResource = TypeVar("AnyResource", bound=Resource)
 
@@ -48,7 +51,7 @@ class Stack:
         """
         self.target = target
         self.parameters = parameters
-        self.scope = parameters.scope(pipeline)
+        self.scope = replace(parameters.scope(pipeline), protects=protects_data(parameters))
         self.ledger = Ledger.of(parameters)
         self.resources: dict[str, Resource] = {}
         self.unwanted: dict[str, Resource] = {}
@@ -155,7 +158,8 @@ class Stack:
         ledger = self.ledger.entries()
         # What is not wanted goes backwards, as in destroy: first what needs the others.
         unwanted = [self._step(one, ledger, wanted=False) for one in reversed(self.unwanted.values())]
-        steps = [self._step(resource, ledger) for resource in self.resources.values()]
+        described = progress("Plan", [*self.resources.values()], unit="resource")
+        steps = [self._step(resource, ledger) for resource in described]
         self.frozen = [*self._frozen()]
         left = [*self.frozen, *moving.rows(self._left(steps), ledger)]
         left += [key for step in steps for key in moving.left_key(self.target, step.resource, step.found)]
@@ -195,6 +199,7 @@ class Stack:
         Raises:
             PreflightError: As for `plan`.
             LeftBehindError: If something is described no more, and the mode is not `move`.
+            ReplacementError: If what differs cannot be changed while the resource lives.
             LockError: If somebody else works on the environment.
             UnfinishedError: If AWS refused something; says where it stands, and how to go on or go back.
         """
@@ -207,6 +212,8 @@ class Stack:
         moves = self.parameters.mode == "move" and plan.left_behind
         if plan.left_behind and not moves:
             raise LeftBehindError(moving.refusal(self.parameters, self.scope.pipeline, plan.left_behind))
+        if fixed := [step for step in plan if step.unchangeable]:
+            raise ReplacementError(moving.replacement(self.scope.pipeline, fixed))
         self.ledger.confirm(step.resource.arn for step in plan if step.action == "unchanged")
         todo = [step for step in plan if step.action != "unchanged"]
         if todo or moves:
@@ -215,7 +222,6 @@ class Stack:
         left = plan.left
         if moves:
             left = [*self.frozen, *moving.rows(self._left(), self.ledger.entries())]
-        if moves:
             print(f"moved: {len(plan.left) - len(left)} removed where they were, {len(left)} kept there")
         return Done(plan, left, plan.warned)
 
@@ -256,30 +262,84 @@ class Stack:
             link for resource, settings in found if settings is not None for link in resource.links(settings)
         ]
 
+    def not_ours(self) -> list[Step]:
+        """Return what exists under our names, but was made by somebody else, and how it differs. Reads only.
+
+        Raises:
+            NotOursError: If the runbook made it, but for another environment or pipeline.
+        """
+        ledger = self.ledger.entries()
+        found = [(each, each.read(self.client(each))) for each in self.resources.values()]
+        theirs = [(each, it) for each, it in found if it is not None and not self._is_ours(each, it, ledger)]
+        for each, it in theirs:
+            if it["tags"].get(TAG_ENV):
+                raise NotOursError(
+                    f"{each} has the tags {it['tags']}: it is of another environment's runbook"
+                )
+        return [Step(each, it, differences(it, each.desired())) for each, it in theirs]
+
+    def adopt(self) -> list[Step]:
+        """Take over what exists under our names, by our tags: from now on it is changed, and destroyed.
+
+        Nothing else of it is changed here, and no rollback deletes it, since no run of ours has created it.
+
+        Returns:
+            What was taken over, and how it differs from what is described; the next run changes that.
+
+        Raises:
+            NotOursError: As for `not_ours`.
+            LockError: If somebody else works on the environment.
+        """
+        with locked(self.target, self.parameters) as lock:
+            steps = self.not_ours()
+            for step in steps:
+                lock.require()
+                self.ledger.intend(step.resource.arn, **self._facts(step.resource), changed_by=run_id())
+                tags = {"tags": step.resource.desired()["tags"]}
+                retry_passing(sleep=time.sleep)(step.resource.update, self.client(step.resource), tags)
+                self.ledger.made(step.resource.arn)
+        return steps
+
+    def _is_ours(self, resource: Resource, found: Settings, ledger: Container[str]) -> bool:
+        """Tell by the tags whose it is; what it is to the pipeline may be older than its tag for that."""
+        if not resource.taggable or resource.arn in ledger:
+            return True
+        return self.scope.tags.items() <= found["tags"].items()
+
     def _step(self, resource: Resource, ledger: dict, wanted: bool = True) -> Step:
         found = resource.read(self.client(resource))
-        is_ours = not resource.taggable or resource.arn in ledger
-        # Whose it is, they say; what it is to the pipeline may be older than that was written down.
-        if found is not None and not is_ours and not self.scope.tags.items() <= found["tags"].items():
+        if found is not None and not self._is_ours(resource, found, ledger):
             raise NotOursError(
                 f"{resource.noun} {resource.name} in {resource.region} exists, but with the tags "
                 f"{found['tags']} instead of {self.scope.tags}: this runbook did not make it. Choose another "
-                "prefix or env, or remove it"
+                f"prefix or env, or remove it; or, if it shall be ours, `runbook adopt "
+                f"{self.scope.pipeline}`"
             )
-        return Step(resource, found, differences(found, resource.desired()), wanted)
+        changes = differences(found, resource.desired())
+        lines: Iterable[str] = ()
+        if wanted and found is not None and changes and not self.applies:  # whoever plans, reviews
+            lines = resource.difference(self.client(resource), found, changes)
+        return Step(resource, found, changes, wanted, tuple(lines))
+
+    def _facts(self, resource: Resource) -> dict[str, Any]:
+        """Return what the ledger keeps of a resource."""
+        facts = {"noun": resource.noun, "name": resource.name, "region": resource.region}
+        facts |= accounts.facts(self.target, resource.account_id)
+        return {"pipeline": self.scope.pipeline, "needs": resource.needs, **facts}
 
     def _take_all(self, steps: list[Step], lock: Lock) -> None:
         """Take steps in order; if one cannot be taken, say where it stands."""
-        bar = tqdm(steps, desc="Apply", unit="resource", leave=False, delay=1)
-        for number, step in enumerate(bar):
-            lock.require()
-            try:
-                self._take(step)
-            except KeyboardInterrupt:
-                print(self._standing(steps, number))
-                raise
-            except (ClientError, BotoCoreError, RunbookError) as error:
-                raise UnfinishedError(f"{error}\n{self._standing(steps, number)}") from error
+        with Wait("Apply", total=len(steps), unit="resource") as wait:
+            for number, step in enumerate(wait.each(steps)):
+                wait.say(f"{step.action} {step.resource}")
+                lock.require()
+                try:
+                    self._take(step)
+                except KeyboardInterrupt:
+                    print(self._standing(steps, number))
+                    raise
+                except (ClientError, BotoCoreError, RunbookError) as error:
+                    raise UnfinishedError(f"{error}\n{self._standing(steps, number)}") from error
 
     def _standing(self, steps: list[Step], number: int) -> str:
         """Say what was done, what was not, and what can be done now."""
@@ -305,13 +365,13 @@ class Stack:
         resource, client = step.resource, self.client(step.resource)
         if step.action == "delete":
             for found in [f for f in resource.find(client, self.scope) if f.arn == resource.arn]:
+                if why := resource.protection(client, found):
+                    raise ProtectedError(f"{resource} is protected from deletion: {why}")
                 delete = retry_passing("changing", "busy", sleep=time.sleep)
                 delete(resource.delete, client, found.identifier)
             self.ledger.gone(resource.arn)
             return
-        facts = {"noun": resource.noun, "name": resource.name, "region": resource.region}
-        facts |= accounts.facts(self.target, resource.account_id)
-        facts["run" if step.action == "create" else "changed_by"] = run_id()
-        self.ledger.intend(resource.arn, pipeline=self.scope.pipeline, needs=resource.needs, **facts)
+        how = "run" if step.action == "create" else "changed_by"
+        self.ledger.intend(resource.arn, **self._facts(resource), **{how: run_id()})
         retry_passing(sleep=time.sleep)(resource.make, client)
         self.ledger.made(resource.arn)

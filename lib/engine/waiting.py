@@ -51,7 +51,9 @@ class Waiting:
 
     def settle(self, timeout_s: float = SETTLE_S, sleep: Callable[[float], None] = time.sleep) -> int:
         """Wait until no message is in it, or the time is up, and return how many there are then."""
-        return wait_until(self.depth, not_, timeout_s, POLL_S, sleep)
+        return wait_until(
+            self.depth, not_, timeout_s, POLL_S, sleep, what=f"Queue {self.url.rpartition('/')[2]} runs empty"
+        )
 
     def versions(self) -> set[tuple[str, str | None]]:
         """Return key and version id of what up to ten of its messages speak of; the messages stay there."""

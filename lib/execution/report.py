@@ -1,21 +1,41 @@
 """The report of a run: each executed notebook as a page, and an index of them. Needs no network."""
 
+import json
+import os
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
+from html import escape, unescape
+from itertools import count
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from jinja2 import Environment, FileSystemLoader
 from nbconvert import HTMLExporter
 
-from lib.execution.run import Result
+from lib.base.frames import STATIC
+from lib.base.run_folders import forget
+from lib.execution.run import NOTEBOOKS, Result
 from lib.parameters import Parameters
 
 # Jinja templates: run.html.j2 is the index page, notebook/ what nbconvert makes of an executed notebook.
 TEMPLATES = Path(__file__).with_name("templates")
+MERMAID = re.compile(r'<div class="jp-Mermaid">\s*<pre class="mermaid">(.*?)</pre>\s*</div>', re.DOTALL)
+LINK = re.compile(r'href="(?![a-z]+:|#|/)([^"]*)"')
+ALT_CHARACTERS = 400  # of a chart's source, for who does not see it
+TABLES = """window.runbookTables = (() => {
+const theirs = %(theirs)s, css = %(css)s, ours = %(ours)s;
+const style = { id: "runbook-tables-inline", textContent: css };
+document.head.append(Object.assign(document.createElement("style"), style));
+const url = text => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+return import(url(ours.replace("./dt_bundle.js", url(theirs))));
+})();
+"""
 
 
 def write_report(folder: Path, results: Sequence[Result], parameters: Parameters, began: datetime) -> Path:
-    """Write the pages of a run, and let `runs/latest` lead to them.
+    """Write the pages of a run, and let `runs/latest` lead to them, unless it is a plan; forget old runs.
 
     Args:
         folder: The run's folder, with the executed notebooks in it.
@@ -26,12 +46,15 @@ def write_report(folder: Path, results: Sequence[Result], parameters: Parameters
     Returns:
         The index page.
     """
-    for result in results:
-        if result.executed:
-            _page(result.executed).write_text(_to_html(result.executed), "utf-8")
+    pages = [result.executed for result in results if result.executed]
+    for executed in pages:
+        _page(executed).write_text(_to_html(executed, folder.name, [page.stem for page in pages]), "utf-8")
+    (folder / "tables.js").write_text(_tables(), "utf-8")
     index = folder / "index.html"
     index.write_text(_index(folder, results, parameters, began), "utf-8")
-    _link(folder)
+    if parameters.mode != "plan":
+        _link(folder)
+    forget(folder.parent)
     return index
 
 
@@ -39,10 +62,70 @@ def _page(executed: Path) -> Path:
     return executed.with_suffix(".html")
 
 
-def _to_html(executed: Path) -> str:
+def _to_html(executed: Path, run: str, pages: list[str]) -> str:
     exporter = HTMLExporter(template_name="notebook", extra_template_basedirs=[str(TEMPLATES)])
-    html, _ = exporter.from_filename(str(executed))
-    return html
+    resources = {"run": run, "pages": pages, "dark_css": _dark_css()}
+    html, _ = exporter.from_filename(str(executed), resources=resources)
+    return _with_links(_with_pictures(html), executed.parent, pages)
+
+
+@cache
+def _dark_css() -> str:
+    """Return JupyterLab's dark colours, as nbconvert brings them along."""
+    (path,) = [
+        found
+        for folder in HTMLExporter(template_name="lab").template_paths
+        if (found := Path(folder, "static", "theme-dark.css")).exists()
+    ][:1]
+    return path.read_text("utf-8")
+
+
+def _with_pictures(html: str) -> str:
+    """Draw the Mermaid charts of a page as SVG; one that cannot be drawn stays as its source."""
+    numbers = count(1)
+    return MERMAID.sub(lambda found: _drawn(unescape(found[1]), next(numbers)) or found[0], html)
+
+
+def _drawn(chart: str, number: int) -> str:
+    try:
+        import mmdr
+    except ImportError:  # no wheel of it for this machine
+        return ""
+    try:
+        svg = mmdr.render(chart.strip()).svg()
+    except Exception:  # the source says it, too
+        return ""
+    # Ids and styles are the picture's own, and a page has several.
+    label = escape(" ".join(chart.split())[:ALT_CHARACTERS])
+    svg = svg.replace("merman", f"picture-{number}").replace(
+        "<svg ", f'<svg role="img" aria-label="{label}" ', 1
+    )
+    return f'<div class="runbook-picture">{svg}</div>'
+
+
+def _with_links(html: str, folder: Path, pages: list[str]) -> str:
+    """Let links to notebooks lead to their pages here, and those to documents to where these are."""
+
+    def there(found: re.Match) -> str:
+        path, mark, anchor = found[1].partition("#")
+        if path.endswith(".ipynb") and Path(path).stem in pages:
+            return f'href="{path.removesuffix(".ipynb")}.html{mark}{anchor}"'
+        document = NOTEBOOKS / unquote(path)
+        if not path or not document.exists():
+            return found[0]
+        return f'href="{quote(os.path.relpath(document.resolve(), folder.resolve()))}{mark}{anchor}"'
+
+    return LINK.sub(there, html)
+
+
+def _tables() -> str:
+    """Return a script that makes tables sortable without any server; a page of a disk may import no file."""
+    import itables
+
+    bundle = Path(itables.__file__).with_name("html")
+    texts = [(STATIC / "tables.js"), bundle / "dt_bundle.js", bundle / "dt_bundle.css"]
+    ours, theirs, css = (json.dumps(path.read_text("utf-8")) for path in texts)
+    return TABLES % {"ours": ours, "theirs": theirs, "css": css}
 
 
 def _index(folder: Path, results: Sequence[Result], parameters: Parameters, began: datetime) -> str:
@@ -50,7 +133,7 @@ def _index(folder: Path, results: Sequence[Result], parameters: Parameters, bega
     return jinja.get_template("run.html.j2").render(
         run=folder.name,
         began=began.astimezone(UTC),
-        seconds=sum(result.seconds for result in results),
+        seconds=(datetime.now(UTC) - began).total_seconds(),
         outcome=next((r.outcome for r in results if r.outcome != "ok"), "ok"),
         results=results,
         parameters=parameters.table().to_dict("records"),

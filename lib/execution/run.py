@@ -1,39 +1,37 @@
-"""Headless runs: runbooks found by name, executed by papermill, and what became of each."""
+"""Headless runs: runbooks found by name, executed by papermill, several at once, and what became of each."""
 
 import json
-import logging
-import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import nbformat
 import papermill
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
+from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillException, PapermillExecutionError
-from traitlets import default
 
-from lib.base.call_ledger import PATH_VARIABLE
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.paths import ROOT, home
-from lib.engine.checklist import LEFT_OUT
-from lib.engine.plan import COUNTS
-from lib.execution.describing import PLAN
-from lib.operate.adopting import ADOPTING
+from lib.base.told import ADOPTING, COUNTS, LEFT_OUT, POINTS
+from lib.execution.bars import Bars
+from lib.execution.kernels import OurKernels, kernels_of
+from lib.execution.scheduling import Place, may_begin, short_name
 from lib.parameters import Parameters
 from lib.parameters.types import did_you_mean
 
 NOTEBOOKS = ROOT / "notebooks"
 DESTROY = "90_destroy"
-PROGRESS_BAR = "{desc} {bar:30} {n_fmt}/{total_fmt} cells  {elapsed}"
-# papermill warns of each parameter that is not in a notebook's cell; every notebook is given all there are.
-logging.getLogger("papermill").setLevel(logging.CRITICAL)
+PLAN = "stack.plan()"  # the cell in which the description of a stack ends
+ENGINE = "runbook"
+LOOK_AGAIN_S = 0.5
+STOP_WITHIN_S = 10  # a kernel that was told to stop; then it is killed
+KILL = 2  # so often one asks, by Ctrl-C, until no kernel is waited for
 Outcome = Literal["ok", "failed", "interrupted", "not run"]
-NAME_CHARACTERS = 16  # of the progress bars' names, so that the bars stand below each other
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,8 @@ class Job:
     @property
     def name(self) -> str:
         """What its result is called: the notebook's name, and its own values if there are any."""
-        return "-".join([self.notebook.stem, *(str(value) for value in self.own.values() if value)])
+        own = (name if value is True else str(value) for name, value in self.own.items() if value)
+        return "-".join([self.notebook.stem, *own])
 
 
 @dataclass(frozen=True)
@@ -85,6 +84,7 @@ class Result:
         left_out: What it said that it did not look at: `what` and `reason` of each.
         failure: Why it failed.
         adopting: What it said that adopting a bucket means: bucket, what, found, means of each.
+        points: Of its checklist: claim, holds, evidence of each.
     """
 
     name: str
@@ -95,6 +95,7 @@ class Result:
     left_out: list[dict[str, str]] = field(default_factory=list)
     failure: Failure | None = None
     adopting: list[dict[str, str]] = field(default_factory=list)
+    points: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def summary(self) -> str:
@@ -109,35 +110,9 @@ class Result:
 
     @property
     def differs(self) -> bool:
-        """Whether it found anything that is not as described."""
-        return any(count for word, count in self.made.get("counts", {}).items() if word != "unchanged")
-
-
-class OurKernels(AsyncKernelManager):
-    """Starts kernels with the interpreter that runs us, whatever kernels the user has installed.
-
-    Without folders to look in, jupyter_client falls back to the ipykernel of `sys.executable`. The encryption
-    keeps other users of this machine from listening, and the kernel from warning that they could.
-    """
-
-    variables: Mapping[str, str] = {}  # of the kernels' environment, beside ours
-
-    @default("transport_encryption")
-    def _encrypted(self) -> str:
-        return "auto"
-
-    @default("kernel_spec_manager")
-    def _ours_only(self) -> KernelSpecManager:
-        return KernelSpecManager(kernel_dirs=[], parent=self)
-
-    def start_kernel(self, **arguments: Any) -> Any:
-        """Start a kernel whose progress bars are off: nobody watches, and they would stay in the output."""
-        return super().start_kernel(env={**os.environ, **self.variables, "TQDM_DISABLE": "1"}, **arguments)
-
-
-def kernels_of(folder: Path) -> type[OurKernels]:
-    """Return kernels whose calls to AWS are written to `calls.jsonl` in a run's folder."""
-    return type("Kernels", (OurKernels,), {"variables": {PATH_VARIABLE: str(folder / "calls.jsonl")}})
+        """Whether it found anything that is not as described; a warning is about what is."""
+        counts = self.made.get("counts", {})
+        return any(count for word, count in counts.items() if word not in ("unchanged", "warnings"))
 
 
 def select(names: Sequence[str]) -> list[Path]:
@@ -173,12 +148,6 @@ def has_a_plan(notebook: Path) -> bool:
     return any(cell.cell_type == "code" and cell.source.strip() == PLAN for cell in cells)
 
 
-def short_name(name: str) -> str:
-    """Return `migrate` for `migrate`, `10_migrate`, `10_migrate.ipynb` and a path to it."""
-    stem = Path(name).name.removesuffix(".ipynb")
-    return stem[3:] if stem[:2].isdigit() and stem[2:3] == "_" else stem
-
-
 def new_folder(now: datetime) -> Path:
     """Make the folder of a run, `runs/<UTC time>`; a second one in the same second gets a number.
 
@@ -199,60 +168,178 @@ def new_folder(now: datetime) -> Path:
             number += 1
 
 
-def execute_all(jobs: list[Job], parameters: Parameters, folder: Path) -> Iterator[Result]:
-    """Execute notebooks one after the other; after one that does not end well the others are not run.
+def execute_all(
+    jobs: Sequence[Job],
+    parameters: Parameters,
+    folder: Path,
+    at_once: int = 1,
+    ended: Callable[[Result], None] = lambda _: None,
+) -> list[Result]:
+    """Execute notebooks, several at once if they say that they may run beside each other.
+
+    After one that does not end well none is begun any more, and those that are at work go on to their end.
+    Ctrl-C ends those, too.
+
+    A plan writes nothing, so that one that cannot be made does not keep the others from being made.
 
     Args:
-        jobs: What to execute.
+        jobs: What to execute, in this order.
         parameters: All of them are given to each notebook, whichever its parameters cell names.
         folder: Where the executed copies go.
+        at_once: How many may work at once, beside those that wait for most of their time.
+        ended: Called with each result as soon as there is one.
 
-    Yields:
-        The result of each job, when it has one.
+    Returns:
+        The result of each job, in their order.
+
+    Raises:
+        RunbookError: If what a notebook says of its place in the order cannot be read; none was begun.
     """
-    goes_on = True
-    for job in jobs:
-        result = _execute(job, parameters, folder) if goes_on else Result(job.name, "not run")
-        goes_on = goes_on and result.outcome == "ok"
-        yield result
+    places = [Place.of(job.notebook, parameters.pipelines()) for job in jobs]
+    if parameters.mode == "plan":  # which writes nothing that another could miss
+        names = frozenset(place.name for place in places)
+        places = [replace(place, beside=names) for place in places]
+    # A plan that cannot be made does not keep the others from being made.
+    harmless = {"ok", "failed"} if parameters.mode == "plan" else {"ok"}
+    results: dict[int, Result] = {}
+    running: dict[int, _Execution] = {}
+    interrupted = 0
+    with Bars() as bars, ThreadPoolExecutor(max(1, len(jobs))) as threads:
+        try:
+            while True:
+                try:
+                    for execution in running.values() if interrupted else ():
+                        execution.stop(interrupted)
+                    outcomes = {result.outcome for result in results.values()}
+                    goes_on = not interrupted and outcomes <= harmless
+                    for number in may_begin(places, results, running, at_once) if goes_on else ():
+                        running[number] = _Execution(jobs[number], parameters, folder, bars)
+                        running[number].begin(threads)
+                    if not running:
+                        break
+                    for number in _ended(running):
+                        results[number] = running.pop(number).future.result()
+                        ended(results[number])
+                except KeyboardInterrupt:
+                    interrupted += 1
+        finally:
+            for execution in running.values():
+                execution.stop(KILL)
+    return [results.get(number) or Result(job.name, "not run") for number, job in enumerate(jobs)]
 
 
-def _execute(job: Job, parameters: Parameters, folder: Path) -> Result:
-    executed = folder / f"{job.name}.ipynb"
-    values = {**parameters.model_dump(), **job.own}
-    outcome: Outcome = "ok"
-    failure, began = None, time.monotonic()
-    try:
-        papermill.execute_notebook(
-            job.notebook,
-            executed,
-            values,
-            kernel_name=NATIVE_KERNEL_NAME,
-            kernel_manager_class=kernels_of(folder),
-            language="python",
-            cwd=job.notebook.parent,
-            # disable=None: no bar where nobody watches (tqdm asks whether stderr is a terminal).
-            progress_bar={
-                "desc": f"{job.name:<{NAME_CHARACTERS}}",
-                "bar_format": PROGRESS_BAR,
-                "disable": None,
-            },
-        )
-    except PapermillExecutionError as error:
-        outcome, failure = "failed", Failure(error.ename, error.evalue, error.exec_count, error.source)
-    except nbformat.reader.NotJSONError as error:
-        outcome, failure = "failed", Failure("RunbookError", f"{job.notebook} cannot be read: {error}")
-    except (RunbookError, PapermillException, RuntimeError) as error:  # RuntimeError: when a kernel dies
-        outcome, failure = "failed", Failure(type(error).__name__, str(error).strip())
-    except KeyboardInterrupt:
-        outcome = "interrupted"
-    seconds = time.monotonic() - began
-    if not executed.exists():
-        return Result(job.name, outcome, seconds, failure=failure)
-    told = [data[COUNTS] for data in _told(executed) if COUNTS in data]
-    left_out = [data[LEFT_OUT] for data in _told(executed) if LEFT_OUT in data]
-    adopting = [row for data in _told(executed) for row in data.get(ADOPTING, [])]
-    return Result(job.name, outcome, seconds, executed, told[-1] if told else {}, left_out, failure, adopting)
+def _ended(running: Mapping[int, "_Execution"]) -> list[int]:
+    """Wait until a notebook has ended, or for a moment; return the numbers of those that have."""
+    wait([each.future for each in running.values()], LOOK_AGAIN_S, FIRST_COMPLETED)
+    return [number for number, each in running.items() if each.future.done()]
+
+
+class _Execution:
+    """A notebook that is at work, in a thread of its own."""
+
+    def __init__(self, job: Job, parameters: Parameters, folder: Path, bars: Bars) -> None:
+        self._job, self._folder = job, folder
+        self._values = {**parameters.model_dump(), **job.own}
+        self._kernels: list[OurKernels] = []
+        self._stopped_at: float | None = None
+        self.bar = bars.bar(job.name)
+        self.future: Future[Result] = Future()
+
+    def begin(self, threads: Executor) -> None:
+        """Execute it."""
+        self.future = threads.submit(self._execute)
+
+    def stop(self, asked: int) -> None:
+        """End it: as Ctrl-C does; if it goes on for long, or one asks again, at once.
+
+        Args:
+            asked: How often one has asked for it.
+        """
+        if self._stopped_at is None:
+            self._stopped_at = time.monotonic()
+            for kernel in self._kernels:
+                kernel.interrupt()
+        if asked >= KILL or time.monotonic() - self._stopped_at > STOP_WITHIN_S:
+            for kernel in self._kernels:
+                kernel.kill()
+
+    def require(self) -> None:
+        """Go on only if nobody has stopped it.
+
+        Raises:
+            KeyboardInterrupt: If somebody has.
+        """
+        if self._stopped_at is not None:
+            raise KeyboardInterrupt
+
+    def _execute(self) -> Result:
+        job, executed = self._job, self._folder / f"{self._job.name}.ipynb"
+        outcome: Outcome = "ok"
+        failure, began = None, time.monotonic()
+        try:
+            papermill.execute_notebook(
+                job.notebook,
+                executed,
+                self._values,
+                engine_name=ENGINE,
+                kernel_name=NATIVE_KERNEL_NAME,
+                # papermill's own `cwd` would be that of this process, in which others are at work.
+                kernel_manager_class=kernels_of(self._folder, job.notebook.parent, self._kernels),
+                language="python",
+                progress_bar=False,
+                execution=self,
+            )
+        except PapermillExecutionError as error:
+            outcome, failure = "failed", Failure(error.ename, error.evalue, error.exec_count, error.source)
+        except nbformat.reader.NotJSONError as error:
+            outcome, failure = "failed", Failure("RunbookError", f"{job.notebook} cannot be read: {error}")
+        except (RunbookError, PapermillException, RuntimeError) as error:  # RuntimeError: when a kernel dies
+            outcome, failure = "failed", Failure(type(error).__name__, str(error).strip())
+        except KeyboardInterrupt:
+            outcome = "interrupted"
+        finally:
+            self.bar.close()
+        if self._stopped_at is not None and failure:
+            outcome, failure = "interrupted", None
+        seconds = time.monotonic() - began
+        if not executed.exists():
+            return Result(job.name, outcome, seconds, failure=failure)
+        told = list(_told(executed))
+        made = [data[COUNTS] for data in told if COUNTS in data]
+        left_out = [data[LEFT_OUT] for data in told if LEFT_OUT in data]
+        adopting = [row for data in told for row in data.get(ADOPTING, [])]
+        points = [point for data in told for point in data.get(POINTS, [])]
+        last = made[-1] if made else {}
+        return Result(job.name, outcome, seconds, executed, last, left_out, failure, adopting, points)
+
+
+class _Engine(NBClientEngine):
+    """papermill's own; it tells an execution of its cells, and ends between two if that is stopped."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *, execution: _Execution, **options: Any
+    ) -> Any:
+        """Execute a notebook.
+
+        Args:
+            nb_man: papermill's, which it tells of each cell.
+            kernel_name: As for papermill.
+            execution: Whose notebook it is.
+            options: As for papermill.
+        """
+        begin = nb_man.cell_start
+
+        def cell_start(*arguments: Any, **named: Any) -> None:
+            execution.require()
+            begin(*arguments, **named)
+
+        nb_man.cell_start, nb_man.pbar = cell_start, execution.bar
+        execution.bar.of(len(nb_man.nb.cells))
+        return super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+
+papermill_engines.register(ENGINE, _Engine)
 
 
 def _told(executed: Path) -> Iterator[dict[str, Any]]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pandas as pd
-from tqdm import tqdm
 
 from lib.base.errors import NotDeployedError
+from lib.base.waits import progress
 from lib.parameters import Parameters
 from lib.resources.glue import Database
 from lib.target import Target
@@ -35,7 +35,7 @@ def tables(target: Target, region: str, databases: list[str]) -> pd.DataFrame:
     glue, s3 = target.client("glue", region), target.client("s3", region)
     found = [(database, table) for database in databases for table in _tables(glue, database)]
     rows = []
-    for database, table in tqdm(found, desc="Tables", unit="table", leave=False, delay=1):
+    for database, table in progress("Tables", found, unit="table"):
         columns = len(table.get("StorageDescriptor", {}).get("Columns", []))
         keys = len(table.get("PartitionKeys", []))
         partitions = sum(1 for _ in _partitions(glue, database, table["Name"])) if keys else 0

@@ -41,6 +41,7 @@ def crawl(
             POLL_S,
             sleep,
             f"crawler {crawler} has not finished within {timeout_s} s; see its log in Glue's console",
+            what=f"Crawler {crawler}",
         )
 
     # A crawl that is under way may have passed by what is new; one that begins from here on has not.

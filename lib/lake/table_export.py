@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 import pandas as pd
-from tqdm import tqdm
 
 from lib.base.errors import ItemError, RunbookError
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
 from lib.base.retry import TOO_EARLY, retry_on, wait_until
+from lib.base.waits import Wait
 from lib.engine.ledger import note_put
 from lib.resources.dynamodb import BACKUPS_S, Table
 from lib.resources.s3 import DELETE_BATCH_KEYS, Bucket, delete_batch
@@ -113,8 +113,8 @@ def _export(
         ExportFormat="DYNAMODB_JSON",
         ExportType="FULL_EXPORT",
     )["ExportDescription"]
-    with tqdm(desc=f"Export {table.name}", unit=" looks", leave=False, delay=1) as progress:
-        done = _wait(client, started["ExportArn"], timeout_s, sleep, progress)
+    with Wait(f"Export {table.name}", timeout_s=timeout_s):
+        done = _wait(client, started["ExportArn"], timeout_s, sleep)
     if done["ExportStatus"] != "COMPLETED":
         reason = f"{done.get('FailureCode', 'no code')}: {done.get('FailureMessage', 'no reason given')}"
         raise RunbookError(f"the export of {table.name} failed: {reason}")
@@ -131,9 +131,8 @@ def _encryption(bucket: Bucket) -> dict[str, str]:
     return {"S3SseAlgorithm": "KMS", "S3SseKmsKeyId": bucket.kms_key_arn}
 
 
-def _wait(client, arn: str, timeout_s: float, sleep: Callable[[float], None], progress: tqdm) -> dict:
+def _wait(client, arn: str, timeout_s: float, sleep: Callable[[float], None]) -> dict:
     def look() -> dict:
-        progress.update()
         return client.describe_export(ExportArn=arn)["ExportDescription"]
 
     return wait_until(
@@ -150,7 +149,7 @@ def _wait(client, arn: str, timeout_s: float, sleep: Callable[[float], None], pr
 def _convert(s3, bucket: str, folder: str, scratch: Path, items: int) -> tuple[list[Path], int, int]:
     """Write the rows of each of DynamoDB's files into one of ours; return these, how many, and left out."""
     files, rows, left_out = list[Path](), 0, list[tuple[str, str]]()
-    with tqdm(desc="Convert", total=items, unit=" rows", leave=False, delay=1) as progress:
+    with Wait("Convert", total=items, unit="row") as progress:
         for name in _data_files(s3, bucket, folder):
             file = scratch / f"{len(files)}.json.gz"
             with gzip.open(file, "wb") as out:

@@ -5,11 +5,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from rich.console import Console
 
+from lib.base import packages
 from lib.base.errors import RunbookError
 from lib.base.paths import ROOT
 
@@ -69,25 +72,24 @@ def _install(folder: Path) -> None:
     venv = Path(tempfile.mkdtemp(prefix="venv-", dir=folder))
     # On stderr, so that the output of a notebook that happens to be the first one stays the same.
     console = Console(stderr=True, force_jupyter=False)
-    console.print("Installing the local AWS into .local-aws (about 20 s, once) …", highlight=False)
+    console.print("Installing the local AWS into .local-aws (a few seconds, once) …", highlight=False)
     with console.status("creating the virtual environment"):
-        _run([sys.executable, "-m", "venv", str(venv)])
-    with console.status(f"pip install -r {REQUIREMENTS.name}"):
+        _require(_run([sys.executable, "-m", "venv", "--without-pip", str(venv)]))
+    with console.status(f"installing {REQUIREMENTS.name}"):
         # The pins are the whole closure, each with its hashes, so nothing but them can get in.
-        pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-        _run([*pip, "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(REQUIREMENTS)])
+        pins = ["--no-deps", "--require-hashes", "-r", str(REQUIREMENTS)]
+        say = partial(console.print, highlight=False, markup=False)
+        _require(packages.install(pins, venv / "bin" / "python", run=_run, say=say))
     (venv / "stamp").write_text(_stamp(), "utf-8")
     _make_current(venv)
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str], **options: Any) -> subprocess.CompletedProcess:
     try:
-        result = subprocess.run(
+        return subprocess.run(
             command,
+            **{"capture_output": True, "text": True, "errors": "replace", **options},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
             timeout=INSTALL_TIMEOUT_S,
         )
     except subprocess.TimeoutExpired as error:
@@ -95,11 +97,14 @@ def _run(command: list[str]) -> None:
             f"The local AWS could not be installed: `{' '.join(command)}` had not ended within "
             f"{INSTALL_TIMEOUT_S} s. Check the network, then run again."
         ) from error
-    if result.returncode:
-        said = "\n".join((result.stdout + result.stderr).splitlines()[-20:])
+
+
+def _require(done: subprocess.CompletedProcess) -> None:
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).splitlines()[-20:])
         raise InstallError(
-            f"The local AWS could not be installed: `{' '.join(command)}` ended with "
-            f"{result.returncode}. Check the network and disk space, then run again.\n{said}"
+            f"The local AWS could not be installed: `{' '.join(done.args)}` ended with "
+            f"{done.returncode}. Check the network and disk space, then run again.\n{said}"
         )
 
 

@@ -12,7 +12,9 @@ from typing import Any
 import pandas as pd
 from botocore.exceptions import ClientError
 
+from lib.base import frames
 from lib.base.threads import in_threads
+from lib.base.told import ADOPTING
 from lib.engine.preflight.form import listed
 from lib.engine.preflight.iam_data import overlap
 from lib.engine.stack import Stack
@@ -30,7 +32,6 @@ from lib.s3.objects import Place
 from lib.s3.selection import KeyFilter
 from lib.s3.versions import ARCHIVE_CLASSES
 
-ADOPTING = "application/vnd.runbook.adopting+json"  # the MIME type under which a notebook tells of it
 MOST_LISTED = 20_000  # objects: twenty calls; of more than that it is only said that there are more
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/archived-objects.html
 MOST_HEADS = 200  # objects of which it is asked under which key they are, evenly of those that are listed
@@ -66,13 +67,13 @@ class Adopting:
     def __repr__(self) -> str:
         if not self.rows:
             return "no bucket is adopted: the pipeline makes its own"
-        return self.table().to_string(index=False)
+        return frames.text(self.table())
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         bundle: dict[str, Any] = {"text/plain": repr(self)}
         if self.rows:
             table = self.table()
-            bundle |= {"text/html": table.to_html(index=False), ADOPTING: table.to_dict("records")}
+            bundle |= {"text/html": frames.html(table), ADOPTING: table.to_dict("records")}
         return bundle
 
 

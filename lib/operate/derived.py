@@ -7,7 +7,7 @@ import pandas as pd
 from lib.engine.waiting import Waiting
 from lib.operate.watch import until
 from lib.parameters.sections import Pipeline
-from lib.s3.objects import VERSION_TOLD, Place
+from lib.s3.objects import NO_VERSION, VERSION_TOLD, Place
 
 SHOWN_BYTES = 200
 
@@ -35,7 +35,7 @@ def arrivals(
 
     def is_there(key: str) -> bool:
         heads = (there.head(each) for each in settings.derived_keys(key))
-        return any(head and head["Metadata"].get(VERSION_TOLD) == version[key] for head in heads)
+        return any(head and head["Metadata"].get(VERSION_TOLD, NO_VERSION) == version[key] for head in heads)
 
     return until(
         uploads,

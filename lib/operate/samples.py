@@ -10,17 +10,18 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pandas as pd
-from tqdm import tqdm
 
+from lib.base import frames
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.own_fault import such_as
 from lib.base.paths import ROOT
+from lib.base.waits import Wait, progress
 from lib.engine.ledger import note_put
 from lib.engine.stack import Stack
 from lib.lake.query import Athena
 from lib.operate.samples_folder import MARK, SamplesFolder, folder, mark_of, whose
 from lib.resources.s3 import Bucket
-from lib.s3.objects import Place
+from lib.s3.objects import NO_VERSION, Place
 from lib.s3.selection import KeyFilter
 
 FOLDER = ROOT / "notebooks" / "samples"
@@ -32,7 +33,6 @@ PIXEL_PNG = b64decode(
 # boto3 uploads in parts from 8 MiB on:
 # https://boto3.amazonaws.com/v1/documentation/api/latest/reference/customizations/s3.html
 MULTIPART_THRESHOLD_BYTES = 8 * 1024 * 1024
-NO_VERSION = "null"  # in a bucket that keeps no versions, which only somebody else's may be
 QUIET_LOOKS, QUIET_POLL_S, QUIET_MOST_S = 3, 3, 120  # until it is believed that a pipeline writes no more
 
 
@@ -74,10 +74,10 @@ class Samples(list[Sample]):
         return pd.DataFrame(rows, columns=["key", "bytes", "rows", "metadata", "tags"])
 
     def _repr_html_(self) -> str:
-        return self.table().to_html(index=False)
+        return frames.html(self.table())
 
     def __repr__(self) -> str:
-        return self.table().to_string(index=False)
+        return frames.text(self.table())
 
 
 class Files(Samples):
@@ -218,11 +218,12 @@ def take_back(
 def _are_quiet(folders: list[SamplesFolder], sleep: Callable[[float], None]) -> bool:
     """Erase until nothing more comes; returns whether it has come to that."""
     quiet = 0
-    for _ in range(QUIET_MOST_S // QUIET_POLL_S):
-        quiet = 0 if sum([each.erase() for each in folders]) else quiet + 1
-        if quiet == QUIET_LOOKS:
-            return True
-        sleep(QUIET_POLL_S)
+    with Wait("Take samples back, until nothing more comes of them", timeout_s=QUIET_MOST_S):
+        for _ in range(QUIET_MOST_S // QUIET_POLL_S):
+            quiet = 0 if sum([each.erase() for each in folders]) else quiet + 1
+            if quiet == QUIET_LOOKS:
+                return True
+            sleep(QUIET_POLL_S)
     return False
 
 
@@ -249,7 +250,7 @@ def upload(client, bucket: str, samples: Iterable[Sample]) -> pd.DataFrame:
                 f"s3://{bucket}/{key} is somebody's, and a sample would be written over it; nothing was "
                 "uploaded. Move it elsewhere, choose another env, or set exercise to false"
             )
-    for sample in tqdm(samples, desc="Upload", unit="object", leave=False, delay=1):
+    for sample in progress("Upload", samples, unit="object"):
         mark = mark_of(sample.key)
         extra = {
             "ContentType": sample.content_type,
@@ -277,7 +278,7 @@ def delete(client, bucket: str, keys: Iterable[str]) -> pd.DataFrame:
         One row a key: key, version_id of its delete marker, and when it was deleted, as `time` (UTC).
     """
     rows = []
-    for key in tqdm(list(keys), desc="Delete", unit="object", leave=False, delay=1):
+    for key in progress("Delete", list(keys), unit="object"):
         marker = client.delete_object(Bucket=bucket, Key=key)
         version_id = marker.get("VersionId", NO_VERSION)
         note_put(bucket, key, version_id)

@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import pandas as pd
-from tqdm import tqdm
 
 from lib.base.errors import WaitError
 from lib.base.retry import wait_until
 from lib.base.times import iso8601
+from lib.base.waits import Wait
 from lib.operate import facts, log_events
 from lib.operate.watch import POLL_S
+from lib.resources.schedules import latest_due
 
 
 def stored(
@@ -36,7 +37,7 @@ def stored(
     Returns:
         One row a ticker: ticker, items of the run's minute.
     """
-    with tqdm(total=run["rows"], desc="Stored", unit="row", leave=False) as progress:
+    with Wait("Stored", total=run["rows"], unit="row", timeout_s=timeout_s) as progress:
 
         def count() -> Counter[str]:
             counts = Counter({ticker: _count(client, table, ticker, run["time"]) for ticker in tickers})
@@ -53,6 +54,7 @@ def scheduled_run(
     *,
     since: pd.Timestamp,
     timeout_s: float,
+    schedule: str = "",
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict:
@@ -64,6 +66,7 @@ def scheduled_run(
         since: From when on; runs that were due earlier, such as those invoked by hand for a time long past,
             do not count.
         timeout_s: How long to wait, in seconds.
+        schedule: The rule's, by which whoever waits is told when to expect it.
         sleep: Waits between two looks.
         clock: Tells the seconds.
 
@@ -76,15 +79,14 @@ def scheduled_run(
     """
     done = facts.of(facts.handler_of(log_group)).done
     deadline = clock() + timeout_s
-    with tqdm(
-        desc="Waiting for the schedule", unit="s", leave=False, bar_format="{desc}: {elapsed}"
-    ) as progress:
+    due = latest_due(schedule, pd.Timestamp.now("UTC").to_pydatetime())
+    expected = f"due by {due:%H:%M:%S} UTC" if due else ""
+    with Wait("The schedule fires", timeout_s=timeout_s, expected=expected):
         while clock() < deadline:
             for line in log_events.lines(client, log_group, since):
                 is_run = line.get("message") in done and "scheduled_time" in line
                 if is_run and pd.Timestamp(line["scheduled_time"]) >= since.floor("min"):
                     return {"time": line["scheduled_time"], "files": line["files"], "rows": line["rows"]}
-            progress.update()
             sleep(log_events.POLL_S)
     raise WaitError(
         f"{log_group} tells of no scheduled run within {timeout_s} s: is the rule enabled, and may it invoke "

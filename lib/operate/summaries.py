@@ -10,7 +10,7 @@ from lib.operate.facts import Facts
 from lib.operate.samples import Sample
 from lib.operate.watch import until
 from lib.parameters.sections import Summarize
-from lib.s3.objects import Place
+from lib.s3.objects import NO_VERSION, Place
 
 
 def watch_outcomes(
@@ -114,7 +114,7 @@ def _places(key: str, settings: Summarize) -> dict[str, str]:
 
 def _is_of(place: Place, key: str, version_id: str) -> bool:
     """Say whether there is such an object, and it speaks of this version."""
-    return place.head(key) is not None and _load(place, key)["version_id"] == version_id
+    return place.head(key) is not None and (_load(place, key)["version_id"] or NO_VERSION) == version_id
 
 
 def _load(place: Place, key: str) -> dict:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 from botocore.client import BaseClient
-from tqdm import tqdm
 
 from lib.base.retry import wait_until
+from lib.base.shown import counted
+from lib.base.waits import Wait
 from lib.engine.waiting import POLL_S, Waiting
 from lib.operate import facts, log_events
-from lib.s3.objects import Place, is_same
+from lib.s3.objects import NO_VERSION, Place, is_same
 
 # What a function logs reaches CloudWatch Logs some seconds later, and its clock is not this machine's.
 LOG_S, CLOCKS_DIFFER = 60, pd.Timedelta("5s")
@@ -47,7 +48,7 @@ def until(
     version = dict(zip(uploads["key"], uploads["version_id"], strict=True))
     seen = {key: ("not yet", float("nan")) for key in uploads["key"]}
     deadline = clock() + timeout_s
-    with tqdm(total=len(seen), desc=done.capitalize(), unit="object", leave=False) as progress:
+    with Wait(done.capitalize(), total=len(seen), unit="object", timeout_s=timeout_s) as progress:
         while _not_yet(seen) and clock() < deadline:
             for key in filter(is_done, _not_yet(seen)):
                 seen[key] = (done, (pd.Timestamp.now("UTC") - began[key]).total_seconds())
@@ -56,7 +57,7 @@ def until(
                 dead = {key for key, of in dead_letters.versions() if of in (None, version.get(key))}
                 seen |= dict.fromkeys(dead & _not_yet(seen), ("dead letter", float("nan")))
             if queue:
-                progress.set_postfix(queued=queue.depth(), refresh=False)
+                progress.say(f"{counted(queue.depth(), 'message')} in the queue")
             if _not_yet(seen):
                 sleep(POLL_S)
     if _not_yet(seen):
@@ -141,6 +142,8 @@ def rows(
 ) -> pd.DataFrame:
     """Watch until the index has a row of every upload's or delete's version.
 
+    Without versioning, which only somebody else's bucket may be, a row tells by its time whose it is.
+
     Args:
         uploads: As `samples.upload` or `samples.delete` returns it.
         client: A DynamoDB client of the table's region.
@@ -151,14 +154,22 @@ def rows(
     Returns:
         As `until`; the state is `indexed`.
     """
-    version = dict(zip(uploads["key"], uploads["version_id"], strict=True))
+    each = uploads.drop_duplicates("key", keep="last").set_index("key")
+    event = "ObjectCreated" if "bytes" in uploads else "ObjectRemoved"
 
     def is_indexed(key: str) -> bool:
+        version, since = each["version_id"][key], each["time"][key] - CLOCKS_DIFFER
+        is_it = "version_id = :version"
+        values = {":key": key, ":event": event, ":version": version}
+        if version == NO_VERSION:
+            is_it = f"({is_it} OR attribute_not_exists(version_id)) AND #timestamp >= :since"
+            values[":since"] = since.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         answer = client.query(
             TableName=table,
             KeyConditionExpression="file_key = :key",
-            FilterExpression="version_id = :version",
-            ExpressionAttributeValues={":key": {"S": key}, ":version": {"S": version[key]}},
+            FilterExpression=f"begins_with(event_name, :event) AND {is_it}",
+            ExpressionAttributeValues={name: {"S": value} for name, value in values.items()},
+            **({"ExpressionAttributeNames": {"#timestamp": "timestamp"}} if ":since" in values else {}),
             ConsistentRead=True,
         )
         return bool(answer["Count"])
@@ -202,7 +213,8 @@ def function_log(
     def read() -> list[dict]:
         return list(log_events.lines(client, log_group, since - CLOCKS_DIFFER))
 
-    log = pd.DataFrame(wait_until(read, is_whole, timeout_s, log_events.SOON, sleep))
+    told = wait_until(read, is_whole, timeout_s, log_events.SOON, sleep, what=f"What {log_group} tells")
+    log = pd.DataFrame(told)
     columns = ["timestamp", "level", "message", "key", "bytes", "seconds"]
     log = log.reindex(columns=columns).astype({"bytes": "Int64"})
     return log.sort_values("timestamp", ignore_index=True, kind="stable")

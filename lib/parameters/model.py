@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, create_model, model_validator
 
+from lib.base import frames
 from lib.base.errors import ParameterError, RunbookError
 from lib.parameters import pipelines
+from lib.parameters.layers import DEFAULT, Layer, from_variables, merged, names_of
 from lib.parameters.sections import (
     Analyze,
     Audit,
@@ -42,6 +44,13 @@ RESERVED_PREFIX = "sthree"
 BUCKET_NAME_FIXED_CHARACTERS = 5 + len("results") + 12
 
 
+class _Origins(dict[str, str]):
+    """Names to where their values are from, which makes no difference between parameters."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Origins)
+
+
 class Parameters(Section):
     """All parameters of one environment: what every pipeline has, and a section for each."""
 
@@ -64,6 +73,17 @@ class Parameters(Section):
     )
     kms_key_arns: list[KmsKeyArn] = Field(
         [], description="ARNs of KMS keys to encrypt with, one a region; empty for AWS's own keys"
+    )
+    deletion_protection: Literal["", "ENABLED", "DISABLED"] = Field(
+        "",
+        description="ENABLED: nothing deletes tables, or buckets that hold objects, until it is DISABLED; "
+        "empty for ENABLED, but DISABLED on the AWS on this laptop",
+    )
+    lock_wait_s: int = Field(
+        0,
+        ge=0,
+        le=86400,
+        description="seconds to wait if somebody else works on the environment; 0: not at all",
     )
     waivers: list[Waiver] = Field(
         [], description="warnings of the plan that are meant to be, each with its reason"
@@ -106,6 +126,8 @@ class Parameters(Section):
     observe: Observe = Field(
         Observe(), description="the dashboard, its alarms, and the trail of who reads and writes"
     )
+
+    _origins: _Origins = PrivateAttr(default_factory=_Origins)
 
     @property
     def regions(self) -> list[str]:
@@ -274,24 +296,72 @@ class Parameters(Section):
             raise ParameterError("; ".join(explain(e, cls.names()) for e in error.errors())) from None
 
     @classmethod
-    def load(cls, path: str | Path, /, **overrides: Any) -> "Parameters":
-        """Read a file of parameters.
+    def load(cls, *paths: str | Path, **overrides: Any) -> "Parameters":
+        """Read files of parameters.
 
         Args:
-            path: A YAML file as in params/.
-            overrides: Values that replace those of the file.
+            paths: YAML files as in params/; a later one replaces what an earlier one says.
+            overrides: Values that replace those of the files.
 
         Returns:
             The parameters, checked.
 
         Raises:
-            ParameterError: If the file cannot be read or a value is wrong.
+            ParameterError: If a file cannot be read or a value is wrong.
+        """
+        return cls.of_layers([*map(cls.layer_of, paths), ("given", overrides)])
+
+    @classmethod
+    def layer_of(cls, path: str | Path) -> Layer:
+        """Return what a file of parameters says.
+
+        Args:
+            path: A YAML file as in params/.
+
+        Raises:
+            ParameterError: If it cannot be read, or a section in it is none.
         """
         values = read_file(path, schema_of(Parameters))
         sections = {name: values[name] for name in cls.sections() if name in values}
         if not all(isinstance(section, dict) for section in sections.values()):
-            cls.check(sections)  # says so, before an override takes the place of one
-        return cls.check(_merge(values, overrides))
+            cls.check(sections)  # says so, before another layer takes the place of one
+        return str(path), values
+
+    @classmethod
+    def variables(cls, environ: Mapping[str, str]) -> list[Layer]:
+        """Return what environment variables say: RUNBOOK_ENV, RUNBOOK_MIGRATE__BATCH_SIZE.
+
+        Args:
+            environ: Them all.
+
+        Raises:
+            ParameterError: If one begins so, and is of no parameter.
+        """
+        return list(from_variables(environ, cls.names(), schema_of(Parameters)))
+
+    @classmethod
+    def of_layers(cls, layers: Iterable[Layer]) -> "Parameters":
+        """Return the parameters that several layers give, the later ones winning, which know their origins.
+
+        Args:
+            layers: Where from, and names to values.
+
+        Raises:
+            ParameterError: With every mistake in one line.
+        """
+        values: dict[str, Any] = {}
+        origins: dict[str, str] = {}
+        for origin, more in layers:
+            values = merged(values, more)
+            origins |= dict.fromkeys(names_of(more), origin)
+        made = cls.check(values)
+        made._origins.update(origins)
+        return made
+
+    def table(self) -> pd.DataFrame:
+        """Return the parameters, defaults filled in: parameter, value, and where it is from."""
+        table = super().table()
+        return table.assign(**{"from": [self._origins.get(name, DEFAULT) for name in table["parameter"]]})
 
     @classmethod
     def assigned(cls, assignments: Iterable[str]) -> dict[str, Any]:
@@ -335,13 +405,19 @@ class Parameters(Section):
         Raises:
             ParameterError: If a name is unknown or a value is wrong.
         """
-        assigned = assigned_names(namespace.get("In", []))
-        names = (set(cls.model_fields) | assigned) & set(namespace) - set(own)
-        return cls.check({name: namespace[name] for name in sorted(names)})
+        injected, written = assigned_names(namespace.get("In", []))
+        names = (set(cls.model_fields) | injected | written) & set(namespace) - set(own)
+        given = {name: namespace[name] for name in sorted(names)}
+        return cls.of_layers(
+            [
+                ("this notebook", {name: value for name, value in given.items() if name not in injected}),
+                ("given to the notebook", {name: given[name] for name in injected & given.keys()}),
+            ]
+        )
 
     def differing(self) -> pd.DataFrame:
         """Return those that differ from their defaults; as `table`."""
-        mine, defaults = self.table(), Parameters().table()
+        mine, defaults = super().table(), Section.table(Parameters())
         return mine[mine["value"] != defaults["value"]].reset_index(drop=True)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
@@ -350,7 +426,7 @@ class Parameters(Section):
 
     def _repr_html_(self) -> str:
         differing = self.differing()
-        rows = differing.to_html(index=False) if len(differing) else ""
+        rows = frames.html(differing) if len(differing) else ""
         return f"{rows}<p>{self._summary()}</p>"
 
     def _summary(self) -> str:
@@ -389,20 +465,20 @@ def schema_of(kind: type[BaseModel]) -> dict[str, Any]:
     return kind.model_json_schema()
 
 
-def assigned_names(history: list[str]) -> set[str]:
+def assigned_names(history: list[str]) -> tuple[set[str], set[str]]:
     """Return the names that the newest parameters cells assign: papermill's, and the notebook's own.
 
     Args:
         history: The sources of the cells run so far, oldest first (IPython's `In`).
 
     Returns:
-        The names. papermill begins the cell that it injects with `# Parameters`; the notebook's own one is
-        known by its assigning `target`, `env` and `account_id`.
+        The names in each of the two. papermill begins the cell that it injects with `# Parameters`; the
+        notebook's own one is known by its assigning `target`, `env` and `account_id`.
     """
     newest_first = [(source, _names_assigned(source)) for source in reversed(history)]
     injected = (names for source, names in newest_first if source.startswith("# Parameters"))
     own = (names for _, names in newest_first if {"target", "env", "account_id"} <= names)
-    return next(injected, set()) | next(own, set())
+    return next(injected, set()), next(own, set())
 
 
 def names_in(source: str) -> set[str]:
@@ -426,14 +502,6 @@ def _names_assigned(source: str) -> set[str]:
         return names_in(source)
     except SyntaxError:
         return set()
-
-
-def _merge(values: dict, overrides: Mapping[str, Any]) -> dict:
-    merged = dict(values)
-    for name, value in overrides.items():
-        inner = merged.get(name)
-        merged[name] = _merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
-    return merged
 
 
 def _inner_names(annotation: Any) -> list[str]:

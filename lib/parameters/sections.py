@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lib.base import frames
 from lib.parameters.tables import check_key, columns_of, description, is_number
 from lib.parameters.types import (
     BucketName,
@@ -185,7 +186,7 @@ class Section(BaseModel):
         printer.text("\n".join(f"{name} = {value}" for name, value in self.table().itertuples(index=False)))
 
     def _repr_html_(self) -> str:
-        return self.table().to_html(index=False)
+        return frames.html(self.table())
 
 
 @dataclass(frozen=True)

@@ -105,13 +105,15 @@ def read_file(path: str | Path, schema: Mapping[str, Any]) -> dict[str, Any]:
     return typed(values, schema, schema)
 
 
-def read_assignment(assignment: str, schema: Mapping[str, Any]) -> tuple[list[str], Any]:
+def read_assignment(assignment: str, schema: Mapping[str, Any], where: str = "") -> tuple[list[str], Any]:
     """Read what is given after `--set`.
 
     Args:
         assignment: `NAME=VALUE`; NAME may be `section.name`. Where the parameter is a text, VALUE is taken
-            to the letter, but for quotes around it; elsewhere it is YAML.
+            to the letter, but for quotes around it; where it is a list, too, unless it is in [ ], which makes
+            it a list of one; elsewhere it is YAML.
         schema: The JSON schema of the parameters.
+        where: What a mistake is told of; empty for `--set` itself.
 
     Returns:
         The parts of the name, and the value, made what the parameter is, if it can be.
@@ -121,12 +123,16 @@ def read_assignment(assignment: str, schema: Mapping[str, Any]) -> tuple[list[st
     """
     name, equals, text = assignment.partition("=")
     parts = name.split(".")
+    where = where or f"--set {assignment}"
     if not equals or not all(parts):
-        raise ParameterError(f"--set {assignment}: write NAME=VALUE, such as migrate.batch_size=5")
+        raise ParameterError(f"{where}: write NAME=VALUE, such as migrate.batch_size=5")
     one: Mapping[str, Any] = schema
     for part in parts:
         one = _resolved(one, schema).get("properties", {}).get(part, {})
-    is_text = _kind(_resolved(one, schema)) == "string"
+    kind = _kind(_resolved(one, schema))
+    is_text = kind == "string"
+    if kind == "array" and text.strip() and not text.lstrip().startswith("["):
+        return parts, [text]
     if is_text and not re.fullmatch(r"""(["']).*\1""", text, re.DOTALL):
         return parts, text
     try:
@@ -134,8 +140,10 @@ def read_assignment(assignment: str, schema: Mapping[str, Any]) -> tuple[list[st
     except ParameterError as error:
         if is_text:  # such as 'it's': no text in quotes, but one that has some
             return parts, text
-        raise ParameterError(f"--set {assignment}: {error}") from None
-    return parts, typed("" if value is None else value, one, schema)
+        raise ParameterError(f"{where}: {error}") from None
+    if value is None:
+        value = [] if kind == "array" else ""
+    return parts, typed(value, one, schema)
 
 
 def typed(value: Any, schema: Mapping[str, Any], whole: Mapping[str, Any]) -> Any:

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Annotated, Any
 
 from botocore.regions import EndpointResolver
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic.fields import FieldInfo
 
@@ -24,6 +23,14 @@ WRITE = {
     "bool_type": "; write true or false, without quotes",
     "string_type": "; put it in quotes",
 }
+# What a parameter of an earlier version became.
+RENAMED = dict.fromkeys(
+    (
+        *(f"migrate.{name}_kms_key_arn" for name in ("source", "target", "topic")),
+        *(f"backup.{name}_kms_key_arn" for name in ("primary", "dr")),
+    ),
+    "kms_key_arns, a list of them, one a region",
+)
 ALLOWED = "allowed"  # what says in the JSON schema, in words, which texts a parameter takes
 # What S3 and people write; fromisoformat alone would take any letter for the T, and forget nanoseconds.
 MOMENT = re.compile(
@@ -138,6 +145,8 @@ def _column(text: str) -> str:
 
 def _email(address: str) -> str:
     if address:
+        from email_validator import EmailNotValidError, validate_email  # with a DNS client, for a few
+
         try:
             validate_email(address, check_deliverability=False)
         except EmailNotValidError as error:
@@ -262,6 +271,8 @@ def explain(error: Mapping[str, Any], known: Iterable[str]) -> str:
         Where, what was found, and what is allowed.
     """
     where, found = ".".join(map(str, error["loc"])), error["input"]
+    if error["type"] == "extra_forbidden" and where in RENAMED:
+        return f"{where} is called {RENAMED[where]} now"
     if error["type"] == "extra_forbidden":
         return f"unknown parameter {where}{did_you_mean(where, known)}"
     if where == "account_id":

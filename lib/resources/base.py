@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
+from lib.base.difference import of_values
 from lib.base.errors import RunbookError
 from lib.resources.checks import Finding
 from lib.resources.other_account import OtherAccount
@@ -42,6 +43,13 @@ TAG_ENV = "runbook:env"
 TAG_PIPELINE = "runbook:pipeline"
 TAG_ROLE = "runbook:role"  # what an end is to its pipeline: one of ROLES, or several with a + between
 SOURCE, DESTINATION, HOLDING = ROLES = ("source", "destination", "holding")
+TAG_PROTECTED = "runbook:deletion-protection"  # of what holds data; ours, so that what is by hand stays
+PROTECTED = "ENABLED"
+LONG_CHARACTERS = 60  # a value that has more is shown as a diff
+BY_PARAMETER = (
+    "deletion_protection is ENABLED: `runbook run --set deletion_protection=DISABLED` takes it off everywhere"
+)
+MAY_BE_EMPTY = (TAG_ROLE, TAG_PROTECTED)  # which is the same as not being there
 WRITTEN = "written"  # of a bucket that is adopted: into which something is written, though it is no end
 
 
@@ -150,6 +158,7 @@ class Scope:
         kms_key_arns: The KMS keys to encrypt with, one a region at most.
         adopted: The buckets that are somebody else's and that its pipelines work on.
         others: The other accounts in which buckets of its pipelines live.
+        protects: Whether what holds data is protected from deletion.
     """
 
     prefix: str
@@ -160,6 +169,7 @@ class Scope:
     kms_key_arns: tuple[str, ...] = ()
     adopted: tuple[Adopted, ...] = field(default=(), compare=False)
     others: tuple[OtherAccount, ...] = field(default=(), compare=False)
+    protects: bool = field(default=False, compare=False)
 
     def name(self, what: str) -> str:
         """Return the full name of a thing, `{prefix}-{env}-{pipeline}-{what}`."""
@@ -277,6 +287,8 @@ class Resource(ABC):
     acts: ClassVar[bool] = False
     receives: ClassVar[bool] = False  # takes in what comes until the pipeline works: a move makes it first
     is_encrypted: ClassVar[bool] = False  # what it keeps, with the key of its region
+    holds_data: ClassVar[bool] = False  # what people have stored is in it, and goes with it
+    unchangeable: ClassVar[tuple[str, ...]] = ()  # settings that it keeps as long as it lives
     may_be_elsewhere: ClassVar[bool] = False  # in another account than its pipeline
     assumed_by: ClassVar[str] = ""  # the service that works in its `role`, if it has one
     # An operator has put it there, and no pipeline describes it: a run leaves it, and says this of it.
@@ -390,6 +402,38 @@ class Resource(ABC):
             identifier: As `find` gives it.
         """
 
+    @classmethod
+    def protection(cls, client, found: Found) -> str:
+        """Return what protects one from deletion, and how that is taken off; empty for nothing.
+
+        Args:
+            client: As for `output`.
+            found: As `find` gives it.
+        """
+        return ""
+
+    @classmethod
+    def unprotect(cls, client, found: Found) -> None:
+        """Take off the protection that we gave it, as its tag says; what was protected by hand stays so.
+
+        Args:
+            client: As for `output`.
+            found: As `find` gives it.
+        """
+        return
+
+    def difference(self, client, found: Settings, changes: Settings) -> Iterator[str]:
+        """Yield what of its changes is too long for a table, as the lines of a unified diff.
+
+        Args:
+            client: As for `output`.
+            found: The settings that it has.
+            changes: Those of the desired settings that differ.
+        """
+        for name, wanted in changes.items():
+            if max(len(repr(found.get(name))), len(repr(wanted))) > LONG_CHARACTERS:
+                yield from of_values(name, canonical(found.get(name)), canonical(wanted))
+
     def _still(self, found: dict | None) -> dict:
         """Return what was found of it; that it is gone since the plan looked at it is an error."""
         if found is None:
@@ -429,7 +473,14 @@ class End(Resource):
     @property
     def tags(self) -> dict[str, str]:
         """The tags it shall have."""
-        return {**self.scope.tags, **({TAG_ROLE: self.role} if self.role else {})}
+        role = {TAG_ROLE: self.role} if self.role else {}
+        protected = {TAG_PROTECTED: PROTECTED} if self.is_protected else {}
+        return {**self.scope.tags, **role, **protected}
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether it shall be protected from deletion, since it holds data."""
+        return self.holds_data and self.scope.protects
 
 
 def roles(tags: dict[str, str]) -> set[str]:
@@ -438,13 +489,13 @@ def roles(tags: dict[str, str]) -> set[str]:
 
 
 def retagged(found: dict[str, str], tags: dict[str, str]) -> dict[str, str]:
-    """Return the tags to write, so that a role that something has no more is empty.
+    """Return the tags to write, so that a role or a protection that something has no more is empty.
 
     Args:
         found: All tags that it has.
         tags: Those that it shall have.
     """
-    return {TAG_ROLE: "", **tags} if found.get(TAG_ROLE) else tags
+    return {**{name: "" for name in MAY_BE_EMPTY if found.get(name)}, **tags}
 
 
 def differences(found: Settings | None, desired: Settings) -> Settings:
@@ -464,6 +515,6 @@ def tag_dict(tags: list[dict[str, str]]) -> dict[str, str]:
 
 
 def our_tags(tags: dict[str, str]) -> dict[str, str]:
-    """Return those of the tags that are ours; an empty role is none."""
+    """Return those of the tags that are ours; an empty role or protection is none."""
     ours = {key: value for key, value in tags.items() if key in (TAG_ENV, TAG_PIPELINE)}
-    return {**ours, **({TAG_ROLE: tags[TAG_ROLE]} if tags.get(TAG_ROLE) else {})}
+    return ours | {name: tags[name] for name in MAY_BE_EMPTY if tags.get(name)}

@@ -19,6 +19,7 @@ from filelock import FileLock
 
 from lib.base.errors import RunbookError
 from lib.base.paths import ROOT, home
+from lib.base.waits import Wait
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_ZIPPED_BYTES = 50 * 2**20
@@ -139,9 +140,10 @@ def _install(requirements: Path, constraints: Path, runtime: Runtime, target: Pa
         command += ["--disable-pip-version-check", f"--target={partial}", f"--requirement={requirements}"]
         command += [f"--constraint={pins}", "--only-binary=:all:", f"--report={report}", *runtime.pip_options]
         try:
-            result = subprocess.run(
-                command, capture_output=True, text=True, errors="replace", timeout=PIP_TIMEOUT_S
-            )
+            with Wait(f"Install the packages of {requirements.parent.name}", timeout_s=PIP_TIMEOUT_S):
+                result = subprocess.run(
+                    command, capture_output=True, text=True, errors="replace", timeout=PIP_TIMEOUT_S
+                )
         except subprocess.TimeoutExpired as error:
             raise BundleError(
                 f"pip had not installed {requirements} for {runtime} within {PIP_TIMEOUT_S} s. "
@@ -195,7 +197,8 @@ def _zipped(what: str, contents: dict[str, bytes]) -> bytes:
     kept = _cache() / f"{what}-{digest[:DIGEST_CHARACTERS]}.zip"
     with suppress(FileNotFoundError):
         return kept.read_bytes()
-    zipped = _zip(contents, digest)
+    with Wait(f"Compress {what}"):
+        zipped = _zip(contents, digest)
     for older in kept.parent.glob(f"{what}-{'?' * DIGEST_CHARACTERS}.zip"):
         older.unlink(missing_ok=True)
     with tempfile.NamedTemporaryFile(dir=kept.parent, suffix=".partial", delete=False) as staged:

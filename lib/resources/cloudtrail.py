@@ -13,8 +13,6 @@ from lib.resources.policies import SID_PREFIX, Statement, allow_services
 from lib.resources.s3 import Bucket
 
 SERVICE = "cloudtrail.amazonaws.com"
-# CloudTrail tries the bucket before it takes a trail, and the bucket's policy may be too new:
-# https://github.com/cloudposse/terraform-aws-cloudtrail-s3-bucket/issues/90
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-trail-naming-requirements.html
 TRAIL_NAME = r"(?=.{3,128}$)(?!\d+\.\d+\.\d+\.\d+$)[A-Za-z0-9]+([._-][A-Za-z0-9]+)*"
 # https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_PutEventSelectors.html
@@ -104,6 +102,8 @@ class Trail(Resource):
         }
 
     def create(self, client) -> None:
+        # CloudTrail tries the bucket before it takes a trail, and the bucket's policy may be too new:
+        # https://github.com/cloudposse/terraform-aws-cloudtrail-s3-bucket/issues/90
         create = retry_on(TOO_EARLY, PROPAGATION_S, sleep)
         arguments = {name: value for name, value in self._arguments().items() if value != ""}
         create(client.create_trail, Name=self.name, TagsList=tag_list(self.scope.tags), **arguments)

@@ -12,7 +12,20 @@ from botocore.exceptions import ClientError
 
 from lib.base.errors import RunbookError
 from lib.base.retry import TOO_EARLY, retry_on
-from lib.resources.base import Deletion, End, Found, Scope, Settings, our_tags, retagged, tag_dict, tag_list
+from lib.resources.base import (
+    BY_PARAMETER,
+    PROTECTED,
+    TAG_PROTECTED,
+    Deletion,
+    End,
+    Found,
+    Scope,
+    Settings,
+    our_tags,
+    retagged,
+    tag_dict,
+    tag_list,
+)
 from lib.resources.checks import Finding, written_as
 
 # A table that is being made, changed or deleted; an empty one takes seconds, and botocore's waiter 500 s.
@@ -71,6 +84,8 @@ class Table(End):
     deletion: ClassVar[Deletion] = Deletion.STORE
     receives: ClassVar[bool] = True
     is_encrypted: ClassVar[bool] = True
+    holds_data: ClassVar[bool] = True
+    unchangeable: ClassVar[tuple[str, ...]] = ("keys",)
     call_names: ClassVar[tuple[str, ...]] = ("TableName", "TableArn", "ExportArn", "RequestItems")
     # That a write needs kms:Decrypt, too, is told at https://github.com/aws/aws-cdk/issues/10010.
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
@@ -94,6 +109,8 @@ class Table(End):
             "KMSMasterKeyArn": self.kms_key_arn,
             "TimeToLive": self.time_to_live,
             "PointInTimeRecovery": "ENABLED",
+            # What was protected by hand is left so.
+            **({"DeletionProtectionEnabled": True} if self.is_protected else {}),
             "tags": self.tags,
         }
 
@@ -128,6 +145,7 @@ class Table(End):
             "PointInTimeRecovery": backups.get("PointInTimeRecoveryDescription", {}).get(
                 "PointInTimeRecoveryStatus", "DISABLED"
             ),
+            "DeletionProtectionEnabled": found.get("DeletionProtectionEnabled", False),
             "tags": our_tags(_tags(client, self.arn)),
         }
 
@@ -143,6 +161,7 @@ class Table(End):
             ],
             BillingMode="PAY_PER_REQUEST",
             SSESpecification=_encryption(self.kms_key_arn),
+            DeletionProtectionEnabled=self.is_protected,
             Tags=tag_list(self.tags),
         )
         left = ["PointInTimeRecovery"] + ["TimeToLive"] * bool(self.time_to_live)
@@ -156,8 +175,12 @@ class Table(End):
             )
         self._wait_until_active(client)
         if "tags" in settings:
-            tags = retagged(_tags(client, self.arn), settings["tags"])
-            client.tag_resource(ResourceArn=self.arn, Tags=tag_list(tags))
+            found = _tags(client, self.arn)
+            if found.get(TAG_PROTECTED) and not self.is_protected:
+                self._protect(client, False)
+            client.tag_resource(ResourceArn=self.arn, Tags=tag_list(retagged(found, settings["tags"])))
+        if "DeletionProtectionEnabled" in settings:
+            self._protect(client, True)
         if "BillingMode" in settings:
             client.update_table(TableName=self.name, BillingMode=settings["BillingMode"])
             self._wait_until_active(client)
@@ -173,6 +196,10 @@ class Table(End):
             )
         if "TimeToLive" in settings:
             self._put_time_to_live(client, settings["TimeToLive"])
+
+    def _protect(self, client, on: bool) -> None:
+        client.update_table(TableName=self.name, DeletionProtectionEnabled=on)
+        self._wait_until_active(client)
 
     def _type(self, key: str) -> str:
         return "N" if key in self.number_keys else "S"
@@ -216,6 +243,29 @@ class Table(End):
                     arn = f"arn:aws:dynamodb:{client.meta.region_name}:{scope.account_id}:table/{name}"
                     if (tags := _tags_of_existing(client, arn, name)) is not None:
                         yield Found(name, name, arn, tags)
+
+    @classmethod
+    def protection(cls, client, found: Found) -> str:
+        try:
+            table = client.describe_table(TableName=found.identifier)["Table"]
+        except client.exceptions.ResourceNotFoundException:
+            return ""
+        if not table.get("DeletionProtectionEnabled"):
+            return ""
+        if found.tags and found.tags.get(TAG_PROTECTED) == PROTECTED:
+            return BY_PARAMETER
+        return (
+            f"its deletion protection is on, set by hand: `aws dynamodb update-table "
+            f"--table-name {found.name} --region {client.meta.region_name} --no-deletion-protection-enabled` "
+            "takes it off"
+        )
+
+    @classmethod
+    def unprotect(cls, client, found: Found) -> None:
+        if found.tags and found.tags.get(TAG_PROTECTED) == PROTECTED:
+            with suppress(client.exceptions.ResourceNotFoundException):
+                client.update_table(TableName=found.identifier, DeletionProtectionEnabled=False)
+                client.get_waiter("table_exists").wait(TableName=found.identifier, WaiterConfig=WAIT_500_S)
 
     @classmethod
     def delete(cls, client, identifier: str, sleep: Callable[[float], None] = sleep) -> None:

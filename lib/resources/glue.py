@@ -15,8 +15,7 @@ from lib.resources.policies import Document, from_template
 from lib.resources.s3 import Bucket
 from lib.resources.schedules import crawler_schedule
 
-# Glue neither changes nor deletes a crawler while it runs.
-# It runs, or its schedule is being changed.
+# Glue neither changes nor deletes a crawler while it runs, or while its schedule is being changed.
 RUNS = pattern("running", "changing")
 # A crawl of a few files takes one to three minutes on AWS; many files take longer.
 CRAWL_S = 900

@@ -8,16 +8,21 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from time import sleep
 from typing import ClassVar
 
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import HTTPClientError
 from tenacity import Retrying
 
+from lib.base.difference import of_zips
 from lib.base.retry import IS_BEING_CHANGED, PROPAGATION_S, TOO_EARLY, retry_on, retry_passing, wait_until
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, contents_digest
 from lib.resources.checks import Finding, within, written_as
 from lib.resources.iam import Role
+from lib.resources.policies import Statement
 from lib.resources.policies import principal as service_principal
 from lib.resources.sqs import Queue
 
@@ -130,6 +135,27 @@ class Function(Resource):
             update = _when_ready(sleep)
             update(client.update_function_configuration, FunctionName=self.name, **configuration)
             client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=WAIT_300_S)
+
+    def difference(self, client, found: Settings, changes: Settings) -> Iterator[str]:
+        yield from super().difference(client, found, {k: v for k, v in changes.items() if k != "Code"})
+        if "Code" in changes:
+            there = self._code_there(client)
+            yield from of_zips("code", there, self.code) if there else ["code: what is there cannot be read"]
+
+    def _code_there(self, client) -> bytes:
+        """Return the zip that Lambda has; empty if it cannot be had: a plan can do without.
+
+        https://docs.aws.amazon.com/lambda/latest/api/API_FunctionCodeLocation.html
+        """
+        location = client.get_function(FunctionName=self.name).get("Code", {}).get("Location", "")
+        if not location:
+            return b""
+        request = AWSRequest("GET", location).prepare()
+        try:
+            answer = client._endpoint.http_session.send(request)  # which trusts whom the client trusts
+        except HTTPClientError:
+            return b""
+        return answer.content if answer.status_code == HTTPStatus.OK else b""
 
     def checks(self) -> Iterable[Finding]:
         pattern, grammar = "[A-Za-z0-9_-]{1,64}", "at most 64 letters, digits, _ and -"
@@ -359,6 +385,11 @@ class Permission(Resource):
     def arn(self) -> str:
         """The function's ARN and the statement's id; statements have no ARN of their own."""
         return f"{self.function.arn}#{self.name}"
+
+    @property
+    def statement(self) -> Statement:
+        """It as the function's policy will have it."""
+        return {"Sid": self.name, "Effect": "Allow", "Resource": self.function.arn, **self.desired()}
 
     def desired(self) -> Settings:
         condition = {"ArnLike": {"AWS:SourceArn": self.source_arn}}

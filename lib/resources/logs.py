@@ -101,6 +101,18 @@ class LogGroup(Resource):
                 yield Found(group["logGroupName"], group["logGroupName"], arn, tags)
 
     @classmethod
+    def protection(cls, client, found: Found) -> str:
+        # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogGroupDeletionProtection.html
+        groups = (group for group in _groups(client, found.name) if group["logGroupName"] == found.name)
+        if not any(group.get("deletionProtectionEnabled") for group in groups):
+            return ""
+        return (
+            "its deletion protection is on, set by hand: `aws logs put-log-group-deletion-protection "
+            f"--log-group-identifier {found.name} --region {client.meta.region_name} "
+            "--no-deletion-protection-enabled` takes it off"
+        )
+
+    @classmethod
     def delete(cls, client, identifier: str) -> None:
         try:
             client.delete_log_group(logGroupName=identifier)

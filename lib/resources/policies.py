@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from string import Template
 from typing import Any, Protocol
@@ -23,6 +24,7 @@ REGIONS_ENABLED_BY_DEFAULT = frozenset(
 
 # Statements whose Sid begins with this are ours; others are somebody else's and stay as they are.
 SID_PREFIX = "Runbook"
+FREEZE_SID = "FrozenBy"  # of what an operator has had us write; it goes first when all is destroyed
 DECODER = json.JSONDecoder()
 # How our statement is written beside what was one statement, not a list of them, and is to be so again.
 IN_A_LIST, BESIDE_ONE = (",", ":"), (" ,", " :")
@@ -155,6 +157,25 @@ def statements_of(policy: Document | str | None) -> list[Statement]:
         policy: A document, its JSON, or None for no policy.
     """
     return list(_load(policy)["Statement"])
+
+
+def refusals(policy: Document | str | None, actions: Iterable[str]) -> list[str]:
+    """Return which actions a policy denies to everybody, by statements that are not ours.
+
+    A statement with a condition, or about some principals, may not be about us: it is not judged here.
+
+    Args:
+        policy: A document, its JSON, or None for no policy.
+        actions: Such as `s3:DeleteBucket`.
+    """
+    denied: list[str] = []
+    for one in statements_of(policy):
+        is_for_all = one.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
+        is_ours = one.get("Sid", "").startswith((SID_PREFIX, FREEZE_SID))
+        if one["Effect"] == "Deny" and is_for_all and not one.get("Condition") and not is_ours:
+            patterns = one.get("Action", [])
+            denied += [patterns] if isinstance(patterns, str) else patterns
+    return [each for each in actions if any(fnmatchcase(each.lower(), one.lower()) for one in denied)]
 
 
 def merge(policy: Document | str | None, statements: Iterable[Statement]) -> Document:

@@ -11,7 +11,6 @@ from urllib.parse import quote_plus, unquote_plus
 
 from botocore.exceptions import ClientError
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, stop_after_delay, wait_fixed
-from tqdm import tqdm
 
 from lib.base.errors import LockedError, RunbookError, WaitError
 from lib.base.retry import (
@@ -23,7 +22,11 @@ from lib.base.retry import (
 )
 from lib.base.s3_client import fits_xml
 from lib.base.threads import in_threads
+from lib.base.waits import Wait
 from lib.resources.base import (
+    BY_PARAMETER,
+    PROTECTED,
+    TAG_PROTECTED,
     Deletion,
     End,
     Found,
@@ -46,6 +49,7 @@ from lib.resources.policies import (
     let_in,
     merge,
     ours,
+    refusals,
 )
 from lib.resources.sns import Topic
 from lib.resources.sqs import Queue
@@ -64,6 +68,8 @@ ADDS = "adds to a bucket that is not ours"
 OWNERSHIP = "BucketOwnerEnforced"
 LOOKS_IN_A_ROW = 3  # S3's servers may differ for a while
 MOST_LOOKED_AT = 1000  # of locked versions, each by a call, to say until when
+# What a bucket's end needs.
+DELETIONS = ("s3:DeleteBucket", "s3:DeleteObject", "s3:DeleteObjectVersion")
 DELETE_BATCH_KEYS = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
 
@@ -104,6 +110,7 @@ class Bucket(End):
     may_be_elsewhere: ClassVar[bool] = True
     receives: ClassVar[bool] = True
     is_encrypted: ClassVar[bool] = True
+    holds_data: ClassVar[bool] = True
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
     key_uses: ClassVar[dict[str, tuple[str, ...]]] = {
         "s3:GetObject": ("kms:Decrypt",),
@@ -362,6 +369,21 @@ class Bucket(End):
                 yield name, region
 
     @classmethod
+    def protection(cls, client, found: Found) -> str:
+        name = found.identifier
+        try:
+            if found.tags and found.tags.get(TAG_PROTECTED) == PROTECTED and first_of(client, name):
+                return f"it holds objects, and {BY_PARAMETER}"
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/MultiFactorAuthenticationDelete.html
+            if client.get_bucket_versioning(Bucket=name).get("MFADelete") == "Enabled":
+                return "MFA delete is on: only the account's root user, with that device, can take it off"
+            if refusing := refusals(policy_of(client, name), DELETIONS):
+                return f"its policy denies {', '.join(refusing)} to everybody: take that statement out of it"
+        except client.exceptions.NoSuchBucket:
+            return ""
+        return ""
+
+    @classmethod
     def delete(
         cls,
         client,
@@ -494,7 +516,7 @@ def empty_bucket(
     deleted, refused = 0, 0
     held: set[str] = set()
     waiting: list[dict] = []
-    with tqdm(desc=f"Empty {name}", unit=" versions", delay=2, leave=False) as progress:
+    with Wait(f"Empty {name}", unit="version") as progress:
         for page in pages:
             # Markers last: without its marker, an object would come back, for a moment or as long as it is
             # locked. The last key of a page may have versions on the next one.
@@ -914,6 +936,7 @@ def _wait_for_notification(
         WAIT_S,
         sleep,
         f"bucket {bucket}: S3 does not tell of its changed notification {entry_id}; run again",
+        what=f"Until S3 tells of the notification of {bucket}",
     )
 
 

@@ -14,7 +14,14 @@ from botocore.exceptions import ClientError
 from lib.base.errors import RunbookError
 from lib.base.retry import IS_BEING_CHANGED, PROPAGATION_S, WAIT_S, retry_on, wait_until
 from lib.resources.base import Deletion, Found, Resource, Scope, Settings
-from lib.resources.policies import Statement, canonical, statements_of, with_statement, without_statement
+from lib.resources.policies import (
+    FREEZE_SID,
+    Statement,
+    canonical,
+    statements_of,
+    with_statement,
+    without_statement,
+)
 from lib.resources.s3 import ADDS, LOOKS_IN_A_ROW, MOST_POLICY_BYTES, carriers, policy_of
 
 # What changes an object, or what is said of it, or takes it away. Not among them: that an upload is given up,
@@ -30,7 +37,7 @@ WRITES = (
 )
 # Not among those by which a pipeline's own statements are known: these are no part of a pipeline's
 # description, so that whoever deploys it leaves them alone.
-SID = "FrozenBy"
+SID = FREEZE_SID
 NAMED = re.compile(rf"{SID}((?:[A-Z][a-z0-9]*){{3,}})")
 PROBE = "runbook-freeze-probe-"
 KEPT = "nobody can write there, and it stays so until `runbook run cutover --set cutover.action=thaw`"

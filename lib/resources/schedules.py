@@ -1,12 +1,14 @@
 """When something runs, as AWS writes it."""
 
 import re
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from aws_cron_expression_validator.validator import AWSCronExpressionError, AWSCronExpressionValidator
 
 # https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html
 LEAST_CRAWLER_MINUTES = 5
+RATE = re.compile(r"rate\(([1-9][0-9]*) (minute|hour|day)(s?)\)")
 
 
 def crawler_schedule(expression: str) -> str:
@@ -43,7 +45,7 @@ def rule_schedule(expression: str) -> str:
     Raises:
         ValueError: If EventBridge would not take it.
     """
-    match = re.fullmatch(r"rate\(([1-9][0-9]*) (minute|hour|day)(s?)\)", expression)
+    match = RATE.fullmatch(expression)
     one_has_no_s = match and (match[1] == "1") == (match[3] == "")
     if not one_has_no_s and not _is_cron(expression):
         raise ValueError(
@@ -52,23 +54,37 @@ def rule_schedule(expression: str) -> str:
     return expression
 
 
+def latest_due(expression: str, now: datetime) -> datetime | None:
+    """Return until when a rule fires next at the latest; None if its schedule does not say so at a glance.
+
+    Args:
+        expression: `rate(…)`, which counts from when the rule was made; of anything else it is not said.
+        now: From when on.
+    """
+    match = RATE.fullmatch(expression)
+    return now + timedelta(**{f"{match[2]}s": int(match[1])}) if match else None
+
+
 def _least_minutes(expression: str) -> int:
-    """Return how many minutes lie between two runs of a schedule at least, as far as its minutes say."""
-    minutes, hours, *_ = expression.removeprefix("cron(").removesuffix(")").split()
-    runs = sorted({minute for part in minutes.split(",") for minute in _minutes(part)})
+    """Return how many minutes lie between two runs of a schedule at least."""
+    minutes, hours, *days = expression.removeprefix("cron(").removesuffix(")").split()
+    runs = sorted(60 * hour + minute for hour in _times(hours, 24) for minute in _times(minutes, 60))
     gaps = [later - earlier for earlier, later in pairwise(runs)]
-    if not hours.isdigit():  # in the hour after, too
-        gaps.append(runs[0] + 60 - runs[-1])
-    return min(gaps, default=60)
+    if re.search("[*,/-]", f"{days[0]} {days[2]}"):  # on the day after, too
+        gaps.append(runs[0] + 24 * 60 - runs[-1])
+    return min(gaps, default=24 * 60)
 
 
-def _minutes(part: str) -> range:
-    """Return the minutes of one part of the first field: `*`, `5`, `0-10`, `0/5`, `10-30/5`."""
-    beginning, _, step = part.partition("/")
-    first, _, last = beginning.partition("-")
-    low = 0 if first == "*" else int(first)
-    high = int(last) if last else 59 if step or first == "*" else low
-    return range(low, high + 1, int(step or 1))
+def _times(field: str, end: int) -> set[int]:
+    """Return the minutes or the hours of a field, whose parts are `*`, `5`, `0-10`, `0/5` or `10-30/5`."""
+    times: set[int] = set()
+    for part in field.split(","):
+        beginning, _, step = part.partition("/")
+        first, _, last = beginning.partition("-")
+        low = 0 if first == "*" else int(first)
+        high = int(last) if last else end - 1 if step or first == "*" else low
+        times.update(range(low, high + 1, int(step or 1)))
+    return times
 
 
 def _is_cron(expression: str) -> bool:

@@ -7,9 +7,9 @@ from hashlib import sha256
 import pandas as pd
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
-from tqdm import tqdm
 
 from lib.base.own_fault import own_fault
+from lib.base.waits import progress
 from lib.resources.s3 import Bucket
 from lib.s3.same_object import differing_attributes, same_bytes
 from lib.target import Target
@@ -17,6 +17,7 @@ from lib.target import Target
 CHUNK_BYTES = 1024 * 1024
 NOT_FOUND = 404
 # Metadata in which an object says of which version of another one it was made.
+NO_VERSION = "null"  # in a bucket that keeps no versions, which only somebody else's may be
 VERSION_TOLD = "source-version-id"
 
 
@@ -119,7 +120,7 @@ def compare(keys: list[str], source: Place, target: Place) -> pd.DataFrame:
         `tags` are the same.
     """
     rows = []
-    for key in tqdm(keys, desc="Compare", unit="object", leave=False, delay=1):
+    for key in progress("Compare", keys, unit="object"):
         original, copy = source.head(key), target.head(key)
         if original is None or copy is None:
             rows.append((key, False, False, False))
@@ -129,12 +130,14 @@ def compare(keys: list[str], source: Place, target: Place) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["key", "content", "attributes", "tags"])
 
 
-def side_by_side(one: Place, other: Place) -> pd.DataFrame:
+def side_by_side(one: Place, other: Place, prefix: str = "", only_of_one: bool = False) -> pd.DataFrame:
     """List two buckets beside each other, every version and delete marker counted.
 
     Args:
         one: A bucket.
         other: The bucket that shall hold the same.
+        prefix: What the keys begin with; empty for all of them.
+        only_of_one: Whether what only the other has, such as somebody else's, is left out.
 
     Returns:
         One row a key, sorted: key; for each bucket its current object's `bytes` (missing if it is deleted),
@@ -143,9 +146,9 @@ def side_by_side(one: Place, other: Place) -> pd.DataFrame:
         and `lag`, the seconds from the one's being written to the other's, by S3's clock, which on AWS counts
         whole seconds; missing if the other had it before.
     """
-    found = {name: _current(place) for name, place in (("primary", one), ("DR", other))}
+    found = {name: _current(place, prefix) for name, place in (("primary", one), ("DR", other))}
     rows = []
-    for key in sorted(found["primary"].keys() | found["DR"].keys()):
+    for key in sorted(found["primary"].keys() | (set() if only_of_one else found["DR"].keys())):
         here, there = (_Listed() if key not in found[name] else found[name][key] for name in found)
         both_gone = here.bytes is None and there.bytes is None
         both_there = here.bytes is not None and there.bytes is not None
@@ -180,9 +183,10 @@ class _Listed:
         return self.bytes, self.versions, self.markers
 
 
-def _current(place: Place) -> dict[str, _Listed]:
+def _current(place: Place, prefix: str) -> dict[str, _Listed]:
     listed: dict[str, _Listed] = {}
-    for page in place.client.get_paginator("list_object_versions").paginate(Bucket=place.bucket):
+    where = {"Bucket": place.bucket, "Prefix": prefix}
+    for page in place.client.get_paginator("list_object_versions").paginate(**where):
         for version in page.get("Versions", []):
             entry = listed.setdefault(version["Key"], _Listed())
             entry.versions += 1

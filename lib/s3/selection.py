@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from tqdm import tqdm
 
 from lib.base.threads import in_threads
+from lib.base.waits import progress
 from lib.resources.s3 import Bucket
 from lib.s3.listing import Entry, Range, listing, ranges
 from lib.s3.objects import Place
@@ -88,8 +88,8 @@ class Selection:
 
         cut = self.ranges(target)
         counted = in_threads(one, cut, PARALLEL)
-        progress = tqdm(counted, desc="Count", total=len(cut), unit="range", leave=False, delay=1)
-        return pd.DataFrame(progress, columns=["objects", "bytes", "archive"])
+        counts = progress("Count", counted, total=len(cut), unit="range")
+        return pd.DataFrame(counts, columns=["objects", "bytes", "archive"])
 
     def bucket_created(self, target: Target) -> str:
         """Return when the bucket was made; another one may be made under its name."""

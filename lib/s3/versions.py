@@ -123,7 +123,8 @@ def erase(place: Place, prefix: str) -> int:
         How many versions and markers there were.
 
     Raises:
-        RunbookError: If S3 refuses to erase some, for instance under object lock.
+        LockedError: If Object Lock holds some.
+        RunbookError: If S3 refuses to erase some for another reason.
         ValueError: If the prefix is empty.
     """
     if not prefix:

@@ -21,7 +21,15 @@ def test_templates_and_how_to_deploy_them(runbook, tmp_path: Path):
     assert done.exit_code == 0, done.output
     folder = tmp_path / "exports" / "analyze-cloudformation"
     assert json.loads((folder / "us-east-1.template.json").read_text("utf-8"))["Resources"]
-    assert "--template-file us-east-1.template.json" in (folder / "README.md").read_text("utf-8")
+    readme = (folder / "README.md").read_text("utf-8")
+    for part in (
+        "--stack-name $prefix-$env-analyze --template-file us-east-1.template.json",
+        "--parameter-overrides Prefix=$prefix Environment=$env",
+        "prefix=runbook env=local",
+        "It holds no account.",
+    ):
+        assert part in readme
+    assert "000000000000" not in "".join(path.read_text("utf-8") for path in folder.glob("*.json"))
     (folder / "eu-west-1.template.json").write_text("{}")  # of a region that was another before
     assert runbook("export", "cloudformation", "analyze").exit_code == 0
     assert not (folder / "eu-west-1.template.json").exists()
@@ -30,7 +38,10 @@ def test_templates_and_how_to_deploy_them(runbook, tmp_path: Path):
 def test_a_configuration(runbook, tmp_path: Path):
     done = runbook("export", "terraform", "analyze", "--to", "here")
     assert done.exit_code == 0, done.output
-    assert "terraform init" in (tmp_path / "here" / "README.md").read_text("utf-8")
+    readme = (tmp_path / "here" / "README.md").read_text("utf-8")
+    assert "terraform init" in readme
+    assert "It holds no account." in readme, "nothing is deployed that it could take over"
+    assert "TF_VAR_prefix=runbook TF_VAR_environment=local" in readme
     assert json.loads((tmp_path / "here" / "main.tf.json").read_text("utf-8"))["resource"]
 
 

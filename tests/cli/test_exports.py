@@ -2,16 +2,18 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
 from support.command_line import runbook
 
-from lib.base.errors import TargetError
-from lib.cli.exports import require_endpoint, usual_region
+from lib.base.errors import ParameterError, TargetError
+from lib.cli.exports import exports, require_endpoint, usual_region
 from lib.local.ministack import LocalAws
 from lib.parameters import Parameters
 
@@ -85,6 +87,27 @@ def test_any_tool_reaches_the_local_aws_after_env(local_aws: LocalAws, misled: d
     who = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
     script = f'eval "$("{RUNBOOK}" env)"; "{sys.executable}" -c "{who}"'
     assert in_shell(shell, script, misled) == "arn:aws:iam::000000000000:user/runbook-local-deployer\n"
+
+
+def test_whoever_wants_to_be_somebody_else_may_make_what_the_runbook_may_not(parameters) -> None:
+    told = exports(parameters, {}, as_administrator=True)
+    own = exports(parameters, {})
+    assert {name for name in told if told[name] != own[name]} == {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    }
+    keys = {name.lower(): told[name.upper()] for name in ("aws_access_key_id", "aws_secret_access_key")}
+    place = {"endpoint_url": told["AWS_ENDPOINT_URL"], "verify": told["AWS_CA_BUNDLE"]}
+    s3 = boto3.client("s3", region_name="us-east-1", **keys, **place)
+    name = f"photos.{secrets.token_hex(4)}"
+    s3.create_bucket(Bucket=name)
+    s3.delete_bucket(Bucket=name)
+
+
+def test_nobody_is_given_a_key_of_a_real_account() -> None:
+    aws = Parameters.check({"target": "aws", "account_id": "111122223333"})
+    with pytest.raises(ParameterError, match="on AWS the credentials are yours"):
+        exports(aws, {}, as_administrator=True)
 
 
 def test_env_tells_no_secret_that_was_there(local_aws: LocalAws, misled: dict) -> None:

@@ -14,7 +14,7 @@ from lib.engine.ledger import Ledger
 from lib.local.ministack import LocalAws
 
 COMMANDS = ["run", "plan", "destroy", "status", "output", "env", "lab", "local"]
-COMMANDS += ["unlock", "rollback", "params"]
+COMMANDS += ["unlock", "rollback", "params", "audit", "redrive", "history", "verify", "adopt"]
 LOCAL_COMMANDS = ["start", "stop", "status", "reset", "corrections"]
 RUNBOOK = Path(sys.executable).with_name("runbook")
 
@@ -83,12 +83,38 @@ def test_status_does_not_start_the_local_aws(home: Path) -> None:
     assert not (home / ".local-aws" / "state" / "server.json").exists()
 
 
-@pytest.mark.parametrize("command", [["local", "reset"], ["destroy", "--set", "target=aws"]])
-def test_what_cannot_be_undone_is_not_done_where_nobody_can_answer(home: Path, command: list[str]) -> None:
+AWS = ["--set", "target=aws"]
+NOBODY = [
+    (["local", "reset"], "say --yes"),
+    (["destroy", *AWS], "say --confirm local"),
+    (["destroy", "--yes", *AWS], "say --confirm local"),
+    (["run", "migrate", *AWS], "say --yes"),
+]
+
+
+@pytest.mark.parametrize(("command", "said"), NOBODY)
+def test_what_cannot_be_undone_is_not_done_where_nobody_can_answer(
+    home: Path, command: list[str], said: str
+) -> None:
     result = runbook(*command)
     assert (result.exit_code, is_one_line(result)) == (1, True)
-    assert "say --yes" in result.stderr
+    assert said in result.stderr
     assert not (home / "runs").exists()
+
+
+@pytest.mark.parametrize("answer", ["n\n", "no\n", "N", "local2\n", "what?\n"])
+@pytest.mark.parametrize("command", [["local", "reset"], ["destroy"], *(one for one, _ in NOBODY[1:])])
+def test_a_no_that_is_piped_in_stops_it_on_every_target(home: Path, command: list[str], answer: str) -> None:
+    result = runbook(*command, input=answer)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "nothing was done" in result.stderr
+    assert not (home / "runs").exists()
+
+
+def test_the_name_of_another_environment_confirms_nothing(home: Path) -> None:
+    result = runbook("destroy", "--confirm", "dev", *AWS)
+    assert (result.exit_code, is_one_line(result)) == (2, True)
+    assert "the environment is 'local'; nothing was done" in result.stderr
 
 
 def test_output_of_what_is_not_deployed_says_what_to_do(home: Path) -> None:
@@ -117,20 +143,23 @@ def test_a_run_ends_with_a_table_a_report_and_what_to_try_next(home: Path, noteb
     told = {"summary": "1 created", "counts": {"to create": 1}, "table": {"columns": [], "data": []}}
     notebook_files.write(notebooks / "10_migrate.ipynb", notebook_files.tell(told))
     notebook_files.write(notebooks / "90_destroy.ipynb")
-    result = runbook("run", "--params", aws)
+    result = runbook("run", "--yes", "--params", aws)
     assert result.exit_code == 0
-    assert re.fullmatch(r"10_migrate: ok, \d+ s\n", result.stderr), "a line each where no bar is to be seen"
-    for expected in ("10_migrate", "ok", "1 created", "index.html", "Next"):
+    assert re.match(r"10_migrate: ok, \d+ s\n", result.stderr), "a line each where no bar is to be seen"
+    for expected in ("10_migrate", "ok", "1 created"):
         assert expected in result.stdout
+    for expected in ("index.html", "Next"):
+        assert expected in result.stderr
+        assert expected not in result.stdout
     files = {path.name for path in (home / "runs" / "latest").iterdir()}
-    assert files == {"10_migrate.ipynb", "10_migrate.html", "index.html"}
+    assert files == {"10_migrate.ipynb", "10_migrate.html", "index.html", "tables.js"}
 
 
 def test_a_failing_notebook_is_exit_code_1_with_its_cell_and_no_traceback(
     home: Path, notebooks: Path, aws: str
 ) -> None:
     notebook_files.write(notebooks / "10_migrate.ipynb", "x = 1", "raise ValueError('no such thing')")
-    result = runbook("run", "migrate", "--params", aws)
+    result = runbook("run", "migrate", "--yes", "--params", aws)
     assert result.exit_code == 1
     assert "error: 10_migrate, cell 4: ValueError: no such thing\n" in result.stderr
     assert "    raise ValueError('no such thing')\n" in result.stderr
@@ -144,14 +173,14 @@ def test_a_parameter_error_in_a_notebook_is_one_line_and_exit_code_2(
 ) -> None:
     source = "from lib.base.errors import ParameterError; raise ParameterError('account_id: not yours')"
     notebook_files.write(notebooks / "10_migrate.ipynb", source)
-    result = runbook("run", "--params", aws)
+    result = runbook("run", "--yes", "--params", aws)
     assert (result.exit_code, result.stderr) == (2, "error: account_id: not yours\n")
 
 
 def test_what_a_run_leaves_out_is_said_and_is_exit_code_5(home: Path, notebooks: Path, aws: str) -> None:
     source = "from lib.engine.checklist import Checklist\nChecklist().leave_out('a.csv', 'customer key')"
     notebook_files.write(notebooks / "70_audit.ipynb", source)
-    result = runbook("run", "--params", aws)
+    result = runbook("run", "--yes", "--params", aws)
     assert result.exit_code == 5
     assert "70_audit: left out: a.csv: customer key\n" in result.stdout
     assert "customer key" in (home / "runs" / "latest" / "index.html").read_text("utf-8")
@@ -161,13 +190,16 @@ def test_what_a_run_leaves_out_is_said_and_is_exit_code_5(home: Path, notebooks:
 def test_a_plan_shows_the_rows_and_tells_by_its_exit_code_whether_anything_differs(
     home: Path, notebooks: Path, aws: str, to_create: int, code: int
 ) -> None:
-    table = {"columns": ["action", "name"], "data": [["create", "a-bucket"]]}
+    columns = ["action", "type", "name", "region", "why"]
+    table = {"columns": columns, "data": [["create", "S3 bucket", "a-bucket", "us-east-1", "is not there"]]}
     told = {"summary": "", "counts": {"to create": to_create, "unchanged": 5}, "table": table}
     notebook_files.write(notebooks / "10_migrate.ipynb", notebook_files.tell(told), "print(mode)")
-    result = runbook("plan", "migrate", "--exit-code", "--params", aws)
+    result = runbook("plan", "migrate", "--params", aws)
     assert result.exit_code == code
     assert "a-bucket" in result.stdout
-    assert notebook_files.stream(home / "runs" / "latest" / "10_migrate.ipynb") == "plan\n"
+    (executed,) = home.glob("runs/*/10_migrate.ipynb")
+    assert notebook_files.stream(executed) == "plan\n"
+    assert not (home / "runs" / "latest").exists(), "a plan is nobody's latest run"
 
 
 def test_destroy_runs_its_notebook_for_the_pipelines_that_are_named(
@@ -175,7 +207,7 @@ def test_destroy_runs_its_notebook_for_the_pipelines_that_are_named(
 ) -> None:
     parameters = 'pipeline = ""\nmode = "plan"'
     notebook_files.write(notebooks / "90_destroy.ipynb", "print(mode, pipeline)", parameters=parameters)
-    assert runbook("destroy", "10_migrate", "--yes", "--params", aws).exit_code == 0
+    assert runbook("destroy", "10_migrate", "--confirm", "test", "--params", aws).exit_code == 0
     executed = home / "runs" / "latest" / "90_destroy-migrate.ipynb"
     assert notebook_files.stream(executed) == "apply migrate\n"
 

@@ -38,10 +38,9 @@ def test_a_run_that_fails_says_how_to_go_on_and_how_to_go_back(local_aws: LocalA
     failed = a_run_that_fails(notebooks)
     assert failed.exit_code == 1
     ledger = Ledger("runbook", "failing", "000000000000")
-    assert (
-        f"rollback --run {ledger.last_run().id} --set env=failing  # go back: delete the 1" in failed.stdout
-    )
-    assert "run --set env=failing" in failed.stdout
+    back = f"rollback --run {ledger.last_run().id} --set env=failing  # go back: delete the 1"
+    assert back in failed.stderr
+    assert "run --set env=failing" in failed.stderr
     refused = runbook("rollback", "--set", "env=failing")
     assert (refused.exit_code, "say --yes" in refused.stderr) == (1, True)
     done = runbook("rollback", "--yes", "--set", "env=failing")
@@ -61,7 +60,7 @@ def test_the_last_run_is_the_one_that_ran_last_and_no_older_one_goes(
     first = ledger.last_run().id
     for again in (a_run_that_fails(notebooks), runbook("plan", "migrate", *env)):
         assert ledger.last_run().id != first
-        assert f"rollback --run {ledger.last_run().id}" not in again.stdout
+        assert f"rollback --run {ledger.last_run().id}" not in again.output
         done = runbook("rollback", "--yes", *env)
         assert (done.exit_code, done.stdout.startswith("nothing to take back")) == (0, True)
         assert f"{first} created 1" in done.stdout
@@ -113,7 +112,7 @@ def test_what_ran_last_is_not_guessed_from_a_ledger_of_before(tmp_path: Path, mo
 def test_with_rollback_a_run_that_fails_leaves_nothing(local_aws: LocalAws, notebooks: Path) -> None:
     failed = a_run_that_fails(notebooks, "--rollback")
     assert failed.exit_code == 1
-    assert "1 deleted" in failed.stdout
+    assert "1 deleted" in failed.stderr
     parameters = Parameters.check({"env": "failing"})
     assert {
         item.found.name.split("-")[2] for item in Inventory(connect(parameters), parameters).existing()

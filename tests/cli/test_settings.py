@@ -27,7 +27,7 @@ def printed(file: Path, *arguments: str) -> Parameters:
     result = CliRunner().invoke(app, ["params", *arguments])
     assert (result.exit_code, result.stderr) == (0, "")
     file.write_bytes(result.stdout_bytes)
-    return load(file, [])
+    return load([file], [])
 
 
 def test_without_arguments_it_prints_the_defaults_and_makes_nothing(tmp_path: Path, home: Path) -> None:
@@ -45,7 +45,7 @@ def test_without_arguments_it_prints_the_defaults_and_makes_nothing(tmp_path: Pa
 )
 def test_it_prints_what_a_run_with_the_same_options_works_with(tmp_path: Path, arguments: list[str]) -> None:
     file = Path("params/aws.yaml" if "--params" in arguments else "params/local.yaml")
-    expected = load(file, [each for each in arguments if "=" in each])
+    expected = load([file], [each for each in arguments if "=" in each])
     assert printed(tmp_path / "mine.yaml", *arguments) == expected != Parameters()
 
 
@@ -80,4 +80,4 @@ def test_the_file_is_in_utf_8_whatever_the_terminal_shows(tmp_path: Path) -> Non
     command = [RUNBOOK, "params", "migrate.key_prefix", "--set", "migrate.key_prefix=ünï→"]
     done = subprocess.run(command, env=latin, capture_output=True, check=True, cwd=tmp_path)
     (tmp_path / "mine.yaml").write_bytes(done.stdout)
-    assert load(tmp_path / "mine.yaml", []).migrate.key_prefix == "ünï→"
+    assert load([tmp_path / "mine.yaml"], []).migrate.key_prefix == "ünï→"

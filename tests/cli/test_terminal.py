@@ -51,3 +51,35 @@ def test_help_and_errors_are_printed(variables: dict, arguments: list, code: int
     done = subprocess.run([RUNBOOK, *arguments], env=os.environ | variables, capture_output=True)
     assert b"Traceback" not in done.stderr
     assert done.returncode == code, done.stderr
+
+
+PLAN = r"""
+from lib.cli import terminal
+name = "runbook-local-migrate-a-name-that-is-far-longer-than-a-terminal-of-forty-columns"
+row = {"type": "SQS queue", "region": "us-east-1", "name": "n"}
+terminal.show_plan([
+    row | {"action": "unchanged", "why": ""},
+    row | {"action": "delete", "why": "is not wanted any more"},
+    row | {"action": "create", "why": "does not exist", "name": name},
+    row | {"action": "change", "why": "delay_s: 0 → 5; retention_s: 1 → 2"},
+])
+terminal.show_table([{"type": "CloudWatch log group", "name": name}])
+"""
+
+
+def test_a_plan_says_first_what_changes_and_breaks_no_name(tmp_path: Path) -> None:
+    (script := tmp_path / "plan.py").write_text(PLAN, "utf-8")
+    environment = os.environ | {"COLUMNS": "40", "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True)
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    name = "runbook-local-migrate-a-name-that-is-far-longer-than-a-terminal-of-forty-columns"
+    assert lines[:6] == [
+        f"+ create  SQS queue {name} in us-east-1",
+        "~ change  SQS queue n in us-east-1",
+        "delay_s: 0 → 5",
+        "retention_s: 1 → 2",
+        "− delete  SQS queue n in us-east-1",
+        "is not wanted any more",
+    ]
+    assert lines[6] == "unchanged: 1 SQS queue"
+    assert "runbook-local-migrate-a-name" in done.stdout.split("unchanged")[1]

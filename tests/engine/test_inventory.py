@@ -1,5 +1,6 @@
 """The inventory: finds what is ours, deletes that and nothing else, and proves it."""
 
+import json
 import secrets
 
 import pytest
@@ -8,7 +9,7 @@ from support.calls import Recorder, watched
 from support.case import HERE
 from support.cleanup import remove
 
-from lib.base.errors import ParameterError, RunbookError
+from lib.base.errors import ParameterError, ProtectedError, RunbookError
 from lib.engine import lock
 from lib.engine.inventory import TYPES, Inventory
 from lib.engine.lock import PIPELINE
@@ -73,7 +74,7 @@ def test_everything_is_found_deleted_and_proven_to_be_gone(make, target, paramet
     assert sum(waits) == 90
     destroyed = inventory.destroy()
     assert {item.type for item in destroyed} == set(TYPES)
-    assert str(destroyed).endswith(f"{len(stack.resources)} deleted")
+    assert destroyed.summary.startswith(f"{len(stack.resources)} deleted")
     proof = inventory.prove_empty().set_index("type")
     assert set(proof.loc[:, proof.columns != "not ours"].to_numpy().ravel()) <= {"0", ""}
     assert inventory.ledger.pipelines() == [PIPELINE]  # whose bucket stays until all of it is destroyed
@@ -100,7 +101,9 @@ def test_in_plan_mode_nothing_is_deleted(make, target, parameters, capsys):
     planning = parameters.model_copy(update={"mode": "plan"})
     inventory = Inventory(watched(target, "before-call", recorder), planning, "migrate")
     assert len(inventory.table()) == len(stack.resources)
-    assert inventory.destroy() == []
+    would = inventory.destroy()
+    assert {item.found.arn for item in would} == set(stack.resources)
+    assert would.summary == f"{len(stack.resources)} to delete"
     assert recorder.made
     assert recorder.writes == []
     assert "nothing was deleted" in capsys.readouterr().out
@@ -195,7 +198,7 @@ def test_regions_that_are_no_longer_used_are_still_looked_at(make, target, param
     )
     make("migrate", cases.sns.topic)
     inventory = Inventory(target, moved, "migrate")
-    assert HERE in inventory.regions
+    assert HERE in inventory.regions()
     inventory.destroy()
     assert inventory.existing() == []
 
@@ -238,3 +241,104 @@ def test_what_is_described_no_more_is_named(make, target, parameters):
     queue = next(resource for resource in stack.resources.values() if resource.noun == "SQS queue")
     described = set(stack.resources) - {queue.arn}
     assert [item.found.arn for item in inventory.left_behind(described)] == [queue.arn]
+
+
+PROTECTED = {"deletion_protection": "ENABLED"}
+
+
+@pytest.fixture
+def with_data(target, parameters):
+    """A protected pipeline with an object in its bucket and an item in its table; unprotected at the end."""
+    stacks = []
+
+    def make(**changed) -> Stack:
+        stack = Stack(target, parameters.model_copy(update=changed), "migrate")
+        stacks.append(stack)
+        bucket, table = cases.s3.bucket(stack), cases.dynamodb.table(stack)
+        stack.add(sns.Topic("alone", HERE))
+        stack.apply()
+        stack.client(bucket).put_object(Bucket=bucket.name, Key="a", Body=b"12345")
+        item = {"file_key": {"S": "a"}, "timestamp": {"S": "b"}}
+        stack.client(table).put_item(TableName=table.name, Item=item)
+        return stack
+
+    yield make
+    make(deletion_protection="DISABLED")
+    remove(stacks[-1])
+
+
+def test_what_the_parameter_protects_stops_a_destruction_before_its_first_delete(
+    with_data, target, parameters
+):
+    stack = with_data(**PROTECTED)
+    assert stack.plan().count("unchanged") == len(stack.resources)
+    recorder = Recorder()
+    inventory = Inventory(watched(target, "before-call", recorder), parameters, "migrate")
+    with pytest.raises(ProtectedError, match="^2 are protected .*nothing was deleted: .*=DISABLED"):
+        inventory.destroy()
+    assert not [call for call in recorder.writes if call.startswith("Delete") and call != "DeleteObject"]
+    assert names(inventory) == set(stack.resources)
+    stack = with_data(deletion_protection="DISABLED")  # which takes it off
+    assert stack.plan().count("unchanged") == len(stack.resources)
+    held = "with 2 versions of objects (10 bytes), 1 items"
+    assert inventory.going().summary == f"3 to delete, {held}"
+    assert inventory.destroy().summary == f"3 deleted, {held}"
+    assert names(inventory) == set()
+
+
+def _protect_table(stack: Stack, client) -> None:
+    client.update_table(TableName=cases.dynamodb.table(stack).name, DeletionProtectionEnabled=True)
+
+
+def _free_table(stack: Stack, client) -> None:
+    client.update_table(TableName=cases.dynamodb.table(stack).name, DeletionProtectionEnabled=False)
+
+
+def _deny(stack: Stack, client) -> None:
+    bucket = cases.s3.bucket(stack)
+    policy = json.loads(client.get_bucket_policy(Bucket=bucket.name)["Policy"])
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:Delete*", "Resource": f"{bucket.arn}/*"}
+    policy["Statement"].append({"Sid": "KeepIt", **deny})
+    client.put_bucket_policy(Bucket=bucket.name, Policy=json.dumps(policy))
+
+
+def _allow(stack: Stack, client) -> None:
+    bucket = cases.s3.bucket(stack)
+    policy = json.loads(client.get_bucket_policy(Bucket=bucket.name)["Policy"])
+    policy["Statement"] = [one for one in policy["Statement"] if one.get("Sid") != "KeepIt"]
+    client.put_bucket_policy(Bucket=bucket.name, Policy=json.dumps(policy))
+
+
+@pytest.mark.parametrize(
+    ("service", "protect", "free", "said"),
+    [
+        ("dynamodb", _protect_table, _free_table, "set by hand.*--no-deletion-protection-enabled"),
+        ("s3", _deny, _allow, "its policy denies s3:DeleteBucket, s3:DeleteObject"),
+    ],
+)
+def test_what_is_protected_by_hand_stops_it_too_and_no_run_takes_that_off(
+    with_data, target, parameters, somebody, service, protect, free, said
+):
+    stack = with_data()
+    client = somebody(service, HERE)
+    protect(stack, client)
+    assert with_data().plan().count("unchanged") == len(stack.resources)
+    inventory = Inventory(target, parameters, "migrate")
+    with pytest.raises(ProtectedError, match=f"^1 are protected .*{said}"):
+        inventory.destroy()
+    assert names(inventory) == set(stack.resources)
+    free(stack, client)
+    inventory.destroy()
+    assert names(inventory) == set()
+
+
+def test_data_can_be_kept_and_is_found_again(with_data, target, parameters):
+    stack = with_data()
+    inventory = Inventory(target, parameters, "migrate")
+    assert {item.type.noun for item in inventory.destroy(keep_data=True)} == {"SNS topic"}
+    proof = inventory.prove_empty(keep_data=True, sleep=lambda seconds: None).set_index("type")
+    assert proof.loc["S3 bucket", HERE] == "1"
+    plan = stack.plan()
+    assert (plan.count("create"), plan.count("unchanged")) == (1, len(stack.resources) - 1)
+    assert stack.ledger.pipelines() == ["migrate", PIPELINE]
+    Inventory(target, parameters, "migrate").destroy()

@@ -1,14 +1,17 @@
 """The ledger: what ran, intent before and result after, atomically, for one account, prefix and env."""
 
 import json
+import secrets
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from lib.base import paths
+from lib.base.errors import RunbookError
 from lib.base.run_data import forget_account
-from lib.engine.ledger import NOT_RECORDED, Ledger
+from lib.engine.ledger import FORMAT, NOT_RECORDED, Ledger
 from lib.operate.backfills.progress import path_of
 from lib.parameters import Parameters
 
@@ -205,3 +208,100 @@ def test_forgetting_an_account_leaves_the_others(ledger: Ledger):
     assert [path.name for path in ledger.path.parent.glob("*.json")] == ["111122223333-runbook-test.json"]
     assert ledger.pipelines() == []
     assert other.pipelines() == ["migrate"]
+
+
+# --- The copy that the account keeps, for whoever works elsewhere
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch):
+    """Switches between two homes of the same environment, `elsewhere("b")`."""
+
+    def switch(home: str) -> Ledger:
+        monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / home))
+        return Ledger("runbook", "test", "000000000000")
+
+    return switch
+
+
+def test_a_copy_makes_a_fresh_checkout_know_what_was_done(elsewhere):
+    here = elsewhere("a")
+    here.begin("r1", "apply")
+    here.intend("arn:1", run="r1", **FACTS)
+    here.made("arn:1")
+    here.put("r1", "arn:1", "key", "v")
+    here.record_outputs("migrate", {"bucket": "b"})
+    copy = here.copy()
+    assert here.copy() is None, "nothing is new"
+    there = elsewhere("b")
+    there.take(copy)
+    assert (there.entries()["arn:1"]["run"], there.outputs()) == ("r1", {"migrate": {"bucket": "b"}})
+    assert there.puts() == {"arn:1": [("key", "v")]}
+    assert [(run.id, run.mode, run.version) for run in there.runs()] == [("r1", "apply", version("runbook"))]
+    assert there.copy() is None, "what was taken over is there already"
+
+
+def test_the_later_copy_wins_but_what_a_killed_run_alone_knows_stays(elsewhere):
+    here = elsewhere("a")
+    for arn in ("arn:1", "arn:2"):
+        here.intend(arn, run="r1", **FACTS)
+        here.made(arn)
+    first = here.copy()
+    there = elsewhere("b")
+    there.take(first)
+    there.gone("arn:1")
+    there.record_outputs("migrate", {"bucket": "theirs"})
+    second = there.copy()
+    here = elsewhere("a")
+    _make_older(here, "arn:1")
+    here.intend("arn:3", run="r2", **FACTS)  # and is killed: no copy was made
+    here.take(second)
+    assert here.entries().keys() == {"arn:2", "arn:3"}
+    assert here.outputs() == {"migrate": {"bucket": "theirs"}}
+    here.take(first)  # an older one says nothing
+    assert here.entries().keys() == {"arn:2", "arn:3"}
+    assert json.loads(here.copy())["serial"] == 3
+
+
+def _make_older(ledger: Ledger, arn: str) -> None:
+    """As if it had been written before the last copy, and not within the same second."""
+    content = json.loads(ledger.path.read_text("utf-8"))
+    content["entries"][arn]["at"] = "2026-01-01T00:00:00+00:00"
+    ledger.path.write_text(json.dumps(content), "utf-8")
+
+
+def test_an_environment_that_was_destroyed_and_made_anew_elsewhere_is_another_one(elsewhere):
+    stale = elsewhere("a")
+    stale.intend("arn:old", run="r1", **FACTS)
+    for _ in range(3):
+        stale.record_outputs("migrate", {"bucket": secrets.token_hex(2)})
+        stale.copy()
+    new = elsewhere("b")
+    new.intend("arn:new", run="r2", **FACTS)
+    copy = new.copy()
+    stale = elsewhere("a")
+    stale.take(copy)
+    assert stale.entries().keys() == {"arn:new"}
+
+
+def test_an_older_program_refuses_what_a_later_one_has_written(ledger: Ledger):
+    ledger.intend("arn:1", **FACTS)
+    content = json.loads(ledger.path.read_text("utf-8"))
+    later = json.dumps({**content, "format": FORMAT + 1, "written_by": "9.9.9", "lineage": "x", "serial": 9})
+    with pytest.raises(RunbookError, match="the account keeps was written by runbook 9.9.9.*Update"):
+        ledger.take(later)
+    assert ledger.entries().keys() == {"arn:1"}
+    ledger.path.write_text(later, "utf-8")
+    for act in (ledger.entries, lambda: ledger.made("arn:1"), ledger.copy):
+        with pytest.raises(RunbookError, match="9.9.9"):
+            act()
+    assert ledger.path.read_text("utf-8") == later
+
+
+def test_a_ledger_of_before_formats_is_read_and_extended(ledger: Ledger):
+    ledger.path.parent.mkdir(parents=True)
+    run = {"r1": {"at": "2026-01-01T00:00:00+00:00", "mode": "apply"}}
+    ledger.path.write_text(json.dumps({"account_id": "000000000000", "runs": run, "entries": {}}), "utf-8")
+    assert [(one.id, one.version) for one in ledger.runs()] == [("r1", "")]
+    ledger.begin("r2", "plan")
+    assert json.loads(ledger.path.read_text("utf-8"))["format"] == FORMAT

@@ -18,7 +18,7 @@ from support.cleanup import remove
 from typer.testing import CliRunner
 
 from lib.base.call_ledger import CallLedgerError
-from lib.base.errors import LockError, NotOursError, ParameterError
+from lib.base.errors import LockError, NotOursError, ParameterError, RunbookError
 from lib.cli.main import app
 from lib.engine import ledger, lock
 from lib.engine.inventory import Inventory
@@ -311,6 +311,48 @@ def test_the_same_environment_of_another_account_stands_beside(target, parameter
         pass
     assert theirs.path.read_text() == before
     theirs.path.unlink()
+
+
+def test_the_second_of_two_can_wait_for_it(target, parameters, somebody_s, somebody, capsys):
+    them = somebody_s()
+    patient = parameters.model_copy(update={"lock_wait_s": 12})
+    waits: list[float] = []
+    with pytest.raises(LockError, match=r"anna@desk.*this has waited 12 s"):
+        Lock(target, patient).acquire(sleep=waits.append)
+    assert waits == [5, 5, 2]
+    assert f"locked by {them}" in capsys.readouterr().err
+
+    def leave(_: float) -> None:
+        somebody("s3").delete_object(Bucket=Lock(target, parameters).home.name, Key=lock.KEY)
+
+    mine = Lock(target, patient)
+    assert mine.acquire(sleep=leave)
+    mine.release()
+
+
+def test_a_copy_of_the_ledger_is_left_beside_it_and_taken_up_by_the_next(
+    target, parameters, tmp_path, monkeypatch
+):
+    with locked(target, parameters) as one:
+        one.ledger.record_outputs("index", {"bucket": "b"})
+    known = one.ledger.outputs()
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "fresh"))
+    assert one.ledger.outputs() == {}
+    assert lock.known_ledger(target, parameters).outputs() == known
+    with locked(target, parameters) as next_one:
+        assert next_one.ledger.outputs() == known
+
+
+def test_what_a_later_version_has_left_there_is_not_replaced(target, parameters, somebody):
+    with locked(target, parameters) as one:
+        pass
+    s3 = somebody("s3")
+    later = json.dumps({"format": ledger.FORMAT + 1, "written_by": "9.9", "lineage": "x", "serial": 1})
+    s3.put_object(Bucket=one.home.name, Key=lock.LEDGER_KEY, Body=later.encode())
+    with pytest.raises(RunbookError, match="9.9"), locked(target, parameters):
+        raise AssertionError("it is not held")
+    assert s3.get_object(Bucket=one.home.name, Key=lock.LEDGER_KEY)["Body"].read().decode() == later
+    assert Lock(target, parameters).holder() is None
 
 
 @pytest.mark.parametrize("who", ["a part of this run", "another run"])

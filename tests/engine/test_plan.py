@@ -2,7 +2,8 @@
 
 import pytest
 
-from lib.engine.plan import COUNTS, VALUE_CHARACTERS, Done, Left, Plan, Step
+from lib.base.told import COUNTS
+from lib.engine.plan import VALUE_CHARACTERS, Done, Left, Plan, Step
 from lib.resources.base import Scope
 from lib.resources.sqs import Queue
 
@@ -61,6 +62,34 @@ def test_counts_tell_of_what_is_left_too_and_what_may_stay_is_not_left_behind():
     told = plan._repr_mimebundle_()[COUNTS]
     assert told["counts"]["left behind"] == 1
     assert "left behind" not in Plan([CREATE], [KEPT])._repr_mimebundle_()[COUNTS]["counts"]
+
+
+def test_what_changes_is_shown_first_and_marked_and_what_is_unchanged_is_folded_and_counted():
+    plan = Plan([UNCHANGED, CREATE, DELETE, UNCHANGED, CHANGE], [BEHIND, KEPT])
+    rows = plan.shown()
+    assert rows["action"].tolist() == ["! left behind", "+ create", "~ change", "− delete", "· kept"]
+    assert len(plan.table()) == 7
+    text = repr(plan).splitlines()
+    assert [line.split()[1] for line in text[1:-1]] == ["left", "create", "change", "delete", "kept"]
+    assert text[-1] == str(plan)
+    page = plan._repr_mimebundle_()["text/html"]
+    before, folded = page.split("<details>")
+    assert "a: 0 → 1" in before
+    assert "<summary>2 unchanged</summary>" in folded
+    assert ">+ create</td>" in before
+    assert (
+        plan._repr_mimebundle_()[COUNTS]["table"]["data"][0][0] == "unchanged"
+    )  # for machines, as described
+
+
+def test_if_all_is_as_described_one_line_says_so():
+    plan = Plan([UNCHANGED, UNCHANGED])
+    assert repr(plan) == str(plan) == "0 to create, 0 to change, 0 to delete, 2 unchanged"
+    assert plan._repr_mimebundle_()["text/html"].startswith("<details>")
+
+
+def test_a_plan_of_nothing_says_that_nothing_is_described():
+    assert "nothing is described: run the cells above" in repr(Plan())
 
 
 def test_what_was_done_is_told_in_the_past_and_folded_since_the_plan_has_shown_it():

@@ -10,14 +10,15 @@ from support.calls import KillAt, Killed, Recorder, watched
 from support.case import ELSEWHERE, HERE
 from support.cleanup import remove
 
-from lib.base.errors import DescribedTwiceError, NotOursError
+from lib.base.errors import DescribedTwiceError, NotOursError, ReplacementError
+from lib.base.told import COUNTS
 from lib.engine.inventory import Inventory
 from lib.engine.ledger import Ledger
-from lib.engine.plan import COUNTS, Done
+from lib.engine.plan import Done
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
-from lib.resources import glue, iam, s3, sns, sqs
-from lib.resources.base import differences
+from lib.resources import dynamodb, glue, iam, s3, sns, sqs
+from lib.resources.base import TAG_ENV, differences
 from lib.target import Target, connect
 
 
@@ -326,3 +327,49 @@ def test_what_is_not_wanted_any_more_is_deleted_and_only_that(stack: Stack):
     assert plan.count("unchanged") == len(stack.plan()) == len(stack.resources)
     stack.replace(wanted)
     assert stack.apply().count("create") == 1
+
+
+def test_what_was_made_by_hand_under_our_name_is_taken_over(stack: Stack, somebody):
+    """It gets our tags, and nothing else; the next run changes the rest, and no rollback deletes it."""
+    queue = cases.sqs.queue(stack)
+    sqs = somebody("sqs", queue.region)
+    sqs.create_queue(QueueName=queue.name, Attributes={"VisibilityTimeout": "7"})
+    with pytest.raises(NotOursError, match=f"runbook adopt {stack.scope.pipeline}"):
+        stack.plan()
+    (step,) = stack.not_ours()
+    assert {"tags", "VisibilityTimeout"} <= step.changes.keys()
+    assert [taken.resource for taken in stack.adopt()] == [queue]
+    assert stack.not_ours() == []
+    (step,) = [step for step in stack.plan() if step.resource is queue]
+    assert ("VisibilityTimeout" in step.changes, "tags" in step.changes) == (True, False)
+    stack.apply()
+    assert queue.read(stack.client(queue)) is not None
+    assert stack.rollback().deleted == []
+    assert stack.plan().count("unchanged") == len(stack.resources)
+
+
+def test_what_another_pipeline_of_ours_has_is_not_taken_over(stack: Stack, somebody):
+    queue = cases.sqs.queue(stack)
+    tags = {**stack.scope.tags, TAG_ENV: "another"}
+    somebody("sqs", queue.region).create_queue(QueueName=queue.name, tags=tags)
+    with pytest.raises(NotOursError, match="another environment's"):
+        stack.adopt()
+    assert stack.ledger.entries().get(queue.arn) is None
+
+
+def test_what_cannot_be_changed_is_refused_before_the_first_write_with_the_steps(
+    stack: Stack, target, parameters
+):
+    table, queue = cases.dynamodb.table(stack), cases.sqs.queue(stack)
+    stack.apply()
+    recorder = Recorder()
+    other = Stack(watched(target, "before-call", recorder), parameters, stack.scope.pipeline)
+    other.add(dynamodb.Table(table.what, table.region, partition_key="other"))
+    other.add(sqs.Queue(queue.what, queue.region, visibility_timeout_s=77))
+    plan = other.plan()
+    assert "which cannot be changed" in plan.table().to_string()
+    with pytest.raises(ReplacementError) as error:
+        other.apply()
+    for part in ("file_key (S)", "other (S)", "1. make", "2. copy", "3. verify", "4. switch"):
+        assert part in str(error.value)
+    assert recorder.writes == []

@@ -1,14 +1,19 @@
 """Finding, executing and reporting notebooks; with small ones of our own."""
 
 import json
+import signal
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from support import notebook_files
+from support.servers import eventually
 
+from lib.base import call_ledger
 from lib.base.errors import ParameterError
 from lib.execution import run
 from lib.execution.run import Job, Result
@@ -143,3 +148,154 @@ def test_what_was_told_last_is_what_was_made(tmp_path: Path) -> None:
     assert (result.summary, result.differs) == ("0 created", False)
     assert result.rows == [{"action": "create", "name": "a"}]
     assert Result("10_first", "ok", made=first).differs
+
+
+def wait_for(name: str) -> str:
+    """Return the source of a cell that waits for a file, and fails if it does not come."""
+    return (
+        f"import time, pathlib\nfor _ in range(600):\n    if pathlib.Path({name!r}).exists(): break\n"
+        f"    time.sleep(0.1)\nelse: raise TimeoutError({name!r})"
+    )
+
+
+def touch(name: str) -> str:
+    return f"import pathlib; pathlib.Path({name!r}).touch()"
+
+
+def write(path: Path, *sources: str, beside: tuple[str, ...] = ()) -> Job:
+    notebook = nbformat.read(notebook_files.write(path, *sources), 4)
+    if beside:
+        notebook.metadata["runbook"] = {"beside": list(beside)}
+    nbformat.write(notebook, path)
+    return Job(path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where executed copies go."""
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+def test_notebooks_that_say_so_run_at_the_same_time_and_the_others_after_them(tmp_path, folder):
+    jobs = [
+        write(tmp_path / "10_a.ipynb", touch("a"), wait_for("b"), "print('a')", beside=("b",)),
+        write(tmp_path / "20_b.ipynb", touch("b"), wait_for("a"), wait_for("out/10_a.ipynb"), touch("end")),
+        write(tmp_path / "30_c.ipynb", "import os; print(os.path.exists('end'))"),
+    ]
+    ended: list[Result] = []
+    results = run.execute_all(jobs, PARAMETERS, folder, at_once=2, ended=ended.append)
+    assert [(result.name, result.outcome) for result in results] == [
+        ("10_a", "ok"),
+        ("20_b", "ok"),
+        ("30_c", "ok"),
+    ], [result.failure for result in results]
+    assert notebook_files.stream(results[2].executed) == "True\n"
+    assert sorted(result.name for result in ended) == ["10_a", "20_b", "30_c"]
+
+
+def test_a_plan_needs_no_order(tmp_path, folder):
+    jobs = [
+        write(tmp_path / "10_a.ipynb", wait_for("b"), touch("a")),
+        write(tmp_path / "20_b.ipynb", touch("b"), wait_for("a")),
+    ]
+    plan = PARAMETERS.model_copy(update={"mode": "plan"})
+    assert [result.outcome for result in run.execute_all(jobs, plan, folder, at_once=2)] == ["ok", "ok"]
+
+
+def test_when_one_fails_those_at_work_go_on_and_no_other_begins(tmp_path, folder):
+    names = ("a", "b", "c")
+    jobs = [
+        write(tmp_path / "10_a.ipynb", wait_for("failing"), "print('to its end')", beside=names),
+        write(tmp_path / "20_b.ipynb", wait_for("out/10_a.ipynb"), "1 / 0", beside=names),
+        write(tmp_path / "30_c.ipynb", beside=names),
+    ]
+    results = run.execute_all(
+        jobs, PARAMETERS, folder, at_once=2, ended=lambda _: (tmp_path / "failing").touch()
+    )
+    assert [result.outcome for result in results] == ["ok", "failed", "not run"]
+    assert notebook_files.stream(results[0].executed) == "to its end\n"
+    assert results[1].failure.kind == "ZeroDivisionError", results[1].failure
+
+
+def test_a_kernel_that_dies_takes_no_other_with_it(tmp_path, folder):
+    jobs = [
+        write(
+            tmp_path / "10_a.ipynb", touch("a"), wait_for("out/20_b.ipynb"), "print('alive')", beside=("b",)
+        ),
+        write(tmp_path / "20_b.ipynb", wait_for("a"), "import os; os._exit(3)"),
+    ]
+    results = run.execute_all(jobs, PARAMETERS, folder, at_once=2)
+    assert [result.outcome for result in results] == ["ok", "failed"]
+    assert results[1].failure.kind == "DeadKernelError"
+
+
+def test_the_calls_of_several_kernels_are_whole_lines_in_one_file(tmp_path, folder):
+    calls = (
+        "from lib.base.call_ledger import Call, ledger\n"
+        "call = Call('t', 's3', 'PutObject', 'r', 'b/' + 'k' * 9000, '', (), 'ok', 1)\n"
+        "for _ in range(300): ledger()._append(call)"
+    )
+    jobs = [
+        write(tmp_path / "10_a.ipynb", touch("a"), wait_for("b"), calls, beside=("b",)),
+        write(tmp_path / "20_b.ipynb", touch("b"), wait_for("a"), calls),
+    ]
+    results = run.execute_all(jobs, PARAMETERS, folder, at_once=2)
+    assert [result.outcome for result in results] == ["ok", "ok"], [result.failure for result in results]
+    assert len(list(call_ledger.read(folder / "calls.jsonl"))) == 600
+
+
+HERE = "import os; open(f'{name}.pid', 'w').write(str(os.getpid()))"
+SLEEP = "import time; time.sleep(600)"
+STUBBORN = "import time\nwhile True:\n    try: time.sleep(600)\n    except KeyboardInterrupt: pass"
+
+
+class Run:
+    """Two notebooks that are at work in a process of their own, and a third that would come after them."""
+
+    def __init__(self, tmp_path: Path, *last: str) -> None:
+        names = ("a", "b", "c")
+        for number, name in enumerate(names):
+            source = HERE.replace("{name}", name)
+            source = f"{source}\n{last[number % len(last)]}"
+            write(tmp_path / f"{number}0_{name}.ipynb", source, beside=names)
+        (tmp_path / "out").mkdir()
+        self.folder = tmp_path
+        program = [sys.executable, str(Path(__file__).parents[1] / "support" / "running_notebooks.py")]
+        self.process = subprocess.Popen([*program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        eventually(lambda: self.process.poll() is not None or all(self.text(f"{n}.pid") for n in names[:2]))
+        self.kernels = [psutil.Process(int(self.text(f"{name}.pid"))) for name in names[:2]]
+
+    def text(self, name: str) -> str:
+        path = self.folder / name
+        return path.read_text() if path.exists() else ""
+
+    def outcomes(self) -> list[str]:
+        """What became of the notebooks, when the process has ended; no kernel works any more."""
+        said, _ = self.process.communicate(timeout=120)
+        psutil.wait_procs(self.kernels, timeout=60)
+        assert not any(kernel.is_running() for kernel in self.kernels)
+        return said.split()
+
+
+def test_ctrl_c_ends_all_that_are_at_work(tmp_path):
+    running = Run(tmp_path, SLEEP)
+    running.process.send_signal(signal.SIGINT)
+    assert running.outcomes() == ["interrupted", "interrupted", "not-run"]
+    executed = nbformat.read(tmp_path / "out" / "00_a.ipynb", 4)
+    assert [output.ename for output in executed.cells[-1].outputs] == ["KeyboardInterrupt"]
+
+
+def test_who_asks_twice_waits_for_no_kernel(tmp_path):
+    running = Run(tmp_path, SLEEP, STUBBORN)
+    running.process.send_signal(signal.SIGINT)
+    eventually(lambda: "00_a: interrupted" in (tmp_path / "ended.txt").read_text())
+    running.process.send_signal(signal.SIGINT)
+    assert running.outcomes() == ["interrupted", "interrupted", "not-run"]
+
+
+def test_the_kernels_of_a_run_that_is_killed_end_too(tmp_path):
+    running = Run(tmp_path, SLEEP)
+    running.process.kill()
+    assert running.outcomes() == []
+    assert running.process.returncode == -signal.SIGKILL

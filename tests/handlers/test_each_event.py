@@ -1,7 +1,5 @@
 """What every handler does with the events of a message."""
 
-from contextlib import contextmanager
-
 import pytest
 from support.handler_support import load_handler
 from support.s3_messages import s3_event, s3_record
@@ -20,10 +18,10 @@ class Lines:
     def exception(self, message, **facts):
         self.lines.append((message, {**facts, **self.context}))
 
-    @contextmanager
-    def append_context_keys(self, **keys):
+    def thread_safe_append_keys(self, **keys):
         self.context = keys
-        yield
+
+    def thread_safe_remove_keys(self, keys):
         self.context = {}
 
 

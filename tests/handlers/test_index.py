@@ -186,7 +186,7 @@ def test_a_delete_marker_can_be_looked_at(index):
     assert index.row("marked")["event_name"] == expired
 
 
-def test_a_version_that_goes_between_the_two_calls(index):
+def test_a_version_that_goes_before_it_is_read(index):
     record = index.put("going", b"body")
     client = index.module.client("s3", BUCKET_REGION)
     version = record["s3"]["object"]["versionId"]
@@ -197,8 +197,16 @@ def test_a_version_that_goes_between_the_two_calls(index):
     client.meta.events.register("before-call.s3.GetObject", lose)
     index.deliver(record)
     client.meta.events.unregister("before-call.s3.GetObject", lose)
-    assert "content_type" in index.row("going")
-    assert "content_preview" not in index.row("going")
+    assert index.row("going")["file_size"] == 4
+    assert not index.row("going").keys() & {"content_type", "last_modified", "content_preview"}
+
+
+def test_what_an_event_without_a_size_is_about_may_be_empty(index):
+    index.put("restored empty", b"")
+    index.deliver(index.record("restored empty", "ObjectRestore:Completed"))
+    row = index.row("restored empty")
+    assert (row["file_size"], row["content_preview"]) == (0, "")
+    assert "last_modified" in row
 
 
 def test_no_more_calls_and_bytes_than_needed(index):
@@ -210,7 +218,7 @@ def test_no_more_calls_and_bytes_than_needed(index):
             index.deliver(record)
         seen[key] = [(name, asked) for name, asked, _ in calls]
     head = ("HeadObject", None)
-    assert seen == {"empty": [head], "short": [head, ("GetObject", "bytes=0-2")], "deleted": []}
+    assert seen == {"empty": [head], "short": [("GetObject", "bytes=0-2003")], "deleted": []}
 
 
 def test_of_a_large_version_few_bytes_are_read(index):

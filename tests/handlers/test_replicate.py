@@ -1,6 +1,7 @@
 import io
 import json
 import re
+import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -314,17 +315,24 @@ def test_an_overwrite_arrives(replicate, pair, changed):
 
 @pytest.mark.parametrize("moment", ["before-call.s3.CopyObject", "after-call.s3.CopyObject"])
 @pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "unversioned"])
-def test_a_source_overwritten_meanwhile_arrives(replicate, make_pair, monkeypatch, versioned, moment):
+@pytest.mark.parametrize("deletions_followed", [True, False])
+def test_a_source_overwritten_meanwhile_arrives(
+    replicate, make_pair, monkeypatch, versioned, moment, deletions_followed
+):
     pair = make_pair(versioned)
     monkeypatch.setenv("TARGET_BUCKET", pair.target.bucket)
+    monkeypatch.setenv("DELETE_FUNCTION", "delete" if deletions_followed else "")
     pair.source.put("moving", b"first")
     with once(replicate.client("s3", "us-east-1"), moment, lambda: pair.source.put("moving", b"second")):
+        assert deliver(replicate, pair.source.bucket, "moving") == []
+    if not deletions_followed:  # what is new needs no second look, since the second put has its own event
         assert deliver(replicate, pair.source.bucket, "moving") == []
     assert pair.target.read("moving")["body"] == b"second"
 
 
 def test_a_source_that_never_rests_is_retried(replicate, pair):
     pair.source.put("restless")
+    pair.target.put("restless", b"there is one")  # of what is new, each change has its own event
     bodies = (b"%d" % number for number in range(100))
 
     def overwrite(**_):
@@ -403,10 +411,60 @@ def test_no_more_calls_than_needed(replicate, pair):
     pair.source.put("cheap", Tagging="a=b")
     with calls(replicate) as seen:
         deliver(replicate, pair.source.bucket, "cheap")
-        assert seen == ["HeadObject", "HeadObject", "CopyObject", "HeadObject"]
+        assert seen == ["HeadObject", "CopyObject"]
         seen.clear()
         deliver(replicate, pair.source.bucket, "cheap")
-        assert seen == ["HeadObject", "HeadObject", "GetObjectTagging", "GetObjectTagging"]
+        assert seen == ["HeadObject", "CopyObject", *["HeadObject"] * 2, *["GetObjectTagging"] * 2]
+        pair.source.put("cheap", b"another")
+        seen.clear()
+        deliver(replicate, pair.source.bucket, "cheap")
+        assert seen == ["HeadObject", "CopyObject", *["HeadObject"] * 2, "CopyObject", "HeadObject"]
+
+
+def test_where_deletions_are_followed_it_looks_again(replicate, pair):
+    pair.source.put("watched")
+    source, target = (
+        replicate.Place(replicate.client("s3", region), bucket, "watched")
+        for region, bucket in (("us-west-1", pair.source.bucket), ("us-east-1", pair.target.bucket))
+    )
+    with calls(replicate) as seen:
+        replicate.replicate(source, target, deletions_followed=True)
+    assert seen == ["HeadObject", "CopyObject", "HeadObject"]
+
+
+def test_the_objects_of_a_batch_are_worked_on_at_the_same_time(replicate, pair):
+    keys = [f"together {number}" for number in range(10)]
+    for key in keys:
+        pair.source.put(key)
+    all_there = threading.Barrier(len(keys))
+
+    def meet(**_):
+        all_there.wait(timeout=60)
+
+    client = replicate.client("s3", "us-east-1")
+    client.meta.events.register("before-call.s3.CopyObject", meet)
+    try:
+        assert deliver(replicate, pair.source.bucket, *keys) == []
+    finally:
+        client.meta.events.unregister("before-call.s3.CopyObject", meet)
+    assert [pair.differences(key) for key in keys] == [{}] * len(keys)
+
+
+def test_what_fails_of_a_batch_is_named_in_the_order_of_the_batch(replicate, pair, forbidden, monkeypatch):
+    log = io.StringIO()
+    monkeypatch.setattr(replicate.logger.handlers[0], "stream", log)
+    pair.source.put("fine")
+    records = [
+        {**s3_record(forbidden.bucket, "secret"), "sentTime": "2026-11-30T12:00:00.000Z"},
+        s3_record(pair.source.bucket, "fine"),
+    ] * 4
+    answer = replicate.handler(sqs_event(*(in_sns_envelope(s3_event(each)) for each in records)), CONTEXT)
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["0", "2", "4", "6"]
+    lines = list(map(json.loads, log.getvalue().splitlines()))
+    assert sorted((line["key"], line.get("told_later", False)) for line in lines) == (
+        [("fine", False)] * 4 + [("secret", True)] * 4
+    )
+    assert sorted(line["message"] for line in lines if line["key"] == "fine") == ["copied", *["in place"] * 3]
 
 
 def test_log_and_metrics(replicate, pair, capsys, monkeypatch):

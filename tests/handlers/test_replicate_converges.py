@@ -63,21 +63,21 @@ class Worker:
         self.stopped.release()
 
 
-def delivery_between(replicate, pair):
+def delivery_between(replicate, pair, deletions_followed=False):
     """Return what a worker does for a key."""
 
     def delivery(clients, key):
         source = replicate.Place(clients["us-west-1"], pair.source.bucket, key)
         target = replicate.Place(clients[TARGET_REGION], pair.target.bucket, key)
-        return replicate.replicate(source, target)
+        return replicate.replicate(source, target, deletions_followed)
 
     return delivery
 
 
-def machine(replicate, operator, workers, versioned):
+def machine(replicate, operator, workers, versioned, deletions_followed):
     """Return the state machine of one pair of buckets; each run of it has keys of its own."""
     pair = Pair.make(operator, versioned)
-    delivery = delivery_between(replicate, pair)
+    delivery = delivery_between(replicate, pair, deletions_followed)
     runs = itertools.count()
 
     class Deliveries(RuleBasedStateMachine):
@@ -157,14 +157,22 @@ def workers(replicate):
     return [Worker() for _ in range(3)]
 
 
-@pytest.mark.parametrize("calls_of_the_old", [0, 1, 2, 3])
-def test_an_old_delivery_that_writes_last_does_not_win(replicate, pair, workers, calls_of_the_old):
+@pytest.mark.parametrize("deletions_followed", [False, True])
+@pytest.mark.parametrize("is_there", [False, True])
+@pytest.mark.parametrize("calls_of_the_old", [0, 1, 2, 3, 4])
+def test_an_old_delivery_that_writes_last_does_not_win(
+    replicate, pair, workers, calls_of_the_old, is_there, deletions_followed
+):
     old, new, _ = workers
-    key, delivery = f"raced {calls_of_the_old}", delivery_between(replicate, pair)
+    key = f"raced {calls_of_the_old} {is_there} {deletions_followed}"
+    delivery = delivery_between(replicate, pair, deletions_followed)
+    if is_there:
+        pair.target.put(key, b"zeroth")
     pair.source.put(key, b"first")
     old.start(key, delivery)
     for _ in range(calls_of_the_old):
-        old.step()
+        if old.thread:
+            old.step()
     pair.source.put(key, b"second")
     new.start(key, delivery)
     for worker in (new, old):
@@ -173,12 +181,13 @@ def test_an_old_delivery_that_writes_last_does_not_win(replicate, pair, workers,
     assert pair.differences(key) == {}
 
 
+@pytest.mark.parametrize("deletions_followed", [False, True])
 @pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "unversioned"])
-def test_any_interleaving_converges(replicate, operator, workers, versioned):
+def test_any_interleaving_converges(replicate, operator, workers, versioned, deletions_followed):
     run_state_machine_as_test(
-        machine(replicate, operator, workers, versioned),
+        machine(replicate, operator, workers, versioned, deletions_followed),
         settings=settings(
-            max_examples=40,
+            max_examples=20,
             stateful_step_count=STEPS,
             phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes
             suppress_health_check=list(HealthCheck),

@@ -72,6 +72,10 @@ def files(draw):
 @example(body=b"a,b\n1,2,3\n")
 @example(body=b'a,b\n1,"2\n')
 @example(body=b"a,b\r1,2\r\n3,x\n")
+@example(body=b"sep=,\na,b\r1,2\r3,x\n")
+@example(body=b'sep=;\r\na;b\n" a """;"1\r2"\r\n""x; ;3\n')
+@example(body=b'\xef\xbb\xbfa,b\n\n\n 1 , "x,""y" \n"p" "q,\n",\xc2\xbf"\n\n"r\r\ns",3"')
+@example(body=b'a,b\n"x"y,1\n')
 def test_as_cells_and_as_columns_all_is_the_same(both, body):
     as_cells, as_columns = both(body)
     assert as_cells == as_columns
@@ -86,21 +90,77 @@ def test_what_is_estimated_is_the_same_too(both):
     assert as_cells[2][0]["distinct_is_approximate"]
 
 
-@pytest.mark.parametrize("memory_mb", ["512", "64"])
-def test_a_wide_file_takes_as_many_queries_as_it_has_types(both, memory_mb, tmp_path, monkeypatch):
-    monkeypatch.setenv("MEMORY_LIMIT_MB", memory_mb)
+@pytest.mark.parametrize("columns", [101, 1000])
+def test_a_wide_file_is_read_once_and_takes_as_many_queries_as_it_has_types(
+    both, columns, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MEMORY_LIMIT_MB", "64")
     profile, engine, asked = sys.modules["duckdb_profile"], sys.modules["duckdb_engine"], []
     ask = engine.DuckDbEngine.rows
     monkeypatch.setattr(
         engine.DuckDbEngine, "rows", lambda self, sql, *values: asked.append(sql) or ask(self, sql, *values)
     )
     path = tmp_path / "wide.csv"
-    kinds = [VALUES[kind] for kind in ("whole", "large", "decimals", "codes", "dates")] * 200
+    names = ("whole", "large", "decimals", "codes", "dates")
+    kinds = [VALUES[names[number % len(names)]] for number in range(columns)]
     path.write_bytes(as_csv(kinds, 3))
-    _, rows, columns = profile.profile_file(path)
-    assert (rows, len(columns)) == (3, 1000)
-    assert [each["name"] for each in columns] == [f"c{number}" for number in range(1000)]
-    assert [each["type"] for each in columns[:5]] == ["bigint", "bigint", "double", "varchar", "varchar"]
-    readings = [sql for sql in asked if "read_csv" in sql]
-    assert len(readings) <= 1 + 1000 * 65536 * 4 // (int(memory_mb) * 2**20)
-    assert len(asked) - len(readings) < 30
+    _, rows, found = profile.profile_file(path)
+    assert (rows, len(found)) == (3, columns)
+    assert [each["name"] for each in found] == [f"c{number}" for number in range(columns)]
+    assert [each["type"] for each in found[:5]] == ["bigint", "bigint", "double", "varchar", "varchar"]
+    assert len([sql for sql in asked if "read_csv" in sql]) == 1
+    assert len(asked) < 30
+
+
+LINES = st.lists(
+    st.lists(
+        st.lists(
+            st.sampled_from(
+                ["1", " ", '"', '""', '"a"', ' "b,c"', '"d" ', '"e\nf"', '"g\r\nh"', '¿"', "NA", "'", "\t"]
+            ),
+            max_size=2,
+        ).map("".join),
+        min_size=3,
+        max_size=3,
+    ),
+    max_size=5,
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lines=LINES,
+    delimiter=st.sampled_from(",;\t|"),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    last=st.booleans(),
+)
+def test_quotes_wherever_they_stand_are_read_as_duckdb_reads_them(both, lines, delimiter, end, last):
+    rows = [delimiter.join(cells) for cells in [["a", "b", "c"], *lines]]
+    as_cells, as_columns = both((end.join(rows) + end * last).encode())
+    assert as_cells == as_columns
+
+
+@pytest.mark.parametrize(("exact_up_to_bytes", "most"), [(2**30, 1), (0, 2)], ids=["small", "large"])
+@pytest.mark.parametrize("columns", [3, 100])
+def test_a_file_is_read_twice_at_most_also_if_its_columns_are_not_what_they_seem(
+    both, columns, exact_up_to_bytes, most, tmp_path, monkeypatch
+):
+    profile, engine, asked = sys.modules["duckdb_profile"], sys.modules["duckdb_engine"], []
+    ask = engine.DuckDbEngine.rows
+    monkeypatch.setattr(
+        engine.DuckDbEngine, "rows", lambda self, sql, *values: asked.append(sql) or ask(self, sql, *values)
+    )
+    monkeypatch.setattr(profile, "EXACT_UP_TO_BYTES", exact_up_to_bytes)
+    lines = [",".join(f"c{number}" for number in range(columns))]
+    for row in range(3_000):
+        lines.append(
+            ",".join(str(row % 7) if row < 2_000 or number % 2 else "x" for number in range(columns))
+        )
+    path = tmp_path / "late.csv"
+    path.write_text("\n".join(lines))
+    _, rows, found = profile.profile_file(path)
+    assert rows == 3_000
+    assert [each["type"] for each in found[:2]] == ["varchar", "bigint"]
+    assert found[0]["top_values"][0] == {"value": "x", "count": 1_000}
+    assert found[1]["top_values"][0]["count"] == 429
+    assert len([sql for sql in asked if "read_csv" in sql]) <= most

@@ -160,7 +160,8 @@ def test_of_two_exports_at_once_the_later_one_stays(lake):
     assert lake.keys(ROWS) == [later]
 
 
-def test_without_point_in_time_recovery(lake):
+def test_without_point_in_time_recovery(lake, monkeypatch):
+    monkeypatch.setattr(table_export, "BACKUPS_S", 2)
     lake.dynamodb.update_continuous_backups(
         TableName=lake.table.name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
     )

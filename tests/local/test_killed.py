@@ -2,10 +2,13 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -151,6 +154,146 @@ def test_what_has_not_changed_is_not_written_again(server, kill):
     eventually(lambda: not is_saved(server, "sqs", "kept"))
 
 
+def pieces(server) -> dict[str, tuple[int, str]]:
+    """What is saved of items, messages and events: texts, by where they stand in the file."""
+    with closing(sqlite3.connect(server.state / "data" / "pieces.sqlite")) as rows:
+        return {
+            key: (number, text) for number, key, text in rows.execute("SELECT rowid, key, text FROM pieces")
+        }
+
+
+def make_table(dynamodb, name: str) -> None:
+    dynamodb.create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def test_what_has_not_changed_of_a_table_is_not_written_again(server):
+    dynamodb = root(server, "dynamodb")
+    make_table(dynamodb, "kept")
+    for number in range(50):
+        dynamodb.put_item(TableName="kept", Item={"id": {"S": f"item {number}"}, "n": {"N": "1"}})
+    eventually(lambda: is_saved(server, "dynamodb", "item 49"))
+    before = pieces(server)
+    table = server.state / "data" / "dynamodb.json"
+    assert len(before) == 50
+    assert "item 7" not in table.read_text()
+    with closing(sqlite3.connect(server.state / "data" / "pieces.sqlite")) as spy:
+        spy.execute("CREATE TABLE written (text)")
+        spy.execute(
+            "CREATE TRIGGER spy AFTER UPDATE ON pieces BEGIN INSERT INTO written VALUES (new.text); END"
+        )
+        spy.commit()
+        dynamodb.put_item(TableName="kept", Item={"id": {"S": "item 7"}, "n": {"N": "2"}})
+        eventually(lambda: spy.execute("SELECT count(*) FROM written").fetchone() == (1,))
+        assert '"N": "2"' in spy.execute("SELECT text FROM written").fetchone()[0]
+    assert {key: row for key, row in pieces(server).items() if row != before[key]}.keys() == {
+        '["item 7", "__no_sort__"]'
+    }
+
+
+def test_items_messages_and_events_come_back_as_they_were_changed_last(server, kill):
+    dynamodb, sqs, logs = root(server, "dynamodb"), root(server, "sqs"), root(server, "logs")
+    for name in ("kept", "deleted", "made-anew"):
+        make_table(dynamodb, name)
+        for number in range(3):
+            dynamodb.put_item(TableName=name, Item={"id": {"S": f"{name} {number}"}, "b": {"B": b"\xff\x00"}})
+    urls = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("kept", "deleted", "purged")}
+    for name, url in urls.items():
+        for number in range(3):
+            sqs.send_message(QueueUrl=url, MessageBody=f"{name} {number}")
+    for name in ("kept", "deleted"):
+        logs.create_log_group(logGroupName=name)
+        logs.create_log_stream(logGroupName=name, logStreamName="one")
+
+    def log(at: int, text: str) -> None:
+        event = {"timestamp": at, "message": text}
+        logs.put_log_events(logGroupName="kept", logStreamName="one", logEvents=[event])
+
+    now = 1000 * int(time.time())
+    log(now, "first")
+    log(now + 1000, "third")
+    eventually(lambda: is_saved(server, "logs", "third") and is_saved(server, "sqs", "purged 2"))
+
+    dynamodb.delete_item(TableName="kept", Key={"id": {"S": "kept 0"}})
+    dynamodb.update_item(
+        TableName="kept",
+        Key={"id": {"S": "kept 1"}},
+        UpdateExpression="SET a = :a",
+        ExpressionAttributeValues={":a": {"N": "7"}},
+    )
+    dynamodb.transact_write_items(
+        TransactItems=[{"Put": {"TableName": "kept", "Item": {"id": {"S": "in a transaction"}}}}]
+    )
+    for name in ("deleted", "made-anew"):
+        dynamodb.delete_table(TableName=name)
+    make_table(dynamodb, "made-anew")
+    sqs.purge_queue(QueueUrl=urls["purged"])
+    sqs.delete_queue(QueueUrl=urls["deleted"])
+    (message,) = sqs.receive_message(QueueUrl=urls["kept"])["Messages"]
+    sqs.delete_message(QueueUrl=urls["kept"], ReceiptHandle=message["ReceiptHandle"])
+    logs.delete_log_group(logGroupName="deleted")
+    log(now + 500, "second")
+    sqs.send_message(QueueUrl=urls["kept"], MessageBody="the last")
+    eventually(lambda: is_saved(server, "sqs", "the last") and is_saved(server, "logs", "second"))
+    kill(server.pid)
+
+    again = ministack.start()
+    dynamodb, sqs, logs = root(again, "dynamodb"), root(again, "sqs"), root(again, "logs")
+    found = {item["id"]["S"]: item for item in dynamodb.scan(TableName="kept")["Items"]}
+    assert set(found) == {"kept 1", "kept 2", "in a transaction"}
+    assert (found["kept 1"]["a"], found["kept 1"]["b"]) == ({"N": "7"}, {"B": b"\xff\x00"})
+    assert dynamodb.describe_table(TableName="kept")["Table"]["ItemCount"] == 3
+    assert dynamodb.scan(TableName="made-anew")["Items"] == []
+    assert sorted(dynamodb.list_tables()["TableNames"]) == ["kept", "made-anew"]
+    bodies = []
+    for name in ("kept", "purged"):
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            bodies += [each["Body"] for each in received]
+    assert bodies == [f"kept {number}" for number in range(3) if f"kept {number}" != message["Body"]] + [
+        "the last"
+    ]
+    events = logs.get_log_events(logGroupName="kept", logStreamName="one", startFromHead=True)["events"]
+    assert [event["message"] for event in events] == ["first", "second", "third"]
+
+
+def test_a_state_of_before_pieces_is_loaded_and_saved_in_pieces(server, own_home):
+    dynamodb, sqs = root(server, "dynamodb"), root(server, "sqs")
+    make_table(dynamodb, "kept")
+    dynamodb.put_item(TableName="kept", Item={"id": {"S": "an item"}})
+    sqs.send_message(QueueUrl=sqs.create_queue(QueueName="kept")["QueueUrl"], MessageBody="a message")
+    ministack.stop()
+    data = server.state / "data"
+    with closing(sqlite3.connect(data / "pieces.sqlite")) as rows:
+        kept = {
+            kind: (key, json.loads(text))
+            for kind, key, text in rows.execute("SELECT kind, key, text FROM pieces")
+        }
+    for path in data.glob("pieces.sqlite*"):
+        path.unlink()
+    tables, queues = (json.loads((data / f"{name}.json").read_text()) for name in ("dynamodb", "sqs"))
+    (table,) = tables["payload"]["tables"]["data"].values()
+    (queue,) = queues["payload"]["queues"]["data"].values()
+    table["items"] = {"an item": {"__no_sort__": kept["item"][1]}}
+    queue["messages"] = [kept["message"][1]]
+    (data / "dynamodb.json").write_text(json.dumps(tables))
+    (data / "sqs.json").write_text(json.dumps(queues))
+
+    for _ in range(2):  # once as it was saved before, once in pieces
+        server = ministack.start()
+        dynamodb, sqs = root(server, "dynamodb"), root(server, "sqs")
+        assert dynamodb.scan(TableName="kept")["Items"] == [{"id": {"S": "an item"}}]
+        url = sqs.get_queue_url(QueueName="kept")["QueueUrl"]
+        (message,) = sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
+        assert message["Body"] == "a message"
+        ministack.stop()
+        assert "an item" not in (data / "dynamodb.json").read_text()
+
+
 def run(*arguments: str) -> str:
     """Run the runbook as an operator does; it must end well."""
     done = subprocess.run([RUNBOOK, *arguments], env=os.environ, capture_output=True, text=True)
@@ -191,6 +334,8 @@ def test_after_kills_amid_uploads_a_run_repairs_and_everything_arrives(own_home,
         for path in (own_home / ".local-aws" / "state" / "data").glob("*.json"):
             if path.name != "s3.json":
                 path.unlink()
+        for path in (own_home / ".local-aws" / "state" / "data").glob("pieces.sqlite*"):
+            path.unlink()
 
     half = OBJECTS // 2
     acknowledged = upload(connect(parameters), source, range(half), kill_it)

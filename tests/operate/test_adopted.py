@@ -3,6 +3,7 @@
 import secrets
 from urllib.parse import urlencode
 
+import pandas as pd
 import pytest
 from support.audited import audited
 from support.running import Running, eventually, settled
@@ -10,15 +11,19 @@ from support.somebodys import Somebodys
 
 from lib.base.errors import RunbookError
 from lib.engine.stack import Stack
+from lib.engine.waiting import Waiting
+from lib.operate import samples, summaries, watch
 from lib.operate.audits import audit as audits
 from lib.operate.backfills.backfill import backfill
 from lib.operate.backfills.estimate import estimate
 from lib.operate.recovery import drill
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
+from lib.s3.objects import Place
 
 HERE = "us-east-1"
 OBJECTS = 24
+SAMPLE = samples.Sample("synthetic-data/s.csv", b"a,b\n1,2\n")
 # What a pipeline is given to adopt the bucket as its source.
 ADOPTING = {
     "migrate": {"source_region": HERE, "target_region": "us-east-2", "source_bucket": "{}"},
@@ -102,6 +107,36 @@ def test_all_of_it_arrives_and_the_bucket_stays_as_it_was(full, name):
         running.destroy()
     assert full.configuration() == settings
     assert [each for each in full.objects() if each in objects] == objects
+
+
+def test_samples_are_followed_to_their_end_where_no_versions_are_kept(local_aws, somebody):
+    names = ("migrate", "backup", "index", "summarize")
+    kept = {name: Somebodys(somebody, f"none.{name}.{secrets.token_hex(4)}", HERE).create() for name in names}
+    running = Running("nover", names, {name: adopting(name, kept[name]) for name in names})
+    try:
+        for name in names:
+            pipeline, place = running.pipeline(name), Place(running.source(name).client, kept[name].name)
+            failed = Waiting.of(running.target, pipeline.dead_letters[0].queue)
+            uploads = samples.upload(place.client, place.bucket, [SAMPLE])
+            if name == "summarize":
+                settings = running.parameters.summarize
+                found = summaries.watch_outcomes(uploads, place, settings=settings, failed=failed)
+                assert list(found["state"]) == ["summarized"]
+                continue
+            if name == "index":
+                table = running.target.client("dynamodb", pipeline.destination.region)
+                how = {"table": pipeline.destination.name, "dead_letters": failed, "timeout_s": 60}
+                assert list(watch.rows(uploads, table, **how)["state"]) == ["indexed"]
+                deletes = samples.delete(place.client, place.bucket, [SAMPLE.key])
+                assert list(watch.rows(deletes, table, **how)["state"]) == ["indexed"]
+                nothing = deletes.assign(time=deletes["time"] + watch.CLOCKS_DIFFER + pd.Timedelta("1s"))
+                assert list(watch.rows(nothing, table, **how | {"timeout_s": 0.1})["state"]) == ["not yet"]
+                continue
+            there = Place(running.destination(name).client, running.destination(name).bucket)
+            how = {"dead_letters": failed, "timeout_s": 60}
+            assert list(watch.arrivals(uploads, place, target=there, **how)["state"]) == ["in place"]
+    finally:
+        running.destroy()
 
 
 def test_what_others_have_in_an_adopted_dr_bucket_is_nobodys_to_delete(local_aws, somebody):

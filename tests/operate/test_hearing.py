@@ -153,6 +153,34 @@ def test_what_a_killed_run_has_left_goes(late, deployed, passing):
     empty_bucket(s3_of_somebody, files.name)
 
 
+def test_probes_that_object_lock_holds_are_told_of_and_go_later(late, deployed, passing, capsys):
+    stack = deployed("index")
+    files = bucket_of(stack, "files")
+    (one,) = [each for each in stack.resources.values() if isinstance(each, s3.BucketNotification)]
+    changed(stack, one)
+    theirs = root(late, "s3", files.region)
+
+    def lock(**rule) -> None:
+        locked = {"ObjectLockEnabled": "Enabled", **rule}
+        theirs.put_object_lock_configuration(Bucket=files.name, ObjectLockConfiguration=locked)
+
+    lock(Rule={"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}})
+    first_events(stack, timeout_s=600, sleep=passing)
+    kept = {key for key in versions(late, files) if PROBE in key}
+    assert kept
+    assert (
+        f"Object Lock holds what is put into {files.name}: {len(kept)} empty objects"
+        in capsys.readouterr().out
+    )
+    lock()
+    for version in theirs.list_object_versions(Bucket=files.name)["Versions"]:
+        which = {"Bucket": files.name, "Key": version["Key"], "VersionId": version["VersionId"]}
+        theirs.delete_object(**which, BypassGovernanceRetention=True)
+    changed(stack, one)
+    first_events(stack, timeout_s=600, sleep=passing)
+    assert versions(late, files) == []
+
+
 def test_a_deployment_without_samples_sends_nothing_and_says_when_its_first_event_was(late, deployed, target):
     recorder = Recorder()
     stack = deployed("index", watched(target, "before-call", recorder), exercise=False)

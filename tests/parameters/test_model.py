@@ -292,8 +292,8 @@ def test_other_variables_are_no_parameters():
 
 
 def test_the_newest_injected_cell_counts():
-    assert assigned_names(["# Parameters\na = 1", "# Parameters\nb = {'c': 1}", "d = 2"]) == {"b"}
-    assert assigned_names(["a = 1"]) == set()
+    assert assigned_names(["# Parameters\na = 1", "# Parameters\nb = {'c': 1}", "d = 2"]) == ({"b"}, set())
+    assert assigned_names(["a = 1"]) == (set(), set())
 
 
 def test_the_table_shows_every_resolved_value():

@@ -157,7 +157,7 @@ class Ways:
 
     def set(self, path: tuple[str, ...], text: str) -> Parameters:
         self.file.write_text("exercise: false")
-        return load(self.file, [f"{'.'.join(path)}={text}"])
+        return load([self.file], [f"{'.'.join(path)}={text}"])
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +234,8 @@ def test_texts_of_a_list_mean_themselves(loaded):
     tickers = ["ON", "NO", "Y", "1E5", "0123", "2026-01-01", "1.0"]
     assert loaded(f"ingest: {{tickers: [{', '.join(tickers)}]}}").ingest.tickers == tickers
     assert (
-        load(ROOT / "params/local.yaml", [f"ingest.tickers=[{', '.join(tickers)}]"]).ingest.tickers == tickers
+        load([ROOT / "params/local.yaml"], [f"ingest.tickers=[{', '.join(tickers)}]"]).ingest.tickers
+        == tickers
     )
 
 
@@ -248,14 +249,14 @@ def test_a_text_comes_through_papermill_unchanged():
 def test_a_section_as_a_whole_and_its_parts():
     file = ROOT / "params/local.yaml"
     whole = "migrate={batch_size: 1, key_prefix: 007}"
-    both = load(file, [whole, "migrate.batch_size=2"]).migrate
+    both = load([file], [whole, "migrate.batch_size=2"]).migrate
     assert (both.batch_size, both.key_prefix) == (2, "007")
-    assert load(file, ["migrate.batch_size=2", whole]).migrate.batch_size == 1
+    assert load([file], ["migrate.batch_size=2", whole]).migrate.batch_size == 1
     with pytest.raises(ParameterError, match="migrate is given as a whole before it"):
-        load(file, ["migrate=1", "migrate.batch_size=5"])
+        load([file], ["migrate=1", "migrate.batch_size=5"])
 
 
 @pytest.mark.parametrize("text", ["=5", "", "migrate.=5", ".env=x", "migrate..batch_size=5"])
 def test_an_assignment_without_a_name_is_refused(text: str):
     with pytest.raises(ParameterError, match="write NAME=VALUE"):
-        load(ROOT / "params/local.yaml", [text])
+        load([ROOT / "params/local.yaml"], [text])

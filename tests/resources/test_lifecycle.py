@@ -15,6 +15,7 @@ from support.cleanup import remove
 
 from lib.engine.inventory import TYPES
 from lib.engine.stack import Stack
+from lib.resources import s3_freeze
 from lib.resources.base import Resource, differences
 
 
@@ -35,6 +36,12 @@ def made_once(target, parameters, request) -> Iterator[Made]:
     stack.apply()
     yield Made(request.param, stack, resource, dict(stack.resources))
     remove(stack)
+
+
+@pytest.fixture(autouse=True)
+def known_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The local AWS has one server: a freeze that already was in force is so at once as it is now."""
+    monkeypatch.setattr(s3_freeze, "PROPAGATION_S", 0)
 
 
 @pytest.fixture

@@ -4,7 +4,13 @@ import pytest
 
 from lib.resources.schedules import crawler_schedule, rule_schedule
 
-CRONS = ["cron(15 12 * * ? *)", "cron(0/5 8-17 ? * MON-FRI *)", "cron(0 10 L * ? 2026)"]
+CRONS = [
+    "cron(15 12 * * ? *)",
+    "cron(0/5 8-17 ? * MON-FRI *)",
+    "cron(0 10 L * ? 2026)",
+    "cron(0,58 5,9 * * ? *)",
+    "cron(0,58 0,23 ? * MON *)",
+]
 NO_CRONS = [
     "cron(15 12 * * *)",  # five fields, as Unix has them
     "cron(15 12 * * * *)",  # a day of the month and of the week
@@ -49,3 +55,13 @@ def test_on_demand_is_a_crawler_s_only():
     assert crawler_schedule("") == ""
     with pytest.raises(ValueError, match="is not a schedule"):
         rule_schedule("")
+
+
+@pytest.mark.parametrize(
+    "often",
+    ["cron(0/4 * * * ? *)", "cron(0,58 5,6 * * ? *)", "cron(0,58 0,23 * * ? *)", "cron(1,4 3 1 * ? *)"],
+)
+def test_a_crawler_runs_every_five_minutes_at_most(often):
+    assert rule_schedule(often) == often
+    with pytest.raises(ValueError, match="more often than every 5 minutes"):
+        crawler_schedule(often)

@@ -31,7 +31,8 @@ def replicate(operator, as_handler, _environment) -> Seen:
     new = deliver(event)
     again = deliver(event)
     backup.remove("a")
-    return Seen([(5, new)], [again, deliver(event), deliver(backup.event("a", REMOVED))])
+    others = [again, deliver(event), deliver(backup.event("a", REMOVED))]
+    return Seen([(5, new)], others, values={"delete_sync": True, "batch_size": 1})
 
 
 def delete(operator, as_handler, environment) -> Seen:

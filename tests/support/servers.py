@@ -2,8 +2,10 @@
 
 import io
 import json
+import sqlite3
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 
 from botocore.client import BaseClient
 from botocore.config import Config
@@ -37,9 +39,14 @@ def root(server: LocalAws, service: str, region: str = "us-east-1") -> BaseClien
 
 
 def is_saved(server: LocalAws, service: str, what: str) -> bool:
-    """Whether something stands in the file of a service's state."""
+    """Whether something stands in the file of a service's state, or in a piece of it."""
     path = server.state / "data" / f"{service}.json"
-    return path.exists() and what in path.read_text()
+    if path.exists() and what in path.read_text():
+        return True
+    with closing(sqlite3.connect(path.with_name("pieces.sqlite"))) as pieces:
+        kind = {"dynamodb": "item", "sqs": "message", "logs": "event"}.get(service, "")
+        rows = pieces.execute("SELECT text FROM pieces WHERE kind = ?", [kind])
+        return any(what in text for (text,) in rows)
 
 
 def create_function(server: LocalAws, name: str, code: str, **settings: object) -> dict:

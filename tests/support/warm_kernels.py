@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class WarmKernels:
 
     def __init__(self) -> None:
         self._copied: dict[frozenset, tuple[subprocess.Popen, socket.socket]] = {}
+        self._one_asks = threading.Lock()  # or it would get what another has asked for
 
     def launch(self, command: list[str], **options: Any) -> Any:
         """Start a kernel.
@@ -50,7 +52,8 @@ class WarmKernels:
         streams = [options.get("stdout"), options.get("stderr")]
         if sys.platform == "linux" and command[1:3] == ["-m", "ipykernel_launcher"] and not any(streams):
             try:
-                return self._copy(command, str(options.get("cwd") or Path.cwd()), dict(options["env"]))
+                with self._one_asks:
+                    return self._copy(command, str(options.get("cwd") or Path.cwd()), dict(options["env"]))
             except (NoCopyError, OSError) as error:
                 print(f"A kernel begins on its own: {error}", file=sys.stderr)
         return launch_kernel(command, **options)
@@ -91,11 +94,15 @@ def load() -> None:
     # Imported before there is a kernel, pandas takes this for a terminal, and leaves columns out.
     import_module("pandas").options.display.max_columns = 20
     from lib.engine.inventory import TYPES
+    from lib.engine.preflight import iam_data, requests, violations
     from lib.local.deployer import new_session
 
     session = new_session("nobody", "nobody")
     for service in {each.service for each in TYPES}:
         session.client(service, region_name="us-east-1")
+        requests._client(service)
+    violations.rules()
+    iam_data.actions("s3:GetObject")  # which reads megabytes
 
 
 if __name__ == "__main__":

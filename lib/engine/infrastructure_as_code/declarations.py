@@ -86,7 +86,7 @@ class Declaration:
         type: Such as `AWS::SQS::Queue`.
         properties: Its settings; may hold a `Document`, an `Output`, a `Code`.
         identifier: What identifies it in its account, as CloudFormation's `primaryIdentifier` has it, parts
-            joined with `|`; None if the account must be asked, and empty if nothing identifies it.
+            joined with `|`; None if the account must be asked.
         needs: The ARNs of what must be there before it.
     """
 
@@ -486,6 +486,7 @@ def _(resource: dynamodb.Table, settings: Settings) -> Declared:
         "PointInTimeRecoverySpecification": {
             "PointInTimeRecoveryEnabled": settings["PointInTimeRecovery"] == "ENABLED"
         },
+        **({"DeletionProtectionEnabled": True} if settings.get("DeletionProtectionEnabled") else {}),
         "Tags": tag_list(settings["tags"]),
     }
     if settings["TimeToLive"]:

@@ -22,17 +22,17 @@ def allows(policy: Document, action: str, arn: str, via: str = "") -> bool:
         via: The service that does it for the role, such as `sqs.us-east-1.amazonaws.com`; empty if the role
             does it itself.
     """
-    allowing, denying = _about(policy, action, "Allow"), _about(policy, action, "Deny")
-    return any(_covers(s, arn) and _is_for(s, via) for s in allowing) and not any(
-        _touches(s, arn) and _always(s, via) for s in denying
+    allowing, denying = about(policy, action, "Allow"), about(policy, action, "Deny")
+    return any(is_about_all(s, arn) and _is_for(s, via) for s in allowing) and not any(
+        is_about_some(s, arn) and _always(s, via) for s in denying
     )
 
 
 def allows_some(policy: Document, action: str, arns: str) -> bool:
     """Tell whether a policy allows an action on anything that a pattern of ARNs stands for."""
-    allowing, denying = _about(policy, action, "Allow"), _about(policy, action, "Deny")
-    return any(_touches(s, arns) for s in allowing) and not any(
-        _covers(s, arns) and _always(s, "") for s in denying
+    allowing, denying = about(policy, action, "Allow"), about(policy, action, "Deny")
+    return any(is_about_some(s, arns) for s in allowing) and not any(
+        is_about_all(s, arns) and _always(s, "") for s in denying
     )
 
 
@@ -82,8 +82,8 @@ def lets_in(
     }
     concerned = [
         (statement["Effect"], is_met(statement, known))
-        for statement in _about({"Statement": list(statements)}, action)
-        if _is_of(statement, name) and _covers(statement, arn)
+        for statement in about({"Statement": list(statements)}, action)
+        if _is_of(statement, name) and is_about_all(statement, arn)
     ]
     is_allowed = any(effect == "Allow" and met is not False for effect, met in concerned)
     return is_allowed and not any(effect == "Deny" and met for effect, met in concerned)
@@ -103,19 +103,29 @@ def _names(who: Any, service: str) -> bool:
 
 
 def _denials(policy: Document, action: str, arn: str) -> list[str]:
-    denying = [s for s in _about(policy, action, "Deny") if _touches(s, arn) and _always(s, "")]
+    denying = [s for s in about(policy, action, "Deny") if is_about_some(s, arn) and _always(s, "")]
     return [str(s.get("Sid", "without a Sid")) for s in denying]
 
 
-def _covers(statement: Statement, arn: str) -> bool:
-    """Tell whether a statement is about all that an ARN, or a pattern of ARNs, stands for."""
+def is_about_all(statement: Statement, arn: str) -> bool:
+    """Tell whether a statement is about all that an ARN, or a pattern of ARNs, stands for.
+
+    Args:
+        statement: Of any policy.
+        arn: It, or the pattern.
+    """
     if "NotResource" in statement:
         return not any(overlap(excepted, arn) for excepted in listed(statement["NotResource"]))
     return covers(listed(statement["Resource"]), arn)
 
 
-def _touches(statement: Statement, arns: str) -> bool:
-    """Tell whether a statement is about anything that a pattern of ARNs stands for."""
+def is_about_some(statement: Statement, arns: str) -> bool:
+    """Tell whether a statement is about anything that a pattern of ARNs stands for.
+
+    Args:
+        statement: Of any policy.
+        arns: The pattern, or one ARN.
+    """
     if "NotResource" in statement:
         return not covers(listed(statement["NotResource"]), arns)
     return any(overlap(arn, arns) for arn in listed(statement["Resource"]))
@@ -132,8 +142,14 @@ def _always(statement: Statement, via: str) -> bool:
     return is_met(statement, {**known, "kms:viaservice": via} if via else known) is True
 
 
-def _about(policy: Document, action: str, effect: str = "") -> Iterator[Statement]:
-    """Yield the statements about an action, of one effect or of both."""
+def about(policy: Document, action: str, effect: str = "") -> Iterator[Statement]:
+    """Yield the statements about an action.
+
+    Args:
+        policy: Any.
+        action: Such as `s3:PutObject`, in any case.
+        effect: `Allow` or `Deny`; empty for both.
+    """
     for statement in listed(policy["Statement"]):
         excludes = "NotAction" in statement
         names = [name.lower() for name in listed(statement["NotAction" if excludes else "Action"])]

@@ -6,8 +6,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 
 from collections.abc import Collection, Iterator
 
+from lib.engine.preflight.conditions import is_met
 from lib.engine.preflight.form import listed
-from lib.engine.preflight.iam_data import covers, overlap
+from lib.engine.preflight.grants import about, is_about_all, is_about_some
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
 from lib.resources.iam import Role
@@ -50,8 +51,25 @@ def lets(statements: Collection[Statement], role_arn: str, action: str, arn: str
         action: Such as `s3:PutObject`.
         arn: On what.
     """
-    about = [one for one in statements if _is_about(one, role_arn, action, arn)]
-    return {one["Effect"] for one in about} == {"Allow"}
+    account_id = role_arn.split(":")[4]
+    # The runbook and its functions speak TLS, and ask for themselves.
+    known = {
+        "aws:principalarn": role_arn,
+        "aws:principalaccount": account_id,
+        "kms:calleraccount": account_id,
+        "aws:principaltype": "AssumedRole",
+        "aws:principalisawsservice": "false",
+        "aws:viaawsservice": "false",
+        "aws:securetransport": "true",
+    }
+    concerned = [
+        (statement, is_met(statement, known))
+        for statement in about({"Statement": list(statements)}, action)
+        if _is_of(statement, role_arn)
+    ]
+    return any(
+        one["Effect"] == "Allow" and met is not False and is_about_all(one, arn) for one, met in concerned
+    ) and not any(one["Effect"] == "Deny" and met and is_about_some(one, arn) for one, met in concerned)
 
 
 def lets_use(policy: Document, role_arn: str, use: str) -> bool:
@@ -68,41 +86,22 @@ def lets_use(policy: Document, role_arn: str, use: str) -> bool:
 def _allowed_there(role: Role, bucket: Bucket) -> Iterator[tuple[str, str]]:
     """Yield what a role's own policy allows it in a bucket: actions, and on what."""
     for statement in listed(role.policy["Statement"]):
-        here = [arn for arn in listed(statement.get("Resource", [])) if _is_of(arn, bucket)]
+        here = [arn for arn in listed(statement.get("Resource", [])) if _is_in(arn, bucket)]
         if statement["Effect"] == "Allow":
             yield from ((action, arn) for action in listed(statement.get("Action", [])) for arn in here)
 
 
-def _is_of(arn: str, bucket: Bucket) -> bool:
+def _is_in(arn: str, bucket: Bucket) -> bool:
     return arn == bucket.arn or arn.startswith(f"{bucket.arn}/")
 
 
-def _is_about(statement: Statement, role_arn: str, action: str, arn: str) -> bool:
-    names = [name.lower() for name in listed(statement.get("Action", []))]
-    return (
-        covers(names, action.lower())
-        and covers(listed(statement.get("Resource", [])), arn)
-        and _is_of_principal(statement, role_arn)
-    )
-
-
-def _is_of_principal(statement: Statement, role_arn: str) -> bool:
-    """Tell whether a statement is about a role, by its principal and by its conditions on who asks."""
-    principal = statement.get("Principal", {})
-    named = ["*"] if principal == "*" else listed(principal.get("AWS", []))
+def _is_of(statement: Statement, role_arn: str) -> bool:
+    """Tell whether a statement is about a role, by whom it names."""
+    excludes = "NotPrincipal" in statement
+    named = statement["NotPrincipal" if excludes else "Principal"]
     account_id = role_arn.split(":")[4]
-    whole = {"*", account_id, f"arn:aws:iam::{account_id}:root", role_arn}
-    conditions = statement.get("Condition", {})
-    if set(conditions.get("Bool", {})) == {"aws:SecureTransport"}:
-        return False  # the runbook and its functions speak TLS
-    for test, keys in conditions.items():
-        arns = listed(keys.get("aws:PrincipalArn", []))
-        if arns and any(overlap(arn, role_arn) for arn in arns) == ("Not" in test):
-            return False
-        accounts = listed(keys.get("aws:PrincipalAccount", []))
-        if accounts and (account_id in accounts) == ("Not" in test):
-            return False
-    return bool(whole & set(named))
+    whole = {"*", account_id, role_arn, f"{role_arn.partition(':iam:')[0]}:iam::{account_id}:root"}
+    return bool(whole & set(["*"] if named == "*" else listed(named.get("AWS", [])))) != excludes
 
 
 def _lets_accounts_in(statement: Statement) -> bool:

@@ -32,7 +32,8 @@ VARIABLE = re.compile(r"\$\{(\w+)}")
 WITHOUT_SLASH = {"BucketName", "TableName", "FunctionName", "QueueName", "TopicName"}
 
 
-def actions(pattern: str) -> list[str]:
+@cache
+def actions(pattern: str) -> tuple[str, ...]:
     """Return the actions that a name with wildcards stands for, in AWS's spelling; none if it is unknown.
 
     Args:
@@ -40,7 +41,7 @@ def actions(pattern: str) -> list[str]:
     """
     service, _, name = pattern.lower().partition(":")
     known = _service(service).get("privileges", {})
-    return [f"{service}:{one}" for one in known if covers([name], one.lower())]
+    return tuple(f"{service}:{one}" for one in known if covers([name], one.lower()))
 
 
 @cache

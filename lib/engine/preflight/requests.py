@@ -5,25 +5,29 @@ at, whichever class it is of. An answer is empty, so that what a resource asks f
 """
 
 import inspect
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from hashlib import blake2b
 from types import SimpleNamespace
 from typing import Any
 
 from botocore.client import BaseClient
 from botocore.config import Config
-from botocore.exceptions import ParamValidationError
+from botocore.exceptions import ClientError, ParamValidationError
 from botocore.model import OperationModel
 
 from lib.base.aws_models import bare_session
-from lib.base.errors import WaitError
+from lib.base.errors import RunbookError, WaitError
 from lib.base.request_model import Misfit, misfits
 from lib.resources.base import GLOBAL_REGION, Resource
 from lib.resources.checks import Finding
 
 RULE = "request-model"
 MOST_REQUESTS = 100  # of one resource: what looks again and again, looks for what is never there
+
+_known: dict[bytes | None, list[Finding]] = {}
 
 
 class Answer(dict):
@@ -70,7 +74,7 @@ class Rehearsal:
             if self.found:
                 return  # a change would have the same values
             # What a change needs to know of what is there, such as a UUID, nobody tells here: it may end.
-            with suppress(Rehearsed, Exception):
+            with suppress(Rehearsed, RunbookError, ClientError, ParamValidationError, LookupError):
                 resource.update(client, resource.desired(), **_waiting(resource.update))
 
     @contextmanager
@@ -104,9 +108,22 @@ def check(resource: Resource) -> Iterator[Finding]:
         resource: As it is described; of what is somebody else's, nothing is made.
     """
     if resource.is_made:
-        rehearsal = Rehearsal()
-        rehearsal.make(resource)
-        yield from dict.fromkeys(rehearsal.found)
+        yield from dict.fromkeys(_found(resource))
+
+
+def _found(resource: Resource) -> list[Finding]:
+    """Rehearse a resource, or return what was found when one was described just so: a plan is made often."""
+    try:
+        content = blake2b(pickle.dumps(resource)).digest()  # with all that it refers to
+    except Exception:  # pickle raises anything; what has no such text is rehearsed each time
+        content = None
+    if content in _known:
+        return _known[content]
+    rehearsal = Rehearsal()
+    rehearsal.make(resource)
+    if content is not None:
+        _known[content] = rehearsal.found
+    return rehearsal.found
 
 
 def _waiting(create: Callable) -> dict[str, Callable]:
@@ -125,7 +142,7 @@ def _client(service: str) -> BaseClient:
         region_name=GLOBAL_REGION,
         aws_access_key_id="nobody",
         aws_secret_access_key="nobody",
-        config=Config(proxies={}),
+        config=Config(proxies={}, user_agent="nobody"),  # else it is composed for each request
     )
     client.meta.events.register("before-call", _answer)
     client.get_waiter = lambda _: SimpleNamespace(wait=lambda **_: None)

@@ -53,7 +53,7 @@ def check(resource: Resource) -> Iterator[Finding]:
             if statement["Effect"] == "Allow":
                 yield from _wildcards(statement)
     elif isinstance(resource, Permission):
-        given = {"Sid": resource.name, "Effect": "Allow", "Resource": resource.function.arn, **settings}
+        given = resource.statement
         malformed = list(statement_form(given, grammar.RESOURCE))
         yield from malformed or _granted(given)
     elif isinstance(policy := settings.get("policy"), dict):

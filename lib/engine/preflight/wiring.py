@@ -161,8 +161,7 @@ def granted(function: Function, permissions: Collection[Permission]) -> list[Sta
         function: The function.
         permissions: Of any functions.
     """
-    of_it = [one.desired() for one in permissions if one.function.arn == function.arn]
-    return [{"Effect": "Allow", "Resource": function.arn, **settings} for settings in of_it]
+    return [one.statement for one in permissions if one.function.arn == function.arn]
 
 
 def told_topics(resources: Resources) -> Found:
@@ -277,8 +276,7 @@ def function_policy_size(
         permissions: Those that are described, of any functions.
         others: Statements of others that its policy has.
     """
-    of_it = [one for one in permissions if one.function.arn == function.arn]
-    ours = [{"Sid": one.name, "Effect": "Allow", "Resource": function.arn, **one.desired()} for one in of_it]
+    ours = granted(function, permissions)
     whole = {"Version": "2012-10-17", "Id": "default", "Statement": [*others, *ours]}
     size = len(json.dumps(whole, separators=(",", ":")))
     if ours and size > MOST_FUNCTION_POLICY_BYTES:

@@ -86,7 +86,7 @@ def _made(service: str, region: str, key: str, secret: str, token: str | None) -
         aws_access_key_id=key,
         aws_secret_access_key=secret,
         aws_session_token=token,
-        config=Config(user_agent_appid="local-aws"),
+        config=Config(user_agent="local-aws"),
     )
     return faithful(client) if service == "s3" else client
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
+from functools import lru_cache
 from itertools import count, takewhile
 
 from ministack.core import iam_evaluator
@@ -11,6 +12,7 @@ from ministack.services import iam, s3
 from lib.local.in_server.corrections import iam as corrections
 
 BUCKET = "arn:aws:s3:::"
+MOST_KEPT = 4096  # of policies, and of patterns in them
 
 
 @corrections.BATCHES.replacing("ministack.core.iam_actions:extract_iam_action")
@@ -43,7 +45,19 @@ def resolve_resource_account(key: str, context) -> object:
     return resolve_resource_account.original(key, context)
 
 
+@corrections.POLICIES.replacing("ministack.core.iam_evaluator:parse_policy_document")
+def parse_policy_document(document: str | dict) -> list[iam_evaluator.ParsedStatement]:
+    """Return the statements of a policy; nobody changes them."""
+    return _statements(document) if isinstance(document, str) else parse_policy_document.original(document)
+
+
+@lru_cache(MOST_KEPT)
+def _statements(document: str) -> list[iam_evaluator.ParsedStatement]:
+    return parse_policy_document.original(document)
+
+
 @corrections.WILDCARDS.replacing("ministack.core.iam_evaluator:_fnmatch_compile")
+@lru_cache(MOST_KEPT)
 def fnmatch_compile(pattern: str, ignore_case: bool) -> re.Pattern:
     """Return a pattern of IAM's as a regular expression of the whole text, of however many lines."""
     compiled = fnmatch_compile.original(pattern, ignore_case)
@@ -141,10 +155,11 @@ def simulate_principal_policy(asked: dict) -> tuple:
     results = [
         re.search(b"<EvaluationResults>(.*)</EvaluationResults>", answer[2], re.DOTALL) for answer in answers
     ]
-    if status != 200 or not all(results):
+    first = results[0]
+    if status != 200 or not first or not all(results):
         return answers[0]
     together = b"".join(found[1] for found in results if found)
-    start, end = results[0].span(1)
+    start, end = first.span(1)
     return status, headers, body[:start] + together + body[end:]
 
 

@@ -55,6 +55,8 @@ class CodeZip(zipfile.ZipFile):
                 staged.rename(folder)
             place.rmdir()
             place.symlink_to(folder, target_is_directory=True)
+            # Written for this alone: hundreds of environments would keep a copy each.
+            Path(str(self.filename)).unlink(missing_ok=True)
 
 
 def forget() -> None:

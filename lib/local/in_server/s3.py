@@ -89,6 +89,14 @@ def copy(bucket: str, key: str, headers: dict):
     return archived(headers) or copy.original(bucket, key, headers)
 
 
+@corrections.CONDITIONAL_COPIES.replacing("ministack.services.s3:_copy_object")
+def copy_on_condition(bucket: str, key: str, headers: dict):
+    """Copy an object, if the target is what the request expects it to be."""
+    found = s3._ensure_bucket(bucket)
+    refusal = found and s3._check_put_preconditions(headers, found["objects"].get(key))
+    return refusal or copy_on_condition.original(bucket, key, headers)
+
+
 @corrections.COPIES_BETWEEN_ACCOUNTS.replacing("ministack.services.s3:_copy_object")
 def copy_from_any_account(bucket: str, key: str, headers: dict):
     """Copy an object, whoever owns the bucket that it is in."""

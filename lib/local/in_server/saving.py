@@ -1,9 +1,10 @@
 """Saves MiniStack's state while it runs and when it ends.
 
 Buckets and their settings are written down before the call that changed them is answered, and all else
-every few seconds while the server is used. When it is stopped, nothing new is begun, what handlers do may end
-for a few seconds, all is saved until that succeeds, and what was not done is as it was before, to be done by
-the next server. `corrections/saving.py` says why.
+every few seconds while the server is used: of items, messages and log events what has changed (`pieces.py`).
+When it is stopped, nothing new is begun, what handlers do may end for a few seconds, all is saved until that
+succeeds, and what was not done is as it was before, to be done by the next server. `corrections/saving.py`
+says why.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from ministack.core import lambda_runtime, persistence
 from ministack.core.responses import request_scope
 from ministack.services import athena, glue, lambda_svc, s3, sqs
 
-from lib.local.in_server import deliveries
+from lib.local.in_server import deliveries, pieces
 from lib.local.in_server.corrections import saving as corrections
 from lib.local.in_server.corrections import sqs as corrections_of_sqs
 
@@ -58,6 +59,7 @@ def save() -> bool:
     """Save all; return whether all could be saved. What a thread is changing just now cannot."""
     _not_saved.clear()
     done = deliveries.journal.done()
+    pieces.save()
     persistence.save_all(app._build_persistence_save_dict())
     if not _not_saved:
         deliveries.journal.forget(done)
@@ -79,6 +81,7 @@ async def keep_saving() -> None:
 def load() -> None:
     """Load what was saved, go on with what was on its way, and only then begin to save."""
     load.original()
+    pieces.load()
     NOT_SAVED.unlink(missing_ok=True)
     if UPLOADS.exists():
         s3._multipart_uploads._data.update(pickle.loads(UPLOADS.read_bytes()))  # of our own private folder
@@ -186,10 +189,10 @@ async def handle_s3(method: str, path: str, headers: dict, *others, **named) -> 
     return answer
 
 
-@corrections_of_sqs.MESSAGES_IN_HAND.replacing("ministack.services.sqs:load_persisted_state")
-def load_queues(data: dict) -> None:
-    """Load queues; whoever was working on a message is gone with the server, so it can be received now."""
-    load_queues.original(data)
+@corrections_of_sqs.MESSAGES_IN_HAND.replacing("ministack.app:_load_persisted_state")
+def load_queues() -> None:
+    """Load all; whoever was working on a message is gone with the server, so it can be received now."""
+    load_queues.original()
     now = time.time()
     for queue in sqs._queues._data.values():
         for message in queue["messages"]:

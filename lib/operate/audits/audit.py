@@ -16,17 +16,19 @@ from html import escape
 
 import pandas as pd
 from botocore.config import Config
-from tqdm import tqdm
 
+from lib.base import frames
 from lib.base.errors import ParameterError
 from lib.base.own_fault import such_as
 from lib.base.shown import printable
+from lib.base.waits import Wait
 from lib.engine.checklist import Checklist
-from lib.operate.audits import repairing
+from lib.operate.audits import acknowledged, repairing
 from lib.operate.audits.comparisons import comparison, why_not
 from lib.operate.audits.findings import STATES, UNJUDGED, Findings, walk
 from lib.operate.pipelines import Deployed, deployed
 from lib.parameters import Parameters
+from lib.s3.objects import Place
 from lib.target import Target
 
 
@@ -78,15 +80,17 @@ class Audit:
     def __str__(self) -> str:
         counted = self.counts[self.counts["objects"] > 0].itertuples()
         found = ", ".join(f"{row.objects:,} {row.state}" for row in counted) or "no objects"
+        if self.findings.known:
+            found += f" ({self.findings.known:,} of them acknowledged)"
         ended = f"it did not come to its end: {self.why_it_ended}" if self.error else ""
         verdict = "clean" if self.is_clean else "NOT clean"
         return "; ".join(filter(None, (f"{self.name}: {found}", verdict, self.contradiction, ended)))
 
     def __repr__(self) -> str:
-        return str(self) if not self.findings.kept else f"{self}\n{self._shown.to_string(index=False)}"
+        return str(self) if not self.findings.kept else f"{self}\n{frames.text(self._shown)}"
 
     def _repr_html_(self) -> str:
-        table = self._shown.to_html(index=False) if self.findings.kept else ""
+        table = frames.html(self._shown) if self.findings.kept else ""
         return f"<p>{escape(str(self))}</p>{table}"
 
     @property
@@ -172,11 +176,13 @@ def audit(target: Target, parameters: Parameters, name: str) -> Audit:
     settings = parameters.audit
     pipeline = deployed(target, parameters, name)
     began, findings = datetime.now(UTC), Findings(settings.most)
+    if pipeline.source and (said := acknowledged.known(target, parameters, name)):
+        findings.acknowledged = acknowledged.in_force(Place.of(target, pipeline.source), said)
     # A connection a thread: clients keep ten.
     target = target.with_config(Config(max_pool_connections=settings.threads))
     how = comparison(target, parameters, pipeline)
     how.begin(findings)
-    with tqdm(desc=f"Audit {name}", unit="object", leave=False, delay=1) as progress:
+    with Wait(f"Audit {name}", unit="object") as progress:
         for streams, judge in how.parts:
             walk(streams, judge, findings, settings.threads, progress)
     findings.close()

@@ -3,16 +3,15 @@
 import gzip
 import json
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from tempfile import TemporaryFile
 from threading import Event, Lock
 from typing import TypeVar
 
-from tqdm import tqdm
-
 from lib.base.own_fault import Fault, or_fault
+from lib.base.waits import Wait
 
 SAME, MISSING, STALE, EXTRA, METADATA, TAGS = "same", "missing", "stale", "extra", "metadata", "tags"
 UNJUDGED = "not judged"
@@ -61,6 +60,8 @@ class Findings:
         counts: How many objects of each state.
         kept: The first differences, and what could not be judged.
         to_do: How many differences are not by design.
+        acknowledged: Keys of which it is known that they differ, and to what was said of it.
+        known: How many of these do differ.
         unjudged: How many could not be judged for a fault of their own, by reason.
         examples: The first key of each such reason.
     """
@@ -73,7 +74,8 @@ class Findings:
         """
         self.counts: Counter[str] = Counter()
         self.kept: list[Finding] = []
-        self.to_do = 0
+        self.to_do = self.known = 0
+        self.acknowledged: Mapping[str, object] = {}
         self.unjudged: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
         self._most, self._lock = most, Lock()
@@ -89,14 +91,23 @@ class Findings:
             self.counts[finding.state] += 1
             if finding.state == SAME or (finding.state == UNJUDGED and finding.by_design):
                 return
+            if said := not finding.by_design and self.acknowledged.get(finding.key):
+                self.known += 1
+                detail = "; ".join(filter(None, (finding.detail, str(said))))
+                finding = replace(finding, detail=detail, by_design=True)
+                self._keep(finding)
+                return
             if finding.state == UNJUDGED:
                 self.unjudged[finding.detail] += 1
                 self.examples.setdefault(finding.detail, finding.key)
             else:
                 self.to_do += not finding.by_design
-            if len(self.kept) < self._most:
-                self.kept.append(finding)
-            self._lines.write(json.dumps(finding.row()) + "\n")
+            self._keep(finding)
+
+    def _keep(self, finding: Finding) -> None:
+        if len(self.kept) < self._most:
+            self.kept.append(finding)
+        self._lines.write(json.dumps(finding.row()) + "\n")
 
     def close(self) -> None:
         """End adding; from now on they can be read."""
@@ -114,7 +125,7 @@ def walk(
     judge: Callable[[Item], Finding | None],
     findings: Findings,
     threads: int,
-    progress: tqdm,
+    progress: Wait,
 ) -> None:
     """Judge all items of several streams, some streams and many items at a time, in bounded memory.
 

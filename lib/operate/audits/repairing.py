@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 
-from tqdm import tqdm
-
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
 from lib.base.retry import wait_until
+from lib.base.waits import Wait, progress
 from lib.operate.audits.findings import EXTRA, MISSING, SAME, UNJUDGED, Finding
 from lib.operate.entrances import ObjectEvent, sending
 from lib.operate.pipelines import Pipeline
@@ -46,7 +45,7 @@ def send_all(target: Target, pipeline: Pipeline, differences: Iterable[Finding])
         ClientError: If AWS refuses a call.
     """
     source, sent, faults = Place.of(target, pipeline.source_bucket), 0, list[Fault[Finding]]()
-    todo = tqdm(differences, desc="Repair", unit="object", leave=False, delay=1)
+    todo = progress("Repair", differences, unit="object")
     event_of = or_fault(partial(_event, source))
     events = (event_of(finding) for finding in todo if is_mendable(pipeline, finding))
     entrances = {"ObjectCreated:": pipeline.created, "ObjectRemoved:": pipeline.removed}
@@ -84,7 +83,7 @@ def wait(
         sleep: Waits between two looks.
     """
     left = list(keys)
-    with tqdm(total=len(keys), desc="Mended", unit="object", leave=False, delay=1) as progress:
+    with Wait("Mended", total=len(keys), unit="object", timeout_s=timeout_s) as progress:
 
         def are_mended() -> bool:
             looks = ((key, or_fault(look)(key)) for key in left)

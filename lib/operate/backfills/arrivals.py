@@ -73,6 +73,7 @@ def until_in_place(
         timeout_s,
         POLL_S,
         sleep,
+        what="Until all is in place",
     )
 
 

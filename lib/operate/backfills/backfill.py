@@ -10,9 +10,9 @@ from threading import Event
 
 import pandas as pd
 from pyrate_limiter import Duration, Limiter, Rate
-from tqdm import tqdm
 
 from lib.base.errors import ParameterError, RunbookError
+from lib.base.waits import Wait
 from lib.operate.backfills.progress import Progress, Stretch, alone, path_of, unfinished
 from lib.operate.entrances import ObjectEvent, Send, sending
 from lib.operate.pipelines import Pipeline, deployed
@@ -82,7 +82,7 @@ def backfill(
         before, began = progress.sent, clock()
         with (
             Limiter(Rate(per_second, Duration.SECOND)) as limiter,
-            tqdm(total=objects, initial=before, desc="Backfill", unit="object", leave=False) as bar,
+            Wait("Backfill", total=objects, n=before, unit="object") as bar,
         ):
             _Sending(target, pipeline, selected, progress, limiter, min(BATCH, per_second), bar).run()
     row = {"sent": progress.sent - before, "before": before, "seconds": round(clock() - began, 1)}
@@ -117,7 +117,7 @@ class _Sending:
     progress: Progress
     limiter: Limiter
     batch: int
-    bar: tqdm
+    bar: Wait
 
     def run(self) -> None:
         stop = Event()

@@ -6,6 +6,7 @@ from math import ceil
 
 import pandas as pd
 
+from lib.base import frames
 from lib.operate import facts
 from lib.operate.backfills import batch_job
 from lib.operate.backfills.backfill import selection
@@ -71,10 +72,10 @@ class Estimate:
         return pd.DataFrame(facts.items(), columns=["", "estimate"])
 
     def __repr__(self) -> str:
-        return self.table().to_string(index=False)
+        return frames.text(self.table())
 
     def _repr_html_(self) -> str:
-        return self.table().to_html(index=False)
+        return frames.html(self.table())
 
 
 def estimate(target: Target, parameters: Parameters) -> Estimate:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from tqdm import tqdm
-
 from lib.base.errors import RunbookError
 from lib.base.threads import in_threads
+from lib.base.waits import progress
 from lib.resources.s3 import Bucket
 from lib.s3.listing import Entry, Range
 from lib.s3.selection import PARALLEL, Selection
@@ -84,7 +83,7 @@ def _parts(target: Target, selected: Selection, folder: Path) -> Iterator[tuple[
 
     cut = list(enumerate(selected.ranges(target)))
     written = in_threads(write_one, cut, PARALLEL)
-    yield from tqdm(written, desc="Manifest", total=len(cut), unit="range", leave=False, delay=1)
+    yield from progress("Manifest", written, total=len(cut), unit="range")
 
 
 def _join(parts: list[Path], whole: Path) -> None:

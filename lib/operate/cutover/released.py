@@ -21,12 +21,12 @@ from typing import IO, Any
 
 import pandas as pd
 from botocore.config import Config
-from tqdm import tqdm
 
 from lib.base.errors import RunbookError
 from lib.base.own_fault import Fault, or_fault
 from lib.base.paths import home
 from lib.base.shown import printable
+from lib.base.waits import progress
 from lib.engine.checklist import Checklist
 from lib.engine.ledger import run_id
 from lib.operate.audits.audit import Audit
@@ -255,7 +255,7 @@ def _write_side(file: IO[bytes], side: str, of_side: Side, threads: int) -> dict
     """Write a line for each object of a bucket; returns how many they are, their bytes and their digest."""
     hashed, objects, size = sha256(), 0, 0
     lines = of_side.lines(threads)
-    for line in tqdm(lines, desc=f"Record the {side}", unit="object", leave=False, delay=1):
+    for line in progress(f"Record the {side}", lines, unit="object"):
         if line.reason:
             raise RunbookError(f"{side}: {line.key!r}: {line.reason}; nothing was released")
         said = {name: value for name, value in asdict(line).items() if name != "reason"}
@@ -400,7 +400,7 @@ def verify(target: Target, record: Record, sides: Iterable[str] = SIDES, threads
     found, target = Verified(record), _wide(target, threads)
     for side in sides:
         now = record.side(target, side).lines(threads)
-        both = tqdm(merge(record.lines(side), now), desc=side, unit="object", leave=False, delay=1)
+        both = progress(f"Compare the {side}", merge(record.lines(side), now), unit="object")
         judge = partial(_judge, found, side)
         for then, here in both:
             judge(then, here)

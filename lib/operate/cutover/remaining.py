@@ -6,16 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib import pyplot
-from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from lib.base import paths
 from lib.base.errors import RunbookError
 from lib.base.retry import wait_until
 from lib.base.run_data import file_of
+from lib.base.waits import Wait
 from lib.engine.checklist import Checklist
 from lib.operate.audits import audit as auditor
 from lib.operate.audits import inventory_reports
@@ -27,6 +26,9 @@ from lib.parameters import Parameters
 from lib.s3.listing import Entry, Pair, listing, merge, ranges
 from lib.s3.objects import Place
 from lib.target import Target
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_LISTED = 100_000  # of more objects than that, it is the queue that tells how far the copying has come
 POLL_S = 2
@@ -67,7 +69,7 @@ def count(target: Target, pipeline: Pipeline, written_before: datetime | None = 
     places = [Place.of(target, each) for each in (pipeline.source_bucket, pipeline.destination_bucket)]
     objects = size = largest = left = left_bytes = 0
     classes: dict[str, int] = {}
-    with tqdm(desc="Count", unit="object", leave=False, delay=1) as bar:
+    with Wait("Count", unit="object") as bar:
         for within in ranges(places, pipeline.key_prefix):
             for pair in merge(*(listing(place, pipeline.key_prefix, within) for place in places)):
                 here, _ = pair
@@ -139,8 +141,10 @@ class Timeline:
         times = table["time"].loc[was_open.max() + 1 if len(was_open) else 0 :]
         return times.iloc[0] if len(times) else None
 
-    def draw(self) -> Figure:
+    def draw(self) -> "Figure":
         """Draw how many objects were left against time; a line for the time from which on it was frozen."""
+        from matplotlib import pyplot  # half a second, for a cut-over that has begun only
+
         table = self.frame()
         figure, axes = pyplot.subplots(figsize=SIZE, layout="constrained")
         axes.plot(table["time"], table["left"], marker="o", markersize=3, drawstyle="steps-post")
@@ -267,7 +271,8 @@ def _wait(
     """Look until nothing is left, and write down how it went; while others write, events may always wait."""
     timeline, there = Timeline.of(parameters, pipeline), count(target, pipeline, written_before)
     is_frozen, others_write = is_in_force(target, pipeline), written_before is not None
-    with tqdm(total=there.left, desc="Left to copy", unit="object", leave=False, delay=1) as bar:
+    timeout_s = parameters.cutover.watch_timeout_s
+    with Wait("Copied", total=there.left, unit="object", timeout_s=timeout_s) as bar:
 
         def look() -> Left:
             waiting = waiting_in(target, pipeline)
@@ -278,7 +283,6 @@ def _wait(
             bar.update(max(0, there.left - left - bar.n))
             return Left(there.objects, left, waiting)
 
-        timeout_s = parameters.cutover.watch_timeout_s
         return wait_until(
             look,
             lambda seen: not seen.left and (others_write or not seen.waiting),

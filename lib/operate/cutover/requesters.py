@@ -15,9 +15,10 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 from botocore.exceptions import ClientError
-from tqdm import tqdm
 
+from lib.base import frames
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
+from lib.base.waits import progress
 from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
@@ -76,7 +77,7 @@ class Requesters:
                 "nothing tells who reads and writes the source. To know it, let 80_observe make a trail "
                 "(observe.trail=true), or have the bucket's owner switch server access logging on"
             )
-        shown = [self.frame().to_string(index=False)] if self._counts else []
+        shown = [frames.text(self.frame())] if self._counts else []
         return "\n".join([*shown, *lines])
 
 
@@ -175,7 +176,7 @@ def _take_files(
     """Take what the files tell that were written since; one that cannot be read holds up no other."""
     listed = (each for folder in folders for each in listing(place, folder))
     files = sorted((each for each in listed if each.modified >= since), key=lambda each: each.modified)
-    bar = tqdm(files[-MOST_FILES:], desc="Who asked", unit="file", leave=False, delay=1)
+    bar = progress("Who asked", files[-MOST_FILES:], unit="file")
     attempt = or_fault(take)
     faults = [fault for each in bar if isinstance(fault := attempt(each.key), Fault)]
     newest = f", the newest of {files[-1].modified:%Y-%m-%d %H:%M} UTC" if files else ""

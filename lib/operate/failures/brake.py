@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
-from tqdm import tqdm
 
 from lib.base.errors import ItemError, NotDeployedError, ParameterError
 from lib.base.json_text import json_object
 from lib.base.own_fault import Fault, or_fault
+from lib.base.waits import Wait
 from lib.engine.waiting import SETTLE_S, Waiting
 from lib.operate.as_deployed import tells_of
 from lib.operate.failures.letters import Letter
@@ -155,7 +155,7 @@ class Brake:
                 handle = message["ReceiptHandle"]
                 waiting.client.delete_message(QueueUrl=waiting.url, ReceiptHandle=handle)
 
-        with tqdm(total=waiting.depth(), desc=done.capitalize(), unit="event", leave=False) as progress:
+        with Wait(done.capitalize(), total=waiting.depth(), unit="event") as progress:
             for received in self._batches(waiting, limit, stops):
                 messages = [message for message in received if message["MessageId"] not in left]
                 if not messages:  # nothing is held but what was left before

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
-from tqdm import tqdm
 
 from lib.base import reasons
 from lib.base.errors import ItemError, ParameterError, RunbookError
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
 from lib.base.retry import wait_until
 from lib.base.threads import in_threads
+from lib.base.waits import progress
 from lib.engine.waiting import Waiting
 from lib.operate.failures.brake import brake_of
 from lib.operate.failures.explain import Explained, explain
@@ -102,7 +102,7 @@ def redrive(
             were: a task of SQS's failed, one still runs after an hour, or AWS refused a call. Run it again.
     """
     rows, errors = [], {}
-    for pipeline, letters in tqdm(list(choice.queues(looked_at)), desc="Redrive", leave=False, delay=1):
+    for pipeline, letters in progress("Redrive", list(choice.queues(looked_at)), unit="queue"):
         try:
             done = _redrive(target, pipeline, letters, choice, most)
         except (RunbookError, ClientError, BotoCoreError) as error:
@@ -288,6 +288,7 @@ def move_all(target: Target, letters: DeadLetters, sleep: Callable[[float], None
         MOVE_POLL_S,
         sleep,
         f"{letters.queue}: SQS still moves messages after {MOVE_S} s; run it again to wait on",
+        what="SQS moves the messages",
     )
     if task["Status"] != "COMPLETED":
         why = task.get("FailureReason", "")

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import pandas as pd
-from tqdm import tqdm
 
 from lib.base.errors import NotDeployedError
 from lib.base.reasons import REASONS
+from lib.base.waits import progress
 from lib.engine.waiting import Waiting
 from lib.operate.failures.explain import Explained, explain
 from lib.operate.failures.letters import taken
@@ -59,7 +59,7 @@ def stuck(target: Target, *looked_at: Pipeline, most: int = LOOK_MOST) -> pd.Dat
         the `error` in short, when it was `sent` first, how often it was received, and its id.
     """
     rows = []
-    for pipeline in tqdm(looked_at, desc="Look", unit="pipeline", leave=False, delay=1):
+    for pipeline in progress("Look", looked_at, unit="pipeline"):
         for letters in pipeline.dead_letters:
             with taken(Waiting.of(target, letters.queue), most) as hand:
                 explained = explain(target, pipeline, letters, hand.letters)

@@ -11,6 +11,9 @@ from lib.parameters import Parameters
 from lib.resources.prices import prices
 
 MILLION = 1_000_000
+# What data-transfer-hub's documentation says of a million objects of 10 KB, without transfer between regions.
+# https://docs.aws.amazon.com/solutions/latest/data-transfer-hub/cost.html
+DATA_TRANSFER_HUB_USD = 9.51
 TOTAL = "total"
 
 
@@ -40,6 +43,26 @@ def per_million(parameters: Parameters, mean_bytes: float) -> pd.DataFrame:
     """
     used = {name: usage.per_object(parameters, name, mean_bytes) for name in facts.pipelines()}
     return bill({name: _times(MILLION, one) for name, one in used.items()})
+
+
+def beside_others(parameters: Parameters, pipeline: str, mean_bytes: float) -> pd.DataFrame:
+    """Return what a million copies cost by a pipeline, beside S3's own price and another tool's.
+
+    Args:
+        parameters: As for `per_million`.
+        pipeline: One that copies objects.
+        mean_bytes: How large an object is.
+
+    Returns:
+        One row an item and last the total: US dollars, without the transfer between regions, which comes to
+        all of them. Of the other tool only the total is known.
+    """
+    used = usage.per_object(parameters, pipeline, mean_bytes)
+    kept = {name: amount for name, amount in used.items() if not name.startswith("transfer")}
+    table = bill({pipeline: _times(MILLION, kept), "S3 alone": {"s3_write": MILLION}})
+    hub = pd.Series(float("nan"), table.index)
+    hub[TOTAL] = DATA_TRANSFER_HUB_USD
+    return table.assign(**{"data-transfer-hub": hub})
 
 
 def per_month(parameters: Parameters, objects_per_day: float, mean_bytes: float) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from itertools import islice
 
 import pandas as pd
 
+from lib.base import frames
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.retry import wait_until
 from lib.base.threads import in_threads
@@ -130,6 +131,7 @@ class Drill:
             timeout_s,
             log_events.SOON,
             sleep,
+            what="What the function tells of each version",
         )
         rows = [(v.key, v.id, v.bytes, v.time, lag.get(v.id)) for v in versions]
         columns = ["key", "version", "bytes", "written", "lag"]
@@ -274,7 +276,7 @@ def elsewhere(stack: Stack, pipeline: Pipeline, key_prefix: str = "") -> pd.Data
         place = Place.of(stack.target, own)
         restored = Restore(dr, restorer.of(stack.target, pipeline, place), at, key_prefix).run()
         if restored.problems.size:
-            raise RunbookError(f"not all could be restored:\n{restored.problems.to_string(index=False)}")
+            raise RunbookError(f"not all could be restored:\n{frames.text(restored.problems)}")
         before, after = manifest(primary, key_prefix), manifest(place, key_prefix)
     finally:
         stack.replace(own, wanted=False)
@@ -284,7 +286,7 @@ def elsewhere(stack: Stack, pipeline: Pipeline, key_prefix: str = "") -> pd.Data
     compared = compared[compared["key"].isin(then)].reset_index(drop=True)
     unlike = compared[~compared[SAME].all(axis=1)]
     if len(unlike):
-        raise RunbookError(f"not restored as in the primary:\n{unlike.to_string(index=False)}")
+        raise RunbookError(f"not restored as in the primary:\n{frames.text(unlike)}")
     return compared
 
 

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from tqdm import tqdm
 
 from lib.base.errors import NotDeployedError, NotOursError, ParameterError, RunbookError
 from lib.base.own_fault import Fault, or_fault, own_fault
 from lib.base.threads import in_threads
+from lib.base.waits import progress
 from lib.operate.pipelines import deployed
 from lib.operate.recovery import restorer
 from lib.operate.recovery.restore_tally import KNOWN_THEN, Outcome, Tally
@@ -80,9 +80,7 @@ class Restore:
         if self.at > datetime.now(UTC):
             raise ParameterError(f"restore.at: {self.at.isoformat()} has not come yet; nothing was done")
         tally = Tally()
-        for outcome in tqdm(
-            in_threads(self._judge_or_say_why_not, self._keys()), "Plan", unit=" keys", delay=1, leave=False
-        ):
+        for outcome in progress("Plan", in_threads(self._judge_or_say_why_not, self._keys()), unit="key"):
             tally.add(outcome)
         if not tally.count(*KNOWN_THEN):
             raise ParameterError(
@@ -111,8 +109,8 @@ class Restore:
                 "overwritten: restore.overwrite_newer"
             )
         self._require_versions(plan)
-        bar = {"total": plan.objects.total(), "unit": " keys", "delay": 1, "leave": False}
-        for outcome in tqdm(in_threads(self._restore, self._keys()), "Restore", **bar):
+        restored = in_threads(self._restore, self._keys())
+        for outcome in progress("Restore", restored, total=plan.objects.total(), unit="key"):
             tally.add(outcome)
         return tally
 

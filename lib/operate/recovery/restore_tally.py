@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from lib.base import frames
 from lib.s3.versions import Version
 
 # What becomes of a key, and what that means.
@@ -92,7 +93,7 @@ class Tally:
         return pd.DataFrame(rows, columns=["state", "objects", "bytes", "meaning"])
 
     def __repr__(self) -> str:
-        return self.table().to_string(index=False)
+        return frames.text(self.table())
 
     def _repr_html_(self) -> str:
-        return self.table().to_html(index=False)
+        return frames.html(self.table())

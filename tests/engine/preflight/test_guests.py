@@ -46,6 +46,46 @@ def test_what_refuses_it_wins(role):
     assert not lets([*statements, nobody], ROLE, "s3:PutObject", "arn:aws:s3:::b/*")
 
 
+ALLOW = {
+    "Sid": "One",
+    "Effect": "Allow",
+    "Principal": {"AWS": ROLE},
+    "Action": ["s3:PutObject"],
+    "Resource": "arn:aws:s3:::b/*",
+}
+DENY = {**ALLOW, "Effect": "Deny"}
+
+
+def without(statement: dict, key: str, **other) -> dict:
+    return {**{name: value for name, value in statement.items() if name != key}, **other}
+
+
+@pytest.mark.parametrize(
+    ("statements", "is_let_in"),
+    [
+        ([{**ALLOW, "Action": "S3:putobject"}], True),
+        ([without(ALLOW, "Action", NotAction="s3:DeleteObject")], True),
+        ([without(ALLOW, "Action", NotAction="s3:Put*")], False),
+        ([without(ALLOW, "Resource", NotResource="arn:aws:s3:::c/*")], True),
+        ([without(ALLOW, "Resource", NotResource="arn:aws:s3:::b/secret/*")], False),
+        ([ALLOW, without(DENY, "Principal", NotPrincipal={"AWS": ROLE})], True),
+        ([ALLOW, without(DENY, "Principal", NotPrincipal={"AWS": ANOTHER})], False),
+        ([ALLOW, {**DENY, "Resource": "arn:aws:s3:::b/part/*"}], False),
+        ([ALLOW, {**DENY, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}], True),
+        ([ALLOW, {**DENY, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}], False),
+        ([ALLOW, {**DENY, "Condition": {"StringNotEquals": {"AWS:principalaccount": ACCOUNT}}}], True),
+        ([ALLOW, {**DENY, "Condition": {"StringNotEquals": {"aws:PrincipalAccount": OTHER}}}], False),
+        ([ALLOW, {**DENY, "Condition": {"ArnNotLike": {"aws:PrincipalArn": f"{ROLE[:-4]}*"}}}], True),
+        ([{**ALLOW, "Condition": {"ArnLike": {"aws:PRINCIPALARN": ANOTHER}}}], False),
+        ([{**ALLOW, "Condition": {"StringEquals": {"aws:PrincipalAccount": OTHER}}}], False),
+        ([{**ALLOW, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}], True),  # nobody can know
+        ([ALLOW, {**DENY, "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}}], True),
+    ],
+)
+def test_a_statement_lets_in_as_iam_reads_it(statements, is_let_in):
+    assert lets(statements, ROLE, "s3:PutObject", "arn:aws:s3:::b/*") == is_let_in
+
+
 @pytest.mark.parametrize(
     ("principal", "is_let_in"),
     [

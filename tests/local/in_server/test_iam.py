@@ -1,6 +1,8 @@
 """What MiniStack's IAM gets wrong and we correct in its server."""
 
 import json
+import os
+import subprocess
 import uuid
 
 import boto3
@@ -9,6 +11,9 @@ import urllib3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from lib.base.paths import ROOT
+from lib.local.install import ensure_installed
 
 
 def policy(**statement) -> str:
@@ -51,6 +56,26 @@ def test_a_session_is_known_in_conditions_by_the_arn_of_its_role(somebody, role_
     deny_all_but(f"arn:aws:sts::{role_arn.split(':')[4]}:assumed-role/*")
     with pytest.raises(ClientError, match="AccessDenied"):
         as_role.put_object(Bucket=bucket, Key="a", Body=b"1")
+
+
+def test_a_policy_is_read_once_and_another_one_anew():
+    program = """if True:
+        import json
+        from ministack.core import iam_evaluator
+        from lib.local.in_server import iam
+        read = iam_evaluator.parse_policy_document
+        texts = [json.dumps({"Statement": [{"Effect": "Allow", "Action": name}]}) for name in "aba"]
+        first, other, again = map(read, texts)
+        same = read(json.loads(texts[1])) == other
+        print(first is again, first[0].actions, other[0].actions, read("{"), same)
+    """
+    done = subprocess.run(
+        [ensure_installed(), "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "True ['a'] ['b'] [] True\n", done.stderr
 
 
 @pytest.mark.parametrize("key", ["new\nline", "\r\n", "//", "/a", "a//b/", "a"])

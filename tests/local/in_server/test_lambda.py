@@ -7,14 +7,17 @@ import subprocess
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from support import cases, zips
 from support.servers import eventually
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from lib.base.paths import ROOT
+from lib.engine.stack import Stack
 from lib.local import ministack
 from lib.local.install import ensure_installed
 
@@ -201,3 +204,18 @@ def wait_for_two_environments() -> list[psutil.Process]:
         retry=retry_if_result(lambda seen: len(seen) < 2), stop=stop_after_delay(600), wait=wait_fixed(0.1)
     )
     return waiting(look)
+
+
+def test_code_can_be_had_from_where_it_is_told_to_be(stack, somebody):
+    function = cases.lambda_.function(stack)
+    stack.apply()
+    client = stack.client(function)
+    location = client.get_function(FunctionName=function.name)["Code"]["Location"]
+    assert location.startswith("https://")
+    assert function._code_there(client) == function.code
+    planning = stack.parameters.model_copy(update={"mode": "plan"})
+    other = Stack(stack.target, planning, stack.scope.pipeline)
+    changed = cases.lambda_.function(other)
+    other.replace(replace(changed, code=zips.a_zip("def handler(event, context):\n    return 'other'\n")))
+    (step,) = [step for step in other.plan() if step.changes]
+    assert "+    return 'other'" in step.difference

@@ -118,6 +118,20 @@ def test_what_is_archived_is_not_copied_before_it_is_restored(versioned, storage
         s3.upload_part_copy(**upload, PartNumber=1, CopySource=source)
 
 
+def test_a_copy_that_must_be_new_overwrites_nothing(versioned):
+    s3, bucket = versioned
+    for body in (b"old", b"new"):
+        s3.put_object(Bucket=bucket, Key=body.decode(), Body=body)
+    copy = {"Bucket": bucket, "Key": "copy", "IfNoneMatch": "*"}
+    s3.copy_object(**copy, CopySource={"Bucket": bucket, "Key": "old"})
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.copy_object(**copy, CopySource={"Bucket": bucket, "Key": "new"})
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"old"
+    s3.delete_object(Bucket=bucket, Key="copy")  # by a marker
+    s3.copy_object(**copy, CopySource={"Bucket": bucket, "Key": "new"})
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"new"
+
+
 @pytest.mark.parametrize("key", ["a\nb", "\r", "\x01\x1b\x7f", "\ufffe", "a b+c%2F&<", "ü"])
 def test_keys_are_listed_as_they_are(versioned, key):
     s3, bucket = versioned

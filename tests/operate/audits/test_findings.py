@@ -1,11 +1,10 @@
 """Findings and the walk that makes them: bounded memory, nothing lost, the first error ends it."""
 
 import tracemalloc
-from io import StringIO
 
 import pytest
-from tqdm import tqdm
 
+from lib.base.waits import Wait
 from lib.operate.audits.findings import EXTRA, MISSING, SAME, UNJUDGED, Finding, Findings, not_due, walk
 
 MEGABYTE = 1024 * 1024
@@ -13,7 +12,7 @@ MEGABYTE = 1024 * 1024
 
 @pytest.fixture
 def progress():
-    with tqdm(file=StringIO()) as progress:
+    with Wait("Audit") as progress:
         yield progress
 
 

@@ -61,31 +61,43 @@ def test_a_price_is_written_as_a_person_writes_it():
 
 
 def test_a_million_objects_of_10_kb_through_migrate():
-    """1 copy and 3 looks an object, 1 message, 1.2 requests of SQS, 0.3 s of half a GB."""
+    """1 copy and 1 look an object, 1 message, 1.2 requests of SQS, its share of a batch of ten."""
+    seconds = (0.05 + 0.05) / 10 + 0.007 * 1769 / 512
+    lambda_usd = seconds / 2 * 1e6 * 0.0000166667
+    logs = (600 + 90) * 1e6 / GB * 0.50
     assert column(cost.per_million(DEFAULTS, 10 * 1024), "migrate") == approximately(
         {
             "S3 writes": 5.00,
-            "S3 reads": 1.20,
+            "S3 reads": 0.40,
             "transfer": 10 * 1024 * 1e6 / GB * 0.02,
             "Lambda invocations": 0.02,
-            "Lambda time": 150_000 * 0.0000166667,
+            "Lambda time": lambda_usd,
             "SQS requests": 0.48,
             "SNS messages": 0.50,
-            "logs": LOGS,
-            "total": 5 + 1.2 + 0.190735 + 0.02 + 2.500005 + 0.48 + 0.5 + LOGS,
+            "logs": logs,
+            "total": 5 + 0.4 + 0.1907349 + 0.02 + lambda_usd + 0.48 + 0.5 + logs,
         }
     )
+
+
+def test_beside_others_it_is_the_same_without_transfer():
+    table = cost.beside_others(DEFAULTS, "migrate", 10_000)
+    alone = cost.per_million(DEFAULTS, 10_000)["migrate"]
+    assert table.loc["total", "migrate"] == pytest.approx(alone["total"] - alone["transfer"])
+    assert table.loc["total", "S3 alone"] == pytest.approx(5.00)
+    assert table.loc["total", "S3 alone"] < table.loc["total", "migrate"]
+    assert table.loc["total", "migrate"] < table.loc["total", "data-transfer-hub"]
 
 
 def test_a_million_rows_of_the_index():
     assert column(cost.per_million(DEFAULTS, 10 * 1024), "index") == approximately(
         {
-            "S3 reads": 0.80,
+            "S3 reads": 0.40,
             "Lambda invocations": 0.20,
-            "Lambda time": 0.15 * 0.25 * 1e6 * 0.0000166667,
+            "Lambda time": 0.1 * 0.25 * 1e6 * 0.0000166667,
             "DynamoDB writes": 0.625,
             "logs": LOGS,
-            "total": 0.8 + 0.2 + 0.625001 + 0.625 + LOGS,
+            "total": 0.4 + 0.2 + 0.1 * 0.25 * 16.6667 + 0.625 + LOGS,
         }
     )
 
@@ -172,8 +184,8 @@ def test_a_trail_costs_by_the_calls_that_it_records():
         return trail(100_000, **observe) - trail(0, **observe)
 
     assert trail(100_000) == 0
-    # Each upload, and what follows: migrate 4 calls, backup 4, index 2, summarize 5.
-    assert of_objects(trail=True) == pytest.approx(30.4 * (4 + 4 + 4 + 2 + 5) * 0.10)
+    # Each upload, and what follows: migrate 2 calls, backup 3, index 1, summarize 5.
+    assert of_objects(trail=True) == pytest.approx(30.4 * (4 + 2 + 3 + 1 + 5) * 0.10)
     assert of_objects(trail=True, trail_events="writes") == pytest.approx(30.4 * (4 + 1 + 1 + 0 + 2) * 0.10)
     # Ingest makes its own files: 2 writes and 2 reads each.
     assert trail(0, trail=True) == pytest.approx(30.4 * 24 * 60 * 50 * 4 * 0.10 / 100_000)

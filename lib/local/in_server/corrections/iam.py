@@ -90,6 +90,22 @@ mine.put_object(Bucket="wildcards", Key="two\nlines", Body=b"1")
         "tests/local/in_server/test_iam.py::test_a_key_without_a_wildcard_is_that_key_only",
     ),
 )
+POLICIES = Correction(
+    name="iam-policies-are-read-once",
+    title="Each request reads all policies of its caller anew, twice",
+    replaces={f"{EVALUATOR}parse_policy_document": "9d72ae04478f"},
+    ministack="A request reads the JSON of each policy of its user or role to learn who asks, and again to "
+    "learn whether that is allowed: with nine policies a third of what a call takes.",
+    aws="Calls do not take longer for a user that has more policies.",
+    sources=("https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",),
+    upstream=NOT_FOUND,
+    change="Keep the statements of a document by its text.",
+    steps=(
+        "Call ministack.core.iam_evaluator.parse_policy_document twice with the same text.",
+        "It returns two lists.",
+    ),
+    tests=("tests/local/in_server/test_iam.py::test_a_policy_is_read_once_and_another_one_anew",),
+)
 SLASHES = Correction(
     name="iam-slashes-of-keys",
     title="Rights on objects are asked of keys without their slashes",

@@ -57,6 +57,21 @@ ENVIRONMENTS = Correction(
         "test_an_environment_that_dies_while_it_starts_takes_no_other_with_it",
     ),
 )
+CODE_LOCATION = Correction(
+    name="lambda-code-location",
+    title="Where a function's code can be had is told with the scheme of a server without TLS",
+    replaces={"ministack.services.lambda_svc:_presigned_code_url": "c9a9a73c3cf1"},
+    ministack="GetFunction tells Code.Location as http://…, though the server speaks TLS: nobody can get it.",
+    aws="The location is a presigned URL of S3, by https.",
+    sources=("https://docs.aws.amazon.com/lambda/latest/api/API_FunctionCodeLocation.html",),
+    upstream=NOT_FOUND,
+    change="Tell the scheme that the server speaks.",
+    steps=(
+        "Start the server with a certificate.",
+        "Create a function, and get what Code.Location of GetFunction names: the connection is refused.",
+    ),
+    tests=("tests/local/in_server/test_lambda.py::test_code_can_be_had_from_where_it_is_told_to_be",),
+)
 CODE = Correction(
     name="lambda-code-is-unpacked-once",
     title="Each execution environment unpacks the function's code and layers anew",

@@ -91,6 +91,34 @@ else:
 """,
     tests=("tests/local/in_server/test_s3.py::test_what_is_archived_is_not_copied_before_it_is_restored",),
 )
+CONDITIONAL_COPIES = Correction(
+    name="s3-conditional-copies",
+    title="CopyObject: If-None-Match and If-Match are passed over",
+    replaces={f"{S3}_copy_object": "b1878e6a9122"},
+    goes_by={f"{S3}_check_put_preconditions": "b99663c5e499"},
+    ministack="A copy overwrites what is there, also if the request says If-None-Match: *.",
+    aws="It answers 412 PreconditionFailed, and writes nothing.",
+    sources=(
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html",
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Let _copy_object check the conditions on its target as _put_object does.",
+    reproduce="""
+s3 = client("s3")
+s3.create_bucket(Bucket="conditional")
+s3.put_object(Bucket="conditional", Key="a", Body=b"1")
+copy = {"Bucket": "conditional", "CopySource": {"Bucket": "conditional", "Key": "a"}, "IfNoneMatch": "*"}
+s3.copy_object(**copy, Key="b")
+try:
+    s3.copy_object(**copy, Key="b")
+except s3.exceptions.ClientError as error:
+    assert error.response["Error"]["Code"] == "PreconditionFailed", error
+else:
+    raise AssertionError("it was overwritten")
+""",
+    tests=("tests/local/in_server/test_s3.py::test_a_copy_that_must_be_new_overwrites_nothing",),
+)
 ENCODED_KEYS = Correction(
     name="s3-encoded-keys",
     title="ListObjectVersions and ListMultipartUploads pass over encoding-type=url",

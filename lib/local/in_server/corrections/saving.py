@@ -1,6 +1,6 @@
 """What MiniStack keeps on disk: what is lost when its server ends."""
 
-from lib.local.in_server.correction import Correction
+from lib.local.in_server.correction import NOT_FOUND, Correction
 
 KNOWN = (
     "known: https://github.com/ministackorg/ministack/issues/66 (open) asks for persistence, and "
@@ -37,6 +37,32 @@ WHILE_IT_RUNS = Correction(
         f"{KILLED}test_buckets_keep_region_and_settings_from_the_moment_they_are_made",
         "tests/local/in_server/test_deliveries.py::test_a_multipart_upload_goes_on",
     ),
+)
+PIECES = Correction(
+    name="saved-in-pieces",
+    title="A save copies and writes all items, messages and log events, changed or not",
+    replaces={
+        "ministack.services.dynamodb:_set_item": "c2cdbdf0315f",
+        "ministack.services.dynamodb:_remove_item": "420727ba58ff",
+        "ministack.services.dynamodb:_items_replaced": "9ceca301bfc4",
+        "ministack.services.dynamodb:get_state": "7bcacd9a8ed4",
+        "ministack.services.sqs:get_state": "646e0f68874c",
+        "ministack.services.cloudwatch_logs:get_state": "2541e62ba269",
+    },
+    ministack="get_state copies whatever a service has, and save_state writes it as one JSON: with 80,000 "
+    "items no request is answered for seconds, for each save.",
+    aws="The rate of a table does not depend on what is in it.",
+    sources=(
+        "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Keep items, messages and events in a file of SQLite, and write what has changed.",
+    steps=(
+        "With PERSIST_STATE=1, create a table and put 80,000 items into it.",
+        "Save, as at a stop; the time is that of a copy and of a JSON of all items.",
+        "Put one more, and save: it takes as long.",
+    ),
+    tests=(f"{KILLED}test_what_has_not_changed_of_a_table_is_not_written_again",),
 )
 QUERY_VALUES = Correction(
     name="athena-state-is-saved",

@@ -41,7 +41,7 @@ assert sqs.list_message_move_tasks(SourceArn=arns["move-dead"])["Results"]
 MESSAGES_IN_HAND = Correction(
     name="sqs-messages-in-hand-when-it-ends",
     title="Messages that were being worked on when the server ended stay invisible after a restart",
-    replaces={"ministack.services.sqs:load_persisted_state": "2ab5ce6b5b9a"},
+    replaces={"ministack.app:_load_persisted_state": "bb9ec2b2f3ef"},
     ministack="With PERSIST_STATE=1 a message that a function had in hand when the server ended is invisible "
     "until its visibility timeout is over, though nobody works on it any more.",
     aws="Queues and functions do not end. A restart should be as if the message had not been received.",

@@ -1,0 +1,268 @@
+"""Notebooks executed for a command: their results shown, told to machines, and made an exit code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from lib.base.errors import LockError, ParameterError, RunbookError
+from lib.cli import recovery, saved_plan, terminal
+from lib.cli.options import (
+    EXIT_DIFFERS,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_LEFT_OUT,
+    EXITS,
+    given,
+)
+from lib.engine.ledger import Ledger
+from lib.parameters import Parameters
+from lib.target import start
+
+if TYPE_CHECKING:
+    from lib.cli.answers import PlanAnswer
+
+if TYPE_CHECKING:  # it brings papermill with it, which takes a second and a half to import
+    from lib.execution.run import Job, Result
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command was asked, so that what it proposes keeps to that.
+
+    Attributes:
+        names: The notebooks or pipelines that were named.
+        params: The files of parameters.
+        assignments: `NAME=VALUE`.
+        command: Its name.
+        at_once: How many notebooks may work at once.
+    """
+
+    names: Sequence[str] = ()
+    params: Sequence[Path] = field(default_factory=list)
+    assignments: Sequence[str] = ()
+    command: str = "run"
+    at_once: int = 1
+
+    @property
+    def options(self) -> str:
+        """The options for the same parameters, with a space before them."""
+        return given(self.params, self.assignments)
+
+    @property
+    def words(self) -> str:
+        """What was named, and the options, with a space before them."""
+        return "".join(f" {name}" for name in self.names) + self.options
+
+
+@dataclass(frozen=True)
+class Ran:
+    """Notebooks that were executed.
+
+    Attributes:
+        results: Of each.
+        run: The id of the run.
+        index: The page of the report.
+        is_plan: Whether their mode was `plan`.
+    """
+
+    results: "list[Result]"
+    run: str
+    index: Path
+    is_plan: bool
+
+    @property
+    def bad(self) -> "Result | None":
+        """The first that did not end well."""
+        return next((result for result in self.results if result.outcome in ("failed", "interrupted")), None)
+
+    @property
+    def exit_code(self) -> int:
+        """What the program ends with: what failed comes first, then what differs, then what was left out."""
+        failures = [result.failure for result in self.results if result.failure]
+        if failures:
+            kinds = {failure.kind for failure in failures}
+            return next((code for kind, code in EXITS.items() if kind in kinds), EXIT_FAILED)
+        if self.bad:
+            return EXIT_INTERRUPTED
+        if self.is_plan and any(result.differs for result in self.results):
+            return EXIT_DIFFERS
+        return EXIT_LEFT_OUT if any(result.left_out for result in self.results) else 0
+
+
+def plan(
+    jobs: "Sequence[Job]",
+    parameters: Parameters,
+    asked: Asked,
+    markdown: bool = False,
+    out: Path | None = None,
+) -> None:
+    """Execute notebooks for their plans, and show these; one that cannot be planned does not stop the others.
+
+    Args:
+        jobs: What to execute.
+        parameters: Their mode is `plan`.
+        asked: What the command was asked.
+        markdown: Whether to show them as Markdown, such as for a comment on a pull request.
+        out: Where to keep the plan for `runbook run --plan`, if anywhere.
+
+    Raises:
+        typer.Exit: With the exit code, if that is not 0.
+    """
+    ran = _run(jobs, parameters, asked.at_once)
+    answer = _answer(ran, parameters)
+    if out:
+        saved_plan.write(out, asked.names, parameters, answer)
+    if terminal.answer(answer):
+        pass
+    elif markdown:
+        print(saved_plan.as_markdown(answer))
+    else:
+        for result in ran.results:
+            terminal.show_plan(result.rows)
+            if result.adopting:
+                print(f"{result.name} adopts:")
+                terminal.show_table(result.adopting)
+        _show(ran)
+        if not ran.bad:
+            _say_next(parameters, asked)
+    _end(ran)
+
+
+def _answer(ran: Ran, parameters: Parameters) -> "PlanAnswer":
+    from lib.cli.answers import Environment, PlanAnswer, left_out_of, planned
+
+    return PlanAnswer(
+        environment=Environment.of(parameters),
+        exit_code=ran.exit_code,
+        differs=any(result.differs for result in ran.results),
+        notebooks=[planned(result) for result in ran.results],
+        left_out=left_out_of(ran.results),
+    )
+
+
+def require_still(path: Path, jobs: "Sequence[Job]", parameters: Parameters, asked: Asked) -> None:
+    """Plan again, and go on only if that is what a saved plan says.
+
+    Args:
+        path: The file that `runbook plan --out` wrote.
+        jobs: What is about to be executed.
+        parameters: Of the run.
+        asked: What the command was asked.
+
+    Raises:
+        ParameterError: If the plan was made for something else.
+        typer.Exit: If the world has moved since; what has is told.
+    """
+    saved = saved_plan.read(path)
+    saved_plan.require_same(path, saved, asked.names, parameters)
+    planning = parameters.model_copy(update={"mode": "plan", "exercise": False})
+    ran = _run(jobs, planning, asked.at_once)
+    if moved := saved_plan.moved(saved.plan, _answer(ran, parameters)):
+        error = RunbookError(f"{path} is true no more; nothing was done: {'; '.join(moved)}. Plan again")
+        terminal.say_error(error)
+        terminal.answer_error(error, EXIT_DIFFERS)
+        raise typer.Exit(EXIT_DIFFERS)
+
+
+def execute(
+    jobs: "Sequence[Job]",
+    parameters: Parameters,
+    asked: Asked,
+    go_back: bool = False,
+    junit: Path | None = None,
+) -> None:
+    """Execute notebooks, write the report, and show what became of them.
+
+    Args:
+        jobs: What to execute.
+        parameters: Given to each.
+        asked: What the command was asked.
+        go_back: Whether to delete what the run created if it does not end well.
+        junit: Where to write the checklists as JUnit does, if anywhere.
+
+    Raises:
+        typer.Exit: With the exit code, if that is not 0.
+    """
+    from lib.cli.answers import Environment, RunAnswer, executed, left_out_of
+
+    ran = _run(jobs, parameters, asked.at_once, go_back)
+    if junit:
+        from lib.cli.junit import write
+
+        write(junit, ran.results)
+    answer = RunAnswer(
+        environment=Environment.of(parameters),
+        exit_code=ran.exit_code,
+        run=ran.run,
+        report=str(ran.index),
+        notebooks=[executed(result) for result in ran.results],
+        left_out=left_out_of(ran.results),
+    )
+    if not terminal.answer(answer):
+        _show(ran)
+        if ran.bad:
+            recovery.say_ways_out(parameters, ran.run, asked.command, asked.words, asked.options)
+        else:
+            _say_next(parameters, asked)
+    _end(ran)
+
+
+def _run(jobs: "Sequence[Job]", parameters: Parameters, at_once: int, go_back: bool = False) -> Ran:
+    """Execute notebooks within a run of their own, and write its report."""
+    from lib.engine.lock import run_alone
+    from lib.execution.report import write_report
+    from lib.execution.run import execute_all, has_a_plan, new_folder
+
+    began = datetime.now(UTC)
+    with terminal.aside():
+        start(parameters)  # here, where one can see that it is being installed, rather than in a notebook
+        with run_alone(parameters, makes_roles=any(has_a_plan(job.notebook) for job in jobs)) as run:
+            folder = new_folder(began)
+            results = execute_all(jobs, parameters, folder, at_once, ended=terminal.say_ended)
+            if go_back and any(result.outcome != "ok" for result in results):
+                recovery.go_back_if_possible(parameters, run)
+    index = write_report(folder, results, parameters, began)
+    ran = Ran(results, run, index, parameters.mode == "plan")
+    # What is wrong with the parameters, or locked, is told as if it had been found before the first notebook.
+    for kind in (ParameterError, LockError):
+        failures = [result.failure for result in results if result.failure]
+        if parameters.mode != "plan" and failures and failures[0].kind == kind.__name__:
+            raise kind(failures[0].message)
+    return ran
+
+
+def _show(ran: Ran) -> None:
+    """Print the table of a run, its notes, what it left out, and where its report is; failures to stderr."""
+    terminal.show_results(ran.results, is_plan=ran.is_plan)
+    for note in (note for result in ran.results for note in result.made.get("notes", [])):
+        print(note)
+    for name, each in ((result.name, each) for result in ran.results for each in result.left_out):
+        print(f"{name}: left out: {each['what']}: {each['reason']}")
+    for result in ran.results:
+        terminal.show_failure(result)
+    terminal.note(f"Report   {terminal.shown_path(ran.index)}")
+
+
+def _say_next(parameters: Parameters, asked: Asked) -> None:
+    """Say what can be tried next: what can be done with what exists, or how to make it."""
+    runbook, option = terminal.command_name(), asked.options
+    if parameters.mode == "plan":
+        terminal.say_next((f"{runbook} run{asked.words}", "do what the plan says"))
+    elif Ledger.of(parameters).outputs():
+        terminal.say_next(
+            (f'eval "$({runbook} env{option})"; aws s3 ls', "look at it with any AWS tool"),
+            (f"{runbook} output{option}", "what was made: names and addresses"),
+            (f"{runbook} destroy{option}", "remove it, and prove that nothing is left"),
+        )
+    else:
+        words = asked.words if asked.command == "run" else option
+        terminal.say_next((f"{runbook} run{words}", "make it"))
+
+
+def _end(ran: Ran) -> None:
+    if ran.exit_code:
+        raise typer.Exit(ran.exit_code)

@@ -1,0 +1,231 @@
+"""Commands that look and change nothing, for people and for cron: `audit`, `redrive` and `history`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lib.base.errors import NotDeployedError
+from lib.base.shown import printable
+from lib.cli import terminal
+from lib.cli.options import (
+    DEFAULT_PARAMS,
+    EXIT_DIFFERS,
+    EXIT_FAILED,
+    EXIT_LEFT_OUT,
+    NONE_GIVEN,
+    AsJson,
+    Assignments,
+    Names,
+    Params,
+    Quiet,
+    given,
+    load,
+)
+from lib.cli.recovery import known
+from lib.target import connect
+
+if TYPE_CHECKING:
+    from lib.operate.audits.audit import Audit
+
+# What operates is imported where it is used: pandas and botocore take a second to import.
+
+Junit = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write the checklists there, as JUnit does, for CI."),
+]
+
+
+def audit(
+    names: Names = NONE_GIVEN,
+    params: Params = DEFAULT_PARAMS,
+    assignments: Assignments = NONE_GIVEN,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare what the pipelines made with what they were to make; write nothing, not even the lock.
+
+    Exits with 0 if all is as it should be, 3 if something differs, 5 if something could not be judged.
+    `runbook run audit` keeps the findings in a table, and can repair.
+    """
+    from lib.cli import answers
+    from lib.operate.audits import audit as auditor
+    from lib.operate.pipelines import those_deployed
+
+    parameters = load(params, assignments, mode="plan", exercise=False)
+    with terminal.aside():
+        aws = connect(parameters)
+        deployed = those_deployed(aws, parameters)
+        not_looked_at = deployed.not_looked_at | auditor.not_auditable(deployed)
+        there = [one.name for one in deployed]
+        chosen = [name for name in there if name in names] if names else there
+        if unknown := [name for name in names if name not in {*there, *not_looked_at}]:
+            raise NotDeployedError(f"{unknown[0]} is not deployed; there are: {', '.join(there)}")
+        audits = [
+            auditor.attempt(auditor.audit, aws, parameters, name)
+            for name in chosen
+            if name not in not_looked_at
+        ]
+    left_out = [
+        answers.LeftOut(what=what, reason=reason)
+        for what, reason in not_looked_at.items()
+        if not names or what in names
+    ]
+    left_out += [
+        answers.LeftOut(
+            what=f"{one.name}: {count} objects such as {one.findings.examples[reason]}", reason=reason
+        )
+        for one in audits
+        for reason, count in one.findings.unjudged.items()
+    ]
+    code = _exit_code(audits, bool(left_out))
+    answer = answers.AuditAnswer(
+        environment=answers.Environment.of(parameters),
+        exit_code=code,
+        clean=code == 0,
+        audits=[
+            answers.Audited(
+                pipeline=one.name,
+                clean=one.is_clean,
+                counts=dict(one.findings.counts),
+                to_do=one.findings.to_do,
+                acknowledged=one.findings.known,
+                differences=one.differences.to_dict("records"),
+                error=one.why_it_ended,
+            )
+            for one in audits
+        ],
+        left_out=left_out,
+    )
+    if not terminal.answer(answer):
+        for one in audits:
+            print(f"{one!r}")
+        for each in left_out:
+            print(f"left out: {each.what}: {each.reason}")
+        if code == EXIT_DIFFERS:
+            words = "".join(f" {name}" for name in names)
+            options = given(params, assignments)
+            runbook = terminal.command_name()
+            terminal.say_next(
+                (f"{runbook} redrive{words}{options}", "whether it is stuck, and why"),
+                (
+                    f"{runbook} run audit{options} --set audit.repair=true",
+                    "send it through its pipeline again",
+                ),
+            )
+    if code:
+        raise typer.Exit(code)
+
+
+def acknowledge(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of a pipeline, such as index.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Of the object that differs.")],
+    reason: Annotated[str, typer.Option(help="Why nothing is to be done about it.")] = "",
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take back what was said of it.")] = False,
+    params: Params = DEFAULT_PARAMS,
+    assignments: Assignments = NONE_GIVEN,
+    quiet: Quiet = False,
+) -> None:
+    """Take note of a difference that an audit finds, with a reason; each later audit shows it, and is clean.
+
+    It is of the object as it is now: once that is another one, or gone, it is judged anew.
+    """
+    from lib.operate.audits import acknowledged
+
+    parameters = load(params, assignments)
+    with terminal.aside():
+        aws = connect(parameters)
+        if withdraw:
+            acknowledged.withdraw(aws, parameters, name, key)
+        else:
+            said = acknowledged.acknowledge(aws, parameters, name, key, reason)
+    print(f"{name}: {printable(key, keep='')}: {'withdrawn' if withdraw else said}")
+
+
+def _exit_code(audits: "Sequence[Audit]", is_something_left_out: bool) -> int:
+    if any(one.error for one in audits):
+        return EXIT_FAILED
+    if any(one.findings.to_do or one.contradiction for one in audits):
+        return EXIT_DIFFERS
+    return EXIT_LEFT_OUT if is_something_left_out else 0
+
+
+def redrive(
+    names: Names = NONE_GIVEN,
+    params: Params = DEFAULT_PARAMS,
+    assignments: Assignments = NONE_GIVEN,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what is stuck, why, and what to do about it; change nothing. Exits with 3 if anything is.
+
+    `runbook run redrive --set redrive.action=redrive` sends it back, and =quarantine sets it aside.
+    """
+    from lib.cli import answers
+    from lib.operate.failures import stuck
+
+    parameters = load(params, assignments, mode="plan", exercise=False)
+    with terminal.aside():
+        aws = connect(parameters)
+        seen = [stuck.chosen(aws, parameters, name=name) for name in names or [parameters.redrive.pipeline]]
+        looked_at = [one for each in seen for one in each]
+        found = stuck.stuck(aws, *looked_at)
+        queues = stuck.queues(aws, looked_at, found=found)
+        reasons = stuck.by_reason(found)
+    left_out = [
+        answers.LeftOut(what=what, reason=reason)
+        for each in seen
+        for what, reason in each.not_looked_at.items()
+    ]
+    count = max(len(found), int(queues["messages"].sum()))
+    code = EXIT_DIFFERS if count else EXIT_LEFT_OUT if left_out else 0
+    answer = answers.RedriveAnswer(
+        environment=answers.Environment.of(parameters),
+        exit_code=code,
+        messages=count,
+        queues=queues.astype(object).where(queues.notna(), None).to_dict("records"),
+        reasons=reasons.rename(columns={"what to do": "what_to_do"}).to_dict("records"),
+        left_out=left_out,
+    )
+    if not terminal.answer(answer):
+        terminal.show_table(queues[queues["messages"] > 0].to_dict("records"))
+        terminal.show_table(reasons.to_dict("records"))
+        print(f"{count} messages are stuck" if count else "nothing is stuck")
+        for each in left_out:
+            print(f"left out: {each.what}: {each.reason}")
+        if count:
+            again = f"{terminal.command_name()} run redrive{given(params, assignments)}"
+            terminal.say_next((f"{again} --set redrive.action=redrive", "send back what can be done now"))
+    if code:
+        raise typer.Exit(code)
+
+
+def history(
+    params: Params = DEFAULT_PARAMS,
+    assignments: Assignments = NONE_GIVEN,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """List the runs of an environment, wherever they ran: when, what they were to do, what they made."""
+    from lib.cli import answers
+    from lib.engine.rollback import touched
+
+    parameters = load(params, assignments)
+    ledger = known(parameters)
+    runs = [
+        answers.PastRun(
+            run=run.id,
+            at=run.at,
+            mode=run.mode,
+            version=run.version,
+            created=len(touched(ledger, "run", run.id)),
+            changed=len(touched(ledger, "changed_by", run.id)),
+        )
+        for run in ledger.runs()
+    ]
+    answer = answers.HistoryAnswer(environment=answers.Environment.of(parameters), runs=runs)
+    if not terminal.answer(answer):
+        terminal.show_table([run.model_dump() for run in runs])
+        if not runs:
+            print(f"env {parameters.env!r}: nothing ran yet")

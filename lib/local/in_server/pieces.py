@@ -1,0 +1,332 @@
+"""Saves piece by piece what there can be hundreds of thousands of: items, messages and log events.
+
+Only what has changed is written, so that saving takes as long with a full table as with an empty one. All
+kinds are written in one transaction: a message that is gone and the item that was made of it, or neither.
+`corrections/saving.py` says why.
+"""
+
+import json
+import os
+import sqlite3
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ministack.core import persistence
+from ministack.core.responses import AccountRegionScopedDict
+from ministack.services import cloudwatch_logs, dynamodb, sqs
+
+from lib.local.in_server.corrections import saving as corrections
+
+ITEM, MESSAGE, EVENT = "item", "message", "event"
+
+
+@dataclass
+class Changes:
+    """What has changed of one kind since it was saved last.
+
+    Attributes:
+        kind: ITEM, MESSAGE or EVENT.
+        gone: The owners of which nothing is kept: tables, queues, log streams.
+        rows: Owner, key and what is now there, or None if nothing is.
+        saved: Called when it is saved.
+    """
+
+    kind: str
+    gone: set[str] = field(default_factory=set)
+    rows: list[tuple[str, str, Any]] = field(default_factory=list)
+    saved: Callable[[], None] = lambda: None
+
+
+class Store:
+    """The pieces, in a file that a killed server leaves whole."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._rows = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        # What is written is in the system's hands at once, so that it outlives the process.
+        self._rows.execute("PRAGMA journal_mode = WAL")
+        self._rows.execute("PRAGMA synchronous = NORMAL")
+        self._rows.execute(
+            "CREATE TABLE IF NOT EXISTS pieces"
+            " (kind TEXT, owner TEXT, key TEXT, text TEXT, PRIMARY KEY (kind, owner, key))"
+        )
+
+    def write(self, changes: list[Changes]) -> None:
+        """Write what has changed, all or nothing; what is there already keeps its place."""
+        with self._rows:
+            self._rows.execute("BEGIN IMMEDIATE")
+            for each in changes:
+                self._rows.executemany(
+                    "DELETE FROM pieces WHERE kind = ? AND owner = ?",
+                    ((each.kind, owner) for owner in each.gone),
+                )
+                self._rows.executemany(
+                    "DELETE FROM pieces WHERE kind = ? AND owner = ? AND key = ?",
+                    ((each.kind, owner, key) for owner, key, value in each.rows if value is None),
+                )
+                self._rows.executemany(
+                    "INSERT INTO pieces VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT (kind, owner, key) DO UPDATE SET text = excluded.text",
+                    (
+                        (each.kind, owner, key, _text(value))
+                        for owner, key, value in each.rows
+                        if value is not None
+                    ),
+                )
+
+    def of(self, kind: str) -> dict[str, list[tuple[str, Any]]]:
+        """Return all pieces of a kind, in the order in which they came: owner to keys and what was there."""
+        rows = self._rows.execute("SELECT owner, key, text FROM pieces WHERE kind = ? ORDER BY rowid", [kind])
+        found = defaultdict(list)
+        for owner, key, text in rows:
+            found[owner].append((key, _value(text)))
+        return dict(found)
+
+
+class Items:
+    """Which items have changed: DynamoDB's functions that write them tell."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._written: dict[str, set[tuple[Any, Any]]] = {}
+        self._replaced: set[str] = set()
+        self._known: set[str] = set()
+
+    def note(self, table: dict, *key: Any) -> None:
+        """Take note of an item that was written, or, without its key, of a table of which all were."""
+        with self._lock:
+            if key:
+                self._written.setdefault(table["TableId"], set()).add(key)  # type: ignore[arg-type]
+            else:
+                self._replaced.add(table["TableId"])
+
+    def load(self, saved: dict[str, list[tuple[str, Any]]]) -> None:
+        """Put items into the tables that they were saved of; others have been deleted."""
+        self._known = set(saved)
+        for table in dynamodb._tables.all_values():
+            if rows := saved.get(table["TableId"]):
+                items: dict = defaultdict(dict)
+                for key, item in rows:
+                    partition, sort = json.loads(key)
+                    items[partition][sort] = item
+                table["items"] = items
+                dynamodb._items_replaced.original(table)  # type: ignore[attr-defined]
+
+    def changes(self) -> Changes:
+        """Return what has changed."""
+        with self._lock:
+            written, replaced = self._written, self._replaced
+            self._written, self._replaced = {}, set()
+        tables = {table["TableId"]: table for table in dynamodb._tables.all_values()}
+        whole = (replaced | (set(tables) - self._known)) & set(tables)
+        found = Changes(ITEM, gone=(self._known - set(tables)) | whole)
+        try:
+            for name in whole:
+                for partition, items in list(tables[name]["items"].items()):
+                    found.rows += [(name, _key(partition, sort), item) for sort, item in list(items.items())]
+            for name in set(written) & set(tables) - whole:
+                items = tables[name]["items"]
+                found.rows += [(name, _key(*key), items.get(key[0], {}).get(key[1])) for key in written[name]]
+        except BaseException:  # something changes it just now
+            self.put_back(written, replaced)
+            raise
+        self._unsaved = written, replaced
+        found.saved = lambda: self._done(set(tables))
+        return found
+
+    def _done(self, known: set[str]) -> None:
+        self._known, self._unsaved = known, ({}, set())
+
+    def put_back(self, written: dict | None = None, replaced: set | None = None) -> None:
+        """Take what could not be saved for changed, still."""
+        if written is None or replaced is None:
+            written, replaced = self._unsaved
+        with self._lock:
+            for name, keys in written.items():
+                self._written.setdefault(name, set()).update(keys)
+            self._replaced |= replaced
+
+    _unsaved: tuple[dict, set] = ({}, set())
+
+
+class Messages:
+    """Which messages have changed: whatever is done with one, when it is visible and received changes."""
+
+    def __init__(self) -> None:
+        self._saved: dict[tuple[str, str], tuple] = {}
+
+    def load(self, saved: dict[str, list[tuple[str, Any]]]) -> None:
+        """Put messages into their queues; those of a queue that is gone are dropped at the next save."""
+        self._saved = {(owner, key): () for owner, rows in saved.items() for key, _ in rows}
+        for owner, queue in self._queues():
+            queue["messages"] += [message for _, message in saved.get(owner, [])]
+
+    def changes(self) -> Changes:
+        """Return what has changed."""
+        now = {
+            (owner, message["id"]): (
+                message,
+                message["visible_at"],
+                message["receive_count"],
+                message["receipt_handle"],
+            )
+            for owner, queue in self._queues()
+            for message in list(queue["messages"])
+        }
+        before = self._saved
+        rows = [(*key, facts[0]) for key, facts in now.items() if before.get(key) != facts]
+        rows += [(*key, None) for key in before if key not in now]
+
+        def saved() -> None:
+            self._saved = now
+
+        return Changes(MESSAGE, rows=rows, saved=saved)
+
+    def _queues(self) -> Iterator[tuple[str, dict]]:
+        for (account, region, _), queue in list(sqs._queues._data.items()):
+            yield json.dumps([account, region, queue["name"]]), queue
+
+
+class Events:
+    """Which events of logs are new: streams are added to; one that was changed otherwise is written anew."""
+
+    def __init__(self) -> None:
+        self._saved: dict[str, list[dict]] = {}  # of each stream its first and last event
+        self._counts: dict[str, int] = {}
+
+    def load(self, saved: dict[str, list[tuple[str, Any]]]) -> None:
+        """Put events into their streams; those of a stream that is gone are dropped at the next save."""
+        for owner, rows in saved.items():
+            self._saved[owner], self._counts[owner] = [], len(rows)
+        for owner, stream in self._streams():
+            if found := saved.get(owner):
+                stream["events"] = [event for _, event in found]
+                self._saved[owner] = [stream["events"][0], stream["events"][-1]]
+
+    def changes(self) -> Changes:
+        """Return what has changed."""
+        found, ends, counts = Changes(EVENT), dict[str, list[dict]](), dict[str, int]()
+        for owner, stream in self._streams():
+            events = list(stream["events"])
+            count = self._counts.get(owner, 0)
+            if count and not self._goes_on(events, count, self._saved[owner]):
+                found.gone.add(owner)
+                count = 0
+            found.rows += [(owner, f"{place}", event) for place, event in enumerate(events[count:], count)]
+            counts[owner], ends[owner] = len(events), [events[0], events[-1]] if events else []
+        found.gone |= set(self._counts) - set(counts)
+
+        def saved() -> None:
+            self._saved, self._counts = ends, counts
+
+        found.saved = saved
+        return found
+
+    @staticmethod
+    def _goes_on(events: list[dict], count: int, ends: list[dict]) -> bool:
+        return len(events) >= count and bool(ends) and events[0] is ends[0] and events[count - 1] is ends[1]
+
+    def _streams(self) -> Iterator[tuple[str, dict]]:
+        for key, group in list(cloudwatch_logs._log_groups._data.items()):
+            for name, stream in list(group["streams"].items()):
+                yield json.dumps([*key, name]), stream
+
+
+store = Store(Path(os.environ["STATE_DIR"]) / "pieces.sqlite")
+items, messages, events = Items(), Messages(), Events()
+
+
+def load() -> None:
+    """Put what was saved to where it was; tables, queues and streams are there already."""
+    if not corrections.PIECES.is_applied:
+        return
+    items.load(store.of(ITEM))
+    messages.load(store.of(MESSAGE))
+    events.load(store.of(EVENT))
+
+
+def save() -> None:
+    """Save what has changed; what cannot be saved is logged, and changed still."""
+    if not corrections.PIECES.is_applied:
+        return
+    try:
+        changes = [items.changes(), messages.changes(), events.changes()]
+        store.write(changes)
+    except Exception as error:  # something changes it just now, or the disk is full
+        items.put_back()
+        persistence.logger.error("Persistence: failed to save pieces: %s", error)
+        return
+    for each in changes:
+        each.saved()
+
+
+def _key(*parts: Any) -> str:
+    return json.dumps(parts, default=persistence._json_default)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, default=persistence._json_default)
+
+
+def _value(text: str) -> Any:
+    return json.loads(text, object_hook=persistence._json_object_hook)
+
+
+@corrections.PIECES.replacing("ministack.services.dynamodb:_set_item")
+def set_item(table: dict, partition: Any, sort: Any, item: dict) -> Any:
+    """Store an item, and take note of it."""
+    before = set_item.original(table, partition, sort, item)
+    items.note(table, partition, sort)
+    return before
+
+
+@corrections.PIECES.replacing("ministack.services.dynamodb:_remove_item")
+def remove_item(table: dict, partition: Any, sort: Any) -> Any:
+    """Delete an item, and take note of it."""
+    before = remove_item.original(table, partition, sort)
+    items.note(table, partition, sort)
+    return before
+
+
+@corrections.PIECES.replacing("ministack.services.dynamodb:_items_replaced")
+def items_replaced(table: dict) -> None:
+    """Count the items of a table that has others, and take note of it."""
+    items_replaced.original(table)
+    items.note(table)
+
+
+@corrections.PIECES.replacing("ministack.services.dynamodb:get_state")
+def state_of_dynamodb() -> dict:
+    """Return all but items; nothing is copied, since it is written down at once."""
+    names = ["tags", "ttl_settings", "pitr_settings", "kinesis_destinations", "contributor_insights"]
+    names += ["backups", "resource_policies", "exports", "imports"]
+    tables = AccountRegionScopedDict()
+    for key, table in list(dynamodb._tables._data.items()):
+        tables._data[key] = {name: value for name, value in table.items() if name != dynamodb._INDEX_MEMBERS}
+        tables._data[key]["items"] = {}
+    return {"tables": tables, **{name: getattr(dynamodb, f"_{name}") for name in names}}
+
+
+@corrections.PIECES.replacing("ministack.services.sqs:get_state")
+def state_of_sqs() -> dict:
+    """Return all but messages."""
+    queues = AccountRegionScopedDict()
+    for key, queue in list(sqs._queues._data.items()):
+        queues._data[key] = {**queue, "messages": []}
+    return {"queues": queues, "queue_name_to_url": sqs._queue_name_to_url}
+
+
+@corrections.PIECES.replacing("ministack.services.cloudwatch_logs:get_state")
+def state_of_logs() -> dict:
+    """Return all but events."""
+    names = ["destinations", "resource_policies", "log_group_policies", "metric_filters", "queries"]
+    names += ["log_records", "delivery_sources", "delivery_destinations", "deliveries"]
+    groups = AccountRegionScopedDict()
+    for key, group in list(cloudwatch_logs._log_groups._data.items()):
+        streams = {name: {**stream, "events": []} for name, stream in list(group["streams"].items())}
+        groups._data[key] = {**group, "streams": streams}
+    return {"log_groups": groups, **{name: getattr(cloudwatch_logs, f"_{name}") for name in names}}

@@ -1,0 +1,141 @@
+"""The contract with machines: each answer as its published schema has it, alone on stdout; exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import fastjsonschema
+import pytest
+from support import notebook_files
+from support.command_line import runbook
+
+from lib.base.paths import ROOT
+from lib.cli.answers import FOLDER, schemas
+from lib.engine.ledger import Ledger
+
+COLUMNS = ["action", "type", "name", "region", "why"]
+TOLD = {
+    "summary": "1 to create",
+    "counts": {"to create": 1, "unchanged": 0},
+    "table": {"columns": COLUMNS, "data": [["create", "S3 bucket", "b", "us-east-1", "does not exist"]]},
+}
+CHECKED = """
+from lib.engine.checklist import Checklist
+checklist = Checklist()
+checklist.check("it is there", {holds}, "seen")
+checklist.require()
+"""
+RAISE = "from lib.base.errors import {kind}; raise {kind}('it is so')"
+
+
+def answer(result, name: str) -> dict:
+    """What was answered, which is all of stdout, as its published schema has it."""
+    found = json.loads(result.stdout)
+    schema = json.loads((FOLDER / f"{name}-1.json").read_text("utf-8"))
+    fastjsonschema.compile(schema)(found)
+    return found
+
+
+def test_the_published_schemas_are_those_of_the_models():
+    published = {path.name: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")}
+    assert published == schemas(), "run: python -m lib.cli.answers"
+
+
+def test_every_command_with_json_is_in_the_document_with_its_schema():
+    text = (ROOT / "docs" / "machines.md").read_text("utf-8")
+    assert all(f"schemas/{name}" in text for name in schemas())
+
+
+@pytest.mark.parametrize(("count", "code"), [(1, 3), (0, 0)])
+def test_a_plan(home: Path, notebooks: Path, aws: str, count: int, code: int):
+    told = {**TOLD, "counts": {"to create": count, "unchanged": 1}}
+    notebook_files.write(notebooks / "10_migrate.ipynb", notebook_files.tell(told), "print('noise')")
+    result = runbook("plan", "migrate", "--json", "--params", aws)
+    found = answer(result, "plan")
+    assert (result.exit_code, found["exit_code"], found["differs"]) == (code, code, bool(count))
+    assert found["environment"]["account_id"] == "111122223333"
+    assert found["notebooks"][0]["steps"][0]["name"] == "b"
+
+
+def test_a_plan_goes_on_after_a_notebook_that_cannot_be_planned(home: Path, notebooks: Path, aws: str):
+    notebook_files.write(notebooks / "10_migrate.ipynb", RAISE.format(kind="RunbookError"))
+    notebook_files.write(notebooks / "20_backup.ipynb", notebook_files.tell(TOLD))
+    result = runbook("plan", "migrate", "backup", "--json", "--params", aws)
+    found = answer(result, "plan")
+    assert [one["outcome"] for one in found["notebooks"]] == ["failed", "ok"]
+    assert found["notebooks"][0]["failure"]["message"] == "it is so"
+    assert result.exit_code == found["exit_code"] == 1
+    human = runbook("plan", "migrate", "backup", "--params", aws)
+    assert ("does not exist" in human.stdout, "it is so" in human.stderr) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        (CHECKED.format(holds=True), 0),
+        (CHECKED.format(holds=False), 1),
+        (RAISE.format(kind="NotDeployedError"), 1),
+        (RAISE.format(kind="ParameterError"), 2),
+        (RAISE.format(kind="LockError"), 4),
+        ("from lib.engine.checklist import Checklist\nChecklist().leave_out('a', 'b')", 5),
+    ],
+)
+def test_a_run_ends_with_the_code_of_what_happened(
+    home: Path, notebooks: Path, aws: str, tmp_path: Path, source: str, code: int
+):
+    notebook_files.write(notebooks / "70_audit.ipynb", source)
+    junit = tmp_path / "junit.xml"
+    command = ["run", "audit", "--yes", "--json", "--params", aws, "--junit", str(junit)]
+    result = runbook(*command)
+    assert result.exit_code == code
+    if code in (2, 4):  # as if it had been seen before the first notebook
+        assert answer(result, "error")["exit_code"] == code
+        return
+    found = answer(result, "run")
+    assert found["exit_code"] == code
+    assert Path(found["report"]).exists()
+    points = [point["holds"] for point in found["notebooks"][0]["points"]]
+    assert points == ([code == 0] if "checklist.check" in source else [])
+    assert f'tests="{1 + len(points) + (code == 5)}"' in junit.read_text("utf-8")
+
+
+def test_outputs_and_history_are_answered_from_what_is_known_here(home: Path):
+    ledger = Ledger("runbook", "local", "000000000000")
+    ledger.record_outputs("index", {"bucket": "files"})
+    ledger.begin("r1", "plan")
+    assert answer(runbook("output", "--json"), "output") == {"index": {"bucket": "files"}}
+    (run,) = answer(runbook("history", "--json"), "history")["runs"]
+    assert (run["run"], run["mode"], run["created"]) == ("r1", "plan", 0)
+    assert "r1" in runbook("history").stdout
+    assert answer(runbook("status", "--json"), "status")["runs"] is False
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "status", "output", "audit", "redrive", "history"])
+def test_a_mistake_is_answered_in_json_too(home: Path, command: str):
+    result = runbook(command, "--json", "--set", "env=Prod")
+    found = answer(result, "error")
+    assert (result.exit_code, found["exit_code"], found["error"]) == (2, 2, "ParameterError")
+    assert found["message"] in result.stderr
+
+
+def test_quiet_leaves_the_result_and_errors(home: Path, notebooks: Path, aws: str):
+    notebook_files.write(notebooks / "10_migrate.ipynb", notebook_files.tell(TOLD))
+    notebook_files.write(notebooks / "20_backup.ipynb", RAISE.format(kind="RunbookError"))
+    result = runbook("run", "migrate", "--yes", "--quiet", "--params", aws)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "10_migrate" in result.stdout
+    failed = runbook("run", "backup", "--yes", "--quiet", "--params", aws)
+    assert failed.stderr.startswith("error: 20_backup")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["plan", "--nothing"], ["status"]])
+@pytest.mark.parametrize("no_color", ["1", ""])
+def test_no_color_writes_no_escape_code(home: Path, arguments: list[str], no_color: str):
+    """FORCE_COLOR has rich take any stream for a terminal with colours."""
+    environ = {**os.environ, "FORCE_COLOR": "1", "NO_COLOR": no_color, "TERM": "xterm-256color"}
+    program = Path(sys.executable).with_name("runbook")
+    done = subprocess.run([program, *arguments], env=environ, capture_output=True, text=True, timeout=300)
+    escapes = "\x1b" in done.stdout + done.stderr
+    assert not escapes if no_color else escapes or arguments == ["status"]
