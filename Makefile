@@ -17,7 +17,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 	--generate-hashes $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab live types test test-long soak fuzz bench lag sweep corrections notebooks record-calls tools \
+.PHONY: help install run plan destroy lab live types test browser test-long soak fuzz bench lag sweep corrections notebooks record-calls tools \
 	upgrade-local-aws requirements clean
 
 help: ## List what there is
@@ -68,6 +68,13 @@ test: $(INSTALLED) tools ## Run the linter, the check of types and all tests but
 	wait $$types_run && types=ok || types=FAILED; \
 	echo "ruff check: $$check · ruff format: $$format · mypy: $$types · pytest: $$tests"; \
 	test "$$check $$format $$types $$tests" = "ok ok ok ok"
+
+# Chromium of the distribution, and playwright, which drives it. Without them `make test` skips what needs a browser.
+browser: $(INSTALLED) ## Install a browser, and look with it at JupyterLab and a report; pictures are kept in .cache/browser
+	@command -v chromium chromium-browser google-chrome >/dev/null || apt-get install --yes --quiet --no-install-recommends chromium
+	@$(PIP) install --requirement tests/cli/browser.txt
+	@$(BIN)/pytest tests/cli/test_lab.py $(ARGS)
+	@ls .cache/browser/*.png
 
 # What operates, with pipelines broken, filled and lost for it; `make test` only compares the outputs of these notebooks.
 test-long: $(INSTALLED) ## Run the tests that take minutes: operating from end to end, kills amid uploads, a rehearsal of live

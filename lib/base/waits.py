@@ -202,7 +202,7 @@ class _Notebook:
     def show(self, lines: list[str], fraction: float | None) -> None:
         bar = "" if fraction is None else f'<progress max="1" value="{fraction:.3f}"></progress> '
         body = "<br>".join(escape(printable(line, keep="")) for line in lines)
-        self._put({"text/plain": "\n".join(lines), "text/html": f'<div role="status">⏳ {bar}{body}</div>'})
+        self._put({"text/plain": "\n".join(lines), "text/html": f'<div role="status">{bar}{body}</div>'})
 
     def clear(self) -> None:
         self._put({})  # an output of no type at all takes no room
