@@ -17,7 +17,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 	--generate-hashes $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab live types test test-long soak fuzz bench lag sweep corrections notebooks record-calls tools \
+.PHONY: help install run plan destroy lab live types test browser test-long soak fuzz bench lag sweep corrections notebooks record-calls tools \
 	upgrade-local-aws requirements clean
 
 help: ## List what there is
@@ -69,6 +69,13 @@ test: $(INSTALLED) tools ## Run the linter, the check of types and all tests but
 	echo "ruff check: $$check · ruff format: $$format · mypy: $$types · pytest: $$tests"; \
 	test "$$check $$format $$types $$tests" = "ok ok ok ok"
 
+# Chromium of the distribution, and playwright, which drives it. Without them `make test` skips what needs a browser.
+browser: $(INSTALLED) ## Install a browser, and look with it at JupyterLab and a report; pictures are kept in .cache/browser
+	@command -v chromium chromium-browser google-chrome >/dev/null || apt-get install --yes --quiet --no-install-recommends chromium
+	@$(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install --requirement tests/cli/browser.txt
+	@$(BIN)/pytest tests/cli/test_lab.py $(ARGS)
+	@ls .cache/browser/*.png
+
 # What operates, with pipelines broken, filled and lost for it; `make test` only compares the outputs of these notebooks.
 test-long: $(INSTALLED) ## Run the tests that take minutes: operating from end to end, kills amid uploads, a rehearsal of live
 	@$(BIN)/pytest $(PROCESSES) -m long $(ARGS)
@@ -99,10 +106,10 @@ lag: $(INSTALLED) ## Run all pipelines, destroy them and run them again on a loc
 sweep: $(INSTALLED) ## Stop and disturb every pipeline at every call to AWS; takes most of an hour
 	@PYTHONPATH=tests $(BIN)/python -m support.sweep $(ARGS)
 
-# In a home of their own, so that the outputs are those of a first run; without bars, which would stay in them.
+# In a home of their own, so that the outputs are those of a first run.
 notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, or ARGS=NN_NAME, and keep the outputs in them
 	@RUNBOOK_HOME=$$(mktemp -d); export RUNBOOK_HOME; \
-	TQDM_DISABLE=1 $(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
+	$(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
 		$(if $(ARGS),$(ARGS:%=notebooks/%.ipynb),notebooks/[0-9][0-9]_*.ipynb); status=$$?; \
 	$(BIN)/runbook local reset --yes; rm -rf "$$RUNBOOK_HOME"; exit $$status
 

@@ -235,8 +235,8 @@ def test_an_error_of_aws_is_one_message_and_tb_shows_the_rest(shell, capsys):
     )
     said = said_of(shell, capsys, "def deep():\n    raise gone\ndeep()")
     assert "AnswerError: " in said
-    assert "Plan and Apply" in said
-    assert len(said.strip().splitlines()) == 1
+    assert "Plan and Apply" in " ".join(said.split())
+    assert len(said.strip().splitlines()) <= 3
     traceback = run(shell, capsys, "%tb")
     assert "ClientError" in traceback
     assert len(traceback.splitlines()) > 5
@@ -245,7 +245,8 @@ def test_an_error_of_aws_is_one_message_and_tb_shows_the_rest(shell, capsys):
 def test_a_cell_out_of_order_says_run_from_the_top(shell, capsys):
     said = said_of(shell, capsys, "uploads.head()")
     assert "OutOfOrderError: 'uploads' is not there" in said
-    assert len(said.strip().splitlines()) == 1
+    assert len(said.strip().splitlines()) == 3
+    assert all(len(line) <= 100 for line in said.splitlines())
 
 
 def test_an_interrupted_cell_says_how_far_it_came_and_the_next_one_runs(shell, capsys):

@@ -1,6 +1,14 @@
 """The runbook's errors: each says what was found and what to do next."""
 
+import textwrap
+
 from lib.base.shown import printable
+
+LINE_CHARACTERS = 100  # of a message in a notebook
+
+
+def _wrapped(line: str) -> str:
+    return textwrap.fill(line, LINE_CHARACTERS, break_long_words=False, break_on_hyphens=False)
 
 
 class RunbookError(Exception):
@@ -8,7 +16,9 @@ class RunbookError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Show the message alone in a notebook (IPython's hook for exceptions that render themselves)."""
-        return [printable(f"{type(self).__name__}: {self}")]
+        said = printable(f"{type(self).__name__}: {self}")
+        # Frontends break lines anywhere, also in the middle of a word.
+        return ["\n".join(_wrapped(line) for line in said.split("\n"))]
 
 
 class ParameterError(RunbookError):

@@ -37,7 +37,8 @@ STYLE = (
     "color:inherit}"
     ".runbook-scroll :is(input,select,button){color:inherit!important;background:transparent!important}"
     ".runbook-scroll option{color:CanvasText;background:Canvas}"
-    "@media print{.runbook-scroll{max-height:none;overflow:visible}}"
+    "@media print{.runbook-scroll{max-height:none;overflow:visible}"
+    ".runbook-scroll .dt-layout-row:not(.dt-layout-table){display:none}}"
     "</style>"
 )
 # JupyterLab says where its server is; a report has set `runbookTables` before.

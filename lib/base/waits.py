@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import copy_context
 from html import escape
 from pathlib import Path
@@ -163,26 +163,15 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-@contextmanager
-def told_to(path: Path) -> Iterator[Callable[[], str]]:
-    """Let a kernel tell in a file what it waits for; TOLD_VARIABLE of its environment names it.
+def told_in(path: Path) -> str:
+    """Return what a kernel waits for now, in one line; empty if it does not.
 
     Args:
-        path: The file; it is not there while nothing is awaited.
-
-    Yields:
-        A function that returns what is awaited now, or nothing.
+        path: The file that TOLD_VARIABLE of its environment names.
     """
-
-    def told() -> str:
-        with suppress(OSError):
-            return path.read_text("utf-8")
-        return ""
-
-    try:
-        yield told
-    finally:
-        path.unlink(missing_ok=True)
+    with suppress(OSError):  # it is not there while nothing is awaited
+        return path.read_text("utf-8")
+    return ""
 
 
 class _Screen(Protocol):
@@ -202,7 +191,7 @@ class _Notebook:
     def show(self, lines: list[str], fraction: float | None) -> None:
         bar = "" if fraction is None else f'<progress max="1" value="{fraction:.3f}"></progress> '
         body = "<br>".join(escape(printable(line, keep="")) for line in lines)
-        self._put({"text/plain": "\n".join(lines), "text/html": f'<div role="status">⏳ {bar}{body}</div>'})
+        self._put({"text/plain": "\n".join(lines), "text/html": f'<div role="status">{bar}{body}</div>'})
 
     def clear(self) -> None:
         self._put({})  # an output of no type at all takes no room

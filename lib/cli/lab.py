@@ -21,16 +21,17 @@ def command(further: Sequence[str] = ()) -> list[str]:
     import itables  # its bundle alone is needed, and it imports much
 
     tables = Path(itables.__file__).with_name("html")
-    return [
-        *(sys.executable, "-m", "jupyterlab"),
+    ours = [
         f"--ServerApp.root_dir={ROOT}",
         f"--LabApp.default_url=/lab/tree/{FIRST}",
         # No question whether one wants news, and no plugin of JupySQL, which this JupyterLab cannot load.
         f"--LabApp.app_settings_dir={SETTINGS}",
         # What tables are sorted and searched with, at /static/.
         f"--ServerApp.extra_static_paths={[str(STATIC), str(tables)]}",
-        *further,
     ]
+    given = {argument.partition("=")[0] for argument in further}
+    kept = [argument for argument in ours if argument.partition("=")[0] not in given]  # each is taken once
+    return [sys.executable, "-m", "jupyterlab", *kept, *further]
 
 
 def environment() -> dict[str, str]:

@@ -117,7 +117,8 @@ def aside() -> Iterator[None]:
 def note(text: str) -> None:
     """Print for people what is no result."""
     if not _asked.quiet:
-        console(stderr=True).print(Text(printable(text)), soft_wrap=True)
+        # Not by a console of its own, which would write into the bars of the one that shows them.
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 def answer(result: "Answer") -> bool:

@@ -25,9 +25,10 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_a
 
 from lib.base.errors import LockError, NotOursError, ParameterError
 from lib.base.retry import retry_passing
+from lib.base.waits import Wait
 from lib.engine.accounts import ACCOUNT
 from lib.engine.ledger import RUN_VARIABLE, Ledger, new_run_id, run_id
-from lib.engine.preflight import deployer
+from lib.engine.preflight import own_rights
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.target import Target, connect
@@ -187,17 +188,19 @@ class Lock:
             ParameterError: If the environment has a lock in another region.
         """
         waited_s = 0
-        while True:
-            try:
-                return self._acquire(sleep)
-            except LockError as error:
-                if waited_s >= self._wait_s:
-                    waited = f"; this has waited {waited_s} s for it" if waited_s else ""
-                    raise LockError(f"{error}{waited}") from error
-                if not waited_s:
-                    print(f"{error}. Waiting for up to {self._wait_s} s", file=sys.stderr, flush=True)
-            sleep(step_s := min(WAIT_POLL_S, self._wait_s - waited_s))
-            waited_s += step_s
+        with Wait(f"The lock of env {self.env!r}", timeout_s=self._wait_s or None) as wait:
+            while True:
+                try:
+                    return self._acquire(sleep)
+                except LockError as error:
+                    if waited_s >= self._wait_s:
+                        waited = f"; this has waited {waited_s} s for it" if waited_s else ""
+                        raise LockError(f"{error}{waited}") from error
+                    if not waited_s:
+                        print(f"{error}. Waiting for up to {self._wait_s} s", file=sys.stderr, flush=True)
+                    wait.say(str(error))
+                sleep(step_s := min(WAIT_POLL_S, self._wait_s - waited_s))
+                waited_s += step_s
 
     def _acquire(self, sleep: Callable[[float], None]) -> bool:
         retrying = Retrying(
@@ -484,7 +487,7 @@ def run_alone(parameters: Parameters, makes_roles: bool = False) -> Iterator[str
         else:
             target = connect(parameters)
             if makes_roles:
-                deployer.require(target, parameters.scope())
+                own_rights.require(target, parameters.scope())
             with locked(target, parameters):
                 yield run
     finally:

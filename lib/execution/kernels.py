@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from traitlets import default
 
 from lib.base.call_ledger import PATH_VARIABLE
+from lib.base.waits import TOLD_VARIABLE
 
 
 class OurKernels(AsyncKernelManager):
@@ -22,6 +23,7 @@ class OurKernels(AsyncKernelManager):
     """
 
     variables: Mapping[str, str] = {}  # of the kernels' environment, beside ours
+    complaints = Path(os.devnull)  # takes what they write to their terminal
     cwd: Path = Path()
     started: list["OurKernels"] = []
 
@@ -34,10 +36,17 @@ class OurKernels(AsyncKernelManager):
         return KernelSpecManager(kernel_dirs=[], parent=self)
 
     def start_kernel(self, **arguments: Any) -> Any:
-        """Start a kernel whose progress bars are off: nobody watches, and they would stay in the output."""
+        """Start a kernel that writes to a log, and nothing to our terminal.
+
+        jupyter_client interrupts a kernel before it shuts it down, so that what still runs in it ends, and
+        ipykernel then complains of a KeyboardInterrupt, though nobody has pressed anything:
+        https://jupyter-client.readthedocs.io/en/stable/api/manager.html#jupyter_client.KernelManager.shutdown_kernel
+        """
         self.started.append(self)
-        environment = {**os.environ, **self.variables, "TQDM_DISABLE": "1"}
-        return super().start_kernel(env=environment, cwd=str(self.cwd), **arguments)
+        environment = {**os.environ, **self.variables}
+        with self.complaints.open("ab") as log:
+            streams = {"stdout": log, "stderr": log}
+            return super().start_kernel(env=environment, cwd=str(self.cwd), **streams, **arguments)
 
     def interrupt(self) -> None:
         """End what the kernel works on as Ctrl-C would; may be called from any thread."""
@@ -45,21 +54,27 @@ class OurKernels(AsyncKernelManager):
 
     def kill(self) -> None:
         """End the kernel at once; may be called from any thread."""
-        self._tell(lambda: self.provisioner.kill())
+        if self.provisioner:
+            self._tell(self.provisioner.kill)
 
-    def _tell(self, what: Any) -> None:
+    def _tell(self, what: Callable[[], Awaitable[None]]) -> None:
+        async def tell() -> None:
+            await what()
+
         if self.has_kernel:
             with suppress(RuntimeError, ProcessLookupError):  # it ends just now
-                asyncio.run(what())
+                asyncio.run(tell())
 
 
-def kernels_of(folder: Path, cwd: Path, started: list[OurKernels]) -> type[OurKernels]:
-    """Return kernels whose calls to AWS are written to `calls.jsonl` in a run's folder.
+def kernels_of(folder: Path, cwd: Path, started: list[OurKernels], awaited: Path) -> type[OurKernels]:
+    """Return kernels that write calls to AWS to `calls.jsonl` of a run, and complaints to `kernels.log`.
 
     Args:
         folder: The run's.
         cwd: What they work in.
         started: Gets each that is started.
+        awaited: The file in which they tell what they wait for.
     """
-    own = {"variables": {PATH_VARIABLE: str(folder / "calls.jsonl")}, "cwd": cwd, "started": started}
+    variables = {PATH_VARIABLE: str(folder / "calls.jsonl"), TOLD_VARIABLE: str(awaited)}
+    own = {"variables": variables, "cwd": cwd, "started": started, "complaints": folder / "kernels.log"}
     return type("Kernels", (OurKernels,), own)

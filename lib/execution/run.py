@@ -17,18 +17,16 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.paths import ROOT, home
-from lib.engine.checklist import LEFT_OUT, POINTS
-from lib.engine.plan import COUNTS
-from lib.execution.describing import PLAN
+from lib.base.told import ADOPTING, COUNTS, LEFT_OUT, POINTS
+from lib.execution.bars import Bars
 from lib.execution.kernels import OurKernels, kernels_of
-from lib.execution.order import Place, may_begin, short_name
-from lib.execution.progress import Bars
-from lib.operate.adopting import ADOPTING
+from lib.execution.side_by_side import Place, may_begin, short_name
 from lib.parameters import Parameters
 from lib.parameters.types import did_you_mean
 
 NOTEBOOKS = ROOT / "notebooks"
 DESTROY = "90_destroy"
+PLAN = "stack.plan()"  # the cell in which the description of a stack ends
 ENGINE = "runbook"
 LOOK_AGAIN_S = 0.5
 STOP_WITHIN_S = 10  # a kernel that was told to stop; then it is killed
@@ -244,7 +242,8 @@ class _Execution:
         self._values = {**parameters.model_dump(), **job.own}
         self._kernels: list[OurKernels] = []
         self._stopped_at: float | None = None
-        self.bar = bars.bar(job.name)
+        self._awaited = folder / f".{job.name}.waits"
+        self.bar = bars.bar(job.name, self._awaited)
         self.future: Future[Result] = Future()
 
     def begin(self, threads: Executor) -> None:
@@ -286,7 +285,9 @@ class _Execution:
                 engine_name=ENGINE,
                 kernel_name=NATIVE_KERNEL_NAME,
                 # papermill's own `cwd` would be that of this process, in which others are at work.
-                kernel_manager_class=kernels_of(self._folder, job.notebook.parent, self._kernels),
+                kernel_manager_class=kernels_of(
+                    self._folder, job.notebook.parent, self._kernels, self._awaited
+                ),
                 language="python",
                 progress_bar=False,
                 execution=self,

@@ -11,9 +11,10 @@ from support.case import ELSEWHERE, HERE
 from support.cleanup import remove
 
 from lib.base.errors import DescribedTwiceError, NotOursError, ReplacementError
+from lib.base.told import COUNTS
 from lib.engine.inventory import Inventory
 from lib.engine.ledger import Ledger, run_id
-from lib.engine.plan import COUNTS, Done
+from lib.engine.plan import Done
 from lib.engine.rollback import touched
 from lib.engine.stack import Stack
 from lib.parameters import Parameters

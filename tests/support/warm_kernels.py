@@ -17,7 +17,7 @@ from jupyter_client.launcher import launch_kernel
 from lib.local.in_server.copied_process import Copy, NoCopyError, answer
 
 # What is read when Python begins, or when what is imported is: whose is another needs another process.
-READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MPL", "TQDM")
+READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MPL")
 MOST = 2  # of such processes; what is seldom is not worth one
 MODULES = (
     "ipykernel.kernelapp",
@@ -49,8 +49,8 @@ class WarmKernels:
             command: The kernel's.
             options: As jupyter_client gives them.
         """
-        streams = [options.get("stdout"), options.get("stderr")]
-        if sys.platform == "linux" and command[1:3] == ["-m", "ipykernel_launcher"] and not any(streams):
+        # What it writes goes where the copied process writes, whatever log it was to have.
+        if sys.platform == "linux" and command[1:3] == ["-m", "ipykernel_launcher"]:
             try:
                 with self._one_asks:
                     return self._copy(command, str(options.get("cwd") or Path.cwd()), dict(options["env"]))
@@ -94,11 +94,15 @@ def load() -> None:
     # Imported before there is a kernel, pandas takes this for a terminal, and leaves columns out.
     import_module("pandas").options.display.max_columns = 20
     from lib.engine.inventory import TYPES
+    from lib.engine.preflight import iam_data, requests, violations
     from lib.local.deployer import new_session
 
     session = new_session("nobody", "nobody")
     for service in {each.service for each in TYPES}:
         session.client(service, region_name="us-east-1")
+        requests._client(service)
+    violations.rules()
+    iam_data.actions("s3:GetObject")  # which reads megabytes
 
 
 if __name__ == "__main__":

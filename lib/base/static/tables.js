@@ -14,7 +14,7 @@ export function show(table) {
   }
   const scroll = table.parentElement;
   scroll.style.maxHeight = "none";
-  new DataTable(table, {
+  const shown = new DataTable(table, {
     order: [], // as the rows came
     pageLength: 10,
     lengthMenu: [10, 25, 100, { label: "all", value: -1 }],
@@ -22,4 +22,11 @@ export function show(table) {
     language: { search: "Search", lengthMenu: "_MENU_ rows a page", info: "_START_ to _END_ of _TOTAL_ rows" },
     layout: { topStart: { pageLength: {}, buttons: ["copyHtml5", "csvHtml5"] }, topEnd: "search" },
   });
+  // What is printed is whole.
+  let rows = 10;
+  window.addEventListener("beforeprint", () => {
+    rows = shown.page.len();
+    shown.page.len(-1).draw();
+  });
+  window.addEventListener("afterprint", () => shown.page.len(rows).draw());
 }

@@ -2,10 +2,24 @@
 
 import os
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Column
+from rich.text import Text
+
+from lib.base.shown import printable
+from lib.base.waits import told_in
 
 NAME_CHARACTERS = 16  # so that the bars stand below each other
 
@@ -16,16 +30,23 @@ class Bars(AbstractContextManager):
     def __init__(self) -> None:
         columns = (
             TextColumn(f"{{task.description:<{NAME_CHARACTERS}}}"),
-            BarColumn(30),
+            BarColumn(12),
             MofNCompleteColumn(),
             TextColumn("cells"),
             TimeElapsedColumn(),
+            _Awaited(table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         )
         console = Console(stderr=True)
         # A bar is drawn by escape codes, which NO_COLOR is to be without; the other is what turns off tqdm's.
         unwanted = os.environ.get("NO_COLOR") or os.environ.get("TQDM_DISABLE")
-        is_off = bool(unwanted) or not console.is_terminal
-        self._progress = Progress(*columns, console=console, transient=True, disable=is_off)
+        self._progress = Progress(
+            *columns,
+            console=console,
+            transient=True,
+            expand=True,
+            refresh_per_second=4,
+            disable=bool(unwanted) or not console.is_terminal,
+        )
 
     def __enter__(self) -> "Bars":
         self._progress.start()
@@ -36,13 +57,21 @@ class Bars(AbstractContextManager):
     ) -> None:
         self._progress.stop()
 
-    def bar(self, name: str) -> "Bar":
+    def bar(self, name: str, awaited: Path) -> "Bar":
         """Return a new bar.
 
         Args:
             name: What stands before it.
+            awaited: The file in which the notebook's kernel tells what it waits for.
         """
-        return Bar(self._progress, name)
+        return Bar(self._progress, name, awaited)
+
+
+class _Awaited(ProgressColumn):
+    """What a notebook's kernel waits for."""
+
+    def render(self, task: Task) -> Text:
+        return Text(printable(told_in(task.fields["awaited"]), keep=""), "dim")
 
 
 class Bar:
@@ -52,9 +81,9 @@ class Bar:
         n: How many are done.
     """
 
-    def __init__(self, progress: Progress, name: str) -> None:
+    def __init__(self, progress: Progress, name: str, awaited: Path) -> None:
         self._progress = progress
-        self._task = progress.add_task(name, total=None)
+        self._task = progress.add_task(name, total=None, awaited=awaited)
         self.n = 0
 
     def of(self, total: int) -> None:

@@ -1,0 +1,67 @@
+"""A real browser in the real JupyterLab, as `runbook lab` opens it; pictures of it are kept to look at."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lib.base.paths import ROOT
+from lib.cli import lab
+
+PICTURES = ROOT / ".cache" / "browser"
+PATIENCE_S = 60
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@contextmanager
+def lab_server(folder: Path, *arguments: str, **variables: str) -> Iterator[str]:
+    """Start JupyterLab as `runbook lab` does; yields its address, as it prints it."""
+    own = [f"--ServerApp.root_dir={folder}", "--no-browser", "--allow-root", "--port=0"]
+    log = folder / "lab.log"
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            lab.command([*own, *arguments]),
+            cwd=folder,
+            env={**lab.environment(), "RUNBOOK_HOME": str(folder), **variables},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+/lab/\S*", log.read_text())):
+            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        yield found[0]
+    finally:
+        server.send_signal(signal.SIGINT)  # and once more, which is its yes
+        server.send_signal(signal.SIGTERM)
+        server.wait(PATIENCE_S)
+
+
+@contextmanager
+def browser() -> Iterator:
+    """Yield a browser; a test is skipped where there is none (`make browser` installs one)."""
+    api = pytest.importorskip("playwright.sync_api", reason="no browser here: make browser")
+    if not CHROMIUM:
+        pytest.skip("no browser here: make browser")
+    with api.sync_playwright() as playwright:
+        # Root, as in a container, may not use the sandbox.
+        arguments = ["--no-sandbox"] if os.getuid() == 0 else []
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+def keep(page, name: str) -> None:
+    """Keep a picture of what a page shows."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(PICTURES / f"{name}.png"))
