@@ -35,7 +35,7 @@ class OurKernels(AsyncKernelManager):
     def _ours_only(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[], parent=self)
 
-    async def start_kernel(self, **arguments: Any) -> Any:
+    async def start_kernel(self, **arguments: Any) -> Any:  # type: ignore[override]  # there it is one, too
         """Start a kernel that writes to a log, and nothing to our terminal; others' bars are off in it.
 
         jupyter_client interrupts a kernel before it shuts it down, so that what still runs in it ends, and
