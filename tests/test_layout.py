@@ -125,7 +125,7 @@ def test_what_tests_share_is_in_one_place():
         for path in (ROOT / "tests").rglob("*.py")
         if not path.name.startswith("test_") and path.name != "conftest.py"
     ]
-    assert {path.parts[0] for path in others} == {"support", "benchmarks"}
+    assert {path.parts[0] for path in others} == {"support"}
 
 
 def test_the_parts_of_lib_are_layers():

@@ -15,6 +15,7 @@ MODULES = sorted(path for path in LIB.rglob("*.py") if path.name != "__init__.py
 HANDLERS = sorted(path.parent for path in (ROOT / "handlers").glob("*/handler.py"))
 # What is seen through another module only: which tests see it.
 THROUGH = {
+    "base/told.py": "execution/test_run.py",
     "base/aws_models.py": "resources/test_checks.py",
     "base/refusals.py": "engine/test_regions.py",
     "base/errors.py": "test_ipython_extension.py",  # how they are shown
@@ -39,11 +40,12 @@ THROUGH = {
     "execution/drill_report.py": "operate/recovery/test_drill.py",
     "execution/kernels.py": "execution/test_run.py",
     "execution/live_account.py": "execution/test_live_run.py",
-    "execution/progress.py": "execution/test_run.py",
+    "execution/bars.py": "execution/test_run.py",
     "lake/crawl.py": "resources/test_glue.py",
     "lake/query_result.py": "lake/test_query.py",
     "lake/sql_magic.py": "lake/test_query.py",
     "local/deployer_policies.py": "local/test_deployer.py",
+    "local/in_server/lakeformation.py": "engine/preflight/test_account_set_up.py",
     "local/in_server/lag_calls.py": "local/in_server/test_lag.py",
     "local/in_server/lag_data.py": "local/in_server/test_lag.py",
     "local/in_server/lag_iam.py": "local/in_server/test_lag.py",
@@ -52,6 +54,7 @@ THROUGH = {
     "local/in_server/lag_s3.py": "local/in_server/test_lag.py",
     "local/in_server/lag_times.py": "local/in_server/test_lag.py",
     "local/lag_table.py": "local/in_server/test_lag.py",
+    "local/in_server/pieces.py": "local/test_killed.py",
     "local/originals.py": "local/test_corrections.py",
     "local/reports.py": "local/test_corrections.py",
     "local/hypercorn_config.py": "local/test_protocol.py",  # runs in the server

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from column_types import Column
+from column_types import NULL_VALUES, Column
 from csv_dialect import Dialect
 from profile_sql import MAX_VALUE_CHARACTERS as CUT
 from profile_sql import TOP_VALUES, Functions, literal, literals, null_if_token, shortened
@@ -47,6 +47,7 @@ APPROXIMATE = Functions(
     are_exact=False,
     columns_at_once=WIDE_COLUMNS,
 )
+LONGEST_TOKEN = max(len(token.encode()) for token in NULL_VALUES)
 # What no value is, since files with NUL are rejected.
 NO_TEXT = "\0"
 # Of Lambda's memory, for Python, boto3, DuckDB's code, and what DuckDB does not count: states of aggregates.
@@ -111,7 +112,12 @@ class DuckDbEngine(TableQueries):
                 yield from _largest(column, candidates[column.number] or [], found or {})
 
     def _texts(self, columns: Sequence[Column]) -> str:
-        texts = ", ".join(f"{null_if_token(column.text)} AS {column.text}" for column in columns)
+        # Most texts are longer than any token.
+        texts = ", ".join(
+            f"CASE WHEN strlen({column.text}) > {LONGEST_TOKEN} THEN {column.text}"
+            f" ELSE {null_if_token(column.text)} END AS {column.text}"
+            for column in columns
+        )
         return f"(SELECT {texts} FROM {self.file()}) AS source"
 
     def file(self) -> str:

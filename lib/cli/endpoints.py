@@ -21,6 +21,7 @@ CALLS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("glue", "get_databases", {}),
     ("iam", "list_users", {}),
     ("kms", "list_keys", {}),
+    ("lakeformation", "get_data_lake_settings", {}),
     ("lambda", "list_functions", {}),
     ("logs", "describe_log_groups", {}),
     ("s3", "list_buckets", {}),

@@ -39,6 +39,7 @@ class Asked:
         assignments: `NAME=VALUE`.
         command: Its name.
         at_once: How many notebooks may work at once.
+        flags: Further options that were given, each with a space before it.
     """
 
     names: Sequence[str] = ()
@@ -46,6 +47,7 @@ class Asked:
     assignments: Sequence[str] = ()
     command: str = "run"
     at_once: int = 1
+    flags: str = ""
 
     @property
     def options(self) -> str:
@@ -55,7 +57,7 @@ class Asked:
     @property
     def words(self) -> str:
         """What was named, and the options, with a space before them."""
-        return "".join(f" {name}" for name in self.names) + self.options
+        return "".join(f" {name}" for name in self.names) + self.flags + self.options
 
 
 @dataclass(frozen=True)

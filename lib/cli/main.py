@@ -112,7 +112,9 @@ def run(
     if needs_consent(parameters) and parameters.mode != "plan" and not yes:
         what = " ".join(each.stem for each in notebooks) if names else "all notebooks"
         confirm(f"Run {what} in {_place(parameters)}?")
-    asked = Asked(names, params, assignments, at_once=jobs or cores())
+    flags = f" --mode {mode}" if mode else ""
+    flags += "" if exercise is None else f" --{'' if exercise else 'no-'}exercise"
+    asked = Asked(names, params, assignments, at_once=jobs or cores(), flags=flags)
     if plan:
         planned = [Job(notebook) for notebook in notebooks if has_a_plan(notebook)]
         execution.require_still(plan, planned, parameters, asked)
@@ -188,7 +190,8 @@ def destroy(
     (notebook,) = select([DESTROY])
     own = {"keep_data": True} if keep_data else {}
     jobs = [Job(notebook, {"pipeline": name, **own}) for name in chosen or [""]]
-    execution.execute(jobs, parameters, Asked(names, params, assignments, "destroy"))
+    flags = " --keep-data" if keep_data else ""
+    execution.execute(jobs, parameters, Asked(names, params, assignments, "destroy", flags=flags))
 
 
 def _say_what_goes(parameters: Parameters, chosen: list[str], keep_data: bool) -> None:

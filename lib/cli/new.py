@@ -202,7 +202,7 @@ def as_notebook(text: str, number: str) -> str:
     for place, cell in enumerate(cells):
         cell["id"] = f"{number}-{place:02}"
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    beside = {"beside": ["pipelines"]}  # as lib.execution.order reads it
+    beside = {"beside": ["pipelines"]}  # as lib.execution.side_by_side reads it
     notebook = v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "runbook": beside})
     nbformat.validate(notebook)
     return nbformat.writes(notebook)

@@ -99,14 +99,26 @@ def is_quiet() -> bool:
 @contextmanager
 def aside() -> Iterator[None]:
     """Have what is printed meanwhile go to stderr: it is no result; or nowhere, if only that is wanted."""
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere if _asked.quiet else sys.stderr):
-        yield
+    if not _asked.quiet:
+        with redirect_stdout(sys.stderr):
+            yield
+        return
+    before = os.environ.get("TQDM_DISABLE")
+    os.environ["TQDM_DISABLE"] = "1"
+    try:
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            yield
+    finally:
+        os.environ.pop("TQDM_DISABLE")
+        if before is not None:
+            os.environ["TQDM_DISABLE"] = before
 
 
 def note(text: str) -> None:
     """Print for people what is no result."""
     if not _asked.quiet:
-        console(stderr=True).print(Text(printable(text)), soft_wrap=True)
+        # Not by a console of its own, which would write into the bars of the one that shows them.
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 def answer(result: "Answer") -> bool:

@@ -7,11 +7,9 @@ import pandas as pd
 from IPython.display import display
 
 from lib.base.errors import RunbookError
+from lib.base.told import LEFT_OUT, POINTS
 from lib.engine.ledger import RUN_VARIABLE
 from lib.engine.plan import Plan
-
-POINTS = "application/x-runbook-points+json"  # likewise of all points; only `runbook run` reads it
-LEFT_OUT = "application/x-runbook-left-out+json"  # the MIME type under which a notebook tells of it
 
 
 @dataclass(frozen=True)

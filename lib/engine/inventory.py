@@ -12,12 +12,12 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
 
 from lib.base.errors import LockedError, ParameterError, ProtectedError, RunbookError
 from lib.base.retry import retry_passing, seen_last
+from lib.base.told import COUNTS
 from lib.base.waits import Wait, progress
 from lib.engine import accounts, adoption
 from lib.engine.holdings import Held, holding
 from lib.engine.ledger import Ledger
 from lib.engine.lock import PIPELINE, locked
-from lib.engine.plan import COUNTS
 from lib.engine.regions import Regions, remembered
 from lib.engine.role_descriptions import Told, by_roles
 from lib.parameters import Parameters

@@ -28,7 +28,7 @@ from lib.base.retry import retry_passing
 from lib.base.waits import Wait
 from lib.engine.accounts import ACCOUNT
 from lib.engine.ledger import RUN_VARIABLE, Ledger, new_run_id, run_id
-from lib.engine.preflight import deployer
+from lib.engine.preflight import own_rights
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.target import Target, connect
@@ -487,7 +487,7 @@ def run_alone(parameters: Parameters, makes_roles: bool = False) -> Iterator[str
         else:
             target = connect(parameters)
             if makes_roles:
-                deployer.require(target, parameters.scope())
+                own_rights.require(target, parameters.scope())
             with locked(target, parameters):
                 yield run
     finally:

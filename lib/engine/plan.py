@@ -12,6 +12,7 @@ import pandas as pd
 from lib.base import frames
 from lib.base.difference import first_differing
 from lib.base.folded import Folded
+from lib.base.told import COUNTS
 from lib.resources.base import Resource, Settings
 from lib.resources.policies import canonical
 
@@ -33,8 +34,6 @@ SIGNS = {
 COLOURS = {"+": "#1a7f37", "~": "#9a6700", "−": "#cf222e", "!": "#cf222e", "·": "inherit"}
 PAST = {"create": "created", "change": "changed", "delete": "deleted"}
 PAST_WHY = {"does not exist": "did not exist", "is not wanted any more": "was not wanted any more"}
-# Under this MIME type an executed notebook tells `runbook run` what it did: summary, counts, table.
-COUNTS = "application/vnd.runbook.counts+json"
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ from IPython.utils.capture import capture_output
 
 from lib.base.errors import RunbookError
 from lib.engine.stack import Stack
+from lib.execution.run import PLAN
 from lib.parameters import Parameters
-
-PLAN = "stack.plan()"  # the cell in which a description ends
 
 
 def described(notebook: Path, parameters: Parameters) -> Stack:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -54,12 +54,16 @@ class OurKernels(AsyncKernelManager):
 
     def kill(self) -> None:
         """End the kernel at once; may be called from any thread."""
-        self._tell(lambda: self.provisioner.kill())
+        if self.provisioner:
+            self._tell(self.provisioner.kill)
 
-    def _tell(self, what: Any) -> None:
+    def _tell(self, what: Callable[[], Awaitable[None]]) -> None:
+        async def tell() -> None:
+            await what()
+
         if self.has_kernel:
             with suppress(RuntimeError, ProcessLookupError):  # it ends just now
-                asyncio.run(what())
+                asyncio.run(tell())
 
 
 def kernels_of(folder: Path, cwd: Path, started: list[OurKernels], awaited: Path) -> type[OurKernels]:

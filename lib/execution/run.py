@@ -17,18 +17,16 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.paths import ROOT, home
-from lib.engine.checklist import LEFT_OUT, POINTS
-from lib.engine.plan import COUNTS
-from lib.execution.describing import PLAN
+from lib.base.told import ADOPTING, COUNTS, LEFT_OUT, POINTS
+from lib.execution.bars import Bars
 from lib.execution.kernels import OurKernels, kernels_of
-from lib.execution.order import Place, may_begin, short_name
-from lib.execution.progress import Bars
-from lib.operate.adopting import ADOPTING
+from lib.execution.side_by_side import Place, may_begin, short_name
 from lib.parameters import Parameters
 from lib.parameters.types import did_you_mean
 
 NOTEBOOKS = ROOT / "notebooks"
 DESTROY = "90_destroy"
+PLAN = "stack.plan()"  # the cell in which the description of a stack ends
 ENGINE = "runbook"
 LOOK_AGAIN_S = 0.5
 STOP_WITHIN_S = 10  # a kernel that was told to stop; then it is killed
@@ -333,11 +331,15 @@ class _Engine(NBClientEngine):
             execution: Whose notebook it is.
             options: As for papermill.
         """
-        begin = nb_man.cell_start
+        begin, save = nb_man.cell_start, nb_man.save
 
         def cell_start(*arguments: Any, **named: Any) -> None:
             execution.require()
-            begin(*arguments, **named)
+            nb_man.save = lambda **_: None  # it is written when a cell has ended; twice is twice the work
+            try:
+                begin(*arguments, **named)
+            finally:
+                nb_man.save = save
 
         nb_man.cell_start, nb_man.pbar = cell_start, execution.bar
         execution.bar.of(len(nb_man.nb.cells))

@@ -7,10 +7,9 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import closing, contextmanager
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import sqlalchemy
 from botocore.exceptions import ClientError
 from pyathena import connect
 from pyathena.async_cursor import AsyncCursor
@@ -24,6 +23,9 @@ from lib.engine.ledger import note_put
 from lib.lake.query_result import BILLING, frame
 from lib.lake.query_values import Literals, plain
 from lib.target import Target
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 QUERY_TIMEOUT_S = 300
 POLL_S = 0.2
@@ -118,11 +120,13 @@ class Athena:
                 raise RunbookError(self._explain(f"Athena: {result.state}: {result.state_change_reason}"))
             yield result
 
-    def engine(self) -> sqlalchemy.Engine:
+    def engine(self) -> "sqlalchemy.Engine":
         """Return an SQLAlchemy engine of the same session and workgroup, for what wants one (JupySQL).
 
         What runs through it has no deadline of ours.
         """
+        import sqlalchemy  # a third of a second, for JupySQL only
+
         engine = sqlalchemy.create_engine("awsathena+rest://", creator=self._connect)
         sqlalchemy.event.listen(engine, "after_cursor_execute", lambda *args: self._tell(args[1]))
         return engine

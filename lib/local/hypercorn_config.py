@@ -55,6 +55,7 @@ for _name in (
     "dynamodb",
     "glue",
     "iam",
+    "lakeformation",
     "lambda_code",
     "lambda_start",
     "lambda_svc",

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from lib.base import frames
 from lib.base.threads import in_threads
+from lib.base.told import ADOPTING
 from lib.engine.preflight.form import listed
 from lib.engine.preflight.iam_data import overlap
 from lib.engine.stack import Stack
@@ -31,7 +32,6 @@ from lib.s3.objects import Place
 from lib.s3.selection import KeyFilter
 from lib.s3.versions import ARCHIVE_CLASSES
 
-ADOPTING = "application/vnd.runbook.adopting+json"  # the MIME type under which a notebook tells of it
 MOST_LISTED = 20_000  # objects: twenty calls; of more than that it is only said that there are more
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/archived-objects.html
 MOST_HEADS = 200  # objects of which it is asked under which key they are, evenly of those that are listed

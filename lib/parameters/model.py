@@ -66,7 +66,7 @@ class Parameters(Section):
     )
     home_region: Region = Field(
         GLOBAL_REGION,
-        description="AWS region of the lock, and of calls that concern no region; the same for all operators",
+        description="AWS region of the lock and of calls about no region; the same for all",
     )
     permissions_boundary_arn: PolicyArn = Field(
         "", description="ARN of the policy that limits what any role may do; empty for none"
@@ -76,8 +76,7 @@ class Parameters(Section):
     )
     deletion_protection: Literal["", "ENABLED", "DISABLED"] = Field(
         "",
-        description="ENABLED: nothing deletes tables, or buckets that hold objects, until it is DISABLED; "
-        "empty for ENABLED, but DISABLED on the AWS on this laptop",
+        description="ENABLED: no destroy of tables or full buckets; empty: only on a real account",
     )
     lock_wait_s: int = Field(
         0,

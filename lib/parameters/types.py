@@ -8,7 +8,6 @@ from functools import cache
 from typing import Annotated, Any
 
 from botocore.regions import EndpointResolver
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic.fields import FieldInfo
 
@@ -146,6 +145,8 @@ def _column(text: str) -> str:
 
 def _email(address: str) -> str:
     if address:
+        from email_validator import EmailNotValidError, validate_email  # with a DNS client, for a few
+
         try:
             validate_email(address, check_deliverability=False)
         except EmailNotValidError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lib.engine import lock
-from lib.engine.preflight import deployer
+from lib.engine.preflight import own_rights
 from lib.execution import run
 
 AWS = "target: aws\nenv: test\naccount_id: '111122223333'\n"
@@ -23,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The path of parameters for a real account, which no test asks anything, not even for its lock."""
     monkeypatch.setattr(lock, "connect", lambda parameters: None)
-    monkeypatch.setattr(deployer, "require", lambda target, scope: None)
+    monkeypatch.setattr(own_rights, "require", lambda target, scope: None)
     monkeypatch.setattr(lock, "locked", lambda target, parameters: nullcontext())
     path = tmp_path / "aws.yaml"
     path.write_text(AWS)

@@ -58,6 +58,9 @@ def test_the_last_run_is_the_one_that_ran_last_and_no_older_one_goes(
     ledger = Ledger("runbook", "failing", "000000000000")
     a_run_that_fails(notebooks)
     first = ledger.last_run().id
+    named = a_run_that_fails(notebooks, "migrate", "--no-exercise")
+    assert "run migrate --no-exercise --set env=failing  # go on" in named.stderr, "as it was asked"
+    assert "rollback" not in named.stderr, "it created nothing"
     for again in (a_run_that_fails(notebooks), runbook("plan", "migrate", *env)):
         assert ledger.last_run().id != first
         assert f"rollback --run {ledger.last_run().id}" not in again.output

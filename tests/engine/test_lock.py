@@ -353,6 +353,7 @@ def test_what_a_later_version_has_left_there_is_not_replaced(target, parameters,
         raise AssertionError("it is not held")
     assert s3.get_object(Bucket=one.home.name, Key=lock.LEDGER_KEY)["Body"].read().decode() == later
     assert Lock(target, parameters).holder() is None
+    s3.delete_object(Bucket=one.home.name, Key=lock.LEDGER_KEY)
 
 
 @pytest.mark.parametrize("who", ["a part of this run", "another run"])

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lib.engine.plan import COUNTS, VALUE_CHARACTERS, Done, Left, Plan, Step
+from lib.base.told import COUNTS
+from lib.engine.plan import VALUE_CHARACTERS, Done, Left, Plan, Step
 from lib.resources.base import Scope
 from lib.resources.sqs import Queue
 

@@ -4,12 +4,16 @@ import json
 import os
 import secrets
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
+import psutil
 import pytest
 from support import notebook_files
+from support.running import eventually
 from typer.testing import CliRunner
 
 from lib.base.errors import ParameterError, RunbookError, TargetError
@@ -239,6 +243,39 @@ def test_what_cannot_be_cleaned_up_is_said(
     monkeypatch.setattr(live_run._clean.retry, "sleep", lambda seconds: None)
     with pytest.raises(RunbookError, match="1 of ours are left"):
         live_run.run(parameters, [])
+
+
+@pytest.mark.long
+def test_what_a_cancelled_job_leaves_the_step_after_it_removes(
+    local_aws, parameters: Parameters, somebody
+) -> None:
+    """SIGINT, SIGTERM, and SIGKILL for the whole tree: it had no time to clean."""
+    arguments = ["--account", LOCAL, "--prefix", parameters.prefix, "--target", "local", "--yes"]
+    command = [Path(sys.executable).with_name("runbook"), "live", *arguments, "index"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as job:
+        assert eventually(lambda: job.poll() is not None or made(somebody, parameters), timeout_s=300)
+        assert job.poll() is None, job.stdout.read()
+        job.send_signal(signal.SIGINT)
+        job.send_signal(signal.SIGTERM)
+        tree = [*psutil.Process(job.pid).children(recursive=True), psutil.Process(job.pid)]
+        for process in tree:
+            process.kill()
+    assert made(somebody, parameters), "what is left"
+    result = runbook(*arguments, "--clean-only")
+    assert result.exit_code == 0, result.stderr
+    assert "Left by an earlier run: live" in result.stdout
+    assert "is taken over: that process has ended" in result.stdout
+    assert buckets_of(somebody, parameters) == []
+
+
+def buckets_of(somebody, parameters: Parameters) -> list[str]:
+    names = [one["Name"] for one in somebody("s3").list_buckets()["Buckets"]]
+    return [name for name in names if name.startswith(f"{parameters.prefix}-live")]
+
+
+def made(somebody, parameters: Parameters) -> bool:
+    """Whether a pipeline has a bucket by now, besides the lock."""
+    return any("-index-" in name for name in buckets_of(somebody, parameters))
 
 
 @pytest.mark.long

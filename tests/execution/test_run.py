@@ -257,7 +257,8 @@ class Run:
         names = ("a", "b", "c")
         for number, name in enumerate(names):
             source = HERE.replace("{name}", name)
-            write(tmp_path / f"{number}0_{name}.ipynb", source, last[number % len(last)], beside=names)
+            source = f"{source}\n{last[number % len(last)]}"
+            write(tmp_path / f"{number}0_{name}.ipynb", source, beside=names)
         (tmp_path / "out").mkdir()
         self.folder = tmp_path
         program = [sys.executable, str(Path(__file__).parents[1] / "support" / "running_notebooks.py")]

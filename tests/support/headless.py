@@ -9,9 +9,9 @@ import papermill
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from lib.base.paths import ROOT
+from lib.base.told import COUNTS
 from lib.engine.inventory import Inventory
 from lib.engine.ledger import Ledger
-from lib.engine.plan import COUNTS
 from lib.parameters import Parameters
 from lib.target import Target, connect
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
-from lib.engine.plan import COUNTS
+from lib.base.told import COUNTS
 
 PARAMETERS = 'target = "local"\nmode = "apply"  # not = nothing\nmigrate = {}'
 

@@ -94,11 +94,15 @@ def load() -> None:
     # Imported before there is a kernel, pandas takes this for a terminal, and leaves columns out.
     import_module("pandas").options.display.max_columns = 20
     from lib.engine.inventory import TYPES
+    from lib.engine.preflight import iam_data, requests, violations
     from lib.local.deployer import new_session
 
     session = new_session("nobody", "nobody")
     for service in {each.service for each in TYPES}:
         session.client(service, region_name="us-east-1")
+        requests._client(service)
+    violations.rules()
+    iam_data.actions("s3:GetObject")  # which reads megabytes
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from botocore.exceptions import ClientError
 
 from lib.base.refusals import DENIED, code_of, is_denied
-from lib.engine.preflight import deployer, grants, guests, notifications
+from lib.engine.preflight import account_set_up, grants, guests, notifications, own_rights
 from lib.engine.preflight.grants import lets_in
 from lib.engine.preflight.order import named_roles
 from lib.engine.preflight.wiring import SNS, function_policy_size, named_workgroups
@@ -46,7 +46,8 @@ def check(
     yield from notifications.overlaps_in_account(resources, unwanted, client)
     yield from _inventoried(resources, client)
     yield from _boundaries(resources, target.client("iam", GLOBAL_REGION))
-    yield from deployer.check(resources, target)
+    yield from own_rights.check(resources, target)
+    yield from account_set_up.check(resources, target)
     yield from _principals(resources, target.client("iam", GLOBAL_REGION))
     yield from _subscribed(resources, lambda region: target.client("sqs", region))
     yield from _workgroups(resources, lambda region: target.client("athena", region))

@@ -10,7 +10,8 @@ DOCUMENT = ROOT / "docs/truth.md"
 TABLE = "rules"  # the parts of the document
 SEEN = "seen"
 COLUMNS = ("rule", "what must hold", "AWS's answer otherwise", "if broken", "MiniStack", "check", "test")
-OF_ACCOUNT = ("tests/engine/preflight/test_account.py", "tests/engine/preflight/test_guests.py")
+OF_ACCOUNT = [f"tests/engine/preflight/test_{name}.py" for name in ("account", "guests", "own_rights")]
+OF_ACCOUNT += ["tests/engine/preflight/test_account_set_up.py"]
 TESTS = ("tests/support/cases/*.py", *OF_ACCOUNT)
 
 

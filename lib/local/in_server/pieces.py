@@ -180,9 +180,11 @@ class Messages:
         before = self._saved
         rows = [(*key, facts[0]) for key, facts in now.items() if before.get(key) != facts]
         rows += [(*key, None) for key in before if key not in now]
-        found = Changes(MESSAGE, rows=rows)
-        found.saved = lambda: setattr(self, "_saved", now)
-        return found
+
+        def saved() -> None:
+            self._saved = now
+
+        return Changes(MESSAGE, rows=rows, saved=saved)
 
     def _queues(self) -> Iterator[tuple[str, dict]]:
         for (account, region, _), queue in list(sqs._queues._data.items()):
@@ -201,8 +203,8 @@ class Events:
         for owner, rows in saved.items():
             self._saved[owner], self._counts[owner] = [], len(rows)
         for owner, stream in self._streams():
-            if rows := saved.get(owner):
-                stream["events"] = [event for _, event in rows]
+            if found := saved.get(owner):
+                stream["events"] = [event for _, event in found]
                 self._saved[owner] = [stream["events"][0], stream["events"][-1]]
 
     def changes(self) -> Changes:
@@ -300,14 +302,12 @@ def items_replaced(table: dict) -> None:
 @corrections.PIECES.replacing("ministack.services.dynamodb:get_state")
 def state_of_dynamodb() -> dict:
     """Return all but items; nothing is copied, since it is written down at once."""
-    names = ("tags", "ttl_settings", "pitr_settings", "kinesis_destinations", "contributor_insights")
-    names += ("backups", "resource_policies", "exports", "imports")
-    left_out = {dynamodb._INDEX_MEMBERS: None, "items": {}}
+    names = ["tags", "ttl_settings", "pitr_settings", "kinesis_destinations", "contributor_insights"]
+    names += ["backups", "resource_policies", "exports", "imports"]
     tables = AccountRegionScopedDict()
     for key, table in list(dynamodb._tables._data.items()):
-        light = {**table, **left_out}
-        del light[dynamodb._INDEX_MEMBERS]
-        tables._data[key] = light
+        tables._data[key] = {name: value for name, value in table.items() if name != dynamodb._INDEX_MEMBERS}
+        tables._data[key]["items"] = {}
     return {"tables": tables, **{name: getattr(dynamodb, f"_{name}") for name in names}}
 
 
@@ -323,8 +323,8 @@ def state_of_sqs() -> dict:
 @corrections.PIECES.replacing("ministack.services.cloudwatch_logs:get_state")
 def state_of_logs() -> dict:
     """Return all but events."""
-    names = ("destinations", "resource_policies", "log_group_policies", "metric_filters", "queries")
-    names += ("log_records", "delivery_sources", "delivery_destinations", "deliveries")
+    names = ["destinations", "resource_policies", "log_group_policies", "metric_filters", "queries"]
+    names += ["log_records", "delivery_sources", "delivery_destinations", "deliveries"]
     groups = AccountRegionScopedDict()
     for key, group in list(cloudwatch_logs._log_groups._data.items()):
         streams = {name: {**stream, "events": []} for name, stream in list(group["streams"].items())}

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib import pyplot
-from matplotlib.figure import Figure
 
 from lib.base import paths
 from lib.base.errors import RunbookError
@@ -27,6 +26,9 @@ from lib.parameters import Parameters
 from lib.s3.listing import Entry, Pair, listing, merge, ranges
 from lib.s3.objects import Place
 from lib.target import Target
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_LISTED = 100_000  # of more objects than that, it is the queue that tells how far the copying has come
 POLL_S = 2
@@ -139,8 +141,10 @@ class Timeline:
         times = table["time"].loc[was_open.max() + 1 if len(was_open) else 0 :]
         return times.iloc[0] if len(times) else None
 
-    def draw(self) -> Figure:
+    def draw(self) -> "Figure":
         """Draw how many objects were left against time; a line for the time from which on it was frozen."""
+        from matplotlib import pyplot  # half a second, for a cut-over that has begun only
+
         table = self.frame()
         figure, axes = pyplot.subplots(figsize=SIZE, layout="constrained")
         axes.plot(table["time"], table["left"], marker="o", markersize=3, drawstyle="steps-post")

@@ -53,6 +53,7 @@ def test_what_a_class_would_send_and_aws_would_not_take_is_found_without_a_check
     described, case: Case, monkeypatch
 ):
     resource = case.describe(described)
+    monkeypatch.setattr(requests, "_known", {})
     monkeypatch.setattr(requests, "misfits", lambda *_: [("Somewhere", "is wrong")])
     found = list(check(resource))
     assert found
@@ -105,3 +106,22 @@ def test_what_waits_or_looks_again_and_again_ends(described):
     rehearsal = Rehearsal()
     rehearsal.make(queue)
     assert (len(rehearsal.made) <= 2 * MOST_REQUESTS, rehearsal.found) == (True, [])
+
+
+def test_one_described_as_another_is_rehearsed_once_and_otherwise_anew(described, monkeypatch):
+    made: list[str] = []
+    make = Rehearsal.make
+    monkeypatch.setattr(Rehearsal, "make", lambda self, one: (made.append(one.what), make(self, one)))
+    monkeypatch.setattr(requests, "_known", {})
+    queue = described.add(Queue("q", HERE))
+    dead = described.add(Queue("dead", HERE))
+    again = Stack(None, described.parameters, described.scope.pipeline).add(Queue("q", HERE))
+    assert [*check(queue), *check(again)] == []
+    assert made == ["q"]
+    queue.senders = {"aws": "x"}
+    list(check(queue))
+    queue.dead_letter = dead
+    list(check(queue))
+    dead.region = "us-west-2"
+    list(check(queue))
+    assert made == ["q"] * 4, "what it refers to is a part of what it is"

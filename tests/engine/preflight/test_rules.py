@@ -17,14 +17,9 @@ from lib.target import Target
 # Of what is in the account: test_account.py.
 IN_ACCOUNT = {
     *("inventory-source", "kms-key-guest", "kms-key-usable", "notification-quota", "trail-quota"),
-    *(
-        "boundary-unseen",
-        "deployer-boundary",
-        "deployer-boundary-unseen",
-        "kms-key-guest-unseen",
-        "principal-unseen",
-        "subscription-unseen",
-    ),
+    *("boundary-unseen", "kms-key-guest-unseen", "principal-unseen", "subscription-unseen"),
+    *("deployer-boundary", "deployer-boundary-unseen", "concurrency-account", "concurrency-unseen"),
+    *("lake-formation", "lake-formation-unseen"),
 }
 
 

@@ -12,13 +12,13 @@ from support.permissions.service_uses import USES as OF_AWS
 from lib.base.paths import ROOT
 
 HANDLERS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("handlers/*/policy.json"))
-DEPLOYER = "lib/policies/deployer-policy.json"
+DEPLOYER, READER = "lib/policies/deployer-policy.json", "lib/policies/reader-policy.json"
 OF_SERVICES = ["lib/policies/crawler-policy.json", "lib/policies/batch-operations-policy.json"]
 # What is taken on: the role in another account, and the one that copies back from there.
 ELSEWHERE, RESTORE = "lib/policies/other-account-role-policy.json", "lib/policies/restore-policy.json"
 TAKE_ON = "lib/policies/other-account-policy.json"
 OF_BOUNDARIES = [boundary_uses.DEPLOYER_BOUNDARY, boundary_uses.LIVE, boundary_uses.BOUNDARY]
-POLICIES = [*HANDLERS, *OF_SERVICES, DEPLOYER, TAKE_ON, ELSEWHERE, RESTORE, *OF_BOUNDARIES]
+POLICIES = [*HANDLERS, *OF_SERVICES, DEPLOYER, READER, TAKE_ON, ELSEWHERE, RESTORE, *OF_BOUNDARIES]
 USES = (*boundary_uses.uses([*HANDLERS, *OF_SERVICES]), *OF_AWS)
 
 

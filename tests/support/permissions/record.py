@@ -1,6 +1,6 @@
 """Record which calls the handlers and the deployer make: `make record-calls`, some minutes.
 
-With ARGS=NAME those of one handler.
+With ARGS=NAME those of one handler, with ARGS=reader those of the reader.
 
 The handlers' calls are those of their own tests, on the local AWS, IAM on. The deployer's are those of all
 notebooks, run, planned and destroyed from nothing, and of the tests of what no notebook does.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from support.permissions.call_needs import Shape
 from support.permissions.call_shapes import shapes, write
-from support.permissions.proofs import DEPLOYER, ELSEWHERE, HANDLERS, RESTORE, record_of
+from support.permissions.proofs import DEPLOYER, ELSEWHERE, HANDLERS, READER, RESTORE, record_of
 
 from lib.base.call_ledger import PATH_VARIABLE, read
 from lib.base.paths import ROOT
@@ -35,8 +35,10 @@ DEPLOYER_TESTS = (
     *("tests/operate/backfills/test_batch_job.py", "tests/operate/observe/test_dashboard.py"),
     *("tests/operate/test_other_account.py", "tests/engine/test_locked.py"),
 )
+READER_TESTS = "tests/permissions/test_reader.py"
 # Roles that are taken on, by how their names end.
 TAKEN_ON = {ELSEWHERE: "-elsewhere", RESTORE: "-backup-restore"}
+DIFFERS = 3  # what a plan ends with that has found anything: the calls are the same
 COMMANDS = (["run"], ["plan"], ["destroy", "--yes"])
 
 
@@ -49,13 +51,21 @@ def record(folder: Path) -> None:
         check=True,
     )
     environment = {**os.environ, PATH_VARIABLE: str(folder / "tests.jsonl")}
-    subprocess.run([*PYTEST, *DEPLOYER_TESTS], env=environment, check=True)
+    subprocess.run([*PYTEST, *DEPLOYER_TESTS, READER_TESTS], env=environment, check=True)
     environment = {**os.environ, "RUNBOOK_HOME": str(folder / "home")}
     try:
         for command in COMMANDS:
-            subprocess.run([*RUNBOOK, *command], env=environment, check=True)
+            done = subprocess.run([*RUNBOOK, *command], env=environment, check=False)
+            if done.returncode not in (0, DIFFERS):
+                done.check_returncode()
     finally:
         subprocess.run([*RUNBOOK, "local", "reset", "--yes"], env=environment, check=True)
+
+
+def record_reader(folder: Path) -> None:
+    """Make the calls of the reader, by its tests."""
+    environment = {**os.environ, PATH_VARIABLE: str(folder / "tests.jsonl")}
+    subprocess.run([*PYTEST, READER_TESTS], env=environment, check=True)
 
 
 def record_handler(folder: Path, name: str) -> None:
@@ -71,9 +81,10 @@ def compact(folder: Path) -> dict[str, dict[Shape, set[str]]]:
     found: dict[str, dict[Shape, set[str]]] = defaultdict(lambda: defaultdict(set))
     ledgers = [("run", path) for path in folder.glob("home/runs/*/calls.jsonl")]
     for where, path in [*ledgers, *(("tests", path) for path in folder.glob("tests.jsonl"))]:
-        calls = [call for call in read(path) if call.caller.endswith("-deployer")]
-        for shape in shapes(DEPLOYER, calls, [_filling(caller) for caller in {c.caller for c in calls}]):
-            found[DEPLOYER][shape].add(where)
+        for policy, end in {DEPLOYER: "-deployer", READER: "-reader"}.items():
+            calls = [call for call in read(path) if call.caller.endswith(end)]
+            for shape in shapes(policy, calls, [_filling(caller) for caller in {c.caller for c in calls}]):
+                found[policy][shape].add(where)
         for policy, end in TAKEN_ON.items():
             calls = [call for call in read(path) if call.caller.endswith(f"{end}/runbook")]
             fillings = [_filling_of_role(caller) for caller in {call.caller for call in calls}]
@@ -125,6 +136,10 @@ if __name__ == "__main__":
         with tempfile.TemporaryDirectory() as temporary:
             record_handler(Path(temporary), given)
             keep(Path(temporary), policy)
+    elif given == "reader":
+        with tempfile.TemporaryDirectory() as temporary:
+            record_reader(Path(temporary))
+            keep(Path(temporary), READER)
     elif given:  # ledgers that were recorded already
         keep(Path(given))
     else:

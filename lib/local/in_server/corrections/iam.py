@@ -271,5 +271,7 @@ except mine.exceptions.ClientError as error:
 else:
     raise AssertionError("a role without the boundary was made")
 """,
-    tests=("tests/engine/preflight/test_deployer.py::test_who_is_bound_makes_roles_with_the_boundary_alone",),
+    tests=(
+        "tests/engine/preflight/test_own_rights.py::test_who_is_bound_makes_roles_with_the_boundary_alone",
+    ),
 )

@@ -1,5 +1,6 @@
 """How far the notebooks that are at work have come, on a terminal."""
 
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -36,8 +37,16 @@ class Bars(AbstractContextManager):
             _Awaited(table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         )
         console = Console(stderr=True)
-        watched = console.is_terminal
-        self._progress = Progress(*columns, console=console, transient=True, expand=True, disable=not watched)
+        # A bar is drawn by escape codes, which NO_COLOR is to be without; the other is what turns off tqdm's.
+        unwanted = os.environ.get("NO_COLOR") or os.environ.get("TQDM_DISABLE")
+        self._progress = Progress(
+            *columns,
+            console=console,
+            transient=True,
+            expand=True,
+            refresh_per_second=4,
+            disable=bool(unwanted) or not console.is_terminal,
+        )
 
     def __enter__(self) -> "Bars":
         self._progress.start()

@@ -11,7 +11,7 @@ from support import notebook_files
 
 from lib.base.errors import RunbookError
 from lib.base.paths import ROOT
-from lib.execution.order import KNOWN, METADATA, PIPELINES, Place, may_begin, short_name
+from lib.execution.side_by_side import KNOWN, METADATA, PIPELINES, Place, may_begin, short_name
 from lib.parameters import Parameters
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))

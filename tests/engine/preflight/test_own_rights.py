@@ -14,9 +14,9 @@ from support.command_line import runbook
 from lib.base.errors import ParameterError, PreflightError
 from lib.base.paths import ROOT
 from lib.engine import preflight
-from lib.engine.preflight import deployer
+from lib.engine.preflight import own_rights
 from lib.engine.stack import Stack
-from lib.local import deployer as local_deployer
+from lib.local import deployer
 from lib.parameters import Parameters
 from lib.target import connect
 
@@ -42,7 +42,7 @@ def boundary(somebody) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def bound(local_aws, somebody, boundary) -> str:
     """The user whose policies demand it, as section 2 of the guide gives them."""
-    user = local_deployer.credentials(local_aws, "runbook", ENV).user_name
+    user = deployer.credentials(local_aws, "runbook", ENV).user_name
     (section,) = filled_in("deployer-boundary-policy.json", permissions_boundary_arn=boundary).values()
     somebody("iam").put_user_policy(UserName=user, PolicyName="bound", PolicyDocument=json.dumps(section))
     return user
@@ -108,12 +108,12 @@ def test_what_is_required_is_read_and_never_written(bound, boundary):
         recorder = Recorder()
         target = watched(connect(parameters), "before-call", recorder)
         if may:
-            deployer.require(target, parameters.scope())
+            own_rights.require(target, parameters.scope())
         else:
             with pytest.raises(
                 ParameterError, match="may not make or change a role without a permissions boundary"
             ):
-                deployer.require(target, parameters.scope())
+                own_rights.require(target, parameters.scope())
         assert (len(recorder.made), recorder.writes) == (1, [])
 
 
@@ -125,4 +125,4 @@ def test_what_cannot_be_seen_is_a_warning(stack: Stack, monkeypatch, code: str):
     cases.iam.role(stack)
     monkeypatch.setattr(stack.target.client("iam", "us-east-1"), "simulate_principal_policy", refuse)
     assert (found(stack), preflight.check(stack)) == (["deployer-boundary-unseen"], [])
-    deployer.require(stack.target, stack.scope)
+    own_rights.require(stack.target, stack.scope)
