@@ -199,14 +199,19 @@ class _WaitsOfCells:
 
     def __init__(self, shell) -> None:
         self._wait: Wait | None = None
-        shell.events.register("pre_run_cell", self._begin)
+        shell.events.register("pre_run_cell", self._of_cell)
         shell.events.register("post_run_cell", self._end)
+        if hasattr(shell, "kernel"):  # the cell that loads this goes on to import all else
+            self._begin("Import")
 
-    def _begin(self, info) -> None:
+    def _of_cell(self, info) -> None:
+        lines = [line for line in info.raw_cell.splitlines() if line.strip() and line[0] not in "%#"]
+        self._begin(lines[0][:TITLE_CHARACTERS] if lines else "…")
+
+    def _begin(self, title: str) -> None:
         self._end()
         begin = call_ledger.ledger().made
-        lines = [line for line in info.raw_cell.splitlines() if line.strip() and line[0] not in "%#"]
-        self._wait = Wait(lines[0][:TITLE_CHARACTERS] if lines else "…", note=lambda: _asked_since(begin))
+        self._wait = Wait(title, note=lambda: _asked_since(begin))
         self._wait.__enter__()
 
     def _end(self, *_: Any) -> None:
