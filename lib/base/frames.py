@@ -18,7 +18,7 @@ from lib.base.shown import counted, printable
 STATIC = Path(__file__).with_name("static")
 MOST_CELLS, MOST_ROWS = 60_000, 10_000  # of a page
 MOST_TEXT_ROWS = 200  # of a text, the first and the last half of which are shown
-FEW_ROWS = 5  # which nobody needs to search or to scroll
+FEW_ROWS = 10  # which nobody needs to search or to scroll
 LONG_CHARACTERS, SEEN_CHARACTERS = 240, 100  # of a value that is folded, and what of it is seen
 DECIMALS = 6
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -26,7 +26,7 @@ UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 STYLE = (
     "<style>"
     ".runbook-scroll{overflow:auto;max-height:26em;max-width:100%}"
-    "table.runbook-table{margin:0;border-collapse:collapse}"
+    "table.runbook-table{margin:0;border-collapse:collapse;table-layout:auto}"
     "table.runbook-table :is(th,td){text-align:left!important;vertical-align:top;padding:.25em .75em;"
     "overflow-wrap:anywhere;min-width:3em;max-width:44em}"
     "table.runbook-table thead th{position:sticky;top:0;white-space:nowrap;"

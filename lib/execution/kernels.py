@@ -35,18 +35,18 @@ class OurKernels(AsyncKernelManager):
     def _ours_only(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[], parent=self)
 
-    def start_kernel(self, **arguments: Any) -> Any:
-        """Start a kernel that writes to a log, and nothing to our terminal.
+    async def start_kernel(self, **arguments: Any) -> Any:  # type: ignore[override]  # there it is one, too
+        """Start a kernel that writes to a log, and nothing to our terminal; others' bars are off in it.
 
         jupyter_client interrupts a kernel before it shuts it down, so that what still runs in it ends, and
         ipykernel then complains of a KeyboardInterrupt, though nobody has pressed anything:
         https://jupyter-client.readthedocs.io/en/stable/api/manager.html#jupyter_client.KernelManager.shutdown_kernel
         """
         self.started.append(self)
-        environment = {**os.environ, **self.variables}
+        environment = {**os.environ, **self.variables, "TQDM_DISABLE": "1"}
         with self.complaints.open("ab") as log:
             streams = {"stdout": log, "stderr": log}
-            return super().start_kernel(env=environment, cwd=str(self.cwd), **streams, **arguments)
+            return await super().start_kernel(env=environment, cwd=str(self.cwd), **streams, **arguments)
 
     def interrupt(self) -> None:
         """End what the kernel works on as Ctrl-C would; may be called from any thread."""

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -65,7 +66,10 @@ def _page(executed: Path) -> Path:
 def _to_html(executed: Path, run: str, pages: list[str]) -> str:
     exporter = HTMLExporter(template_name="notebook", extra_template_basedirs=[str(TEMPLATES)])
     resources = {"run": run, "pages": pages, "dark_css": _dark_css()}
-    html, _ = exporter.from_filename(str(executed), resources=resources)
+    with warnings.catch_warnings():
+        # What notebooks tell `runbook run` alone has no picture, nor has what a wait has left empty.
+        warnings.filterwarnings("ignore", "Your element with mimetype")
+        html, _ = exporter.from_filename(str(executed), resources=resources)
     return _with_links(_with_pictures(html), executed.parent, pages)
 
 

@@ -331,11 +331,15 @@ class _Engine(NBClientEngine):
             execution: Whose notebook it is.
             options: As for papermill.
         """
-        begin = nb_man.cell_start
+        begin, save = nb_man.cell_start, nb_man.save
 
         def cell_start(*arguments: Any, **named: Any) -> None:
             execution.require()
-            begin(*arguments, **named)
+            nb_man.save = lambda **_: None  # it is written when a cell has ended; twice is twice the work
+            try:
+                begin(*arguments, **named)
+            finally:
+                nb_man.save = save
 
         nb_man.cell_start, nb_man.pbar = cell_start, execution.bar
         execution.bar.of(len(nb_man.nb.cells))

@@ -66,7 +66,7 @@ class Parameters(Section):
     )
     home_region: Region = Field(
         GLOBAL_REGION,
-        description="region of the lock and of calls about no region, the same for all operators",
+        description="AWS region of the lock and of calls that concern none; the same for all operators",
     )
     permissions_boundary_arn: PolicyArn = Field(
         "", description="ARN of the policy that limits what any role may do; empty for none"

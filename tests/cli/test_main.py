@@ -152,7 +152,7 @@ def test_a_run_ends_with_a_table_a_report_and_what_to_try_next(home: Path, noteb
         assert expected in result.stderr
         assert expected not in result.stdout
     files = {path.name for path in (home / "runs" / "latest").iterdir()}
-    assert files == {"10_migrate.ipynb", "10_migrate.html", "index.html", "tables.js"}
+    assert files == {"10_migrate.ipynb", "10_migrate.html", "index.html", "kernels.log", "tables.js"}
 
 
 def test_a_failing_notebook_is_exit_code_1_with_its_cell_and_no_traceback(

@@ -1,12 +1,15 @@
 """The report of a run: whole without a network, and nothing in it is taken for HTML."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from support import notebook_files
 
-from lib.execution import run
+from lib.base.paths import ROOT
+from lib.execution import report, run
 from lib.execution.report import write_report
 from lib.execution.run import Job
 from lib.parameters import Parameters
@@ -40,5 +43,29 @@ def test_the_report_needs_no_network_and_escapes_what_it_shows(
     ):
         assert expected in text
     page = (folder / "10_some.html").read_text("utf-8")
-    assert "S3&lt;br/&gt;source" in page  # readable without mermaid.js, and whole with it
-    assert "<script src=" not in page
+    assert '<div class="runbook-picture"><svg role="img"' in page  # drawn, by whatever browser opens it
+    assert 'class="mermaid"' not in page
+    assert re.findall(r'(?:src|href)="(?!#)([^"]*)"', page) == ["tables.js", "index.html"]
+    assert not re.search(r"""(?:import|url)\(["']?https?:""", page)
+    assert "DataTable" in (folder / "tables.js").read_text("utf-8")
+
+
+def test_a_chart_that_cannot_be_drawn_stays_readable():
+    page = '<div class="jp-Mermaid"><pre class="mermaid">\nno chart at all &lt;b&gt;\n</pre></div>'
+    assert report._with_pictures(page) == page
+
+
+def test_the_links_of_a_page_lead_to_pages_and_documents(tmp_path):
+    page = (
+        '<a href="20_backup.ipynb">a</a><a href="30_index.ipynb#x">b</a>'
+        '<a href="../docs/parameters.md#migrate">c</a>'
+        '<a href="#here">d</a><a href="https://x/y.ipynb">e</a><a href="nowhere.md">f</a>'
+    )
+    (folder := tmp_path / "runs" / "r").mkdir(parents=True)
+    links = re.findall('href="([^"]*)"', report._with_links(page, folder, ["20_backup"]))
+    assert links[0] == "20_backup.html"
+    assert links[3:] == ["#here", "https://x/y.ipynb", "nowhere.md"]
+    for link, there in ((links[1], "notebooks/30_index.ipynb"), (links[2], "docs/parameters.md")):
+        path, _, anchor = link.partition("#")
+        assert (folder / unquote(path)).resolve() == ROOT / there
+        assert anchor

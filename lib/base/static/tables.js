@@ -16,14 +16,14 @@ export function show(table) {
   scroll.style.maxHeight = "none";
   const shown = new DataTable(table, {
     order: [], // as the rows came
-    pageLength: 10,
+    pageLength: 25,
     lengthMenu: [10, 25, 100, { label: "all", value: -1 }],
     autoWidth: false,
     language: { search: "Search", lengthMenu: "_MENU_ rows a page", info: "_START_ to _END_ of _TOTAL_ rows" },
     layout: { topStart: { pageLength: {}, buttons: ["copyHtml5", "csvHtml5"] }, topEnd: "search" },
   });
   // What is printed is whole.
-  let rows = 10;
+  let rows = 25;
   window.addEventListener("beforeprint", () => {
     rows = shown.page.len();
     shown.page.len(-1).draw();
