@@ -125,6 +125,7 @@ def plan(
     else:
         for result in ran.results:
             terminal.show_plan(result.rows)
+            terminal.show_differences(result.made.get("differences", {}))
             if result.adopting:
                 print(f"{result.name} adopts:")
                 terminal.show_table(result.adopting)

@@ -224,6 +224,19 @@ def show_plan(rows: Sequence[Mapping[str, Any]]) -> None:
         out.print(Text(f"  unchanged: {kinds}", "dim"), soft_wrap=True)
 
 
+def show_differences(differences: Mapping[str, str]) -> None:
+    """Print what of a plan is too long for a line.
+
+    Args:
+        differences: Names of resources to the lines of a unified diff.
+    """
+    styles = {"+": "green", "-": "red"}
+    for name, text in differences.items():
+        console().print(Text(f"  {printable(name, keep='')}", "bold"), soft_wrap=True)
+        for line in text.splitlines():
+            console().print(Text(f"    {printable(line)}", styles.get(line[:1], "dim")), soft_wrap=True)
+
+
 def show_results(results: "Sequence[Result]", is_plan: bool = False) -> None:
     """Print a run's table: notebook, outcome, seconds, what it made.
 

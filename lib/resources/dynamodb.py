@@ -145,7 +145,11 @@ class Table(End):
             "PointInTimeRecovery": backups.get("PointInTimeRecoveryDescription", {}).get(
                 "PointInTimeRecoveryStatus", "DISABLED"
             ),
-            "DeletionProtectionEnabled": found.get("DeletionProtectionEnabled", False),
+            **(
+                {"DeletionProtectionEnabled": found.get("DeletionProtectionEnabled", False)}
+                if self.is_protected
+                else {}
+            ),
             "tags": our_tags(_tags(client, self.arn)),
         }
 

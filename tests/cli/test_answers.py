@@ -12,6 +12,7 @@ from support import notebook_files
 from support.command_line import runbook
 
 from lib.base.paths import ROOT
+from lib.base.told import COUNTS
 from lib.cli.answers import FOLDER, schemas
 from lib.engine.ledger import Ledger
 
@@ -68,7 +69,7 @@ def test_a_plan_goes_on_after_a_notebook_that_cannot_be_planned(home: Path, note
     assert found["notebooks"][0]["failure"]["message"] == "it is so"
     assert result.exit_code == found["exit_code"] == 1
     human = runbook("plan", "migrate", "backup", "--params", aws)
-    assert ("does not exist" in human.stdout, "it is so" in human.stderr) == (True, True)
+    assert ("+ create" in human.stdout, "it is so" in human.stderr) == (True, True)
 
 
 @pytest.mark.parametrize(
@@ -139,3 +140,55 @@ def test_no_color_writes_no_escape_code(home: Path, arguments: list[str], no_col
     done = subprocess.run([program, *arguments], env=environ, capture_output=True, text=True, timeout=300)
     escapes = "\x1b" in done.stdout + done.stderr
     assert not escapes if no_color else escapes or arguments == ["status"]
+
+
+DIFFERS = {**TOLD, "differences": {"b": "--- policy (is)\n+++ policy (shall be)\n-old\n+new ```"}}
+
+
+def planning(path: Path, told: dict) -> None:
+    """Write a notebook that has a plan, and tells this."""
+    bundle = {"text/plain": "", COUNTS: told}
+    fake = f"class Fake:\n    def plan(self):\n        display({bundle!r}, raw=True)\nstack = Fake()"
+    notebook_files.write(path, fake, "stack.plan()", "print(mode)")
+
+
+def test_a_plan_shows_what_is_too_long_for_a_line_as_a_diff(home: Path, notebooks: Path, aws: str):
+    planning(notebooks / "10_migrate.ipynb", DIFFERS)
+    shown = runbook("plan", "--params", aws).stdout
+    assert "    -old\n    +new ```\n" in shown
+    markdown = runbook("plan", "--markdown", "--params", aws)
+    assert markdown.exit_code == 3
+    for part in (
+        "## Plan of test in account 111122223333",
+        "| create | S3 bucket | b | us-east-1 | does not exist |",
+        "```diff\n--- policy (is)\n+++ policy (shall be)\n-old\n+new ```\n```",
+    ):
+        assert part in markdown.stdout
+    found = answer(runbook("plan", "--json", "--params", aws), "plan")
+    assert found["notebooks"][0]["steps"][0]["difference"].endswith("+new ```")
+
+
+def test_a_run_does_what_a_kept_plan_says_or_nothing(home: Path, notebooks: Path, aws: str, tmp_path: Path):
+    kept, file = notebooks / "10_migrate.ipynb", tmp_path / "kept" / "plan.json"
+    planning(kept, DIFFERS)
+    assert runbook("plan", "--out", str(file), "--params", aws).exit_code == 3
+    schema = json.loads((FOLDER / "saved-plan-1.json").read_text("utf-8"))
+    fastjsonschema.compile(schema)(json.loads(file.read_text("utf-8")))
+    run = ["run", "--plan", str(file), "--yes", "--params", aws]
+    assert runbook(*run).exit_code == 0
+    executed = max(home.glob("runs/*/10_migrate.ipynb"))
+    assert notebook_files.stream(executed) == "apply\n"
+    for other, said in (
+        (["--set", "env=other"], "env was 'test' and is 'other'"),
+        (["migrate"], "name the same"),
+    ):
+        refused = runbook(*run, *other)
+        assert (refused.exit_code, said in refused.stderr) == (2, True)
+    count = len(list(home.glob("runs/*")))
+    planning(kept, {**DIFFERS, "differences": {"b": "-old\n+other"}})
+    moved = runbook(*run, "--json")
+    assert (moved.exit_code, answer(moved, "error")["exit_code"]) == (3, 3)
+    assert "is true no more; nothing was done: 10_migrate: S3 bucket b in us-east-1 (create)" in moved.stderr
+    assert len(list(home.glob("runs/*"))) == count + 1, "it planned, and did not run"
+    file.write_text("{}")
+    assert runbook(*run).exit_code == 2

@@ -61,7 +61,7 @@ def run(root: Path, *command: str | Path) -> str:
     environment = os.environ | {"PYTHONPATH": str(root / "first"), "TQDM_DISABLE": "1"}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 BIN = Path(sys.executable).parent
