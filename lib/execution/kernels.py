@@ -35,7 +35,7 @@ class OurKernels(AsyncKernelManager):
     def _ours_only(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[], parent=self)
 
-    async def start_kernel(self, **arguments: Any) -> Any:  # type: ignore[override]  # there it is one, too
+    def start_kernel(self, **arguments: Any) -> Any:
         """Start a kernel that writes to a log, and nothing to our terminal; others' bars are off in it.
 
         jupyter_client interrupts a kernel before it shuts it down, so that what still runs in it ends, and
@@ -43,6 +43,9 @@ class OurKernels(AsyncKernelManager):
         https://jupyter-client.readthedocs.io/en/stable/api/manager.html#jupyter_client.KernelManager.shutdown_kernel
         """
         self.started.append(self)
+        return self._start(arguments)
+
+    async def _start(self, arguments: dict[str, Any]) -> Any:
         environment = {**os.environ, **self.variables, "TQDM_DISABLE": "1"}
         with self.complaints.open("ab") as log:
             streams = {"stdout": log, "stderr": log}
