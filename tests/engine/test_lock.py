@@ -26,6 +26,7 @@ from lib.engine.ledger import Ledger
 from lib.engine.lock import Lock, locked
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
+from lib.resources.s3 import empty_bucket
 from lib.target import Target, connect
 
 
@@ -384,7 +385,8 @@ def test_two_who_name_different_homes_do_not_pass_each_other(target, parameters,
     with pytest.raises(ParameterError, match=f"lock of env 'lock' is in us-east-1.* set home_region.*{home}"):
         theirs.apply()
     assert recorder.writes == []
-    somebody("s3").delete_bucket(Bucket=home)  # as the message says
+    empty_bucket(somebody("s3"), home)
+    somebody("s3").delete_bucket(Bucket=home)  # both as the message says
     theirs.apply()
     assert Lock(there, elsewhere).home.read(there.client("s3", "eu-west-1")) is not None
     assert {facts["region"] for facts in one_ledger(parameters, lock.PIPELINE)} == {"eu-west-1"}
