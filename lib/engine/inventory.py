@@ -360,7 +360,8 @@ class Inventory:
             if not self.scope.pipeline:  # a pipeline alone may come again at once, and need the lock
                 lock.leave()
         gone = [item for item in ours if item.found.arn not in held]
-        return Destroyed(gone, held.values(), {arn: each for arn, each in contents.items() if arn not in held})
+        contents = {arn: each for arn, each in contents.items() if arn not in held}
+        return Destroyed(gone, held.values(), contents)
 
     def delete(self, item: Existing, **options: object) -> None:
         """Delete one thing, whatever else is still being done to it.
