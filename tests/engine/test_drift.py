@@ -60,5 +60,6 @@ def test_a_repair_writes_only_what_differs(local_aws, somebody, pipeline):
     cases.drifting(queue, "policy", somebody("sqs", queue.region))
     recorder.made.clear()
     stack.apply()
-    assert recorder.writes == ["PutObject", "SetQueueAttributes", "DeleteObject"]
+    # The lock is taken, the ledger's copy written, and the lock given back.
+    assert recorder.writes == ["PutObject", "SetQueueAttributes", "PutObject", "DeleteObject"]
     Inventory(stack.target, parameters).destroy()
