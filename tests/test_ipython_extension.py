@@ -267,3 +267,10 @@ def test_a_fault_of_the_cell_itself_keeps_its_traceback(shell, capsys):
     assert "NameError" in said
     assert "deep()" in said
     assert "1 / 0" in said_of(shell, capsys, "1 / 0")
+
+
+def test_a_command_in_a_message_stays_whole():
+    error = RunbookError(f"{'word ' * 18}run it first, `runbook run migrate --set a=b`, and then again")
+    (shown,) = error._render_traceback_()
+    assert "\n" in shown
+    assert "`runbook run migrate --set a=b`" in shown

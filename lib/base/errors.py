@@ -1,14 +1,19 @@
 """The runbook's errors: each says what was found and what to do next."""
 
+import re
 import textwrap
 
 from lib.base.shown import printable
 
 LINE_CHARACTERS = 100  # of a message in a notebook
+COMMAND, NO_BREAK = re.compile("`[^`]+`"), "\ue000"  # which no message has
 
 
 def _wrapped(line: str) -> str:
-    return textwrap.fill(line, LINE_CHARACTERS, break_long_words=False, break_on_hyphens=False)
+    # A command stays whole, so that it can be copied.
+    whole = COMMAND.sub(lambda found: found[0].replace(" ", NO_BREAK), line)
+    filled = textwrap.fill(whole, LINE_CHARACTERS, break_long_words=False, break_on_hyphens=False)
+    return filled.replace(NO_BREAK, " ")
 
 
 class RunbookError(Exception):
