@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from lib.base.errors import wrapped
 from lib.parameters import Parameters
 
 
@@ -270,7 +271,6 @@ def test_a_fault_of_the_cell_itself_keeps_its_traceback(shell, capsys):
 
 
 def test_a_command_in_a_message_stays_whole():
-    error = RunbookError(f"{'word ' * 18}run it first, `runbook run migrate --set a=b`, and then again")
-    (shown,) = error._render_traceback_()
+    shown = wrapped(f"{'word ' * 18}run it first, `runbook run migrate --set a=b`, and then again")
     assert "\n" in shown
     assert "`runbook run migrate --set a=b`" in shown

@@ -4,13 +4,18 @@ import re
 import textwrap
 
 from lib.base.shown import printable
+from lib.base.waits import is_watched
 
 LINE_CHARACTERS = 100  # of a message in a notebook
 COMMAND, NO_BREAK = re.compile("`[^`]+`"), "\ue000"  # which no message has
 
 
-def _wrapped(line: str) -> str:
-    # A command stays whole, so that it can be copied.
+def wrapped(line: str) -> str:
+    """Return a line in lines that fit into a notebook; a command in it stays whole, so that it can be copied.
+
+    Args:
+        line: Of a message.
+    """
     whole = COMMAND.sub(lambda found: found[0].replace(" ", NO_BREAK), line)
     filled = textwrap.fill(whole, LINE_CHARACTERS, break_long_words=False, break_on_hyphens=False)
     return filled.replace(NO_BREAK, " ")
@@ -22,8 +27,10 @@ class RunbookError(Exception):
     def _render_traceback_(self) -> list[str]:
         """Show the message alone in a notebook (IPython's hook for exceptions that render themselves)."""
         said = printable(f"{type(self).__name__}: {self}")
+        if not is_watched():
+            return [said]
         # Frontends break lines anywhere, also in the middle of a word.
-        return ["\n".join(_wrapped(line) for line in said.split("\n"))]
+        return ["\n".join(wrapped(line) for line in said.split("\n"))]
 
 
 class ParameterError(RunbookError):

@@ -263,6 +263,12 @@ def _shell() -> Any:
     return shell if hasattr(shell, "kernel") else None
 
 
+def is_watched() -> bool:
+    """Say whether this is a notebook in which a person looks at what its cells say."""
+    shell = _shell()
+    return shell is not None and _is_watched(shell.kernel)
+
+
 def _is_watched(kernel: Any) -> bool:
     """Say whether whoever sent the cell has a person to ask; nbclient, papermill and nbval have none.
 

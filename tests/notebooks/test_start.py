@@ -2,6 +2,7 @@
 
 from support.headless import execute
 
+from lib.base import frames
 from lib.operate.observe import cost
 from lib.parameters import Parameters
 
@@ -15,6 +16,6 @@ def test_it_estimates_for_given_rates_and_makes_nothing(local_aws, tmp_path):
         cost.per_million(parameters, 1024**2),
         cost.per_month(parameters, 5_000_000, 1024**2),
     ):
-        assert any(str(table.round(2)) == text for text in shown)
+        assert any(frames.text(table.round(2)) == text for text in shown)
     assert any("RestrictPublicBuckets" in text and "not known" in text for text in shown)
     assert "(none; columns: pipeline, type, name, region, made by)" in shown
