@@ -246,7 +246,7 @@ def test_an_error_of_aws_is_one_message_and_tb_shows_the_rest(shell, capsys):
 def test_a_cell_out_of_order_says_run_from_the_top(shell, capsys):
     said = said_of(shell, capsys, "uploads.head()")
     assert "OutOfOrderError: 'uploads' is not there" in said
-    assert len(said.strip().splitlines()) == 3
+    assert len(said.strip().splitlines()) == 1
     assert all(len(line) <= 100 for line in said.splitlines())
 
 
