@@ -5,6 +5,8 @@ from hashlib import sha256
 from inspect import cleandoc
 from textwrap import fill
 
+from filelock import FileLock
+
 from lib.base.errors import ParameterError
 from lib.base.paths import write_atomically
 from lib.local.in_server.correction import ABSENT, Correction
@@ -97,10 +99,11 @@ def warnings() -> list[str]:
     known = {each.name: each.replaces | each.goes_by for each in CORRECTIONS.values()}
     key = sha256(json.dumps(known).encode() + (environment / "stamp").read_bytes()).hexdigest()
     kept = environment / "to_review.json"
-    found = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
-    if found.get("key") != key:
-        found = {"key": key, "lines": [str(each) for each in to_review(packages)]}
-        write_atomically(kept, json.dumps(found))
+    with FileLock(kept.with_suffix(".lock")):  # several servers may start at the same time
+        found = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+        if found.get("key") != key:
+            found = {"key": key, "lines": [str(each) for each in to_review(packages)]}
+            write_atomically(kept, json.dumps(found))
     return found["lines"]
 
 

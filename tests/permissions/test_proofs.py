@@ -123,7 +123,7 @@ def test_actions_exist():
     for path in POLICIES:
         wanted = {need.action for call in recorded(path) for need in needs(call)}
         for action in wanted | {action for one in statements(path) for action in one.actions}:
-            assert iam_data.actions(action) == [action]
+            assert [*iam_data.actions(action)] == [action]
 
 
 def test_what_a_call_needs():

@@ -42,7 +42,8 @@ def without_preflight(monkeypatch: pytest.MonkeyPatch):
 
 def make(aws: Target, case: Case) -> tuple[Stack, Resource]:
     """Make one in a pipeline of its own, without what moto cannot make."""
-    parameters = Parameters.check({"target": "aws", "account_id": aws.account_id, "exercise": False})
+    given = {"target": "aws", "account_id": aws.account_id, "exercise": False}
+    parameters = Parameters.check(given | {"deletion_protection": "DISABLED"})
     stack = Stack(aws, parameters, f"t{secrets.token_hex(4)}")
     resource = case.describe(stack)
     kinds = {made.kind for made in MADE}

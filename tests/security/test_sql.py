@@ -65,14 +65,15 @@ KNOWN = {
     "handlers/summarize/table_queries.py": {"flat", "self.relation(some)"},
     "handlers/summarize/duckdb_cells.py": {
         "WANTED",
-        "cells",
-        "null_if_token('text')",
-        "numbers",
+        "csv_file(cells, one_column)",
+        "literal(END)",
+        "null_if_token('c0')",
+        "of_record",  # how many cells a record has
+        "of_record - 1",
         "only",
         "selected",
         "self.file()",
         "shortened(alike, self.functions)",
-        "texts",
     },
     "handlers/summarize/profile_sql.py": {
         "counts",
@@ -88,12 +89,15 @@ KNOWN = {
     "handlers/summarize/other_formats.py": {"literal(str(rows))", "source", "texts"},
     # The file's own dialect and columns' names, each as a literal or a quoted name
     "handlers/summarize/duckdb_engine.py": {
+        "counts",
+        "dialect.lines_before",
+        "literal(dialect.delimiter)",
         "literal(no_text)",
-        "literal(self._dialect.delimiter)",
-        "literal(str(self._path))",
+        "literal(str(path))",
         "names",
         "quote",
-        "self._dialect.lines_before",
+        "self._texts(columns)",
+        "source",
         "self.file()",
         "texts",
     },

@@ -34,9 +34,9 @@ def lab_server(folder: Path, *arguments: str, **variables: str) -> Iterator[str]
             stderr=subprocess.STDOUT,
         )
     try:
-        deadline = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + PATIENCE_S
         while not (found := re.search(r"http://127\.0\.0\.1:\d+/lab/\S*", log.read_text())):
-            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+            assert server.poll() is None and time.monotonic() < until, log.read_text()
             time.sleep(0.2)
         yield found[0]
     finally:

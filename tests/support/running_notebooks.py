@@ -1,5 +1,6 @@
 """Executes the notebooks of a folder, two at once, and prints what became of them: to be stopped."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -7,6 +8,8 @@ from lib.execution import run
 from lib.parameters import Parameters
 
 if __name__ == "__main__":
+    # Whoever runs the tests in the background of a shell has it ignored, and so has what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(sys.argv[1])
     (folder / "ended.txt").touch()
 
