@@ -164,10 +164,16 @@ class Ledger:
                 content["put"].pop(arn, None)
             content["entries"][arn] = {**kept, **facts, "state": "intended", "at": _now()}
 
-    def made(self, arn: str) -> None:
-        """Write down that what was intended exists now."""
+    def made(self, arn: str, **facts: str) -> None:
+        """Write down that what was intended exists now.
+
+        Args:
+            arn: What identifies it.
+            facts: As for `intend`, of what another run may have forgotten meanwhile, as the lock's home.
+        """
         with self._content() as content:
-            content["entries"][arn].update(state="made", at=_now())
+            known = facts | content["entries"].get(arn, {}) if facts else content["entries"][arn]
+            content["entries"][arn] = {**known, "state": "made", "at": _now()}
             content["entries"][arn].pop("left", None)
 
     def hear(self, arn: str, at: str) -> None:

@@ -364,11 +364,14 @@ class Lock:
         if found and found["tags"] != self.home.scope.tags and self.home.arn not in self.ledger.entries():
             raise NotOursError(f"{self.home} exists, but this runbook did not make it: choose another prefix")
         self._require_one_home()
-        self.ledger.forget(PIPELINE)  # one in a region where the home was before
-        facts = {"noun": self.home.noun, "name": self.home.name, "region": self.home.region, "run": run_id()}
-        self.ledger.intend(self.home.arn, pipeline=PIPELINE, **facts)
+        for arn, entry in self.ledger.entries().items():
+            if entry["pipeline"] == PIPELINE and arn != self.home.arn:  # in a region where it was before
+                self.ledger.gone(arn)
+        facts = {"noun": self.home.noun, "name": self.home.name, "region": self.home.region}
+        facts |= {"pipeline": PIPELINE, "run": run_id()}
+        self.ledger.intend(self.home.arn, **facts)
         retry_passing(sleep=sleep)(self.home.make, self.client)
-        self.ledger.made(self.home.arn)
+        self.ledger.made(self.home.arn, **facts)  # two that begin at once make it both
 
     def _require_one_home(self) -> None:
         """Refuse to make a home while there is one in another region, where others look for the lock."""

@@ -305,3 +305,13 @@ def test_a_ledger_of_before_formats_is_read_and_extended(ledger: Ledger):
     assert [(one.id, one.version) for one in ledger.runs()] == [("r1", "")]
     ledger.begin("r2", "plan")
     assert json.loads(ledger.path.read_text("utf-8"))["format"] == FORMAT
+
+
+def test_what_another_run_has_forgotten_meanwhile_is_made_all_the_same(ledger):
+    facts = {"pipeline": "run", "noun": "S3 bucket", "name": "lock", "region": "us-east-1"}
+    ledger.intend("arn:lock", **facts)
+    ledger.forget("run")
+    ledger.made("arn:lock", **facts)
+    assert ledger.entries()["arn:lock"].items() >= (facts | {"state": "made"}).items()
+    with pytest.raises(KeyError):
+        ledger.made("arn:never intended")
