@@ -106,6 +106,7 @@ def test_messages_items_functions_and_users_are_saved_within_seconds(server, kil
     key = credentials(server, "runbook", "kept")
     saved = {"sqs": "message 1", "dynamodb": "an item", "lambda": digest, "iam": key.access_key_id}
     eventually(lambda: all(is_saved(server, service, what) for service, what in saved.items()))
+    eventually(lambda: all(is_saved(server, service, '"kept"') for service in ("sqs", "dynamodb")))
     kill(server.pid)
 
     again = ministack.start()
