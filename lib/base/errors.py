@@ -45,6 +45,10 @@ class PreflightError(RunbookError):
     """AWS would refuse the stack as it is described; lists every rule that is broken. Nothing was written."""
 
 
+class PlanMovedError(RunbookError):
+    """What exists is not what a saved plan says any more; nothing was written."""
+
+
 class DescribedTwiceError(RunbookError):
     """Two descriptions of one resource differ; says in what. Nothing was written."""
 

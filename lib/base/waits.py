@@ -251,9 +251,7 @@ def _screen() -> _Screen | None:
     shell = _shell()
     if shell is not None:
         return _Notebook() if _is_watched(shell.kernel) else None
-    with suppress(AttributeError, ValueError):  # closed, or nothing at all
-        return _Terminal() if sys.stderr.isatty() else None
-    return None
+    return _Terminal() if terminal_is_watched() else None
 
 
 def _shell() -> Any:
@@ -261,6 +259,18 @@ def _shell() -> Any:
     running = sys.modules.get("IPython")
     shell = running.get_ipython() if running else None
     return shell if hasattr(shell, "kernel") else None
+
+
+def terminal_is_watched() -> bool:
+    """Say whether bars may be drawn on the terminal: by escape codes, which NO_COLOR is to be without.
+
+    TQDM_DISABLE turns off other programs' bars, too, and so is set where only the result is wanted.
+    """
+    if os.environ.get("NO_COLOR") or os.environ.get("TQDM_DISABLE"):
+        return False
+    with suppress(AttributeError, ValueError):  # closed, or nothing at all
+        return sys.stderr.isatty()
+    return False
 
 
 def is_watched() -> bool:

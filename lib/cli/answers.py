@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from lib.base.paths import ROOT
+from lib.base.told import named
 from lib.parameters import Parameters
 
 if TYPE_CHECKING:  # it brings papermill with it, which takes a second and a half to import
@@ -166,7 +167,6 @@ class StatusAnswer(Answer):
     runs: bool
     caller: str = Field("", description="the ARN of whom we work as")
     kept: dict[str, str] = Field({}, description="what is kept on this machine, and for how long")
-    may_not: str = Field("", description="what was not looked at, since we are not allowed to")
     pipelines: list[OfPipeline] = []
     environments: list[dict[str, str]] | None = Field(None, description="with --all")
 
@@ -302,10 +302,16 @@ def planned(result: "Result") -> Planned:
         notebook=result.name,
         outcome=result.outcome,
         counts=result.made.get("counts", {}),
-        steps=[Step(**row, difference=differences.get(row["name"], "")) for row in result.rows],
+        steps=[Step(**row, difference=_difference(row, differences)) for row in result.rows],
         adopting=[{name: str(value) for name, value in row.items()} for row in result.adopting],
         failure=failure_of(result),
     )
+
+
+def _difference(row: Mapping[str, str], differences: Mapping[str, str]) -> str:
+    """Return the diff of a row of a plan; what AWS advises against and what is left has none."""
+    key = named(row["type"], row["name"], row["region"])
+    return differences.get(key, "") if row["action"] == "change" else ""
 
 
 def executed(result: "Result") -> Executed:

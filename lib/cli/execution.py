@@ -1,14 +1,15 @@
 """Notebooks executed for a command: their results shown, told to machines, and made an exit code."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from lib.base.errors import LockError, ParameterError, RunbookError
+from lib.base.errors import LockError, ParameterError, PlanMovedError, RunbookError
 from lib.cli import recovery, saved_plan, terminal
 from lib.cli.options import (
     EXIT_DIFFERS,
@@ -23,7 +24,7 @@ from lib.parameters import Parameters
 from lib.target import start
 
 if TYPE_CHECKING:
-    from lib.cli.answers import PlanAnswer
+    from lib.cli.answers import PlanAnswer, SavedPlan
 
 if TYPE_CHECKING:  # it brings papermill with it, which takes a second and a half to import
     from lib.execution.run import Job, Result
@@ -57,7 +58,19 @@ class Asked:
     @property
     def words(self) -> str:
         """What was named, and the options, with a space before them."""
-        return "".join(f" {name}" for name in self.names) + self.flags + self.options
+        return self.named + self.flags + self.options
+
+    @property
+    def named(self) -> str:
+        """What was named, with a space before each."""
+        return "".join(f" {name}" for name in self.names)
+
+    @property
+    def is_of_destroy(self) -> bool:
+        """Whether it is about the notebook that destroys, and about no other."""
+        from lib.execution.run import DESTROY, select
+
+        return bool(self.names) and {notebook.stem for notebook in select(self.names)} == {DESTROY}
 
 
 @dataclass(frozen=True)
@@ -86,8 +99,8 @@ class Ran:
         """What the program ends with: what failed comes first, then what differs, then what was left out."""
         failures = [result.failure for result in self.results if result.failure]
         if failures:
-            kinds = {failure.kind for failure in failures}
-            return next((code for kind, code in EXITS.items() if kind in kinds), EXIT_FAILED)
+            codes = {EXITS.get(failure.kind, EXIT_FAILED) for failure in failures}
+            return codes.pop() if len(codes) == 1 else EXIT_FAILED
         if self.bad:
             return EXIT_INTERRUPTED
         if self.is_plan and any(result.differs for result in self.results):
@@ -116,8 +129,6 @@ def plan(
     """
     ran = _run(jobs, parameters, asked.at_once)
     answer = _answer(ran, parameters)
-    if out:
-        saved_plan.write(out, asked.names, parameters, answer)
     if terminal.answer(answer):
         pass
     elif markdown:
@@ -132,6 +143,8 @@ def plan(
         _show(ran)
         if not ran.bad:
             _say_next(parameters, asked)
+    if out:
+        saved_plan.write(out, asked.names, parameters, answer)
     _end(ran)
 
 
@@ -147,28 +160,33 @@ def _answer(ran: Ran, parameters: Parameters) -> "PlanAnswer":
     )
 
 
-def require_still(path: Path, jobs: "Sequence[Job]", parameters: Parameters, asked: Asked) -> None:
-    """Plan again, and go on only if that is what a saved plan says.
+def _require_still(
+    path: Path, saved: "SavedPlan", jobs: "Sequence[Job]", parameters: Parameters, asked: Asked
+) -> None:
+    """Plan again, and go on only if that is what a saved plan says; for who has the lock.
 
     Args:
         path: The file that `runbook plan --out` wrote.
+        saved: What is in it.
         jobs: What is about to be executed.
         parameters: Of the run.
         asked: What the command was asked.
 
     Raises:
-        ParameterError: If the plan was made for something else.
-        typer.Exit: If the world has moved since; what has is told.
+        PlanMovedError: If the world has moved since; says what has.
+        RunbookError: If that cannot be seen.
+        KeyboardInterrupt: If somebody interrupted it.
     """
-    saved = saved_plan.read(path)
-    saved_plan.require_same(path, saved, asked.names, parameters)
     planning = parameters.model_copy(update={"mode": "plan", "exercise": False})
     ran = _run(jobs, planning, asked.at_once)
+    for result in ran.results:
+        terminal.show_failure(result)
+    if ran.bad and ran.exit_code == EXIT_INTERRUPTED:
+        raise KeyboardInterrupt
+    if ran.bad:
+        raise RunbookError(f"whether {path} is still true could not be seen; nothing was done")
     if moved := saved_plan.moved(saved.plan, _answer(ran, parameters)):
-        error = RunbookError(f"{path} is true no more; nothing was done: {'; '.join(moved)}. Plan again")
-        terminal.say_error(error)
-        terminal.answer_error(error, EXIT_DIFFERS)
-        raise typer.Exit(EXIT_DIFFERS)
+        raise PlanMovedError(f"{path} is true no more; nothing was done: {'; '.join(moved)}. Plan again")
 
 
 def execute(
@@ -177,6 +195,7 @@ def execute(
     asked: Asked,
     go_back: bool = False,
     junit: Path | None = None,
+    saved: Path | None = None,
 ) -> None:
     """Execute notebooks, write the report, and show what became of them.
 
@@ -186,17 +205,22 @@ def execute(
         asked: What the command was asked.
         go_back: Whether to delete what the run created if it does not end well.
         junit: Where to write the checklists as JUnit does, if anywhere.
+        saved: A plan that must still be true, if there is one.
 
     Raises:
+        ParameterError: If the saved plan was made for something else.
         typer.Exit: With the exit code, if that is not 0.
     """
     from lib.cli.answers import Environment, RunAnswer, executed, left_out_of
+    from lib.execution.run import has_a_plan
 
-    ran = _run(jobs, parameters, asked.at_once, go_back)
-    if junit:
-        from lib.cli.junit import write
-
-        write(junit, ran.results)
+    first: Callable[[], None] = lambda: None  # noqa: E731
+    if saved:
+        kept = saved_plan.read(saved)
+        saved_plan.require_same(saved, kept, asked.names, parameters)
+        planned = [job for job in jobs if has_a_plan(job.notebook)]
+        first = partial(_require_still, saved, kept, planned, parameters, asked)
+    ran = _run(jobs, parameters, asked.at_once, go_back, first)
     answer = RunAnswer(
         environment=Environment.of(parameters),
         exit_code=ran.exit_code,
@@ -211,11 +235,21 @@ def execute(
             recovery.say_ways_out(parameters, ran.run, asked.command, asked.words, asked.options)
         else:
             _say_next(parameters, asked)
+    if junit:  # last: a file that cannot be written takes nothing of the answer with it
+        from lib.cli.junit import write
+
+        write(junit, ran.results)
     _end(ran)
 
 
-def _run(jobs: "Sequence[Job]", parameters: Parameters, at_once: int, go_back: bool = False) -> Ran:
-    """Execute notebooks within a run of their own, and write its report."""
+def _run(
+    jobs: "Sequence[Job]",
+    parameters: Parameters,
+    at_once: int,
+    go_back: bool = False,
+    first: Callable[[], None] = lambda: None,
+) -> Ran:
+    """Execute notebooks within a run of their own, and write its report; `first` is done under its lock."""
     from lib.engine.lock import run_alone
     from lib.execution.report import write_report
     from lib.execution.run import execute_all, has_a_plan, new_folder
@@ -224,16 +258,18 @@ def _run(jobs: "Sequence[Job]", parameters: Parameters, at_once: int, go_back: b
     with terminal.aside():
         start(parameters)  # here, where one can see that it is being installed, rather than in a notebook
         with run_alone(parameters, makes_roles=any(has_a_plan(job.notebook) for job in jobs)) as run:
+            first()
             folder = new_folder(began)
             results = execute_all(jobs, parameters, folder, at_once, ended=terminal.say_ended)
             if go_back and any(result.outcome != "ok" for result in results):
                 recovery.go_back_if_possible(parameters, run)
     index = write_report(folder, results, parameters, began)
     ran = Ran(results, run, index, parameters.mode == "plan")
-    # What is wrong with the parameters, or locked, is told as if it had been found before the first notebook.
+    # If nothing was done, what is wrong with the parameters, or locked, is told as if found before the first.
+    failures = [result.failure for result in results if result.failure]
+    was_done = any(result.outcome not in ("failed", "not run") for result in results)
     for kind in (ParameterError, LockError):
-        failures = [result.failure for result in results if result.failure]
-        if parameters.mode != "plan" and failures and failures[0].kind == kind.__name__:
+        if parameters.mode != "plan" and not was_done and {each.kind for each in failures} == {kind.__name__}:
             raise kind(failures[0].message)
     return ran
 
@@ -253,8 +289,10 @@ def _show(ran: Ran) -> None:
 def _say_next(parameters: Parameters, asked: Asked) -> None:
     """Say what can be tried next: what can be done with what exists, or how to make it."""
     runbook, option = terminal.command_name(), asked.options
-    if parameters.mode == "plan":
-        terminal.say_next((f"{runbook} run{asked.words}", "do what the plan says"))
+    if parameters.mode == "plan" and asked.is_of_destroy:
+        terminal.say_next((f"{runbook} destroy{option}", "do what the plan says"))
+    elif parameters.mode == "plan":
+        terminal.say_next((f"{runbook} run{asked.named}{option}", "do what the plan says"))
     elif Ledger.of(parameters).outputs():
         terminal.say_next(
             (f'eval "$({runbook} env{option})"; aws s3 ls', "look at it with any AWS tool"),

@@ -104,7 +104,7 @@ def run(
     On a real account it asks first.
     """
     parameters = load(params, assignments, mode=mode, exercise=exercise)
-    from lib.execution.run import DESTROY, Job, has_a_plan, select
+    from lib.execution.run import DESTROY, Job, select
 
     notebooks = select(names)
     if any(notebook.stem == DESTROY for notebook in notebooks):
@@ -115,11 +115,8 @@ def run(
     flags = f" --mode {mode}" if mode else ""
     flags += "" if exercise is None else f" --{'' if exercise else 'no-'}exercise"
     asked = Asked(names, params, assignments, at_once=jobs or cores(), flags=flags)
-    if plan:
-        planned = [Job(notebook) for notebook in notebooks if has_a_plan(notebook)]
-        execution.require_still(plan, planned, parameters, asked)
     todo = [Job(notebook) for notebook in notebooks]
-    execution.execute(todo, parameters, asked, go_back=rollback, junit=junit)
+    execution.execute(todo, parameters, asked, go_back=rollback, junit=junit, saved=plan)
 
 
 @app.command(epilog="Examples: runbook plan | runbook plan --set migrate.batch_size=5 | runbook plan destroy")

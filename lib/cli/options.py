@@ -13,13 +13,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from filelock import Timeout
 from typer.core import TyperGroup
 
-from lib.base.errors import LockError, ParameterError, RunbookError
+from lib.base.errors import LockError, ParameterError, PlanMovedError, RunbookError
 from lib.base.explained import explained
 from lib.base.paths import ROOT
+from lib.base.refusals import is_denied
 from lib.cli import terminal
 from lib.parameters import Parameters
 
-DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation")
 EXIT_FAILED = 1
 EXIT_PARAMETERS = 2
 EXIT_DIFFERS = 3
@@ -27,7 +27,11 @@ EXIT_LOCKED = 4
 EXIT_LEFT_OUT = 5
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 # Of errors that are told by the name of their class, since they were raised in a notebook.
-EXITS = {ParameterError.__name__: EXIT_PARAMETERS, LockError.__name__: EXIT_LOCKED}
+EXITS = {
+    ParameterError.__name__: EXIT_PARAMETERS,
+    LockError.__name__: EXIT_LOCKED,
+    PlanMovedError.__name__: EXIT_DIFFERS,
+}
 
 DEFAULT_PARAMS = [Path("params/local.yaml")]
 ANSWER_S = 2  # so long is waited for an answer that is piped in
@@ -79,7 +83,9 @@ class Commands(TyperGroup):
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
-        except (RunbookError, BotoCoreError, ClientError, PermissionError, Timeout) as error:
+        except BrokenPipeError:  # whoever reads has enough
+            raise
+        except (RunbookError, BotoCoreError, ClientError, OSError, Timeout) as error:
             code = exit_code_of(error)
             told = explained(error) if isinstance(error, BotoCoreError | ClientError) else error
             terminal.say_error(f"{told}{_may_not(error)}")
@@ -89,8 +95,7 @@ class Commands(TyperGroup):
 
 def _may_not(error: BaseException) -> str:
     """Return what those may do who may not do this, if that is what an error says."""
-    told = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
-    if told not in DENIED:
+    if not (isinstance(error, ClientError) and is_denied(error)):
         return ""
     return (
         ". Whoever has lib/policies/reader-policy.json may plan, and look at status, output, history, audit "

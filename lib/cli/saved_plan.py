@@ -1,6 +1,8 @@
 """A plan that is kept: as a file that a later run is held against, and as Markdown for its reviewers."""
 
+import re
 from collections.abc import Iterator, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +119,7 @@ def as_markdown(plan: "PlanAnswer") -> str:
             parts.append("")
         for step in (step for step in steps if step.difference):
             fence = "`" * max(3, 1 + _longest_fence(step.difference))
-            title = f"<details><summary>{_cell(step.name)}</summary>"
+            title = f"<details><summary>{escape(f'{step.type} {step.name}')}</summary>"
             parts += [title, "", f"{fence}diff", step.difference, fence, "", "</details>", ""]
     parts += [f"- left out: {_cell(each.what)}: {_cell(each.reason)}" for each in plan.left_out]
     return "\n".join(parts).rstrip() + "\n"
@@ -155,4 +157,4 @@ def _cell(text: str) -> str:
 
 
 def _longest_fence(text: str) -> int:
-    return max((len(line) - len(line.lstrip("`")) for line in text.splitlines()), default=0)
+    return max(map(len, re.findall("`+", text)), default=0)

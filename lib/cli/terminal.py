@@ -91,11 +91,6 @@ def be_quiet(asked: bool) -> bool:
     return asked
 
 
-def is_quiet() -> bool:
-    """Return whether only results and errors are wanted."""
-    return _asked.quiet
-
-
 @contextmanager
 def aside() -> Iterator[None]:
     """Have what is printed meanwhile go to stderr: it is no result; or nowhere, if only that is wanted."""
@@ -228,7 +223,7 @@ def show_differences(differences: Mapping[str, str]) -> None:
     """Print what of a plan is too long for a line.
 
     Args:
-        differences: Names of resources to the lines of a unified diff.
+        differences: What changes, and where, to the lines of a unified diff.
     """
     styles = {"+": "green", "-": "red"}
     for name, text in differences.items():

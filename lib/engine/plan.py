@@ -12,7 +12,7 @@ import pandas as pd
 from lib.base import frames
 from lib.base.difference import first_differing
 from lib.base.folded import Folded
-from lib.base.told import COUNTS
+from lib.base.told import COUNTS, named
 from lib.resources.base import Resource, Settings
 from lib.resources.policies import canonical
 
@@ -109,7 +109,7 @@ class Left:
         return "kept" if self.is_accepted else "left behind"
 
     def __str__(self) -> str:
-        return f"{self.noun} {self.name} in {self.region}"
+        return named(self.noun, self.name, self.region)
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,12 @@ class Plan(list[Step]):
                 "summary": str(self),
                 "counts": counts,
                 "table": self.table().to_dict("split", index=False),
-                "differences": {s.resource.name: "\n".join(s.difference) for s in self if s.difference},
+                # By what each is, and where: a role may have the name of its function.
+                "differences": {
+                    named(s.resource.noun, s.resource.name, s.resource.region): "\n".join(s.difference)
+                    for s in self
+                    if s.difference
+                },
             },
         }
 

@@ -1,6 +1,5 @@
 """How far the notebooks that are at work have come, on a terminal."""
 
-import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +18,7 @@ from rich.table import Column
 from rich.text import Text
 
 from lib.base.shown import printable
-from lib.base.waits import told_in
+from lib.base.waits import terminal_is_watched, told_in
 
 NAME_CHARACTERS = 16  # so that the bars stand below each other
 
@@ -37,15 +36,13 @@ class Bars(AbstractContextManager):
             _Awaited(table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         )
         console = Console(stderr=True)
-        # A bar is drawn by escape codes, which NO_COLOR is to be without; the other is what turns off tqdm's.
-        unwanted = os.environ.get("NO_COLOR") or os.environ.get("TQDM_DISABLE")
         self._progress = Progress(
             *columns,
             console=console,
             transient=True,
             expand=True,
             refresh_per_second=4,
-            disable=bool(unwanted) or not console.is_terminal,
+            disable=not terminal_is_watched(),
         )
 
     def __enter__(self) -> "Bars":

@@ -218,7 +218,7 @@ def execute_all(
                     if not running:
                         break
                     for number in _ended(running):
-                        results[number] = running.pop(number).future.result()
+                        results[number] = running.pop(number).result()
                         ended(results[number])
                 except KeyboardInterrupt:
                     interrupted += 1
@@ -244,11 +244,16 @@ class _Execution:
         self._stopped_at: float | None = None
         self._awaited = folder / f".{job.name}.waits"
         self.bar = bars.bar(job.name, self._awaited)
+        # There before its thread is, which Ctrl-C may come before.
         self.future: Future[Result] = Future()
 
     def begin(self, threads: Executor) -> None:
         """Execute it."""
-        self.future = threads.submit(self._execute)
+        threads.submit(self._work)
+
+    def result(self) -> Result:
+        """Return what became of it, when it has ended."""
+        return Result(self._job.name, "not run") if self.future.cancelled() else self.future.result()
 
     def stop(self, asked: int) -> None:
         """End it: as Ctrl-C does; if it goes on for long, or one asks again, at once.
@@ -256,6 +261,7 @@ class _Execution:
         Args:
             asked: How often one has asked for it.
         """
+        self.future.cancel()  # it never begins, unless it has
         if self._stopped_at is None:
             self._stopped_at = time.monotonic()
             for kernel in self._kernels:
@@ -272,6 +278,13 @@ class _Execution:
         """
         if self._stopped_at is not None:
             raise KeyboardInterrupt
+
+    def _work(self) -> None:
+        if self.future.set_running_or_notify_cancel():
+            try:
+                self.future.set_result(self._execute())
+            except BaseException as error:  # whoever asks for the result gets it
+                self.future.set_exception(error)
 
     def _execute(self) -> Result:
         job, executed = self._job, self._folder / f"{self._job.name}.ipynb"

@@ -142,7 +142,24 @@ def test_no_color_writes_no_escape_code(home: Path, arguments: list[str], no_col
     assert not escapes if no_color else escapes or arguments == ["status"]
 
 
-DIFFERS = {**TOLD, "differences": {"b": "--- policy (is)\n+++ policy (shall be)\n-old\n+new ```"}}
+# A role and a function of one name, as a pipeline has them.
+DIFFERS = {
+    "summary": "2 to change",
+    "counts": {"to change": 2, "unchanged": 1},
+    "table": {
+        "columns": COLUMNS,
+        "data": [
+            ["change", "IAM role", "a_b", "us-east-1", "policy: …"],
+            ["change", "Lambda function", "a_b", "us-east-1", "Code: …"],
+            ["unchanged", "SQS queue", "a_b", "us-east-1", ""],
+            ["warning", "IAM role", "a_b", "us-east-1", "a wildcard"],
+        ],
+    },
+    "differences": {
+        "IAM role a_b in us-east-1": "--- policy (is)\n+++ policy (shall be)\n-old\n ```\n+new",
+        "Lambda function a_b in us-east-1": "-code\n+other code",
+    },
+}
 
 
 def planning(path: Path, told: dict) -> None:
@@ -155,17 +172,23 @@ def planning(path: Path, told: dict) -> None:
 def test_a_plan_shows_what_is_too_long_for_a_line_as_a_diff(home: Path, notebooks: Path, aws: str):
     planning(notebooks / "10_migrate.ipynb", DIFFERS)
     shown = runbook("plan", "--params", aws).stdout
-    assert "    -old\n    +new ```\n" in shown
+    assert "    -old\n     ```\n    +new\n" in shown
+    assert "    -code\n    +other code\n" in shown
     markdown = runbook("plan", "--markdown", "--params", aws)
     assert markdown.exit_code == 3
     for part in (
         "## Plan of test in account 111122223333",
-        "| create | S3 bucket | b | us-east-1 | does not exist |",
-        "```diff\n--- policy (is)\n+++ policy (shall be)\n-old\n+new ```\n```",
+        "| change | IAM role | a\\_b | us-east-1 | policy: … |",
+        "<summary>IAM role a_b</summary>\n\n````diff\n--- policy (is)\n",
+        "+++ policy (shall be)\n-old\n ```\n+new\n````\n",
+        "<summary>Lambda function a_b</summary>\n\n```diff\n-code\n+other code\n```",
     ):
         assert part in markdown.stdout
     found = answer(runbook("plan", "--json", "--params", aws), "plan")
-    assert found["notebooks"][0]["steps"][0]["difference"].endswith("+new ```")
+    role, function, queue, warning = (each["difference"] for each in found["notebooks"][0]["steps"])
+    assert role.endswith("+new")
+    assert function == "-code\n+other code"
+    assert (queue, warning) == ("", "")
 
 
 def test_a_run_does_what_a_kept_plan_says_or_nothing(home: Path, notebooks: Path, aws: str, tmp_path: Path):
@@ -185,10 +208,44 @@ def test_a_run_does_what_a_kept_plan_says_or_nothing(home: Path, notebooks: Path
         refused = runbook(*run, *other)
         assert (refused.exit_code, said in refused.stderr) == (2, True)
     count = len(list(home.glob("runs/*")))
-    planning(kept, {**DIFFERS, "differences": {"b": "-old\n+other"}})
+    planning(kept, {**DIFFERS, "differences": {"IAM role a_b in us-east-1": "-old\n+other"}})
     moved = runbook(*run, "--json")
     assert (moved.exit_code, answer(moved, "error")["exit_code"]) == (3, 3)
-    assert "is true no more; nothing was done: 10_migrate: S3 bucket b in us-east-1 (create)" in moved.stderr
+    assert "is true no more; nothing was done: 10_migrate: IAM role a_b in us-east-1 (change)" in moved.stderr
     assert len(list(home.glob("runs/*"))) == count + 1, "it planned, and did not run"
     file.write_text("{}")
     assert runbook(*run).exit_code == 2
+
+
+def test_a_plan_that_cannot_be_made_again_is_no_difference(
+    home: Path, notebooks: Path, aws: str, tmp_path: Path
+):
+    kept, file = notebooks / "10_migrate.ipynb", tmp_path / "plan.json"
+    planning(kept, DIFFERS)
+    assert runbook("plan", "--out", str(file), "--params", aws).exit_code == 3
+    notebook_files.write(kept, "stack = None", "raise OSError('no route')", "stack.plan()")
+    unseen = runbook("run", "--plan", str(file), "--yes", "--json", "--params", aws)
+    assert (unseen.exit_code, answer(unseen, "error")["exit_code"]) == (1, 1)
+    assert "could not be seen; nothing was done" in unseen.stderr
+
+
+def test_what_others_have_done_is_told_beside_a_parameter_that_is_wrong(
+    home: Path, notebooks: Path, aws: str
+):
+    notebook_files.write(notebooks / "10_migrate.ipynb", notebook_files.tell(TOLD))
+    notebook_files.write(notebooks / "20_backup.ipynb", RAISE.format(kind="ParameterError"))
+    result = runbook("run", "--yes", "--json", "--params", aws)
+    told = answer(result, "run")
+    assert (result.exit_code, told["exit_code"]) == (2, 2)
+    assert [one["outcome"] for one in told["notebooks"]] == ["ok", "failed"]
+
+
+def test_a_file_that_cannot_be_written_takes_nothing_of_the_answer_with_it(
+    home: Path, notebooks: Path, aws: str, tmp_path: Path
+):
+    notebook_files.write(notebooks / "10_migrate.ipynb", notebook_files.tell(TOLD))
+    (tmp_path / "file").write_text("")
+    result = runbook("run", "--yes", "--json", "--junit", str(tmp_path / "file" / "j.xml"), "--params", aws)
+    assert result.exit_code == 1
+    assert answer(result, "run")["notebooks"][0]["outcome"] == "ok"
+    assert "error: " in result.stderr
