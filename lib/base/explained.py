@@ -46,7 +46,10 @@ NO_CREDENTIALS = (
     SSOError,
     TokenRetrievalError,
 )
-LOG_IN = "Log in anew (`aws sso login`, or however you do it), restart the kernel, and run from the top"
+LOG_IN = (
+    "Log in anew (`aws sso login`, or however you do it), then run this again; a notebook from the top, its "
+    "kernel restarted"
+)
 AGAIN = "then run this again: it goes on where it stopped"
 GO_ON = f"What was done before stays done. Mend that; {AGAIN}"
 

@@ -31,6 +31,7 @@ EXITS = {
     ParameterError.__name__: EXIT_PARAMETERS,
     LockError.__name__: EXIT_LOCKED,
     PlanMovedError.__name__: EXIT_DIFFERS,
+    KeyboardInterrupt.__name__: EXIT_INTERRUPTED,
 }
 
 DEFAULT_PARAMS = [Path("params/local.yaml")]
@@ -85,11 +86,10 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except BrokenPipeError:  # whoever reads has enough
             raise
-        except (RunbookError, BotoCoreError, ClientError, OSError, Timeout) as error:
-            code = exit_code_of(error)
-            told = explained(error) if isinstance(error, BotoCoreError | ClientError) else error
+        except (RunbookError, BotoCoreError, ClientError, OSError, Timeout, KeyboardInterrupt) as error:
+            code, told = exit_code_of(error), explained(error) or error
             terminal.say_error(f"{told}{_may_not(error)}")
-            terminal.answer_error(error, code)
+            terminal.answer_error(told, code)
         raise typer.Exit(code)
 
 

@@ -12,7 +12,7 @@ from jupyter_client import KernelManager
 
 from lib.base import waits
 from lib.base.paths import ROOT
-from lib.base.waits import TOLD_VARIABLE, Wait, duration, progress
+from lib.base.waits import TOLD_VARIABLE, Wait, duration, progress, terminal_is_watched
 
 PATIENCE_S = 60
 # Waits until it is shown, which the note's being asked for tells; then ends.
@@ -222,6 +222,16 @@ def run(source, **variables):
     environment = {k: v for k, v in os.environ.items() if k != TOLD_VARIABLE} | variables
     command = [sys.executable, "-c", source]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("unwanted", ["NO_COLOR", "TQDM_DISABLE", ""])
+def test_a_terminal_gets_no_escape_codes_that_nobody_wants(monkeypatch, unwanted):
+    for variable in ("NO_COLOR", "TQDM_DISABLE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    if unwanted:
+        monkeypatch.setenv(unwanted, "1")
+    assert terminal_is_watched() == (not unwanted)
 
 
 def test_where_nobody_looks_nothing_is_written():

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from support.servers import eventually
 from lib.base import call_ledger
 from lib.base.errors import ParameterError
 from lib.execution import run
+from lib.execution.bars import Bars
 from lib.execution.run import Job, Result
 from lib.parameters import Parameters
 from lib.parameters.sections import Migrate
@@ -276,6 +278,15 @@ class Run:
         psutil.wait_procs(self.kernels, timeout=60)
         assert not any(kernel.is_running() for kernel in self.kernels)
         return said.split()
+
+
+def test_one_that_is_stopped_before_its_thread_began_has_ended(tmp_path, folder):
+    with Bars() as bars, ThreadPoolExecutor(1) as threads:
+        one = run._Execution(Job(tmp_path / "10_a.ipynb"), PARAMETERS, folder, bars)
+        one.stop(1)
+        one.begin(threads)
+    assert one.future.done()
+    assert one.result() == Result("10_a", "not run")
 
 
 def test_ctrl_c_ends_all_that_are_at_work(tmp_path):
