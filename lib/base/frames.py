@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from pandas.api import types
 
-from lib.base.shown import counted, printable
+from lib.base.shown import counted, printable, shown_bytes
 
 STATIC = Path(__file__).with_name("static")
 MOST_CELLS, MOST_ROWS = 60_000, 10_000  # of a page
@@ -21,7 +21,6 @@ MOST_TEXT_ROWS = 200  # of a text, the first and the last half of which are show
 FEW_ROWS = 10  # which nobody needs to search or to scroll
 LONG_CHARACTERS, SEEN_CHARACTERS = 240, 100  # of a value that is folded, and what of it is seen
 DECIMALS = 6
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 STYLE = (
     "<style>"
@@ -100,16 +99,6 @@ def text(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def size(number: float) -> str:
-    """Return a number of bytes as people say it: `512 B`, `1.5 MiB`.
-
-    Args:
-        number: Of bytes.
-    """
-    power = min(int(math.log(abs(number), 1024)), len(UNITS) - 1) if abs(number) >= 1 else 0
-    return f"{number:,.0f} B" if power == 0 else f"{number / 1024**power:,.1f} {UNITS[power]}"
-
-
 def money(usd: float) -> str:
     """Return an amount: `$1,204.50`, and `$0.00005` where cents would say nothing.
 
@@ -173,7 +162,7 @@ def _unit(name: str) -> Callable[[Any], str] | None:
     last = name.lower().replace("_", " ").replace("(", " ").replace(")", " ").split()[-1:] or [""]
     seconds: Callable[[Any], str] = lambda value: f"{value:,.2f} s"  # noqa: E731
     known: dict[str, Callable[[Any], str]] = {
-        "bytes": size,
+        "bytes": shown_bytes,
         "usd": money,
         "seconds": seconds,
         "s": seconds,

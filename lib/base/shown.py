@@ -3,6 +3,7 @@
 And numbers of bytes, in a few characters.
 """
 
+import math
 import re
 
 # Control characters, ends of lines, marks that turn the direction of writing, and what no encoding can hold.
@@ -10,7 +11,7 @@ NOT_SHOWN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 LAYOUT = "\n\t"
-DECIMALS = ("bytes", "KB", "MB", "GB", "TB", "PB")
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def printable(text: str, keep: str = LAYOUT) -> str:
@@ -23,12 +24,14 @@ def printable(text: str, keep: str = LAYOUT) -> str:
     return NOT_SHOWN.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
 
 
-def shown_bytes(count: int) -> str:
-    """Return a number of bytes in a few characters, such as `3.4 MB`; a MB has 1,000,000."""
-    size, power = float(count), 0
-    while size >= 1000 and power < len(DECIMALS) - 1:
-        size, power = size / 1000, power + 1
-    return f"{size:.1f} {DECIMALS[power]}" if power else f"{count} bytes"
+def shown_bytes(number: float) -> str:
+    """Return a number of bytes as people say it: `512 B`, `1.5 MiB`.
+
+    Args:
+        number: Of bytes.
+    """
+    power = min(int(math.log(abs(number), 1024)), len(UNITS) - 1) if abs(number) >= 1 else 0
+    return f"{number:,.0f} B" if power == 0 else f"{number / 1024**power:,.1f} {UNITS[power]}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -130,14 +130,6 @@ def test_any_values_have_a_cell_each(values):
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
-    [(0, "0 B"), (1023, "1,023 B"), (1024, "1.0 KiB"), (-2048, "-2.0 KiB"), (2**70, "1,048,576.0 PiB")],
-)
-def test_sizes(number, said):
-    assert frames.size(number) == said
-
-
-@pytest.mark.parametrize(
     ("usd", "said"), [(0, "$0.00"), (0.01, "$0.01"), (0.0025, "$0.0025"), (-3, "-$3.00")]
 )
 def test_money(usd, said):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.base.shown import printable
+from lib.base.shown import printable, shown_bytes
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,11 @@ def test_a_name_is_one_line_and_can_be_written_anywhere(text):
     shown = printable(text, keep="")
     assert len(shown.splitlines()) <= 1
     shown.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0, "0 B"), (1023, "1,023 B"), (1024, "1.0 KiB"), (-2048, "-2.0 KiB"), (2**70, "1,048,576.0 PiB")],
+)
+def test_sizes(number, said):
+    assert shown_bytes(number) == said
