@@ -163,11 +163,11 @@ class Going:
         if item.type is Bucket:  # what others put meanwhile is seen as it is deleted
             self.inventory.delete(item, only=self.contents.passed[item.found.arn])
             return ""
-        # It has just been found to hold nothing of others, and the run itself has protected it.
-        self.inventory.unprotect(item)
-        if not (why := self.contents.foreign(item)):  # what others put meanwhile
-            self.inventory.delete(item)
-        return why
+        if why := self.contents.foreign(item):  # what others put meanwhile
+            return why
+        self.inventory.unprotect(item)  # as the run itself has protected it
+        self.inventory.delete(item)
+        return ""
 
     def _look_into_buckets(self) -> None:
         """Find what others put meanwhile, in all buckets before the first is gone: copies are compared."""
