@@ -24,7 +24,7 @@ from lib.parameters import Parameters
 from lib.resources.base import TAG_ENV, Adopted, Found, Resource
 from lib.resources.registry import types
 from lib.resources.s3 import Bucket, first_of, has_object_lock, what_is_locked
-from lib.target import Target
+from lib.target import Target, protects_data
 
 TYPES = types()  # in the order of deletion
 # A deleted queue may be told of for 60 s: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html
@@ -148,6 +148,7 @@ class Inventory:
         self.target = target
         self.parameters = parameters
         self.scope = parameters.scope(pipeline)
+        self.protects = protects_data(parameters)
         self.ledger = Ledger.of(parameters)
         self._not_reached: set[str] = set()
         self._keeps_data = False
@@ -308,10 +309,14 @@ class Inventory:
     def protected(self, items: Iterable[Existing]) -> dict[str, str]:
         """Return which of these are protected from deletion: what each is, to why. Reads only.
 
+        Where the parameters say that data is not protected, only what was protected by hand is.
+
         Args:
             items: As `existing` gives them.
         """
-        reasons = ((item, item.type.protection(self.client(item), item.found)) for item in items)
+        reasons = (
+            (item, item.type.protection(self.client(item), item.found, by_us=self.protects)) for item in items
+        )
         return {f"{item.type.noun} {item.found.name} in {item.region}": why for item, why in reasons if why}
 
     def _require_unprotected(self, items: Iterable[Existing]) -> None:
@@ -350,6 +355,8 @@ class Inventory:
                 for item in wait.each(ours):
                     wait.say(f"{item.type.noun} {item.found.name}")
                     lock.require()
+                    if not self.protects:
+                        self.unprotect(item)
                     try:
                         self.delete(item)
                     except LockedError as error:
@@ -362,6 +369,16 @@ class Inventory:
         gone = [item for item in ours if item.found.arn not in held]
         contents = {arn: each for arn, each in contents.items() if arn not in held}
         return Destroyed(gone, held.values(), contents)
+
+    def unprotect(self, item: Existing) -> None:
+        """Take off what protects one thing, if that is by us.
+
+        Args:
+            item: The thing.
+        """
+        retry_passing("changing", "busy", sleep=time.sleep)(
+            item.type.unprotect, self.client(item), item.found
+        )
 
     def delete(self, item: Existing, **options: object) -> None:
         """Delete one thing, whatever else is still being done to it.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RUNS_KEPT = 100  # what ran before that is forgotten; what it created is not
 PARTS = ("runs", "entries", "put", "outputs")
+OF_COPY = ("lineage", "serial", "copied", "copied_at")  # what tells copies apart, and which the account has
 # Of the file. A program refuses one of a later format: it would lose what it does not know.
 FORMAT = 1
 # {prefix}-{env}-{pipeline}-{what}-{account_id}-{region}, as lib.resources.s3 names buckets.
@@ -242,19 +243,26 @@ class Ledger:
         """Return the text of a copy to keep in the account; None if it has that copy already.
 
         Each copy has a greater number; all copies of an environment, from its first run to its destruction,
-        have one lineage.
+        have one lineage. Nothing of it is written down before it is `copied`.
         """
-        with self._locked():
-            self._take_over()
-            content: dict[str, Any] = self._content_of_file()
-            if not any(content[part] for part in PARTS) or content.get("copied") == _digest(content):
-                return None
-            content["lineage"] = content.get("lineage") or secrets.token_hex(8)
-            content["serial"] = content.get("serial", 0) + 1
-            content["copied"] = _digest(content)
-            content["copied_at"] = _now()
-            self._write(content)
+        content: dict[str, Any] = self._read()
+        if not any(content[part] for part in PARTS) or content.get("copied") == _digest(content):
+            return None
+        content["lineage"] = content.get("lineage") or secrets.token_hex(8)
+        content["serial"] = content.get("serial", 0) + 1
+        content["copied"] = _digest(content)
+        content["copied_at"] = _now()
         return self._text(content)
+
+    def copied(self, text: str) -> None:
+        """Write down that the account has a copy: one that did not get there is made again.
+
+        Args:
+            text: As `copy` gave it.
+        """
+        copy = json.loads(text)
+        with self._content() as content:
+            content |= {name: copy[name] for name in OF_COPY}
 
     def take(self, text: str) -> None:
         """Take over a copy that the account keeps: what others have done since we were here last.

@@ -289,6 +289,7 @@ class Lock:
         if (text := self.ledger.copy()) is not None:
             with suppress(self.client.exceptions.NoSuchBucket):  # a part of our run has destroyed all
                 self.client.put_object(Bucket=self.home.name, Key=LEDGER_KEY, Body=text.encode())
+                self.ledger.copied(text)
 
     def _remove_records(self) -> None:
         """Delete what is kept beside the lock: the ledger's copy, and what was acknowledged."""

@@ -13,7 +13,7 @@ from lib.engine.inventory import Destroyed, Existing, Inventory
 from lib.engine.ledger import Ledger
 from lib.engine.lock import PIPELINE, Lock, locked
 from lib.parameters import Parameters
-from lib.resources.base import PROTECTED, TAG_ENV, TAG_PROTECTED
+from lib.resources.base import TAG_ENV
 from lib.resources.s3 import Bucket
 from lib.target import Target
 
@@ -160,14 +160,14 @@ class Going:
         """Delete it, unless it is to be kept after all; returns why then."""
         if item.found.arn in self.kept:  # what was kept a moment ago needs it
             return self.kept[item.found.arn]
-        # It has just been found to hold nothing of others, and the run itself has protected it.
-        item.type.unprotect(self.inventory.client(item), item.found)
-        if item.type is Bucket:
+        if item.type is Bucket:  # what others put meanwhile is seen as it is deleted
             self.inventory.delete(item, only=self.contents.passed[item.found.arn])
             return ""
-        if not (why := self.contents.foreign(item)):  # what others put meanwhile
-            self.inventory.delete(item)
-        return why
+        if why := self.contents.foreign(item):  # what others put meanwhile
+            return why
+        self.inventory.unprotect(item)  # as the run itself has protected it
+        self.inventory.delete(item)
+        return ""
 
     def _look_into_buckets(self) -> None:
         """Find what others put meanwhile, in all buckets before the first is gone: copies are compared."""
@@ -185,8 +185,8 @@ class Going:
         for part in parts:
             if part.get("run") != facts["run"]:
                 return f"{part['noun']} {part['name']}, which that run did not create, is a part of it"
-        is_by_us = (tags or {}).get(TAG_PROTECTED) == PROTECTED  # which the run has given it
-        if not is_by_us and (why := item.type.protection(self.inventory.client(item), item.found)):
+        client = self.inventory.client(item)
+        if why := item.type.protection(client, item.found, by_us=False):  # ours the run has given it
             return f"it is protected from deletion: {why}"
         return self.contents.foreign(item)
 

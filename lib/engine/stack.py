@@ -365,10 +365,12 @@ class Stack:
         resource, client = step.resource, self.client(step.resource)
         if step.action == "delete":
             for found in [f for f in resource.find(client, self.scope) if f.arn == resource.arn]:
-                if why := resource.protection(client, found):
+                if why := resource.protection(client, found, by_us=self.scope.protects):
                     raise ProtectedError(f"{resource} is protected from deletion: {why}")
-                delete = retry_passing("changing", "busy", sleep=time.sleep)
-                delete(resource.delete, client, found.identifier)
+                patiently = retry_passing("changing", "busy", sleep=time.sleep)
+                if not self.scope.protects:
+                    patiently(resource.unprotect, client, found)
+                patiently(resource.delete, client, found.identifier)
             self.ledger.gone(resource.arn)
             return
         how = "run" if step.action == "create" else "changed_by"

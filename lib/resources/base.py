@@ -46,9 +46,7 @@ SOURCE, DESTINATION, HOLDING = ROLES = ("source", "destination", "holding")
 TAG_PROTECTED = "runbook:deletion-protection"  # of what holds data; ours, so that what is by hand stays
 PROTECTED = "ENABLED"
 LONG_CHARACTERS = 60  # a value that has more is shown as a diff
-BY_PARAMETER = (
-    "deletion_protection is ENABLED: `runbook run --set deletion_protection=DISABLED` takes it off everywhere"
-)
+BY_PARAMETER = "deletion_protection is ENABLED: `--set deletion_protection=DISABLED` takes it off"
 MAY_BE_EMPTY = (TAG_ROLE, TAG_PROTECTED)  # which is the same as not being there
 WRITTEN = "written"  # of a bucket that is adopted: into which something is written, though it is no end
 
@@ -249,6 +247,12 @@ class Found:
     tags: dict[str, str] | None
 
 
+    @property
+    def is_protected_by_us(self) -> bool:
+        """Whether its tag says that we gave it its protection from deletion."""
+        return (self.tags or {}).get(TAG_PROTECTED) == PROTECTED
+
+
 @dataclass(frozen=True)
 class Link:
     """An arrow of the picture: from one resource's ARN to another's, and what travels along it."""
@@ -403,12 +407,13 @@ class Resource(ABC):
         """
 
     @classmethod
-    def protection(cls, client, found: Found) -> str:
+    def protection(cls, client, found: Found, by_us: bool = True) -> str:
         """Return what protects one from deletion, and how that is taken off; empty for nothing.
 
         Args:
             client: As for `output`.
             found: As `find` gives it.
+            by_us: Whether what we gave it counts, which `unprotect` takes off.
         """
         return ""
 

@@ -14,7 +14,6 @@ from lib.base.errors import RunbookError
 from lib.base.retry import TOO_EARLY, retry_on
 from lib.resources.base import (
     BY_PARAMETER,
-    PROTECTED,
     TAG_PROTECTED,
     Deletion,
     End,
@@ -249,15 +248,15 @@ class Table(End):
                         yield Found(name, name, arn, tags)
 
     @classmethod
-    def protection(cls, client, found: Found) -> str:
+    def protection(cls, client, found: Found, by_us: bool = True) -> str:
         try:
             table = client.describe_table(TableName=found.identifier)["Table"]
         except client.exceptions.ResourceNotFoundException:
             return ""
         if not table.get("DeletionProtectionEnabled"):
             return ""
-        if found.tags and found.tags.get(TAG_PROTECTED) == PROTECTED:
-            return BY_PARAMETER
+        if found.is_protected_by_us:
+            return BY_PARAMETER if by_us else ""
         return (
             f"its deletion protection is on, set by hand: `aws dynamodb update-table "
             f"--table-name {found.name} --region {client.meta.region_name} --no-deletion-protection-enabled` "
@@ -266,7 +265,7 @@ class Table(End):
 
     @classmethod
     def unprotect(cls, client, found: Found) -> None:
-        if found.tags and found.tags.get(TAG_PROTECTED) == PROTECTED:
+        if found.is_protected_by_us:
             with suppress(client.exceptions.ResourceNotFoundException):
                 client.update_table(TableName=found.identifier, DeletionProtectionEnabled=False)
                 client.get_waiter("table_exists").wait(TableName=found.identifier, WaiterConfig=WAIT_500_S)

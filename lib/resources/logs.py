@@ -101,7 +101,7 @@ class LogGroup(Resource):
                 yield Found(group["logGroupName"], group["logGroupName"], arn, tags)
 
     @classmethod
-    def protection(cls, client, found: Found) -> str:
+    def protection(cls, client, found: Found, by_us: bool = True) -> str:
         # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogGroupDeletionProtection.html
         groups = (group for group in _groups(client, found.name) if group["logGroupName"] == found.name)
         if not any(group.get("deletionProtectionEnabled") for group in groups):

@@ -25,8 +25,6 @@ from lib.base.threads import in_threads
 from lib.base.waits import Wait
 from lib.resources.base import (
     BY_PARAMETER,
-    PROTECTED,
-    TAG_PROTECTED,
     Deletion,
     End,
     Found,
@@ -369,10 +367,10 @@ class Bucket(End):
                 yield name, region
 
     @classmethod
-    def protection(cls, client, found: Found) -> str:
+    def protection(cls, client, found: Found, by_us: bool = True) -> str:
         name = found.identifier
         try:
-            if found.tags and found.tags.get(TAG_PROTECTED) == PROTECTED and first_of(client, name):
+            if by_us and found.is_protected_by_us and first_of(client, name):
                 return f"it holds objects, and {BY_PARAMETER}"
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/MultiFactorAuthenticationDelete.html
             if client.get_bucket_versioning(Bucket=name).get("MFADelete") == "Enabled":

@@ -9,7 +9,7 @@ from support.calls import Recorder, watched
 from support.case import HERE
 from support.cleanup import remove
 
-from lib.base.errors import ParameterError, ProtectedError, RunbookError
+from lib.base.errors import ParameterError, ProtectedError, RunbookError, UnfinishedError
 from lib.engine import lock
 from lib.engine.inventory import TYPES, Inventory
 from lib.engine.lock import PIPELINE
@@ -273,17 +273,43 @@ def test_what_the_parameter_protects_stops_a_destruction_before_its_first_delete
     stack = with_data(**PROTECTED)
     assert stack.plan().count("unchanged") == len(stack.resources)
     recorder = Recorder()
-    inventory = Inventory(watched(target, "before-call", recorder), parameters, "migrate")
+    watching = watched(target, "before-call", recorder)
     with pytest.raises(ProtectedError, match="^2 are protected .*nothing was deleted: .*=DISABLED"):
-        inventory.destroy()
+        Inventory(watching, parameters.model_copy(update=PROTECTED), "migrate").destroy()
     assert not [call for call in recorder.writes if call.startswith("Delete") and call != "DeleteObject"]
+    inventory = Inventory(target, parameters, "migrate")
     assert names(inventory) == set(stack.resources)
     stack = with_data(deletion_protection="DISABLED")  # which takes it off
+    assert not any(one.found.is_protected_by_us for one in inventory.existing())
     assert stack.plan().count("unchanged") == len(stack.resources)
     held = "with 2 versions of objects (10 bytes), 1 items"
     assert inventory.going().summary == f"3 to delete, {held}"
     assert inventory.destroy().summary == f"3 deleted, {held}"
     assert names(inventory) == set()
+
+
+def test_our_own_protection_goes_with_the_parameter_though_no_run_describes_it_any_more(
+    with_data, target, parameters
+):
+    with_data(**PROTECTED)
+    freeing = parameters.model_copy(update={"deletion_protection": "DISABLED"})
+    inventory = Inventory(target, freeing, "migrate")
+    assert inventory.protected(inventory.existing()) == {}
+    assert inventory.destroy().summary.startswith("3 deleted")
+    assert names(inventory) == set()
+
+
+def test_a_store_that_is_not_wanted_any_more_goes_with_the_parameter(with_data, target, parameters):
+    stack = with_data(**PROTECTED)
+    stack.replace(cases.dynamodb.table(stack), wanted=False)
+    with pytest.raises(UnfinishedError, match="is protected from deletion: .*=DISABLED"):
+        stack.apply()
+    stack = Stack(target, parameters.model_copy(update={"deletion_protection": "DISABLED"}), "migrate")
+    for one in (cases.s3.bucket(stack), cases.dynamodb.table(stack)):
+        stack.replace(one, wanted=False)
+    stack.is_whole = False
+    assert stack.apply().count("delete") == 2
+    assert [one.type.noun for one in Inventory(target, parameters, "migrate").existing()] == ["SNS topic"]
 
 
 def _protect_table(stack: Stack, client) -> None:

@@ -224,6 +224,14 @@ def elsewhere(tmp_path: Path, monkeypatch):
     return switch
 
 
+def copied(ledger: Ledger) -> str:
+    """A copy that got to the account."""
+    text = ledger.copy()
+    assert text
+    ledger.copied(text)
+    return text
+
+
 def test_a_copy_makes_a_fresh_checkout_know_what_was_done(elsewhere):
     here = elsewhere("a")
     here.begin("r1", "apply")
@@ -231,7 +239,7 @@ def test_a_copy_makes_a_fresh_checkout_know_what_was_done(elsewhere):
     here.made("arn:1")
     here.put("r1", "arn:1", "key", "v")
     here.record_outputs("migrate", {"bucket": "b"})
-    copy = here.copy()
+    copy = copied(here)
     assert here.copy() is None, "nothing is new"
     there = elsewhere("b")
     there.take(copy)
@@ -246,12 +254,12 @@ def test_the_later_copy_wins_but_what_a_killed_run_alone_knows_stays(elsewhere):
     for arn in ("arn:1", "arn:2"):
         here.intend(arn, run="r1", **FACTS)
         here.made(arn)
-    first = here.copy()
+    first = copied(here)
     there = elsewhere("b")
     there.take(first)
     there.gone("arn:1")
     there.record_outputs("migrate", {"bucket": "theirs"})
-    second = there.copy()
+    second = copied(there)
     here = elsewhere("a")
     _make_older(here, "arn:1")
     here.intend("arn:3", run="r2", **FACTS)  # and is killed: no copy was made
@@ -275,10 +283,10 @@ def test_an_environment_that_was_destroyed_and_made_anew_elsewhere_is_another_on
     stale.intend("arn:old", run="r1", **FACTS)
     for _ in range(3):
         stale.record_outputs("migrate", {"bucket": secrets.token_hex(2)})
-        stale.copy()
+        copied(stale)
     new = elsewhere("b")
     new.intend("arn:new", run="r2", **FACTS)
-    copy = new.copy()
+    copy = copied(new)
     stale = elsewhere("a")
     stale.take(copy)
     assert stale.entries().keys() == {"arn:new"}

@@ -344,6 +344,31 @@ def test_a_copy_of_the_ledger_is_left_beside_it_and_taken_up_by_the_next(
         assert next_one.ledger.outputs() == known
 
 
+def test_a_copy_that_did_not_get_there_is_left_by_the_next(target, parameters, somebody):
+    with locked(target, parameters) as one:
+        one.ledger.record_outputs("index", {"bucket": "first"})
+    serial = json.loads(copy_there(somebody, one))["serial"]
+
+    def refuse(params: dict, **_: object) -> None:
+        if params["Key"] == lock.LEDGER_KEY:
+            raise ClientError({"Error": {"Code": "SlowDown", "Message": ""}}, "PutObject")
+
+    refusing = watched(target, "provide-client-params.s3.PutObject", refuse)
+    with pytest.raises(ClientError, match="SlowDown"), locked(refusing, parameters) as one:
+        one.ledger.record_outputs("index", {"bucket": "second"})
+    assert json.loads(copy_there(somebody, one))["serial"] == serial
+    with locked(target, parameters):
+        pass
+    copy = json.loads(copy_there(somebody, one))
+    assert (copy["serial"], copy["outputs"]["index"]) == (serial + 1, {"bucket": "second"})
+
+
+def copy_there(somebody, of: Lock) -> str:
+    """The ledger's copy that the account has."""
+    found = somebody("s3").get_object(Bucket=of.home.name, Key=lock.LEDGER_KEY)
+    return found["Body"].read().decode()
+
+
 def test_what_a_later_version_has_left_there_is_not_replaced(target, parameters, somebody):
     with locked(target, parameters) as one:
         pass

@@ -296,6 +296,28 @@ def test_what_comes_between_the_look_and_the_deletion_is_kept(target, parameters
     assert [version["Key"] for version in left] == ["theirs"]
 
 
+def test_a_table_that_others_put_an_item_into_meanwhile_stays_protected(
+    target, parameters, somebody, monkeypatch
+):
+    stack = Stack(target, parameters.model_copy(update={"deletion_protection": "ENABLED"}), "migrate")
+    table = cases.dynamodb.table(stack)
+    stack.apply()
+    client, looks, look = somebody("dynamodb", table.region), [], Contents.foreign
+
+    def late(contents: Contents, item: Existing) -> str:
+        if item.found.arn == table.arn:
+            looks.append(item)
+            if len(looks) == 2:  # the last one, before it goes
+                put = {"file_key": {"S": "theirs"}, "timestamp": {"S": "now"}}
+                client.put_item(TableName=table.name, Item=put)
+        return look(contents, item)
+
+    monkeypatch.setattr(Contents, "foreign", late)
+    taken_back = stack.rollback()
+    assert "it holds an item" in kept(taken_back)[table.name]
+    assert client.describe_table(TableName=table.name)["Table"]["DeletionProtectionEnabled"]
+
+
 def test_what_aws_refuses_to_delete_does_not_stop_the_rest(target, parameters, monkeypatch):
     stack = Stack(target, parameters, "migrate")
     bucket, queue = cases.s3.bucket(stack), stack.add(sqs.Queue("files", HERE))

@@ -7,7 +7,7 @@ bucket is touched.
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -270,6 +270,7 @@ def elsewhere(stack: Stack, pipeline: Pipeline, key_prefix: str = "") -> pd.Data
             f"there are more than {ELSEWHERE_OBJECTS:,} objects below {key_prefix!r} in {primary.bucket}: "
             "name a folder with fewer, as restore.key_prefix; nothing was done"
         )
+    stack.scope = replace(stack.scope, protects=False)  # what is in it is a copy, and it goes at once
     own = stack.add(Bucket("drill", pipeline.source_bucket.region, expire_days=1))
     stack.apply()
     try:

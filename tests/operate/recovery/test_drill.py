@@ -5,12 +5,19 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 from pytest import MonkeyPatch
+from support.cleanup import remove
 from support.the_five import pipelines
 
 from lib.engine.checklist import Checklist
+from lib.engine.inventory import Inventory
+from lib.engine.stack import Stack
 from lib.execution.drill_report import DrillReport
 from lib.operate import log_events
+from lib.operate.recovery import drill as drills
 from lib.operate.recovery.drill import Drill, compare
+from lib.parameters import Parameters
+from lib.resources.s3 import Bucket
+from lib.target import connect
 
 COLUMNS = ["key", "bytes", "sha256", "headers", "tags"]
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -63,3 +70,22 @@ def test_what_a_repair_has_had_copied_is_no_measure_of_how_far_behind_the_copies
     monkeypatch.setattr(log_events, "lines", lambda *_: lines)
     drill = Drill(target, pipelines(parameters)["backup"], "runbook-drill/2026-01-02T03-04-05Z/")
     assert drill._logged_lags(pd.Timestamp(NOW)) == {"b": 2.0}
+
+
+def test_a_drill_elsewhere_removes_its_own_bucket_where_data_is_protected(local_aws):
+    parameters = Parameters.check({"env": "tdrill", "deletion_protection": "ENABLED"})
+    target, pipeline = connect(parameters), pipelines(parameters)["backup"]
+    ends = Stack(target, parameters, "backup")
+    for end in (pipeline.source_bucket, pipeline.destination_bucket):
+        ends.add(end)
+    try:
+        ends.apply()
+        for end in ends.resources.values():
+            ends.client(end).put_object(Bucket=end.name, Key="in/a.csv", Body=b"a")
+        stack = Stack(target, parameters, "restore")
+        compared = drills.elsewhere(stack, pipeline, "in/")
+        assert compared[drills.SAME].all(axis=None)
+        assert not [*Bucket.names(target.client("s3", "us-east-1"), stack.scope)]
+    finally:
+        remove(ends)
+        Inventory(target, parameters.model_copy(update={"deletion_protection": "DISABLED"})).destroy()
