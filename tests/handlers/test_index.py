@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from functools import partial
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, IncompleteReadError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.buckets import Bucket
 from support.handler_user import lambda_context
 from support.index_table import BUCKET_REGION, TIME, Index
+from support.meddling import ends_early
 from support.s3_messages import TEST_EVENT, in_sns_envelope, s3_event, s3_record, sns_event, sqs_event
 from support.zips import imports_alone
 
@@ -199,6 +200,20 @@ def test_a_version_that_goes_before_it_is_read(index):
     client.meta.events.unregister("before-call.s3.GetObject", lose)
     assert index.row("going")["file_size"] == 4
     assert not index.row("going").keys() & {"content_type", "last_modified", "content_preview"}
+
+
+@pytest.mark.parametrize("there", [0, 1, 4])
+def test_what_was_cut_off_on_its_way_is_no_shorter_preview(index, there):
+    key = f"cut off after {there}"
+    record = index.put(key, b"whole")
+    client = index.module.client("s3", BUCKET_REGION)
+    with ends_early(client, b"whole", there), pytest.raises(ExceptionGroup) as caught:
+        index.deliver(record)
+    (error,) = caught.value.exceptions
+    assert isinstance(error, IncompleteReadError)
+    assert index.rows(key) == []
+    index.deliver(record)
+    assert index.row(key)["content_preview"] == "whole"
 
 
 def test_what_an_event_without_a_size_is_about_may_be_empty(index):

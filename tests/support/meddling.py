@@ -1,6 +1,8 @@
 """What happens between a handler and S3 while the handler works."""
 
+import io
 from contextlib import contextmanager
+from hashlib import md5
 
 from botocore.awsrequest import AWSResponse
 
@@ -22,6 +24,20 @@ def nothing_found(client):
     yield
     for call in CALLS:
         client.meta.events.unregister(f"before-send.s3.{call}", answer)
+
+
+@contextmanager
+def ends_early(client, body, there):
+    """Meanwhile, S3 says how long an object is, and the connection ends before all of it is there."""
+
+    def answer(request, **_):
+        headers = {"Content-Length": str(len(body)), "Content-Range": f"bytes 0-{len(body) - 1}/{len(body)}"}
+        headers |= {"Last-Modified": "Fri, 02 Jan 2026 15:04:05 GMT", "ETag": f'"{md5(body).hexdigest()}"'}
+        return AWSResponse(request.url, 206, headers, io.BytesIO(body[:there]))
+
+    client.meta.events.register("before-send.s3.GetObject", answer)
+    yield
+    client.meta.events.unregister("before-send.s3.GetObject", answer)
 
 
 @contextmanager
