@@ -246,7 +246,6 @@ class Found:
     arn: str
     tags: dict[str, str] | None
 
-
     @property
     def is_protected_by_us(self) -> bool:
         """Whether its tag says that we gave it its protection from deletion."""
