@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lib.base.shown import shown_bytes
+from lib.base.shown import counted, shown_bytes
 from lib.resources.base import Found, Resource
 from lib.resources.dynamodb import Table
 from lib.resources.s3 import Bucket
@@ -48,9 +48,11 @@ class Held:
         return bool(self.objects or self.items or self.messages)
 
     def __str__(self) -> str:
-        said = [f"{self.objects:,} versions of objects ({shown_bytes(self.bytes)})"] * bool(self.objects)
-        said += [f"{self.items:,} items"] * bool(self.items)
-        said += [f"about {self.messages:,} messages"] * bool(self.messages)
+        said = [f"{counted(self.objects, 'version')} of objects ({shown_bytes(self.bytes)})"] * bool(
+            self.objects
+        )
+        said += [counted(self.items, "item")] * bool(self.items)
+        said += [f"about {counted(self.messages, 'message')}"] * bool(self.messages)
         return ("more than " if self.is_more else "") + ", ".join(said)
 
 

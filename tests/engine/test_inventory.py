@@ -282,7 +282,7 @@ def test_what_the_parameter_protects_stops_a_destruction_before_its_first_delete
     stack = with_data(deletion_protection="DISABLED")  # which takes it off
     assert not any(one.found.is_protected_by_us for one in inventory.existing())
     assert stack.plan().count("unchanged") == len(stack.resources)
-    held = "with 2 versions of objects (10 bytes), 1 items"
+    held = "with 2 versions of objects (10 B), 1 item"
     assert inventory.going().summary == f"3 to delete, {held}"
     assert inventory.destroy().summary == f"3 deleted, {held}"
     assert names(inventory) == set()
