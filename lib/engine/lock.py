@@ -249,7 +249,8 @@ class Lock:
         if self.is_parents:
             self.ledger.leave_home(run_id())  # first, for whoever renews the lock meanwhile
             self.ledger.forget(PIPELINE)
-            Bucket.delete(self.client, self.home.name)
+            # A copy of the ledger that was on its way by then is put there meanwhile, and goes with the next try.
+            retry_passing("changing", "busy", sleep=sleep)(Bucket.delete, self.client, self.home.name)
         _held.get(self.home.name, self).is_last = True
 
     def _remove_home(self) -> None:
@@ -285,6 +286,8 @@ class Lock:
     def leave_ledger(self) -> None:
         """Keep a copy of the ledger beside the lock, for whoever works elsewhere next, if it has changed."""
         if self.is_last or self.is_left or self.is_lost or not self._may_leave_ledger:
+            return
+        if self.ledger.has_left_home(run_id()):  # a part of our run is just deleting it
             return
         if (text := self.ledger.copy()) is not None:
             with suppress(self.client.exceptions.NoSuchBucket):  # a part of our run has destroyed all
@@ -324,7 +327,7 @@ class Lock:
             self._failure = None
         except Exception as error:  # none may end the thread that renews; `require` tells of it
             code = _code(error) if isinstance(error, ClientError) else ""
-            self.is_left = code == "NoSuchBucket" and self.ledger.has_left_home(run_id())
+            self.is_left = code in GONE and self.ledger.has_left_home(run_id())
             self.is_lost = code in BROKEN and not self.is_left
             self._failure = error
 
