@@ -13,7 +13,7 @@ from time import sleep
 from typing import ClassVar
 
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import BotoCoreError
 from tenacity import Retrying
 
 from lib.base.difference import of_zips
@@ -153,7 +153,7 @@ class Function(Resource):
         request = AWSRequest("GET", location).prepare()
         try:
             answer = client._endpoint.http_session.send(request)  # which trusts whom the client trusts
-        except HTTPClientError:
+        except BotoCoreError:  # no connection, no time, no certificate, a cut-off body
             return b""
         return answer.content if answer.status_code == HTTPStatus.OK else b""
 
