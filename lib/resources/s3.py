@@ -537,24 +537,32 @@ def empty_bucket(
                 deleted += len(batch) - len(errors)
                 progress.update(len(batch))
     if refused:
-        raise LockedError(what_is_locked(client, name, beginning))
+        raise LockedError(what_is_locked(client, name, beginning, only))
     return deleted
 
 
-def what_is_locked(client, name: str, beginning: str = "") -> str:
+def what_is_locked(
+    client, name: str, beginning: str = "", only: Container[tuple[str, str]] | None = None
+) -> str:
     """Say what Object Lock holds of a bucket from which all else was deleted, and until when.
 
     Args:
         client: An S3 client of the bucket's region.
         name: The bucket's name.
         beginning: What the keys begin with; empty for all of them.
+        only: Key and version id of each that was to be deleted; None for all that there is.
 
     Raises:
-        RunbookError: If something is there that Object Lock does not hold, so that S3 keeps it for another
-            reason.
+        RunbookError: If something of it is there that Object Lock does not hold, so that S3 keeps it for
+            another reason.
     """
     pages = client.get_paginator("list_object_versions").paginate(Bucket=name, Prefix=beginning)
-    versions = (version for page in pages for version in page.get("Versions", []))
+    versions = (
+        version
+        for page in pages
+        for version in page.get("Versions", [])
+        if only is None or (version["Key"], version["VersionId"]) in only
+    )
 
     def look(version: dict) -> dict:
         return client.head_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
