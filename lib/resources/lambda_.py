@@ -17,7 +17,15 @@ from botocore.exceptions import BotoCoreError
 from tenacity import Retrying
 
 from lib.base.difference import of_zips
-from lib.base.retry import IS_BEING_CHANGED, PROPAGATION_S, TOO_EARLY, retry_on, retry_passing, wait_until
+from lib.base.retry import (
+    IS_BEING_CHANGED,
+    NOT_READY,
+    PROPAGATION_S,
+    TOO_EARLY,
+    retry_on,
+    retry_passing,
+    wait_until,
+)
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, contents_digest
 from lib.resources.checks import Finding, within, written_as
@@ -49,7 +57,7 @@ WAIT_300_S = {"Delay": 0.2, "MaxAttempts": 1500}
 
 def _when_ready(sleep: Callable[[float], None]) -> Retrying:
     """Wait for a role, a queue or a function that is not seen yet, and for what is being made or changed."""
-    return retry_passing("early", "changing", sleep=sleep)
+    return retry_passing(*NOT_READY, sleep=sleep)
 
 
 @dataclass(repr=False, kw_only=True)

@@ -14,6 +14,7 @@ from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, s
 
 from lib.base.errors import LockedError, RunbookError, WaitError
 from lib.base.retry import (
+    NOT_READY,
     PROPAGATION_S,
     WAIT_S,
     matches,
@@ -302,7 +303,7 @@ class Bucket(End):
 
     def _put_policy(self, client, statements: dict[str, Statement]) -> None:
         policy = merge(policy_of(client, self.name), statements.values())
-        put = retry_passing("early", "changing", sleep=sleep)  # a role that it names may not be seen yet
+        put = retry_passing(*NOT_READY, sleep=sleep)  # a role that it names may not be seen yet
         put(client.put_bucket_policy, Bucket=self.name, Policy=json.dumps(policy))
 
     def _put_lifecycle(self, client, rules: dict[str, dict]) -> None:
@@ -920,7 +921,7 @@ def _notifications(client, bucket: str) -> dict:
 def _put_notifications(client, bucket: str, configuration: dict, sleep: Callable[[float], None]) -> None:
     """Write the whole configuration: S3 replaces it, so it must hold everybody's entries."""
     # S3 tries the destination, whose policy may be too new.
-    put = retry_passing("early", "changing", sleep=sleep)
+    put = retry_passing(*NOT_READY, sleep=sleep)
     put(
         client.put_bucket_notification_configuration,
         Bucket=bucket,
