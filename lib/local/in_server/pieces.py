@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ministack.core import persistence
@@ -350,31 +351,43 @@ def items_replaced(table: dict) -> None:
 @corrections.PIECES.replacing("ministack.services.dynamodb:get_state")
 def state_of_dynamodb() -> dict:
     """Return all but items; nothing is copied, since it is written down at once."""
+
+    def bare(table: dict) -> dict:
+        return {name: table[name] for name in table if name != dynamodb._INDEX_MEMBERS} | {"items": {}}
+
     names = ["tags", "ttl_settings", "pitr_settings", "kinesis_destinations", "contributor_insights"]
     names += ["backups", "resource_policies", "exports", "imports"]
-    tables = AccountRegionScopedDict()
-    for key, table in list(dynamodb._tables._data.items()):
-        tables._data[key] = {name: value for name, value in table.items() if name != dynamodb._INDEX_MEMBERS}
-        tables._data[key]["items"] = {}
-    return {"tables": tables, **{name: getattr(dynamodb, f"_{name}") for name in names}}
+    return {"tables": _each(dynamodb._tables, bare), **_of(dynamodb, names)}
 
 
 @corrections.PIECES.replacing("ministack.services.sqs:get_state")
 def state_of_sqs() -> dict:
     """Return all but messages."""
-    queues = AccountRegionScopedDict()
-    for key, queue in list(sqs._queues._data.items()):
-        queues._data[key] = {**queue, "messages": []}
-    return {"queues": queues, "queue_name_to_url": sqs._queue_name_to_url}
+    queues = _each(sqs._queues, lambda queue: {**queue, "messages": []})
+    return {"queues": queues, **_of(sqs, ["queue_name_to_url"])}
 
 
 @corrections.PIECES.replacing("ministack.services.cloudwatch_logs:get_state")
 def state_of_logs() -> dict:
     """Return all but events."""
+
+    def bare(group: dict) -> dict:
+        streams = {name: {**stream, "events": []} for name, stream in list(group["streams"].items())}
+        return {**group, "streams": streams}
+
     names = ["destinations", "resource_policies", "log_group_policies", "metric_filters", "queries"]
     names += ["log_records", "delivery_sources", "delivery_destinations", "deliveries"]
-    groups = AccountRegionScopedDict()
-    for key, group in list(cloudwatch_logs._log_groups._data.items()):
-        streams = {name: {**stream, "events": []} for name, stream in list(group["streams"].items())}
-        groups._data[key] = {**group, "streams": streams}
-    return {"log_groups": groups, **{name: getattr(cloudwatch_logs, f"_{name}") for name in names}}
+    return {"log_groups": _each(cloudwatch_logs._log_groups, bare), **_of(cloudwatch_logs, names)}
+
+
+def _each(records: AccountRegionScopedDict, change: Callable[[dict], dict]) -> AccountRegionScopedDict:
+    """Return records as they are saved: others, which share with them all that is not changed."""
+    saved = AccountRegionScopedDict()
+    for key, record in list(records._data.items()):
+        saved._data[key] = change(record)
+    return saved
+
+
+def _of(module: ModuleType, names: list[str]) -> dict[str, Any]:
+    """Return what a service keeps under these names."""
+    return {name: getattr(module, f"_{name}") for name in names}
