@@ -5,6 +5,7 @@ One object a message, one line of JSON: `PIPELINE/QUEUE/DATE/MESSAGE ID.json`, b
 
 import json
 from base64 import b64decode, b64encode
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from operator import itemgetter
@@ -14,15 +15,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.base import reasons
 from lib.base.errors import ParameterError, RunbookError
+from lib.base.json_text import json_object
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
 from lib.base.threads import in_threads
 from lib.engine.waiting import Waiting
 from lib.operate.failures.explain import Explained, explain
 from lib.operate.failures.letters import Letter, taken
 from lib.operate.failures.redrive import ACT_MOST, Choice, nothing_to, require_all, send, tell_left
+from lib.operate.failures.stuck import LOOK_MOST
 from lib.operate.pipelines import DeadLetters, Pipeline
+from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.target import Target
+
+SET_ASIDE = "set-aside"  # the bucket's name, as 72_redrive has it
 
 
 def quarantine(
@@ -86,6 +92,46 @@ def _put_aside(
     tell_left(pipeline, letters, faults)
     left = [(pipeline.name, letters.queue.what, fault.reason, "") for fault in faults]
     return left + sorted((each for each in outcomes if not isinstance(each, Fault)), key=itemgetter(-1))
+
+
+def bucket_of(parameters: Parameters) -> Bucket:
+    """Return the bucket in which an environment keeps what was put aside, which need not exist."""
+    bucket = Bucket(SET_ASIDE, parameters.redrive.region)
+    bucket.scope = parameters.scope("redrive")
+    return bucket
+
+
+def quarantined(
+    target: Target, parameters: Parameters, pipeline: Pipeline, most: int = LOOK_MOST
+) -> set[str]:
+    """Return the keys of the objects whose messages were put aside.
+
+    Args:
+        target: The AWS to look at.
+        parameters: As for `bucket_of`.
+        pipeline: Whose messages.
+        most: How many of each of its queues at most, the newest.
+    """
+    bucket = bucket_of(parameters)
+    s3 = target.client("s3", bucket.region)
+
+    def read(key: str) -> set[str]:
+        kept = json_object(s3.get_object(Bucket=bucket.name, Key=key)["Body"].read().decode(errors="replace"))
+        return {
+            one.key for one in Letter(str(kept.get("body"))).objects
+        }  # none of what is no message of ours
+
+    keys: set[str] = set()
+    for letters in pipeline.dead_letters:
+        pages = s3.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket.name, Prefix=_folder(pipeline, letters)
+        )
+        try:
+            found = deque((each["Key"] for page in pages for each in page.get("Contents", [])), most)
+        except s3.exceptions.NoSuchBucket:  # nothing ever was
+            return set()
+        keys.update(*in_threads(read, found))
+    return keys
 
 
 def unquarantine(target: Target, looked_at: Sequence[Pipeline], bucket: Bucket, day: str = "") -> int:
