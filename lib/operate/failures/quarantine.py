@@ -7,6 +7,7 @@ import json
 from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from operator import itemgetter
 
@@ -115,8 +116,9 @@ def quarantined(
             pages = s3.get_paginator("list_objects_v2").paginate(
                 Bucket=name, Prefix=_folder(pipeline, letters)
             )
-            found = deque((each["Key"] for page in pages for each in page.get("Contents", [])), most)
-            keys.update(*in_threads(read, found))
+            with suppress(s3.exceptions.NoSuchBucket):  # one that was just deleted may still be listed
+                found = deque((each["Key"] for page in pages for each in page.get("Contents", [])), most)
+                keys.update(*in_threads(read, found))
     return keys
 
 
