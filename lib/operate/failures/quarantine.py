@@ -7,6 +7,7 @@ import json
 from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from operator import itemgetter
 
@@ -94,13 +95,6 @@ def _put_aside(
     return left + sorted((each for each in outcomes if not isinstance(each, Fault)), key=itemgetter(-1))
 
 
-def bucket_of(parameters: Parameters) -> Bucket:
-    """Return the bucket in which an environment keeps what was put aside, which need not exist."""
-    bucket = Bucket(SET_ASIDE, parameters.redrive.region)
-    bucket.scope = parameters.scope("redrive")
-    return bucket
-
-
 def quarantined(
     target: Target, parameters: Parameters, pipeline: Pipeline, most: int = LOOK_MOST
 ) -> set[str]:
@@ -108,30 +102,30 @@ def quarantined(
 
     Args:
         target: The AWS to look at.
-        parameters: As for `bucket_of`.
+        parameters: Of the environment.
         pipeline: Whose messages.
         most: How many of each of its queues at most, the newest.
     """
-    bucket = bucket_of(parameters)
-    s3 = target.client("s3", bucket.region)
-
-    def read(key: str) -> set[str]:
-        kept = json_object(s3.get_object(Bucket=bucket.name, Key=key)["Body"].read().decode(errors="replace"))
-        return {
-            one.key for one in Letter(str(kept.get("body"))).objects
-        }  # none of what is no message of ours
-
-    keys: set[str] = set()
-    for letters in pipeline.dead_letters:
-        pages = s3.get_paginator("list_objects_v2").paginate(
-            Bucket=bucket.name, Prefix=_folder(pipeline, letters)
-        )
-        try:
-            found = deque((each["Key"] for page in pages for each in page.get("Contents", [])), most)
-        except s3.exceptions.NoSuchBucket:  # nothing ever was
-            return set()
-        keys.update(*in_threads(read, found))
+    scope, keys = parameters.scope("redrive"), set[str]()
+    for name, region in Bucket.names(target.client("s3", target.home_region), scope):
+        if not name.startswith(scope.name(SET_ASIDE)):
+            continue
+        s3 = target.client("s3", region)
+        read = partial(_keys_of, s3, name)
+        for letters in pipeline.dead_letters:
+            pages = s3.get_paginator("list_objects_v2").paginate(
+                Bucket=name, Prefix=_folder(pipeline, letters)
+            )
+            with suppress(s3.exceptions.NoSuchBucket):  # one that was just deleted may still be listed
+                found = deque((each["Key"] for page in pages for each in page.get("Contents", [])), most)
+                keys.update(*in_threads(read, found))
     return keys
+
+
+def _keys_of(s3, bucket: str, key: str) -> set[str]:
+    """Return the keys of what a message was about; none of what is no message of ours."""
+    kept = json_object(s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode(errors="replace"))
+    return {one.key for one in Letter(str(kept.get("body"))).objects}
 
 
 def unquarantine(target: Target, looked_at: Sequence[Pipeline], bucket: Bucket, day: str = "") -> int:
