@@ -12,6 +12,7 @@ from botocore.config import Config
 from hypothesis import HealthCheck, settings
 from jupyter_client.provisioning import local_provisioner
 from moto.server import ThreadedMotoServer
+from support import client_classes
 from support.cleanup import remove
 from support.homes import share_bundles
 from support.somebodys import clients_of_root
@@ -29,6 +30,7 @@ settings.register_profile(
     "runbook", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("runbook")
+client_classes.share()
 
 
 @pytest.hookimpl(wrapper=True)
