@@ -27,8 +27,8 @@ PLUGINS = [
     "SlackDetector",
     "StripeDetector",
 ]
-# Those of its filters that look at what was found. The others, which take more than half of the time, go through
-# every line of every file first, to leave some out: here none is left out.
+# Those of its filters that look at what was found. The others go through every line of every file first, which
+# is more than half of the time, to leave some out: here none is left out.
 FILTERS = [
     "is_likely_id_string",
     "is_not_alphanumeric_string",

@@ -1,4 +1,4 @@
-"""Classes of botocore's clients, which the tests make once for each service: botocore does for each client."""
+"""Classes of botocore's clients: the tests make one for each service, and botocore one for each client."""
 
 from botocore.client import ClientCreator
 from botocore.model import ServiceModel
