@@ -27,7 +27,7 @@ PLUGINS = [
     "SlackDetector",
     "StripeDetector",
 ]
-# Those of its filters that look at what was found. The others go through every line of every file first, which
+# Those of its filters that look at what was found. The others go through each line of each file first, which
 # is more than half of the time, to leave some out: here none is left out.
 FILTERS = [
     "is_likely_id_string",
