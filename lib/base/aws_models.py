@@ -9,7 +9,7 @@ from botocore.loaders import Loader
 from botocore.session import Session
 
 MODELS = Loader()
-_NAMES: dict[str, str] = {}  # of events, as they were named once, to those they have: the same for everybody
+NAMES: dict[str, str] = {}  # of events, as they were named once, to those they have: the same for everybody
 
 
 class Events(EventAliaser):
@@ -21,7 +21,7 @@ class Events(EventAliaser):
 
     def __init__(self, emitter: HierarchicalEmitter) -> None:
         super().__init__(emitter)
-        self._alias_name_cache = _NAMES
+        self._alias_name_cache = NAMES
 
     def __copy__(self) -> "Events":
         return type(self)(copy(self._emitter))

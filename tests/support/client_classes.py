@@ -1,10 +1,15 @@
 """Classes and models of botocore's clients: the tests make one for a service, botocore for each client."""
 
 from botocore.client import ClientCreator
+from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.model import ServiceModel
+from botocore.utils import EVENT_ALIASES
+
+from lib.base.aws_models import NAMES
 
 _class = ClientCreator._create_client_class
 _model = ClientCreator._load_service_model
+_begin = EventAliaser.__init__
 _classes: dict[tuple, type] = {}
 _models: dict[tuple, ServiceModel] = {}
 
@@ -13,8 +18,10 @@ def share() -> None:
     """Let all clients of a service have the same class and the same model from now on.
 
     A class is another one where other functions add methods to it, as those of boto3's sessions do; a model
-    where it is read from another folder. Nobody changes either.
+    where it is read from another folder. Nobody changes either. Names of events are looked up once for all
+    sessions, too, as `lib.base.aws_models` does for those of its own.
     """
+    EventAliaser.__init__ = _begin_with_names
     ClientCreator._create_client_class = _shared_class
     ClientCreator._load_service_model = _shared_model
 
@@ -34,3 +41,9 @@ def _shared_model(self: ClientCreator, service_name: str, api_version: str | Non
     if key not in _models:
         _models[key] = _model(self, service_name, api_version)
     return _models[key]
+
+
+def _begin_with_names(self: EventAliaser, emitter: HierarchicalEmitter, aliases: dict | None = None) -> None:
+    _begin(self, emitter, aliases)
+    if self._event_aliases == EVENT_ALIASES:
+        self._alias_name_cache = NAMES
