@@ -67,7 +67,7 @@ types: $(INSTALLED) ## Check the types of lib and of each handler
 
 test: $(INSTALLED) tools ## Run the linter, the check of types and all tests but the long ones
 	@$(MAKE) --no-print-directory types & types_run=$$!; \
-	$(MAKE) --no-print-directory $(COMPILED); \
+	$(MAKE) --no-print-directory --silent $(COMPILED); \
 	$(BIN)/ruff check --quiet $(SOURCES) && check=ok || check=FAILED; \
 	$(BIN)/ruff format --check --quiet $(SOURCES) && format=ok || format=FAILED; \
 	$(BIN)/pytest $(PROCESSES) -m "not long" $(ARGS) && tests=ok || tests=FAILED; \
