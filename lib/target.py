@@ -11,13 +11,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import boto3
-import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.credentials import CredentialResolver
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.base import assumed_role, clock, credentials
+from lib.base.aws_models import new_session
 from lib.base.call_ledger import ledger
 from lib.base.errors import ParameterError, TargetError
 from lib.base.remembering import remembering
@@ -47,7 +47,7 @@ def session_of(resolver: CredentialResolver) -> boto3.Session:
     Args:
         resolver: Of `lib.base.assumed_role`.
     """
-    session = botocore.session.Session()
+    session = new_session()
     session.register_component("credential_provider", resolver)
     return boto3.Session(botocore_session=session)
 

@@ -11,7 +11,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from hypothesis import HealthCheck, settings
 from jupyter_client.provisioning import local_provisioner
-from moto.server import ThreadedMotoServer
+from support import client_classes
 from support.cleanup import remove
 from support.homes import share_bundles
 from support.somebodys import clients_of_root
@@ -29,6 +29,7 @@ settings.register_profile(
     "runbook", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("runbook")
+client_classes.share()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -44,8 +45,13 @@ def pytest_collection() -> Iterator[None]:
 
 # What takes longest, so that nobody waits for it at the end: of a file's tests no two processes can share.
 BEGUN_FIRST = (
-    *("test_outputs.py", "test_adopted.py", "test_soak.py", "test_lifecycle.py", "test_adoption.py"),
-    *("test_faults.py", "test_objects.py", "test_new.py", "test_inventory.py", "test_delete_converges.py"),
+    *("test_outputs.py", "test_adopted.py", "test_soak.py", "test_run.py", "test_lifecycle.py"),
+    *("test_faults.py", "test_new.py", "test_adoption.py", "test_objects.py", "test_guide.py"),
+    *("test_delete_converges.py", "test_inventory.py", "test_deliveries.py", "test_bundle.py"),
+    *("test_exports.py", "test_moving.py", "test_rollback.py", "test_stack.py", "test_as_deployed.py"),
+    *("test_backup.py", "test_backfill.py", "test_crash.py", "test_drift.py", "test_killed.py"),
+    *("test_migrate.py", "test_observe.py", "test_terminal.py", "test_recovery.py", "test_lock.py"),
+    *("test_restore.py", "test_answers.py", "test_foreign_lib.py", "test_layout.py", "test_crawls.py"),
 )
 
 
@@ -129,6 +135,8 @@ def somebody(local_aws: ministack.LocalAws) -> Callable[..., BaseClient]:
 @pytest.fixture(scope="session")
 def moto(own_environment: None) -> Iterator[str]:
     """The endpoint of another emulator of AWS, for a second opinion; its account is 123456789012."""
+    from moto.server import ThreadedMotoServer  # here, since few processes need it
+
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

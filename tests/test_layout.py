@@ -7,6 +7,7 @@ import json
 import re
 import statistics
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -49,7 +50,8 @@ def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def imports(source: str) -> set[str]:
+@cache
+def imports(source: str) -> frozenset[str]:
     """The full names of the modules that a source imports."""
     found = set()
     for node in ast.walk(ast.parse(source)):
@@ -57,9 +59,10 @@ def imports(source: str) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-    return found
+    return frozenset(found)
 
 
+@cache
 def code_cells(path: Path) -> list[dict]:
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import botocore.session
 from botocore.utils import JSONFileCache
 
+from lib.base.aws_models import new_session
 from lib.base.errors import TargetError
 
 # Where the AWS CLI keeps the credentials of roles, so that one code of an MFA device is for both:
@@ -37,7 +37,7 @@ def session(ask: Callable[[str], str] = getpass.getpass) -> boto3.Session:
         TargetError: When credentials are needed and a code would have to be asked for where nobody answers;
             or when a service says that they are over.
     """
-    core = botocore.session.Session()
+    core = new_session()
     resolver = core.get_component("credential_provider")
     cache = JSONFileCache(str(Path(*CACHE).expanduser()))
     for name in CACHED:

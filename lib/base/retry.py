@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from botocore.exceptions import ClientError
 from tenacity import (
     RetryCallState,
@@ -19,7 +18,7 @@ from tenacity import (
 )
 from tenacity.wait import wait_base
 
-from lib.base import waits
+from lib.base import waits, yaml_file
 from lib.base.errors import WaitError
 
 TABLE = Path(__file__).with_name("aws_errors.yaml")
@@ -35,7 +34,7 @@ BOUNDS_S = {"done": 60, "missing": 60, "early": PROPAGATION_S, "changing": 300, 
 @cache
 def classes() -> dict[str, dict[str, str]]:
     """Return what TABLE says: classes to codes to what a message must hold; empty if any message does."""
-    found = yaml.safe_load(TABLE.read_text("utf-8"))
+    found = yaml_file.read(TABLE)
     return {name: {code: held or "" for code, held in codes.items()} for name, codes in found.items()}
 
 

@@ -93,8 +93,12 @@ def credentials(
         return key
 
 
+@cache
 def client(server: LocalAws, service: str, access_key_id: str, secret_access_key: str) -> BaseClient:
     """Make a client of the local AWS which no profile, proxy or AWS_* variable of the caller can lead astray.
+
+    For the same arguments it is the same one, which need not shake hands again; a server that is started anew
+    is another.
 
     Args:
         server: The local AWS, running.

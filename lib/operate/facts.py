@@ -16,6 +16,7 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from lib.base import yaml_file
 from lib.base.errors import RunbookError
 from lib.base.paths import ROOT
 from lib.operate.results import Result
@@ -201,7 +202,7 @@ def load(folder: Path) -> Facts:
     """
     path = folder / FILE
     try:
-        return Facts.model_validate({**yaml.safe_load(path.read_text("utf-8")), "name": folder.name})
+        return Facts.model_validate({**yaml_file.read(path), "name": folder.name})
     except (OSError, TypeError, yaml.YAMLError, ValidationError) as error:
         raise RunbookError(
             f"{path}: {error}. What a handler has to say of itself is in lib/operate/facts.py"

@@ -173,7 +173,7 @@ def _external_id(role: str) -> str:
 class Section(BaseModel):
     """What every group of parameters has in common: exact types, no unknown names, never changed."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     def table(self) -> pd.DataFrame:
         """Return the parameters with their defaults filled in, one a row, sections as `section.name`."""

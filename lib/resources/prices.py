@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
-import yaml
 
+from lib.base import yaml_file
 from lib.base.paths import ROOT
 
 FILE = ROOT / "lib" / "resources" / "prices.yaml"
@@ -41,14 +41,14 @@ class Price:
 @cache
 def prices() -> dict[str, Price]:
     """Return all prices by their short names, such as `s3_write`."""
-    content = yaml.safe_load(FILE.read_text("utf-8"))
+    content = yaml_file.read(FILE)
     return {name: Price(**price) for name, price in content["prices"].items()}
 
 
 @cache
 def looked_up() -> str:
     """Return the day on which the prices were looked up, such as `2026-11-21`."""
-    return str(yaml.safe_load(FILE.read_text("utf-8"))["looked_up"])
+    return str(yaml_file.read(FILE)["looked_up"])
 
 
 def table() -> pd.DataFrame:

@@ -10,7 +10,7 @@ from support import cases
 from lib.base.paths import ROOT
 from lib.engine.inventory import TYPES
 from lib.local import deployer_policies, ministack
-from lib.local.deployer import ROOT_KEY, client, credentials
+from lib.local.deployer import ROOT_KEY, client, credentials, local_session
 
 CREDENTIALS = """
 from lib.local import deployer, ministack
@@ -71,6 +71,8 @@ def test_no_setting_of_the_caller_leads_it_astray(local_aws, monkeypatch):
     monkeypatch.setenv("AWS_CA_BUNDLE", "/nonexistent")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    client.cache_clear()
+    local_session.cache_clear()
     assert as_deployer(local_aws, "sts").get_caller_identity()["Account"] == "000000000000"
 
 

@@ -45,6 +45,7 @@ class Module:
     imports: dict[str, str] = field(default_factory=dict)  # a name to what it stands for, in full
     body: list[ast.AST] = field(default_factory=list)
     variables: set[str] = field(default_factory=set)
+    read: dict[str, Read] = field(default_factory=dict)  # what its units read, as far as a walk has asked
 
     @classmethod
     def of(cls, name: str, source: str) -> "Module":
@@ -131,6 +132,13 @@ class Walk:
                     yield module, method
 
     def _read(self, module_name: str, name: str) -> Read:
+        """What a unit reads; looked at once for the walks from several notebooks."""
+        known = self.modules[module_name].read
+        if name not in known:
+            known[name] = self._look(module_name, name)
+        return known[name]
+
+    def _look(self, module_name: str, name: str) -> Read:
         module, read = self.modules[module_name], Read()
         if name in module.classes:
             node = module.classes[name]

@@ -5,9 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-import yaml
+from lib.base import yaml_file
 
-PAGES = yaml.safe_load(Path(__file__).with_name("trino_expressions.yaml").read_text("utf-8"))
+PAGES = yaml_file.read(Path(__file__).with_name("trino_expressions.yaml"))
 
 
 def shown(value):

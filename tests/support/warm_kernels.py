@@ -97,6 +97,9 @@ def load() -> None:
     from lib.engine.preflight import iam_data, requests, violations
     from lib.local.deployer import new_session
 
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    import_module("support.client_classes").share()
+    del sys.path[0]
     session = new_session("nobody", "nobody")
     for service in {each.service for each in TYPES}:
         session.client(service, region_name="us-east-1")

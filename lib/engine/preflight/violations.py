@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
-import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lib.base import yaml_file
 from lib.base.errors import ParameterError, PreflightError, RunbookError
 from lib.base.paths import ROOT
 from lib.engine.plan import Warned
@@ -161,7 +161,7 @@ def _guarded(one: Any, look: Callable[[], Iterable]) -> Iterator[tuple[Resource,
 @cache
 def rules() -> dict[str, dict[str, Any]]:
     """Return the rules: names to `holds`, `aws`, `source`, `seen`, `advice` and `local`, see rules.yaml."""
-    return yaml.safe_load(RULES.read_text("utf-8"))
+    return yaml_file.read(RULES)
 
 
 def violation(resource: Resource, finding: Finding) -> Violation:
