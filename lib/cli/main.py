@@ -18,6 +18,7 @@ from lib.cli.looking import Junit
 from lib.cli.options import (
     DEFAULT_PARAMS,
     NONE_GIVEN,
+    Alert,
     AsJson,
     Assignments,
     Commands,
@@ -132,6 +133,7 @@ def plan(
         Path | None, typer.Option("--out", metavar="FILE", help="Keep it, for `runbook run --plan FILE`.")
     ] = None,
     jobs: Jobs = None,
+    alert: Alert = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -142,7 +144,7 @@ def plan(
     notebooks = select(names) if names else [each for each in select([]) if has_a_plan(each)]
     todo = [Job(notebook) for notebook in notebooks]
     asked = Asked(names, params, assignments, at_once=jobs or cores())
-    execution.plan(todo, parameters, asked, markdown=markdown, out=out)
+    execution.plan(todo, parameters, asked, markdown=markdown, out=out, alert=alert)
 
 
 @app.command(epilog="Where nobody can answer, a real account needs --confirm with the environment's name.")
