@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lib.engine.alerting import alerts_topic
 from lib.engine.stack import Stack
+from lib.operate import facts
 from lib.operate.audits.comparisons import is_copying
 from lib.operate.observe.alerts import AUDITS, DIFFERENCES, DIMENSION, NAMESPACE, environment_of
 from lib.operate.pipelines import Pipeline
@@ -19,7 +20,7 @@ from lib.resources.policies import from_template
 from lib.resources.s3 import Bucket
 from lib.resources.sns import Topic
 
-HANDLER = "watch"
+PRINCIPAL = "events.amazonaws.com"  # invokes it
 TIMEOUT_S, MEMORY_MB = 300, 256
 HOUR_S = 3600
 # The alarms on metrics of *watch* of which any value is one too many: the metric, and what to do.
@@ -62,15 +63,16 @@ def _function(stack: Stack, pipelines: Iterable[Pipeline]) -> Iterator[Resource]
     """Yield the function, and what it needs."""
     settings, region = stack.parameters.observe, stack.parameters.observe.region
     names_begin_with = stack.parameters.scope().beginning
-    log = LogGroup(HANDLER, region, retention_days=settings.log_retention_days)
+    handler = facts.invoked_by(PRINCIPAL).name
+    log = LogGroup(handler, region, retention_days=settings.log_retention_days)
     yield log
     may = from_template(
-        f"handlers/{HANDLER}/policy.json",
+        f"handlers/{handler}/policy.json",
         our_queue_arn=f"arn:aws:sqs:*:{stack.parameters.account_id}:{names_begin_with}*",
         our_bucket_arn=f"arn:aws:s3:::{names_begin_with}*",
         log_group=log,
     )
-    role = Role(HANDLER, GLOBAL_REGION, trusts="lambda.amazonaws.com", policy=may)
+    role = Role(handler, GLOBAL_REGION, trusts="lambda.amazonaws.com", policy=may)
     yield role
     variables = {
         "NAMES_BEGIN_WITH": names_begin_with,
@@ -80,15 +82,13 @@ def _function(stack: Stack, pipelines: Iterable[Pipeline]) -> Iterator[Resource]
         "MOST_COUNTED": str(settings.most_counted),
         "GRACE_S": str(settings.copy_grace_s),
     }
-    code = bundle(HANDLER, stack.target.runtime) if settings.watch else b""  # which takes its time
+    code = bundle(handler, stack.target.runtime) if settings.watch else b""  # which takes its time
     size = {"timeout_s": TIMEOUT_S, "memory_mb": MEMORY_MB}
-    function = Function(HANDLER, region, role=role, code=code, environment=variables, **size)
+    function = Function(handler, region, role=role, code=code, environment=variables, **size)
     yield function
-    rule = Rule(HANDLER, region, schedule=settings.watch_schedule, function=function)
+    rule = Rule(handler, region, schedule=settings.watch_schedule, function=function)
     yield rule
-    yield Permission(
-        HANDLER, region, function=function, principal="events.amazonaws.com", source_arn=rule.arn
-    )
+    yield Permission(handler, region, function=function, principal=PRINCIPAL, source_arn=rule.arn)
 
 
 def _copies(pipelines: Iterable[Pipeline]) -> Iterator[dict]:
