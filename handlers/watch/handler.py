@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -42,15 +43,15 @@ def handler(event: dict, context: LambdaContext) -> dict:
     began = time.perf_counter()
     found = Look()
     for region in os.environ["REGIONS"].split(","):
-        attempt(found, region, lambda region=region: look_at_queues(found, region))
-        attempt(found, region, lambda region=region: look_at_topics(found, region))
+        attempt(found, region, partial(look_at_queues, found, region))
+        attempt(found, region, partial(look_at_topics, found, region))
     for copy in json.loads(os.environ["COPIES"]):
-        attempt(found, copy["pipeline"], lambda copy=copy: compare(found, copy))
+        attempt(found, copy["pipeline"], partial(compare, found, copy))
     publish(found)
-    seconds = round(time.perf_counter() - began, 3)
-    logger.info("watched", key=os.environ["WATCHED"], seconds=seconds, **found.totals())
+    seconds, totals = round(time.perf_counter() - began, 3), found.totals()
+    logger.info("watched", key=os.environ["WATCHED"], seconds=seconds, **totals)
     metrics.add_metric("Watches", MetricUnit.Count, 1)
-    return found.totals()
+    return totals
 
 
 def attempt(found: Look, what: str, do: Callable[[], None]) -> None:
@@ -66,7 +67,7 @@ def look_at_queues(found: Look, region: str) -> None:
     """Count what waits in the queues of a region, and what was not done."""
     worked_off = set(mapped(region))
     for queue in queues(client("sqs", region), os.environ["NAMES_BEGIN_WITH"]):
-        attempt(found, queue, lambda queue=queue: look_at_queue(found, region, queue, worked_off))
+        attempt(found, queue, partial(look_at_queue, found, region, queue, worked_off))
 
 
 def mapped(region: str) -> Iterator[str]:

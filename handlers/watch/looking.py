@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 GROWN_TIMES = 3  # in a row, and a queue grows
 
@@ -39,8 +40,8 @@ class Look:
     not_looked_at: int = 0
     waiting: list[Waiting] = field(default_factory=list)
 
-    def totals(self) -> dict[str, float]:
-        """Return the numbers by the names of their metrics."""
+    def totals(self) -> dict[str, Any]:
+        """Return the numbers, int or float, by the names of their metrics."""
         return {
             "MessagesNotDone": self.not_done,
             "BacklogsGrowing": self.growing,

@@ -26,12 +26,12 @@ class Alarm(Resource):
         namespace: The metric's namespace, such as `AWS/SQS`.
         metric: Its name.
         dimensions: Whose metric it is, such as `{"QueueName": …}`.
-        threshold: The greatest value that is still well, or the least if it `needs` values.
+        threshold: The greatest value that is still well, or the least if it `must_happen`.
         topic: Who is told.
         statistic: How the values of a period become one.
         period_s: The length of a period.
         description: What to do, for the person who is woken by it.
-        needs: Whether it is wrong, too, if there is no value: of what must happen, and not of what must not.
+        must_happen: Whether it is wrong if there is no value, too.
     """
 
     namespace: str
@@ -42,7 +42,7 @@ class Alarm(Resource):
     statistic: str = "Maximum"
     period_s: int = 60
     description: str = ""
-    needs: bool = False
+    must_happen: bool = False
 
     service: ClassVar[str] = "cloudwatch"
     noun: ClassVar[str] = "CloudWatch alarm"
@@ -65,9 +65,9 @@ class Alarm(Resource):
             "Period": self.period_s,
             "EvaluationPeriods": 1,
             "Threshold": float(self.threshold),
-            "ComparisonOperator": "LessThanThreshold" if self.needs else "GreaterThanThreshold",
+            "ComparisonOperator": "LessThanThreshold" if self.must_happen else "GreaterThanThreshold",
             # SQS and Lambda publish nothing while nothing happens: that is well.
-            "TreatMissingData": "breaching" if self.needs else "notBreaching",
+            "TreatMissingData": "breaching" if self.must_happen else "notBreaching",
             "AlarmActions": [self.topic.arn],
         }
 

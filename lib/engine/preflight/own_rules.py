@@ -200,7 +200,7 @@ def _of_step(step: Step, pipeline: str) -> dict[str, Any]:
 
 def _of_left(one: Left, pipeline: str) -> dict[str, Any]:
     where = {"type": one.noun, "name": one.name, "region": one.region, "account_id": ""}
-    rest = {"settings": {}, "found": None, "changes": []}
+    rest: dict[str, Any] = {"settings": {}, "found": None, "changes": []}
     return {"pipeline": pipeline, "action": one.action, **where, **rest}
 
 

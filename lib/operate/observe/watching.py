@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from lib.engine.alerting import alerts_topic
 from lib.engine.stack import Stack
@@ -110,13 +111,13 @@ def _alarms(stack: Stack, function: Function, topic: Topic) -> Iterator[tuple[Al
     """Yield the alarms, and whether each is wanted."""
     settings, region = stack.parameters.observe, stack.parameters.observe.region
     period_s, wait_s = settings.watch_period_s, settings.oldest_message_alarm_s
-    own = {
+    own: dict[str, Any] = {
         "namespace": NAMESPACE,
         "dimensions": {DIMENSION: environment_of(stack.parameters)},
         "topic": topic,
     }
     for what, (metric, to_do) in NEVER.items():
-        said = {"metric": metric, "threshold": 0, "period_s": period_s, "description": to_do}
+        said: dict[str, Any] = {"metric": metric, "threshold": 0, "period_s": period_s, "description": to_do}
         yield Alarm(what, region, **said, **own), True
     too_long = "A message has waited too long for its turn: the log of watch says in which queue"
     said = {"metric": "OldestMessageSeconds", "threshold": wait_s, "period_s": period_s}
@@ -126,13 +127,25 @@ def _alarms(stack: Stack, function: Function, topic: Topic) -> Iterator[tuple[Al
     yield Alarm("audit-differences", region, description=differs, **said, **own), True
     overdue = "Nobody has audited all pipelines for too long: runbook audit --alert"
     hours = settings.audit_overdue_h or 1  # one that is not wanted has a period, too
-    said = {"metric": AUDITS, "threshold": 1, "statistic": "Sum", "period_s": hours * HOUR_S, "needs": True}
+    said = {
+        "metric": AUDITS,
+        "threshold": 1,
+        "statistic": "Sum",
+        "period_s": hours * HOUR_S,
+        "must_happen": True,
+    }
     yield Alarm("audit-overdue", region, description=overdue, **said, **own), settings.audit_overdue_h > 0
     yield (
         errors_alarm("watch-errors", function, topic=topic, description="watch fails: its log says why"),
         True,
     )
     stands = "watch does not run any more: is its rule on? runbook plan observe says what differs"
-    said = {"metric": "Invocations", "threshold": 1, "statistic": "Sum", "period_s": period_s, "needs": True}
+    said = {
+        "metric": "Invocations",
+        "threshold": 1,
+        "statistic": "Sum",
+        "period_s": period_s,
+        "must_happen": True,
+    }
     own = {"namespace": "AWS/Lambda", "dimensions": {"FunctionName": function.name}, "topic": topic}
     yield Alarm("watch-overdue", region, description=stands, **said, **own), True

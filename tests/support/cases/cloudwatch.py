@@ -65,7 +65,7 @@ CASES = [
         changes=[
             Change({"threshold": 3}, {"Threshold"}),
             Change({"description": "", "statistic": "Sum"}, {"AlarmDescription", "Statistic"}),
-            Change({"needs": True}, {"ComparisonOperator", "TreatMissingData"}),
+            Change({"must_happen": True}, {"ComparisonOperator", "TreatMissingData"}),
         ],
         drift={
             "Namespace": _put(Namespace="Theirs"),
