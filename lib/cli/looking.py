@@ -205,8 +205,11 @@ def redrive(
         for each in left_out:
             print(f"left out: {each.what}: {each.reason}")
         if count:
+            # With a name, only what is stuck of that: the notebook takes one, or all.
             again = f"{terminal.command_name()} run redrive{given(params, assignments)}"
-            terminal.say_next((f"{again} --set redrive.action=redrive", "send back what can be done now"))
+            chosen = [f" --set redrive.pipeline={name}" for name in names] or [""]
+            hints = [f"{again}{one} --set redrive.action=redrive" for one in chosen]
+            terminal.say_next(*((hint, "send back what can be done now") for hint in hints))
     telling.tell(alerts, "redrive", names, telling.of_stuck(answer))
     if code:
         raise typer.Exit(code)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -115,6 +116,9 @@ def run(
         confirm(f"Run {what} in {_place(parameters)}?")
     flags = f" --mode {mode}" if mode else ""
     flags += "" if exercise is None else f" --{'' if exercise else 'no-'}exercise"
+    flags += " --rollback" if rollback else ""
+    flags += f" --junit {shlex.quote(str(junit))}" if junit else ""
+    flags += f" --jobs {jobs}" if jobs else ""
     asked = Asked(names, params, assignments, at_once=jobs or cores(), flags=flags)
     todo = [Job(notebook) for notebook in notebooks]
     execution.execute(todo, parameters, asked, go_back=rollback, junit=junit, saved=plan)

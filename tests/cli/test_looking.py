@@ -95,6 +95,10 @@ def test_redrive_tells_by_its_code_whether_anything_is_stuck(target, migrate):
     assert answered["reasons"][0]["reason"] == "not an event"
     assert answered["queues"][0]["oldest"]
     assert "1 messages are stuck" in runbook("redrive", *ENV).stdout
+    hint = "run redrive --set env=looking --set audit.grace_s=0{} --set redrive.action=redrive"
+    assert hint.format("") in runbook("redrive", *ENV).stderr
+    named = hint.format(" --set redrive.pipeline=migrate")
+    assert named in runbook("redrive", "migrate", *ENV).stderr, "of what was asked for alone"
     assert (
         client.get_queue_attributes(QueueUrl=queue.output(client), AttributeNames=["All"])["Attributes"][
             "ApproximateNumberOfMessages"
