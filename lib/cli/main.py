@@ -36,7 +36,7 @@ from lib.cli.options import (
 from lib.engine.ledger import Ledger
 from lib.parameters import Parameters
 from lib.parameters.types import did_you_mean
-from lib.target import connect, needs_consent, whereabouts
+from lib.target import connect, kept_here, needs_consent, whereabouts
 
 # lib.execution is imported where it is used: papermill and nbconvert take two seconds to import,
 # and `runbook output` shall answer at once.
@@ -234,11 +234,11 @@ def status(
     parameters = load(params, assignments)
     where, can_be_asked = whereabouts(parameters)
     facts: dict = {"environment": Environment.of(parameters), "where": where, "runs": can_be_asked}
-    facts["kept"] = {"runs": run_folders.kept(home() / "runs")}
+    facts["kept"] = {"runs": run_folders.kept(home() / "runs"), **kept_here(parameters)}
     if not can_be_asked:
         if not terminal.answer(StatusAnswer(**facts)):
             print(where)
-            terminal.note(f"kept here: {facts['kept']['runs']}")
+            _note_what_is_kept(facts["kept"])
         return
     with terminal.aside():
         target = connect(parameters)
@@ -260,7 +260,7 @@ def status(
         facts["environments"] = every_one.to_dict("records")
     if terminal.answer(StatusAnswer(**facts)):
         return
-    terminal.note(f"kept here: {facts['kept']['runs']}")
+    _note_what_is_kept(facts["kept"])
     print(where)
     print(f"account {target.account_id}, as {target.caller}")
     if every_one is not None:
@@ -274,6 +274,11 @@ def status(
         print(f"{name}: no resources")
     for name, bucket in frozen.items():
         print(f"{name}: its source is FROZEN ({bucket}): {Freeze.stays}")
+
+
+def _note_what_is_kept(kept: dict[str, str]) -> None:
+    for what, how_much in kept.items():
+        terminal.note(f"kept here: {what}: {how_much}")
 
 
 @app.command(epilog="Example: aws s3 cp FILE s3://$(runbook output migrate.source_bucket)/")
