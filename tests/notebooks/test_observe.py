@@ -11,8 +11,9 @@ from support.headless import Deployed, counts, eventually
 from support.mailbox import Mailbox
 
 from lib.operate.invocation import invoke
-from lib.operate.observe import activity
+from lib.operate.observe import activity, usage
 from lib.operate.pipelines import buckets, deployed, those_deployed
+from lib.parameters import Parameters
 
 NAME = "runbook-tindex-observe-pipelines"
 TRAIL = "runbook-tindex-observe-objects"
@@ -98,12 +99,16 @@ def test_a_trail_comes_and_goes_with_its_parameter_and_says_what_the_local_aws_l
 
 
 def test_what_watches_comes_and_goes_with_its_parameter_and_tells_of_what_was_not_done(
-    executed, observe, index, somebody
+    executed, observe, index, somebody, cloudwatch
 ):
     wanted = {"observe": {"watch": True, "alert_email": "ops@example.org"}}
     made = observe.run(**wanted)
     assert (counts(made)["to create"], counts(made)["unchanged"]) == (17, 1)
     assert observe.counts(**wanted)["to create"] == 0
+    alarms = cloudwatch.describe_alarms(AlarmNamePrefix="runbook-tindex-observe-")["MetricAlarms"]
+    assert len(alarms) == usage.of_watching(Parameters.check(wanted))["cloudwatch_alarm"]
+    own = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "runbook"} | {"Watches"}
+    assert len(own) == usage.of_watching(Parameters.check(wanted))["cloudwatch_metric"]
     topic = "arn:aws:sns:us-east-1:000000000000:runbook-tindex-observe-alerts"
     mailbox = Mailbox(somebody, topic)
     queue = deployed(index.aws, index.parameters, "index").dead_letters[0].queue
