@@ -25,6 +25,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_a
 
 from lib.base.errors import LockError, NotOursError, ParameterError
 from lib.base.retry import retry_passing
+from lib.base.signals import uninterrupted
 from lib.base.waits import Wait
 from lib.engine.accounts import ACCOUNT
 from lib.engine.ledger import RUN_VARIABLE, Ledger, new_run_id, run_id
@@ -458,13 +459,14 @@ def locked(target: Target, parameters: Parameters, is_run: bool = True) -> Itera
         yield lock
         lock.require()
     finally:
-        _held.pop(lock.home.name, None)
-        ended.set()
-        renewing.join()
-        try:
-            lock.leave_ledger()
-        finally:
-            lock.release()
+        with uninterrupted("Giving the lock back"):
+            _held.pop(lock.home.name, None)
+            ended.set()
+            renewing.join()
+            try:
+                lock.leave_ledger()
+            finally:
+                lock.release()
 
 
 @contextmanager
