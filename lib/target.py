@@ -408,6 +408,15 @@ def whereabouts(parameters: Parameters) -> tuple[str, bool]:
     return f"The local AWS runs: {server.endpoint_url} (pid {server.pid}, since {server.started}){late}", True
 
 
+def kept_here(parameters: Parameters) -> dict[str, str]:
+    """Return what the target keeps on this machine, and for how long, in words; nothing for a real account.
+
+    Args:
+        parameters: `target` decides.
+    """
+    return {"local AWS": local_aws().keeps()} if parameters.target == "local" else {}
+
+
 def tool_variables(parameters: Parameters, as_administrator: bool = False) -> dict[str, str]:
     """Return what AWS tools must be told to reach the target: LOCAL_VARIABLES, or nothing for a real account.
 

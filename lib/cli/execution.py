@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from lib.base.errors import LockError, ParameterError, PlanMovedError, RunbookError
-from lib.cli import recovery, saved_plan, terminal
+from lib.cli import recovery, saved_plan, telling, terminal
 from lib.cli.options import (
     EXIT_DIFFERS,
     EXIT_FAILED,
@@ -21,7 +21,7 @@ from lib.cli.options import (
 )
 from lib.engine.ledger import Ledger
 from lib.parameters import Parameters
-from lib.target import start
+from lib.target import connect, start
 
 if TYPE_CHECKING:
     from lib.cli.answers import PlanAnswer, SavedPlan
@@ -116,6 +116,7 @@ def plan(
     asked: Asked,
     markdown: bool = False,
     out: Path | None = None,
+    alert: bool = False,
 ) -> None:
     """Execute notebooks for their plans, and show these; one that cannot be planned does not stop the others.
 
@@ -125,10 +126,16 @@ def plan(
         asked: What the command was asked.
         markdown: Whether to show them as Markdown, such as for a comment on a pull request.
         out: Where to keep the plan for `runbook run --plan`, if anywhere.
+        alert: Whether the topic of alerts is told of what differs.
 
     Raises:
+        NotDeployedError: If it is to be told, and is not there.
         typer.Exit: With the exit code, if that is not 0.
     """
+    alerts = None
+    if alert:
+        with terminal.aside():
+            alerts = telling.alerts_of(connect(parameters), parameters, asked=True)
     ran = _run(jobs, parameters, asked.at_once)
     answer = _answer(ran, parameters)
     if terminal.answer(answer):
@@ -147,6 +154,8 @@ def plan(
             _say_next(parameters, asked)
     if out:
         saved_plan.write(out, asked.names, parameters, answer)
+    if not (ran.bad and ran.bad.outcome == "interrupted"):
+        telling.tell(alerts, "plan", asked.names, telling.of_plan(answer))
     _end(ran)
 
 

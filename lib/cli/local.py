@@ -67,8 +67,9 @@ def stop() -> None:
 
 @app.command()
 def status() -> None:
-    """Say whether it runs, where, and what of it is to be reviewed."""
+    """Say whether it runs, where, what it takes of this machine, and what of it is to be reviewed."""
     print(whereabouts(Parameters())[0])
+    print(local_aws().keeps())
     _warn()
 
 

@@ -8,13 +8,14 @@ import typer
 
 from lib.base.errors import NotDeployedError
 from lib.base.shown import printable
-from lib.cli import terminal
+from lib.cli import telling, terminal
 from lib.cli.options import (
     DEFAULT_PARAMS,
     EXIT_DIFFERS,
     EXIT_FAILED,
     EXIT_LEFT_OUT,
     NONE_GIVEN,
+    Alert,
     AsJson,
     Assignments,
     Names,
@@ -41,21 +42,25 @@ def audit(
     names: Names = NONE_GIVEN,
     params: Params = DEFAULT_PARAMS,
     assignments: Assignments = NONE_GIVEN,
+    alert: Alert = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Compare what the pipelines made with what they were to make; write nothing, not even the lock.
 
     Exits with 0 if all is as it should be, 3 if something differs, 5 if something could not be judged.
-    `runbook run audit` keeps the findings in a table, and can repair.
+    `runbook run audit` keeps the findings in a table, and can repair. With --alert the topic of alerts is
+    told, and that an audit was made is counted.
     """
     from lib.cli import answers
     from lib.operate.audits import audit as auditor
+    from lib.operate.observe.alerts import count_audit
     from lib.operate.pipelines import those_deployed
 
     parameters = load(params, assignments, mode="plan", exercise=False)
     with terminal.aside():
         aws = connect(parameters)
+        alerts = telling.alerts_of(aws, parameters, alert)
         deployed = those_deployed(aws, parameters)
         not_looked_at = deployed.not_looked_at | auditor.not_auditable(deployed)
         there = [one.name for one in deployed]
@@ -114,6 +119,9 @@ def audit(
                     "send it through its pipeline again",
                 ),
             )
+    telling.tell(alerts, "audit", names, telling.of_audits(audits, not_looked_at, names))
+    if alerts and not names:
+        count_audit(aws, parameters, audits)
     if code:
         raise typer.Exit(code)
 
@@ -155,6 +163,7 @@ def redrive(
     names: Names = NONE_GIVEN,
     params: Params = DEFAULT_PARAMS,
     assignments: Assignments = NONE_GIVEN,
+    alert: Alert = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -168,6 +177,7 @@ def redrive(
     parameters = load(params, assignments, mode="plan", exercise=False)
     with terminal.aside():
         aws = connect(parameters)
+        alerts = telling.alerts_of(aws, parameters, alert)
         seen = [stuck.chosen(aws, parameters, name=name) for name in names or [parameters.redrive.pipeline]]
         looked_at = [one for each in seen for one in each]
         found = stuck.stuck(aws, *looked_at)
@@ -195,8 +205,12 @@ def redrive(
         for each in left_out:
             print(f"left out: {each.what}: {each.reason}")
         if count:
+            # With a name, only what is stuck of that: the notebook takes one, or all.
             again = f"{terminal.command_name()} run redrive{given(params, assignments)}"
-            terminal.say_next((f"{again} --set redrive.action=redrive", "send back what can be done now"))
+            chosen = [f" --set redrive.pipeline={name}" for name in names] or [""]
+            hints = [f"{again}{one} --set redrive.action=redrive" for one in chosen]
+            terminal.say_next(*((hint, "send back what can be done now") for hint in hints))
+    telling.tell(alerts, "redrive", names, telling.of_stuck(answer))
     if code:
         raise typer.Exit(code)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,7 @@ from lib.cli.looking import Junit
 from lib.cli.options import (
     DEFAULT_PARAMS,
     NONE_GIVEN,
+    Alert,
     AsJson,
     Assignments,
     Commands,
@@ -34,7 +36,7 @@ from lib.cli.options import (
 from lib.engine.ledger import Ledger
 from lib.parameters import Parameters
 from lib.parameters.types import did_you_mean
-from lib.target import connect, needs_consent, whereabouts
+from lib.target import connect, kept_here, needs_consent, whereabouts
 
 # lib.execution is imported where it is used: papermill and nbconvert take two seconds to import,
 # and `runbook output` shall answer at once.
@@ -114,6 +116,9 @@ def run(
         confirm(f"Run {what} in {_place(parameters)}?")
     flags = f" --mode {mode}" if mode else ""
     flags += "" if exercise is None else f" --{'' if exercise else 'no-'}exercise"
+    flags += " --rollback" if rollback else ""
+    flags += f" --junit {shlex.quote(str(junit))}" if junit else ""
+    flags += f" --jobs {jobs}" if jobs else ""
     asked = Asked(names, params, assignments, at_once=jobs or cores(), flags=flags)
     todo = [Job(notebook) for notebook in notebooks]
     execution.execute(todo, parameters, asked, go_back=rollback, junit=junit, saved=plan)
@@ -132,6 +137,7 @@ def plan(
         Path | None, typer.Option("--out", metavar="FILE", help="Keep it, for `runbook run --plan FILE`.")
     ] = None,
     jobs: Jobs = None,
+    alert: Alert = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -142,7 +148,7 @@ def plan(
     notebooks = select(names) if names else [each for each in select([]) if has_a_plan(each)]
     todo = [Job(notebook) for notebook in notebooks]
     asked = Asked(names, params, assignments, at_once=jobs or cores())
-    execution.plan(todo, parameters, asked, markdown=markdown, out=out)
+    execution.plan(todo, parameters, asked, markdown=markdown, out=out, alert=alert)
 
 
 @app.command(epilog="Where nobody can answer, a real account needs --confirm with the environment's name.")
@@ -228,11 +234,11 @@ def status(
     parameters = load(params, assignments)
     where, can_be_asked = whereabouts(parameters)
     facts: dict = {"environment": Environment.of(parameters), "where": where, "runs": can_be_asked}
-    facts["kept"] = {"runs": run_folders.kept(home() / "runs")}
+    facts["kept"] = {"runs": run_folders.kept(home() / "runs"), **kept_here(parameters)}
     if not can_be_asked:
         if not terminal.answer(StatusAnswer(**facts)):
             print(where)
-            terminal.note(f"kept here: {facts['kept']['runs']}")
+            _note_what_is_kept(facts["kept"])
         return
     with terminal.aside():
         target = connect(parameters)
@@ -254,7 +260,7 @@ def status(
         facts["environments"] = every_one.to_dict("records")
     if terminal.answer(StatusAnswer(**facts)):
         return
-    terminal.note(f"kept here: {facts['kept']['runs']}")
+    _note_what_is_kept(facts["kept"])
     print(where)
     print(f"account {target.account_id}, as {target.caller}")
     if every_one is not None:
@@ -268,6 +274,11 @@ def status(
         print(f"{name}: no resources")
     for name, bucket in frozen.items():
         print(f"{name}: its source is FROZEN ({bucket}): {Freeze.stays}")
+
+
+def _note_what_is_kept(kept: dict[str, str]) -> None:
+    for what, how_much in kept.items():
+        terminal.note(f"kept here: {what}: {how_much}")
 
 
 @app.command(epilog="Example: aws s3 cp FILE s3://$(runbook output migrate.source_bucket)/")

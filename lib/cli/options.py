@@ -64,6 +64,10 @@ Jobs = Annotated[
 ]
 NONE_GIVEN: list[str] = []  # of names or assignments; Typer knows lists only, and makes each command its own
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Alert = Annotated[
+    bool,
+    typer.Option("--alert", help="Tell the topic of alerts what is found, unless that was told last."),
+]
 AsJson = Annotated[
     bool,
     typer.Option("--json", callback=terminal.answer_in_json, help="The result as JSON (docs/machines.md)."),

@@ -194,8 +194,10 @@ def say_ways_out(parameters: Parameters, run: str, command: str, words: str, opt
 
     runbook = terminal.command_name()
     created = touched(Ledger.of(parameters), "run", run)
+    # What keeps findings, such as the buckets of *audit*, is no step that one would go back by.
+    is_of_pipeline = any(each["pipeline"] in parameters.pipelines() for each in created.values())
     hints = [(f"{runbook} {command}{words}", "go on where it stopped")]
-    if created and parameters.mode != "move":  # the error says how to go back from one
+    if is_of_pipeline and parameters.mode != "move":  # the error says how to go back from one
         what = f"go back: delete the {len(created)} that this run created, but nothing that others put there"
         hints.append((f"{runbook} rollback --run {run}{options}", what))
     terminal.say_next(*hints)

@@ -198,7 +198,8 @@ class Lock:
                         waited = f"; this has waited {waited_s} s for it" if waited_s else ""
                         raise LockError(f"{error}{waited}") from error
                     if not waited_s:
-                        print(f"{error}. Waiting for up to {self._wait_s} s", file=sys.stderr, flush=True)
+                        held, _, _ = str(error).partition(". Wait until")  # which is what is done
+                        print(f"{held}. Waiting for up to {self._wait_s} s", file=sys.stderr, flush=True)
                     wait.say(str(error))
                 sleep(step_s := min(WAIT_POLL_S, self._wait_s - waited_s))
                 waited_s += step_s

@@ -149,7 +149,8 @@ class Stack:
 
         Raises:
             ParameterError: If a waiver is of no warning that there is.
-            PreflightError: If AWS would refuse the stack as it is described; lists all reasons.
+            PreflightError: If AWS would refuse the stack as it is described, or a rule of one's own does;
+                lists all reasons.
             NotOursError: If something exists under our name that this runbook did not make.
         """
         self.ledger.begin(run_id(), self.parameters.mode)
@@ -163,7 +164,8 @@ class Stack:
         self.frozen = [*self._frozen()]
         left = [*self.frozen, *moving.rows(self._left(steps), ledger)]
         left += [key for step in steps for key in moving.left_key(self.target, step.resource, step.found)]
-        return Plan([*(step for step in unwanted if step.found is not None), *steps], left, warned)
+        steps = [*(step for step in unwanted if step.found is not None), *steps]
+        return Plan(steps, left, [*warned, *preflight.require_own(self, steps, left)])
 
     def _frozen(self) -> Iterator[Left]:
         """Yield the freezes of the buckets that the pipeline reads, whichever environment's they are."""

@@ -125,6 +125,14 @@ def status() -> LocalAws | None:
     return server if server and is_server(server.pid, server.state) else None
 
 
+def keeps() -> str:
+    """Return what it takes of this machine's disk and memory, and for how long, in words."""
+    from lib.local.kept import kept
+
+    server = status()
+    return kept(_state(), server.pid if server else None)
+
+
 def let_pass(server: LocalAws, seconds: float) -> None:
     """Let time pass at once for all that is late on a server, for tests.
 

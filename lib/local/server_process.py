@@ -17,6 +17,7 @@ from lib.local.certificate import ensure_certificate
 from lib.local.in_server.correction import WITHOUT
 from lib.local.in_server.lag_times import LAG, Lag
 from lib.local.install import REQUIREMENTS, ensure_installed
+from lib.local.kept import IDLE_S
 
 STOP_TIMEOUT_S = 120  # handlers get 3 s of it (in_server/saving.py), saving the rest
 POLL_INTERVAL_S = 0.05
@@ -222,6 +223,7 @@ def _environment(state: Path, port: int, certificate: Path, key: Path) -> dict[s
         "TMPDIR": str(state / "tmp"),
         "AUTH": "true",
         "GATEWAY_PORT": str(port),
+        "LAMBDA_WARM_TTL_SECONDS": str(IDLE_S),
         "USE_SSL": "1",
         "MINISTACK_SSL_CERT": str(certificate),
         "MINISTACK_SSL_KEY": str(key),

@@ -87,6 +87,7 @@ class Parameters(Section):
     waivers: list[Waiver] = Field(
         [], description="warnings of the plan that are meant to be, each with its reason"
     )
+    rules: str = Field("", description="folder of rules of your own for plans; empty for none")
     mode: Literal["apply", "plan", "move"] = Field(
         "apply",
         description="plan: show what would be done, write nothing; "

@@ -933,8 +933,8 @@ class Observe(Section):
 
     region: Region = Field(
         "us-east-1",
-        description="AWS region of the trail and of the bucket of its log files; to move it, switch the "
-        "trail off before and on afterwards",
+        description="AWS region of the trail and of the bucket of its log files, and of what watches; to "
+        "move it, switch both off before and on afterwards",
     )
     hours: Annotated[int, Field(ge=1, le=168)] = Field(3, description="hours that are looked back")
     lag_p99_s: Annotated[int, Field(ge=1, le=1_209_600)] = Field(
@@ -949,6 +949,37 @@ class Observe(Section):
         "all", description="whether all calls are recorded, or only those that write"
     )
     trail_expire_days: Days = Field(90, description="days after which the trail's log files are deleted")
+    watch: bool = Field(
+        False,
+        description="whether a function looks at queues, topics and copies on a schedule, and alarms tell "
+        "whom alert_email names; --alert of audit, plan and redrive needs it",
+    )
+    watch_schedule: RuleSchedule = Field("rate(15 minutes)", description="when it looks")
+    watch_period_s: Annotated[int, Field(ge=60, le=86_400, multiple_of=60)] = Field(
+        1800, description="seconds within which it looks at least once; alarms look so far back"
+    )
+    alert_email: Email = Field(
+        "",
+        description="who is mailed by these alarms, once AWS's question to that address is confirmed; empty "
+        "for nobody",
+    )
+    audit_overdue_h: Annotated[int, Field(ge=0, le=168)] = Field(
+        26, description="hours after which an alarm says that no audit of all pipelines was made; 0 for never"
+    )
+    oldest_message_alarm_s: Annotated[int, Field(ge=1, le=1_209_600)] = Field(
+        3600, description="seconds that a message may wait for its turn before an alarm says so"
+    )
+    most_counted: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        10_000,
+        description="objects and their copies are counted in buckets with no more than this; it takes a "
+        "request for each thousand",
+    )
+    copy_grace_s: Annotated[int, Field(ge=0, le=604_800)] = Field(
+        3600, description="seconds that an object may be without a copy before it is counted as short of one"
+    )
+    log_retention_days: RetentionDays = Field(
+        30, description="days that the log of the function that watches is kept"
+    )
 
 
 class Audit(Queried):

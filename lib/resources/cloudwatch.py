@@ -20,17 +20,18 @@ MOST_PERIOD_S = 7 * 24 * 60 * 60
 
 @dataclass(repr=False, kw_only=True)
 class Alarm(Resource):
-    """Something is wrong when a metric exceeds a threshold; a topic is told.
+    """Something is wrong when a metric exceeds a threshold, or falls below it; a topic is told.
 
     Attributes:
         namespace: The metric's namespace, such as `AWS/SQS`.
         metric: Its name.
         dimensions: Whose metric it is, such as `{"QueueName": …}`.
-        threshold: The greatest value that is still well.
+        threshold: The greatest value that is still well, or the least if it `must_happen`.
         topic: Who is told.
         statistic: How the values of a period become one.
         period_s: The length of a period.
         description: What to do, for the person who is woken by it.
+        must_happen: Whether it is wrong if there is no value, too.
     """
 
     namespace: str
@@ -41,6 +42,7 @@ class Alarm(Resource):
     statistic: str = "Maximum"
     period_s: int = 60
     description: str = ""
+    must_happen: bool = False
 
     service: ClassVar[str] = "cloudwatch"
     noun: ClassVar[str] = "CloudWatch alarm"
@@ -63,9 +65,9 @@ class Alarm(Resource):
             "Period": self.period_s,
             "EvaluationPeriods": 1,
             "Threshold": float(self.threshold),
-            "ComparisonOperator": "GreaterThanThreshold",
+            "ComparisonOperator": "LessThanThreshold" if self.must_happen else "GreaterThanThreshold",
             # SQS and Lambda publish nothing while nothing happens: that is well.
-            "TreatMissingData": "notBreaching",
+            "TreatMissingData": "breaching" if self.must_happen else "notBreaching",
             "AlarmActions": [self.topic.arn],
         }
 

@@ -7,10 +7,13 @@ import pytest
 from support.audited import make
 from support.cleanup import remove
 from support.command_line import runbook
+from support.mailbox import Mailbox
 from support.the_five import pipelines
 
 from lib.base.run_data import file_of
+from lib.engine.alerting import alerts_topic
 from lib.engine.lock import Lock, locked
+from lib.engine.stack import Stack
 from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
 from lib.target import Target, connect
@@ -92,6 +95,10 @@ def test_redrive_tells_by_its_code_whether_anything_is_stuck(target, migrate):
     assert answered["reasons"][0]["reason"] == "not an event"
     assert answered["queues"][0]["oldest"]
     assert "1 messages are stuck" in runbook("redrive", *ENV).stdout
+    hint = "run redrive --set env=looking --set audit.grace_s=0{} --set redrive.action=redrive"
+    assert hint.format("") in runbook("redrive", *ENV).stderr
+    named = hint.format(" --set redrive.pipeline=migrate")
+    assert named in runbook("redrive", "migrate", *ENV).stderr, "of what was asked for alone"
     assert (
         client.get_queue_attributes(QueueUrl=queue.output(client), AttributeNames=["All"])["Attributes"][
             "ApproximateNumberOfMessages"
@@ -120,3 +127,45 @@ def test_a_fresh_checkout_knows_outputs_and_runs(target, own, migrate):
         assert json.loads(runbook("history", "--json", *ENV).stdout) == json.loads(before.stdout)
     finally:
         path.write_text(content, "utf-8")
+
+
+@pytest.fixture(scope="module")
+def mailbox(target, own, somebody) -> Iterator[Mailbox]:
+    """Of somebody who is told of alerts."""
+    stack = Stack(target, own, "observe")
+    topic = alerts_topic(stack, own.observe.region)
+    stack.apply()
+    yield Mailbox(somebody, topic.arn)
+    remove(stack)
+
+
+def test_an_alert_where_there_is_no_topic_is_a_failure_before_any_work(target, migrate):
+    for command in ("audit", "redrive", "plan"):
+        failed = runbook(command, "--alert", *ENV)
+        assert (failed.exit_code, failed.stdout) == (1, "")
+        assert "observe.watch=true" in failed.stderr
+
+
+def test_what_cron_finds_is_told_once_and_that_it_is_gone(target, migrate, mailbox):
+    for each in ("lost", "poison"):
+        target.client("s3", migrate.source.region).delete_object(Bucket=migrate.source.name, Key=each)
+    put(target, migrate.source, "lost again")
+    first = runbook("audit", "--alert", *ENV)
+    assert (first.exit_code, "alerts: told" in first.stderr) == (3, True), first.output
+    again = runbook("audit", "--alert", "--quiet", "--json", *ENV)
+    assert (again.exit_code, again.stderr, json.loads(again.stdout)["clean"]) == (3, "", False)
+    assert mailbox.read() == [("runbook-looking: audit finds 1", "migrate: missing: lost again")]
+    put(target, migrate.destination, "lost again")
+    assert runbook("audit", "--alert", *ENV).exit_code == 0
+    assert [subject for subject, _ in mailbox.read()] == ["runbook-looking: audit finds nothing any more"]
+
+
+def test_what_is_stuck_or_differs_is_told_too(target, migrate, mailbox):
+    stuck = [runbook("redrive", "migrate", "--alert", *ENV).exit_code for _ in range(2)]
+    ((subject, text),) = mailbox.read()
+    assert (stuck, subject) == ([3, 3], "runbook-looking: redrive migrate finds 2")
+    assert "migrate: dead-letters: 1 dead letters" in text.splitlines()
+    differs = [runbook("plan", "30_index", "--alert", *ENV).exit_code for _ in range(2)]
+    ((subject, text),) = mailbox.read()
+    assert (differs, subject) == ([3, 3], f"runbook-looking: plan 30_index finds {len(text.splitlines())}")
+    assert all(line.startswith("30_index: create ") for line in text.splitlines())

@@ -50,6 +50,26 @@ def test_a_run_that_fails_says_how_to_go_on_and_how_to_go_back(local_aws: LocalA
     assert (again.exit_code, "nothing to take back" in again.stdout) == (0, True)
 
 
+def test_what_is_proposed_keeps_to_what_was_asked(local_aws, notebooks: Path, tmp_path: Path) -> None:
+    report = tmp_path / "a report.xml"
+    failed = a_run_that_fails(notebooks, "migrate", "--jobs", "1", "--junit", str(report), "--no-exercise")
+    words = f"run migrate --no-exercise --junit '{report}' --jobs 1 --set env=failing  # go on"
+    assert words in failed.stderr
+    gone = runbook("rollback", "--yes", "--set", "env=failing")
+    assert "1 deleted" in gone.stdout
+
+
+def test_going_back_is_not_proposed_for_what_keeps_findings_alone(local_aws, notebooks: Path) -> None:
+    parameters = 'env = "local"\nmode = "apply"'
+    step = STEP.replace('"migrate"', '"audit"')
+    notebook_files.write(notebooks / "70_audit.ipynb", step, "stack.apply()", "1 / 0", parameters=parameters)
+    failed = runbook("run", "audit", "--set", "env=failing")
+    assert failed.exit_code == 1
+    assert "run audit --set env=failing  # go on" in failed.stderr
+    assert "rollback" not in failed.stderr
+    assert "1 deleted" in runbook("rollback", "--yes", "--set", "env=failing").stdout
+
+
 def test_the_last_run_is_the_one_that_ran_last_and_no_older_one_goes(
     local_aws: LocalAws, notebooks: Path
 ) -> None:

@@ -29,8 +29,12 @@ PRICED = {
     "athena_scan": r"athena:StartQueryExecution",
 }
 # Free, or of the function or queue that takes it, whose own handler or pipeline counts it. A query that is
-# scanned pays for what is asked about it; a million requests of Glue's catalogue a month are free.
-UNCOUNTED = r"s3:(Delete|Abort)\w+|athena:Get\w+|glue:\w+|lambda:Invoke|sqs:SendMessage"
+# scanned pays for what is asked about it; a million requests of Glue's catalogue a month are free, and so are
+# a million of CloudWatch's.
+UNCOUNTED = (
+    r"s3:(Delete|Abort)\w+|athena:Get\w+|glue:\w+|lambda:Invoke|sqs:SendMessage"
+    r"|lambda:List\w+|sns:ListTopics|cloudwatch:\w+"
+)
 
 
 @pytest.fixture(scope="module")

@@ -188,3 +188,24 @@ def test_no_policy_names_all_actions_and_each_service_of_ours_is_named():
 
 def test_our_policies_are_within_iams_limits():
     assert render()
+
+
+def test_the_deployer_may_look_by_hand_and_only_look(local_aws, somebody):
+    """With what an operator asks at night, and no call of ours does."""
+    sqs, logs = somebody("sqs", "us-east-1"), somebody("logs", "us-east-1")
+    url = sqs.create_queue(QueueName="runbook-test-looked-at")["QueueUrl"]
+    log = "/aws/lambda/runbook-test-looked-at"
+    logs.create_log_group(logGroupName=log)
+    other = sqs.create_queue(QueueName="runbook-another-looked-at")["QueueUrl"]
+    mine = {name: as_deployer(local_aws, name) for name in ("sqs", "logs", "sns", "cloudwatch")}
+    with pytest.raises(ClientError, match="InvalidAction"):  # allowed, but MiniStack has it not
+        mine["sqs"].list_dead_letter_source_queues(QueueUrl=url)
+    query = mine["logs"].start_query(logGroupName=log, startTime=0, endTime=1, queryString="fields @message")
+    assert "status" in mine["logs"].get_query_results(queryId=query["queryId"])
+    assert "logStreams" in mine["logs"].describe_log_streams(logGroupName=log)
+    assert "Subscriptions" in mine["sns"].list_subscriptions()
+    assert "Metrics" in mine["cloudwatch"].list_metrics()
+    with pytest.raises(ClientError, match="AccessDenied|not authorized"):
+        mine["sqs"].list_dead_letter_source_queues(QueueUrl=other)
+    with pytest.raises(ClientError, match="AccessDenied|not authorized"):
+        mine["logs"].create_log_stream(logGroupName=log, logStreamName="x")

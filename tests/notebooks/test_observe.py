@@ -8,9 +8,12 @@ import pandas as pd
 import papermill
 import pytest
 from support.headless import Deployed, counts, eventually
+from support.mailbox import Mailbox
 
-from lib.operate.observe import activity
+from lib.operate.invocation import invoke
+from lib.operate.observe import activity, usage
 from lib.operate.pipelines import buckets, deployed, those_deployed
+from lib.parameters import Parameters
 
 NAME = "runbook-tindex-observe-pipelines"
 TRAIL = "runbook-tindex-observe-objects"
@@ -93,6 +96,41 @@ def test_a_trail_comes_and_goes_with_its_parameter_and_says_what_the_local_aws_l
     assert [one["Name"] for one in cloudtrail.list_trails()["Trails"] if one["Name"] == TRAIL] == []
     assert "log_files" not in observe.outputs
     assert index.aws.client("s3", "us-east-1").get_bucket_versioning(Bucket=log_files)["Status"] == "Enabled"
+
+
+def test_what_watches_comes_and_goes_with_its_parameter_and_tells_of_what_was_not_done(
+    executed, observe, index, somebody, cloudwatch
+):
+    wanted = {"observe": {"watch": True, "alert_email": "ops@example.org"}}
+    made = observe.run(**wanted)
+    assert (counts(made)["to create"], counts(made)["unchanged"]) == (17, 1)
+    assert observe.counts(**wanted)["to create"] == 0
+    alarms = cloudwatch.describe_alarms(AlarmNamePrefix="runbook-tindex-observe-")["MetricAlarms"]
+    assert len(alarms) == usage.of_watching(Parameters.check(wanted))["cloudwatch_alarm"]
+    own = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "runbook"} | {"Watches"}
+    assert len(own) == usage.of_watching(Parameters.check(wanted))["cloudwatch_metric"]
+    topic = "arn:aws:sns:us-east-1:000000000000:runbook-tindex-observe-alerts"
+    mailbox = Mailbox(somebody, topic)
+    queue = deployed(index.aws, index.parameters, "index").dead_letters[0].queue
+    sqs = somebody("sqs", queue.region)
+    sqs.send_message(QueueUrl=queue.output(sqs), MessageBody="{}")
+    function = index.aws.client("lambda", "us-east-1")
+    try:
+        found = invoke(function, "runbook-tindex-observe-watch", payload={})
+        assert (found["MessagesNotDone"], found["NotLookedAt"]) == (1, 0)
+        told: list = []
+        assert eventually(lambda: told.extend(mailbox.read()) or told)
+        ((subject, text),) = told
+        alarm = json.loads(text)
+        assert (alarm["AlarmName"], alarm["NewStateValue"]) == ("runbook-tindex-observe-not-done", "ALARM")
+        assert "runbook redrive" in alarm["AlarmDescription"]
+        invoke(function, "runbook-tindex-observe-watch", payload={})
+        assert mailbox.read() == [], "it is wrong still, and was told"
+    finally:
+        sqs.purge_queue(QueueUrl=queue.output(sqs))
+    gone = observe.run(observe={**wanted["observe"], "watch": False})
+    assert (counts(gone)["to delete"], counts(gone)["unchanged"]) == (17, 1)
+    assert observe.counts()["unchanged"] == 1
 
 
 def test_what_is_late_or_was_not_done_fails_it(index, observe, somebody):

@@ -26,6 +26,9 @@ from lib.base.call_ledger import Call
 from lib.base.paths import ROOT
 from lib.engine.preflight import iam_data
 
+QUEUES = "arn:aws:sqs:*:${account_id}:${prefix}-${env}-*"
+LOGS = "arn:aws:logs:*:${account_id}:log-group:/aws/lambda/${prefix}-${env}-*"
+
 
 def proven(path: str):
     return list(proofs(path, statements(path), recorded(path)))
@@ -111,6 +114,23 @@ def test_a_permission_that_nobody_needs_is_found():
     policy = [*statements(path), more]
     found = unproven(policy, proofs(path, policy, recorded(path)))
     assert found == ["Extra: s3:GetObject", "Extra: ${bucket_arn}/*"]
+
+
+def test_what_lets_one_look_by_hand_may_only_read_by_aws_s_own_data_and_on_what_it_works():
+    looking = Statement("MayLook", ("sqs:ListDeadLetterSourceQueues", "sqs:SendMessage"), (QUEUES,), "{}")
+    assert unproven([looking], proofs(DEPLOYER, [looking], {})) == ["MayLook: sqs:SendMessage"]
+    for action in (
+        "iam:CreateAccessKey",
+        "secretsmanager:GetSecretValue",
+        "sns:TagResource",
+        "s3:PutBucketAcl",
+    ):
+        one = Statement("MayLook", (action,), ("*",), "{}")
+        assert f"MayLook: {action}" in unproven([one], proofs(DEPLOYER, [one], {}))
+    elsewhere = Statement("MayLook", ("logs:StartQuery",), (LOGS, QUEUES), "{}")
+    assert unproven([elsewhere], proofs(DEPLOYER, [elsewhere], {})) == [f"MayLook: {QUEUES}"]
+    elsewhere = Statement("Other", ("logs:StartQuery",), (LOGS,), "{}")
+    assert unproven([elsewhere], proofs(DEPLOYER, [elsewhere], {})), "by its name alone"
 
 
 def test_a_permission_that_is_missing_is_found():

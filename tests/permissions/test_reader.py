@@ -18,6 +18,7 @@ from support.command_line import runbook
 from support.the_five import pipelines
 
 from lib import target as targets
+from lib.engine.alerting import alerts_topic
 from lib.engine.inventory import Inventory
 from lib.engine.lock import known_ledger, locked
 from lib.engine.stack import Stack
@@ -25,6 +26,7 @@ from lib.engine.waiting import Waiting
 from lib.operate.audits.audit import audit
 from lib.operate.failures import letters, stuck
 from lib.operate.observe import activity, operation
+from lib.operate.observe.alerts import Alerts, count_audit
 from lib.operate.pipelines import FunctionName, deployed
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
@@ -120,6 +122,20 @@ def test_audit_redrive_and_observe(aws: Target, own: Parameters, stacks, recorde
     since = pd.Timestamp.now("UTC") - pd.Timedelta("1h")
     activity.read(aws, [dataclasses.replace(there[0], functions=(copy,))], since=since)
     assert set(recorder.writes) <= LOOKS
+
+
+def test_what_is_found_is_told_the_topic_of_alerts(aws: Target, own: Parameters, stacks, recorder: Recorder):
+    """By who has the second part of the policy, too."""
+    deployer = Stack(connect(own), own, "observe")
+    alerts_topic(deployer, own.observe.region)
+    deployer.apply()
+    before = len(recorder.writes)
+    try:
+        assert Alerts.of(aws, own).tell("audit", ["something"])
+        assert count_audit(aws, own, [audit(aws, own, "backup")])
+    finally:
+        remove(deployer)
+    assert {*recorder.writes[before:]} - LOOKS == {"Publish", "TagResource", "PutMetricData"}
 
 
 def test_output_and_history_without_a_ledger_of_ones_own(aws, own, stacks, tmp_path, monkeypatch):

@@ -80,14 +80,15 @@ def test_a_role_may_do_all_it_needs_within_the_boundary(path: str) -> None:
 
 def test_the_boundary_and_the_deployer_use_keys_through_every_service_that_a_role_does() -> None:
     needed = {s["Condition"]["StringLike"]["kms:ViaService"] for path in TEMPLATES for s in _of_keys(path)}
-    for section in (
-        filled_in("permissions-boundary.json"),
-        filled_in("deployer-policy.json")["storage"],
+    # CloudWatch Logs may use a log group's key for its caller, whom the key's own policy lets do so:
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+    services = needed | {"logs.*.amazonaws.com"}
+    for section, more in (
+        (filled_in("permissions-boundary.json"), set()),
+        (filled_in("deployer-policy.json")["storage"], {"sns.*.amazonaws.com"}),  # to tell of alerts
     ):
         (keys,) = [s for s in section["Statement"] if s["Sid"] == "OurStoresUnderKmsKeys"]
-        # CloudWatch Logs may use a log group's key for its caller, whom the key's own policy lets do so:
-        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-        assert set(keys["Condition"]["StringLike"]["kms:ViaService"]) == needed | {"logs.*.amazonaws.com"}
+        assert set(keys["Condition"]["StringLike"]["kms:ViaService"]) == services | more
 
 
 def _of_keys(path: str) -> list[dict]:
@@ -111,6 +112,7 @@ def test_the_boundary_is_of_our_own_things_and_gives_no_rights_over_rights() -> 
         "OurStoresUnderKmsKeys",
         "AthenaAlwaysLooksAtTheDefaultDatabase",
         "CrawlersLogsAreSharedByAllCrawlers",
+        "WatchAll",
     }
 
 

@@ -13,6 +13,7 @@ from lib.target import CONFIG, Target
 
 POLICY = ROOT / "lib" / "policies" / "reader-policy.json"
 LOOKS = ("Get", "List", "Describe")
+TELLS = ("sns:TagResource",)  # of the topic of alerts alone, but that MiniStack does not see
 
 
 def target_of(server: ministack.LocalAws, parameters: Parameters) -> Target:
@@ -26,7 +27,7 @@ def target_of(server: ministack.LocalAws, parameters: Parameters) -> Target:
         statements = [
             {**one, "Action": looking}
             for one in policy["Statement"]
-            if (looking := [a for a in one["Action"] if a.split(":")[1].startswith(LOOKS)])
+            if (looking := [a for a in one["Action"] if a in TELLS or a.split(":")[1].startswith(LOOKS)])
         ]
         policies[name] = {**policy, "Statement": statements}
     user = f"{parameters.prefix}-{parameters.env}-reader"

@@ -4,6 +4,6 @@ The local AWS takes much that AWS refuses, so that its word proves nothing: thes
 listed with AWS's answers in docs/truth.md.
 """
 
-from lib.engine.preflight.violations import Violation, check, look, require
+from lib.engine.preflight.violations import Violation, check, look, require, require_own
 
-__all__ = ["Violation", "check", "look", "require"]
+__all__ = ["Violation", "check", "look", "require", "require_own"]

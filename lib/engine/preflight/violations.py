@@ -1,6 +1,6 @@
 """The preflight of a stack: all that AWS would refuse of it, in one error, and what AWS advises."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
@@ -10,8 +10,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lib.base import yaml_file
 from lib.base.errors import ParameterError, PreflightError, RunbookError
 from lib.base.paths import ROOT
-from lib.engine.plan import Warned
-from lib.engine.preflight import account, form, guests, notifications, order, requests, statements, wiring
+from lib.engine.plan import Left, Step, Warned
+from lib.engine.preflight import (
+    account,
+    form,
+    guests,
+    notifications,
+    order,
+    own_rules,
+    requests,
+    statements,
+    wiring,
+)
+from lib.parameters import Parameters
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
 
@@ -92,7 +103,7 @@ def require(stack) -> list[Warned]:
         ParameterError: If a waiver is of no warning that there is.
         PreflightError: If there are violations; it lists them all.
     """
-    waivers = _waivers(stack.parameters.waivers)
+    waivers = waivers_of(stack.parameters, own_rules.load(stack.parameters.rules, taken=rules()))
     found = look(stack)
     if violations := [one for one in found if not one.is_advice]:
         raise PreflightError(
@@ -102,10 +113,20 @@ def require(stack) -> list[Warned]:
     return [_warned(one, waivers.get(one.rule, "")) for one in found if one.is_advice]
 
 
-def _waivers(texts: Iterable[str]) -> dict[str, str]:
-    """Return rules to the reasons for which their warnings are waived."""
-    waivers = {rule.strip(): reason.strip() for rule, _, reason in (text.partition(":") for text in texts)}
+def waivers_of(parameters: Parameters, own: Mapping[str, own_rules.Rule]) -> dict[str, str]:
+    """Return rules to the reasons for which their warnings are waived.
+
+    Args:
+        parameters: Their `waivers` say.
+        own: Rules of one's own.
+
+    Raises:
+        ParameterError: If a waiver is of no warning that there is.
+    """
+    texts = (text.partition(":") for text in parameters.waivers)
+    waivers = {rule.strip(): reason.strip() for rule, _, reason in texts}
     advice = [name for name, rule in rules().items() if rule.get("advice")]
+    advice += [name for name, rule in own.items() if rule.advice]
     if unknown := [rule for rule in waivers if rule not in advice]:
         raise ParameterError(f"waivers: there is no warning {unknown[0]!r}; there are: {', '.join(advice)}")
     return waivers
@@ -114,6 +135,26 @@ def _waivers(texts: Iterable[str]) -> dict[str, str]:
 def _warned(one: Violation, reason: str) -> Warned:
     why = f"{one.what} [{one.rule}]: {reason}" if reason else f"{one.what} [{one.rule}]; {one.fix}"
     return Warned(one.of.noun, one.of.name, one.of.region, why, is_waived=bool(reason))
+
+
+def require_own(stack, steps: Sequence[Step], left: Sequence[Left]) -> list[Warned]:
+    """Refuse a plan that breaks a rule of one's own, of the folder that the parameters name.
+
+    Args:
+        stack: A `lib.engine.stack.Stack`.
+        steps: Its plan's.
+        left: What is left behind.
+
+    Returns:
+        What it is warned of.
+
+    Raises:
+        ParameterError: If one of the rules is none, or cannot be asked of this plan.
+        PreflightError: If one is broken that is no advice; lists all.
+    """
+    own = own_rules.load(stack.parameters.rules, taken=rules())
+    waivers = waivers_of(stack.parameters, own)
+    return own_rules.require(own, stack.scope.pipeline, steps, left, waivers)
 
 
 def described(resources: Collection[Resource]) -> Iterator[tuple[Resource, Finding]]:

@@ -1,5 +1,6 @@
 """Corrections of MiniStack's IAM: `corrections/iam.py` says what of it, and why."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -117,6 +118,36 @@ def resolve_boundary(key: str, context) -> object:
     name = context.resource_arn.rpartition("/")[2]
     role = iam._roles.get_scoped(context.principal_account, None, name)
     return role and role.get("PermissionsBoundary") or None
+
+
+METRIC_NAMESPACE = "cloudwatch:namespace"
+_named_namespace: ContextVar[str] = ContextVar("named_namespace", default="")  # by the request
+
+
+@corrections.METRIC_NAMESPACE.replacing("ministack.core.iam_actions:extract_iam_action")
+def note_namespace(
+    service: str, method: str, path: str, headers: dict, body: bytes, asked: dict
+) -> str | None:
+    """Return the permission that a call needs, and note the namespace whose metrics it publishes."""
+    action = note_namespace.original(service, method, path, headers, body, asked)
+    if action == "cloudwatch:PutMetricData":
+        _named_namespace.set(_namespace(headers, body, asked))
+    return action
+
+
+def _namespace(headers: dict, body: bytes, asked: dict) -> str:
+    """Return the namespace that a request names, in JSON or a form; CBOR, the server cannot read."""
+    if "x-amz-target" in headers:
+        return str(json.loads(body).get("Namespace", ""))
+    return iam._p(asked, "Namespace")
+
+
+@corrections.METRIC_NAMESPACE.replacing("ministack.core.iam_evaluator:_resolve_condition_key")
+def resolve_namespace(key: str, context) -> object:
+    """Return the value of a condition key; the namespace is the request's."""
+    if key.lower() != METRIC_NAMESPACE:
+        return resolve_namespace.original(key, context)
+    return _named_namespace.get() if context.action == "cloudwatch:PutMetricData" else None
 
 
 # The keys of a request that is simulated, in lower case; and the limits of who would make it.

@@ -69,12 +69,13 @@ def per_month(parameters: Parameters, objects_per_day: float, mean_bytes: float)
     """Return what a month costs: the objects that come, keeping these for a month, and what is always there.
 
     Args:
-        parameters: As for `per_million`; `observe` says whether there is a trail.
+        parameters: As for `per_million`; `observe` says whether there is a trail, and whether it watches.
         objects_per_day: How many come a day, in each pipeline that does not make its own.
         mean_bytes: As for `per_million`.
 
     Returns:
-        As `per_million`; a further column is for the dashboard and the trail, which all pipelines share.
+        As `per_million`; a further column is for the dashboard, the trail and what watches, which all
+            pipelines share.
     """
     used, events = {}, 0.0
     for name in facts.pipelines():
@@ -82,7 +83,11 @@ def per_month(parameters: Parameters, objects_per_day: float, mean_bytes: float)
         one = [usage.per_object(parameters, name, mean_bytes), usage.stored(parameters, name, mean_bytes)]
         used[name] = _sum(*(_times(objects, each) for each in one), usage.per_month(parameters, name))
         events += objects * usage.data_events(parameters, name, mean_bytes)
-    used["observe"] = {"cloudwatch_dashboard": 1, "cloudtrail_data_event": events}
+    used["observe"] = {
+        "cloudwatch_dashboard": 1,
+        "cloudtrail_data_event": events,
+        **usage.of_watching(parameters),
+    }
     return bill(used)[[*facts.pipelines(), "observe"]]
 
 

@@ -61,6 +61,17 @@ def of_handler(said: Facts, memory_mb: float) -> Usage:
     return _sum([*_calls(said, {}), _function(said, Part(region="''", memory_mb=memory_mb), {})])
 
 
+def of_watching(parameters: Parameters) -> Usage:
+    """Return what is used in a month by what watches at night, its function's few cents aside.
+
+    Args:
+        parameters: `observe` says whether it does, and whether an audit can be overdue.
+    """
+    if not parameters.observe.watch:
+        return {}
+    return {"cloudwatch_alarm": 9 + bool(parameters.observe.audit_overdue_h), "cloudwatch_metric": 9}
+
+
 def stored(parameters: Parameters, pipeline: str, mean_bytes: float) -> Usage:
     """Return what one object leaves behind, which costs something for every month that it stays.
 

@@ -175,6 +175,14 @@ def test_a_month_of_objects_is_use_and_keeping():
     assert table.loc["total", "backup"] == pytest.approx(sum(found.values()) / 2)
 
 
+def test_what_watches_costs_by_its_alarms_and_metrics():
+    def monthly(**observe) -> float:
+        return cost.per_month(Parameters.check({"observe": observe}), 0, 0).loc["total", "observe"]
+
+    assert monthly(watch=True) - monthly() == pytest.approx(10 * 0.10 + 9 * 0.30)
+    assert monthly(watch=True, audit_overdue_h=0) - monthly() == pytest.approx(9 * 0.10 + 9 * 0.30)
+
+
 def test_a_trail_costs_by_the_calls_that_it_records():
     def trail(objects: int, **observe) -> float:
         table = cost.per_month(parameters(observe=observe), objects, 0)

@@ -65,6 +65,7 @@ CASES = [
         changes=[
             Change({"threshold": 3}, {"Threshold"}),
             Change({"description": "", "statistic": "Sum"}, {"AlarmDescription", "Statistic"}),
+            Change({"must_happen": True}, {"ComparisonOperator", "TreatMissingData"}),
         ],
         drift={
             "Namespace": _put(Namespace="Theirs"),

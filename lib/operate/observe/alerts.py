@@ -1,0 +1,147 @@
+"""What was found at night is told to the topic of alerts: once, and once more when it is other, or gone."""
+
+import hashlib
+import heapq
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from lib.base.errors import NotDeployedError
+from lib.base.shown import printable
+from lib.operate.audits.audit import Audit
+from lib.parameters import Parameters
+from lib.resources import sns
+from lib.resources.base import tag_dict, tag_list
+from lib.target import Target
+
+PIPELINE, TOPIC = "observe", "alerts"
+NAMESPACE, DIMENSION = "runbook", "Environment"
+# The metrics of what is done from outside; those of the function *watch* stand in its facts.yaml.
+AUDITS, DIFFERENCES = "Audits", "AuditDifferences"
+# What was told last of each kind of finding stands on the topic itself: from whatever machine one looks.
+TOLD = "told:"
+NOTHING = "nothing"
+MOST_LINES = 100  # of a message, which SNS limits to 256 KiB: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+MOST_LINE_CHARACTERS = 400
+MOST_SUBJECT_CHARACTERS = 99
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """The topic of alerts of an environment, which is there.
+
+    Attributes:
+        target: The AWS that it is on.
+        parameters: Whose it is.
+        arn: The topic's.
+    """
+
+    target: Target
+    parameters: Parameters
+    arn: str
+
+    @classmethod
+    def of(cls, target: Target, parameters: Parameters) -> "Alerts":
+        """Return that of an environment.
+
+        Args:
+            target: The AWS to look at.
+            parameters: Whose.
+
+        Raises:
+            NotDeployedError: If it has none; says how it gets one.
+        """
+        topic = sns.Topic(TOPIC, parameters.observe.region)
+        topic.scope = parameters.scope(PIPELINE)
+        if topic.read(target.client_of(topic)) is None:
+            raise NotDeployedError(
+                f"there is no topic of alerts {topic.name} in {topic.region}: `runbook run observe --set "
+                "observe.watch=true` makes it, and whom it mails says observe.alert_email"
+            )
+        return cls(target, parameters, topic.arn)
+
+    def tell(self, what: str, findings: Iterable[str]) -> bool:
+        """Tell of findings, unless just these were told last; that nothing is found any more is told, too.
+
+        Args:
+            what: What has found them, such as `audit`; findings of one are held against its last ones.
+            findings: A line each, in any order, without what changes by itself, such as ages; none is well.
+
+        Returns:
+            Whether anything was told.
+        """
+        client = self.target.client("sns", self.parameters.observe.region)
+        count = Count()
+        lines = heapq.nsmallest(MOST_LINES, count.each(findings))
+        tags = tag_dict(client.list_tags_for_resource(ResourceArn=self.arn)["Tags"])
+        if tags.get(TOLD + what, NOTHING) == count.digest:
+            return False
+        message = _message(lines, count.lines)
+        client.publish(TopicArn=self.arn, Subject=self._subject(what, count.lines), Message=message)
+        # Afterwards: who is killed in between tells twice, and not never.
+        client.tag_resource(ResourceArn=self.arn, Tags=tag_list({TOLD + what: count.digest}))
+        return True
+
+    def _subject(self, what: str, count: int) -> str:
+        found = "finds nothing any more" if not count else f"finds {count:,}"
+        return f"{environment_of(self.parameters)}: {what} {found}"[:MOST_SUBJECT_CHARACTERS]
+
+
+def count_audit(target: Target, parameters: Parameters, audits: Iterable[Audit]) -> bool:
+    """Count an audit of all pipelines, by which an alarm knows when the last one was, and what it has found.
+
+    Args:
+        target: The AWS to tell.
+        parameters: Whose pipelines.
+        audits: Of each.
+
+    Returns:
+        Whether it was counted: one that did not come to its end is none.
+    """
+    every = list(audits)
+    if any(one.error for one in every):
+        return False
+    dimensions = [{"Name": DIMENSION, "Value": environment_of(parameters)}]
+    numbers = {AUDITS: 1, DIFFERENCES: sum(one.findings.to_do for one in every)}
+    target.client("cloudwatch", parameters.observe.region).put_metric_data(
+        Namespace=NAMESPACE,
+        MetricData=[
+            {"MetricName": name, "Dimensions": dimensions, "Value": float(value), "Unit": "Count"}
+            for name, value in numbers.items()
+        ],
+    )
+    return True
+
+
+def environment_of(parameters: Parameters) -> str:
+    """Return what the metrics of an environment are known by."""
+    return f"{parameters.prefix}-{parameters.env}"
+
+
+@dataclass
+class Count:
+    """How many lines there are, and a digest of them, whatever their order; any number, in no memory."""
+
+    lines: int = 0
+    total: int = 0
+
+    def each(self, findings: Iterable[str]) -> Iterator[str]:
+        """Yield findings as lines, and count them."""
+        for finding in findings:
+            line = printable(" ".join(finding.split()), keep="")
+            self.lines += 1
+            self.total += int.from_bytes(hashlib.sha256(line.encode()).digest())
+            yield line
+
+    @property
+    def digest(self) -> str:
+        """What is another one if any line is."""
+        return f"{self.total % 2**256:064x}" if self.lines else NOTHING
+
+
+def _message(lines: Sequence[str], count: int) -> str:
+    if not lines:
+        return "What was told of before is not found any more."
+    more = count - len(lines)
+    cut = [textwrap.shorten(line, MOST_LINE_CHARACTERS, placeholder="…") for line in lines]
+    return "\n".join([*cut, *([f"… and {more:,} more"] if more > 0 else [])])
