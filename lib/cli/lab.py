@@ -26,6 +26,8 @@ def command(further: Sequence[str] = ()) -> list[str]:
         f"--LabApp.default_url=/lab/tree/{FIRST}",
         # No question whether one wants news, and no plugin of JupySQL, which this JupyterLab cannot load.
         f"--LabApp.app_settings_dir={SETTINGS}",
+        # By which the form for parameters writes their cell and runs others: docs/decisions/0043.
+        "--LabApp.expose_app_in_browser=True",
         # What tables are sorted and searched with, at /static/.
         f"--ServerApp.extra_static_paths={[str(STATIC), str(tables)]}",
     ]
