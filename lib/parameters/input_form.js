@@ -22,6 +22,10 @@ const STYLE = `
   border: 1px solid var(--jp-border-color0, #767676); border-radius: 4px; padding: .3em .9em; margin: .4em .5em .4em 0 }
 .runbook-form button:disabled { cursor: not-allowed; opacity: .55 }
 .runbook-form pre { overflow: auto; margin: .25em 0; padding: .4em; background: var(--jp-layout-color2, #eee); user-select: all }
+.runbook-form.bar { position: absolute; right: 2em; bottom: 1em; z-index: 10; padding: .25em 1em; border-radius: 4px; max-width: 80%;
+  background: var(--jp-layout-color1, Canvas); border: 1px solid var(--jp-border-color0, #767676); box-shadow: 0 2px 8px #0006 }
+.runbook-form.bar[hidden] { display: none }
+.runbook-form.bar p { margin: 0 0 .4em }
 @media (max-width: 700px) { .runbook-form .row { grid-template-columns: 1fr } .runbook-form .row > * { grid-column: 1 !important } }
 `;
 const PAUSE_MS = 200, // after the last key
@@ -93,6 +97,7 @@ function notebookOf(el) {
   if (!panel) return null;
   const cells = () => panel.content.widgets;
   return {
+    node: panel.node,
     name: panel.context.path.split("/").pop().replace(/^\d+_|\.ipynb$/g, ""),
     cells,
     own: () => cells().findIndex((cell) => cell.node.contains(el)),
@@ -173,6 +178,7 @@ export default {
         const button = element("button", { type: "button" }, stop.label);
         button.addEventListener("click", async () => {
           send();
+          follow(notebook);
           const to = find(stop);
           const from = n > 0 && ran >= n - 1 ? find(stops[n - 1]) + 1 : notebook.own() + 1;
           stops.forEach((each) => (each.button.disabled = true));
@@ -187,6 +193,22 @@ export default {
       });
       buttons.replaceChildren(...stops.map((stop) => stop.button));
       allow();
+    };
+
+    // Once one of them has been pressed they stay in sight, while the form is not.
+    const bar = element("div", { class: "runbook-form bar" }, element("style", {}, STYLE));
+    let observer = null;
+    const follow = (notebook) => {
+      if (observer) return;
+      notebook.node.append(bar);
+      observer = new IntersectionObserver(([seen]) => {
+        const focused = document.activeElement;
+        if (seen.isIntersecting) root.prepend(buttons, told);
+        else bar.append(buttons, told);
+        bar.hidden = seen.isIntersecting;
+        if (buttons.contains(focused)) focused.focus();
+      });
+      observer.observe(root);
     };
 
     // What is set is written into the cell it came from, unless something else stands there by now.
@@ -238,5 +260,9 @@ export default {
       show(notebook);
     };
     requestAnimationFrame(attached);
+    return () => {
+      observer?.disconnect();
+      bar.remove();
+    };
   },
 };
