@@ -28,7 +28,8 @@ import pandas as pd
 pd.DataFrame({"faa": [f"A{n:04}" for n in range(1458)], "bytes": range(1458)})
 """
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-SOURCES = ["%load_ext lib.ipython_extension", WAITS, TABLE, "uploads.head()"]
+SQL = "%when True\n%%sql\nSELECT faa FROM airports"
+SOURCES = ["%load_ext lib.ipython_extension", WAITS, TABLE, "uploads.head()", SQL, "select = 1"]
 
 
 def test_it_opens_the_project_with_the_first_notebook_in_front():
@@ -136,6 +137,18 @@ def test_in_a_browser_an_error_says_what_to_do(page):
     cell.locator("text=Run All Above").wait_for()
     browser.keep(page, "lab-error")
     assert len(cell.locator(".jp-OutputArea").inner_text().strip().splitlines()) <= 3
+
+
+def test_in_a_browser_sql_is_coloured_also_below_a_condition(page):
+    words = page.locator(".jp-CodeCell .cm-line span")
+    words.filter(has_text="SELECT").wait_for()
+    colours = words.evaluate_all(
+        "spans => Object.fromEntries(spans.map(span => [span.innerText, getComputedStyle(span).color]))"
+    )
+    assert colours["SELECT"] == colours["FROM"]
+    text = page.locator(".jp-CodeCell .cm-content").first.evaluate("text => getComputedStyle(text).color")
+    assert colours["SELECT"] != text
+    assert "select" not in colours or colours["select"] != colours["SELECT"]  # Python stays Python
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
