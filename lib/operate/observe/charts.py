@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from pandas.api import types
 
 from lib.base import frames
 from lib.base.chart import COLOURS, Chart, style
@@ -24,7 +25,10 @@ EMPTY, NOTHING = "all empty ✓", "nothing in this time"
 FURTHEST_LONGITUDE = (
     -50
 )  # the few airports of the United States beyond, in the Pacific, would shrink all else
-Tips = dict[str, list[str]]
+
+
+class Tips(dict[str, list[str]]):
+    """What the parts of a chart say when one points at them."""
 
 
 def draw(done: Activity, queues: pd.DataFrame, cost: pd.DataFrame) -> Chart:
@@ -35,7 +39,7 @@ def draw(done: Activity, queues: pd.DataFrame, cost: pd.DataFrame) -> Chart:
         queues: As `operation.queues` returns it.
         cost: As `operation.cost_so_far` returns it.
     """
-    tips: Tips = {}
+    tips = Tips()
     names = queues["pipeline"] + " " + queues["queue"]
     is_work = queues["kind"] == WORK
     work, rest = (queues.set_index(names)[chosen.values] for chosen in (is_work, ~is_work))
@@ -69,7 +73,7 @@ def monthly_cost(cost: pd.DataFrame) -> Chart:
         cost: As `cost.per_month` returns it.
     """
     items = cost.drop(index=TOTAL)
-    tips: Tips = {}
+    tips = Tips()
     with style():
         figure = Figure(figsize=COST_SIZE, layout="constrained")
         axes = figure.subplots()
@@ -92,6 +96,43 @@ def monthly_cost(cost: pd.DataFrame) -> Chart:
     totals = cost.loc[TOTAL].sort_values(ascending=False)
     each = ", ".join(f"{pipeline} {frames.money(usd)}" for pipeline, usd in totals.items())
     return Chart(figure, f"US dollars a month, an estimate: {each}.", tips)
+
+
+def bars(table: pd.DataFrame, title: str, unit: str) -> Chart:
+    """Draw a bar for each row, and in it a part for each column.
+
+    Args:
+        table: Numbers; what is missing is none.
+        title: What they are.
+        unit: Of what, such as `objects` or `s`.
+    """
+    numbers, tips = table.fillna(0), Tips()
+    rows = numbers.index.astype(str)
+    with style():
+        figure = Figure(figsize=(WIDTH, 1 + 0.35 * max(len(numbers), 2)), layout="constrained")
+        axes = figure.subplots()
+        begin = pd.Series(0.0, index=numbers.index)
+        for column, colour in zip(numbers.columns, _colours(len(numbers.columns)), strict=True):
+            drawn = axes.barh(rows, numbers[column], left=begin, color=colour, label=str(column))
+            begin += numbers[column]
+            texts = [f"{number:,g} {unit}" for number in numbers[column]]
+            _tell(tips, drawn, [f"{row}, {column}: {text}" for row, text in zip(rows, texts, strict=True)])
+        if numbers.empty:
+            _say(axes, NOTHING)
+            return Chart(figure, f"{title.capitalize()}: {NOTHING}.")
+        axes.bar_label(drawn, [f"{total:,g}" for total in begin], padding=3)
+        axes.set(title=f"{title}, {unit}", xlim=(0, max(1.15 * begin.max(), 1e-9)))
+        axes.xaxis.set_major_locator(
+            MaxNLocator(5, integer=all(types.is_integer_dtype(kind) for kind in table.dtypes))
+        )
+        axes.invert_yaxis()
+        if len(numbers.columns) > 1:
+            figure.legend(loc="outside lower center", ncols=min(len(numbers.columns), 6))
+    each = (
+        f"{row}: {', '.join(f'{number:,g} {column}' for column, number in parts.items() if number) or 'none'}"
+        for row, (_, parts) in zip(rows, numbers.iterrows(), strict=True)
+    )
+    return Chart(figure, f"{title.capitalize()}, in {unit}: {'; '.join(each)}.", tips)
 
 
 def changes(prices: pd.DataFrame) -> Chart:
@@ -124,7 +165,7 @@ def airports(places: pd.DataFrame, above_ft: float) -> Chart:
     """
     shown = places[places["lon"] < FURTHEST_LONGITUDE].sort_values("alt")
     high = shown["alt"] > above_ft
-    tips: Tips = {}
+    tips = Tips()
     with style():
         figure = Figure(figsize=MAP_SIZE, layout="constrained")
         axes = figure.subplots()

@@ -85,6 +85,15 @@ def test_a_map_has_all_airports_each_with_what_it_is():
     assert all(f"<title>{tip}</title>" in drawn.svg() for tip in tips[:3])
 
 
+def test_bars_have_their_parts_and_their_numbers():
+    table = pd.DataFrame({"same": [1200, 4], "missing": [None, 3]}, index=["migrate", "backup"])
+    drawn = charts.bars(table, title="objects", unit="objects")
+    assert drawn.text == "Objects, in objects: migrate: 1,200 same; backup: 4 same, 3 missing."
+    assert [label.get_text() for label in drawn.figure.axes[0].texts] == ["1,200", "7"]
+    assert ["backup, missing: 3 objects"] in drawn._tips.values()
+    assert charts.NOTHING in charts.bars(table.iloc[:0], title="objects", unit="objects").text
+
+
 def test_changes_are_of_the_first_price():
     prices = pd.DataFrame({"A": [2.0, 3.0], "B": [4.0, 3.0]}, index=pd.date_range(NOW, periods=2, freq="s"))
     drawn = charts.changes(prices)
