@@ -181,6 +181,7 @@ def test_in_a_browser_a_report_of_a_disk_is_whole(chromium, tmp_path, monkeypatc
     page.locator("a", has_text="10_some").first.click()
     page.locator("table.dataTable").wait_for()
     assert asked == []
+    assert browser.barriers(page, ".runbook-scroll", ".runbook-picture", "nav") == []
     assert page.locator(".runbook-picture svg").count() == 1
     background = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
     assert (background == "rgb(255, 255, 255)") == (scheme == "light")
@@ -191,4 +192,5 @@ def test_in_a_browser_a_report_of_a_disk_is_whole(chromium, tmp_path, monkeypatc
     page.emulate_media(media="screen")
     page.locator("nav.runbook a").first.click()
     assert page.url == index.as_uri()
+    assert browser.barriers(page) == []
     context.close()

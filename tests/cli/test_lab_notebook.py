@@ -112,3 +112,18 @@ def test_its_buttons_plan_and_apply_and_a_file_of_ones_own_arrives(page, tmp_pat
     chooser.get_by_text("in place").wait_for()
     assert "own/my färm.csv" in chooser.inner_text()
     browser.keep(page, "own-file-arrived")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_nothing_of_ours_bars_people_from_it(page, theme):
+    page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+    page.locator(f"body[data-jp-theme-light={str('Light' in theme).lower()}]").wait_for(state="attached")
+    form = page.get_by_role("form", name="Parameters")
+    form.scroll_into_view_if_needed()
+    form.locator("details").evaluate_all("all => all.forEach(each => (each.open = true))")
+    found = browser.barriers(page, ".runbook-form")
+    browser.keep(page, f"form-{theme.split()[1].lower()}")
+    page.locator(".runbook-own-file").scroll_into_view_if_needed()
+    found += browser.barriers(page, ".runbook-own-file", ".runbook-scroll")
+    browser.keep(page, f"own-file-{theme.split()[1].lower()}")
+    assert found == []

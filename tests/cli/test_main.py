@@ -10,6 +10,7 @@ from click.testing import Result
 from support import notebook_files
 from support.command_line import runbook
 
+from lib.cli.options import FIRST
 from lib.engine.ledger import Ledger
 from lib.local.ministack import LocalAws
 
@@ -24,6 +25,12 @@ def is_one_line(result: Result) -> bool:
 
 
 @pytest.mark.parametrize("command", [[], *([c] for c in COMMANDS), *(["local", c] for c in LOCAL_COMMANDS)])
+def test_help_lists_first_what_one_needs_first():
+    listed = re.findall(r"^│ ([a-z]+) ", runbook("--help").stdout, re.MULTILINE)
+    assert listed[:4] == ["lab", "run", "plan", "status"]
+    assert set(FIRST) <= set(listed)
+
+
 def test_every_command_has_help(command: list[str]) -> None:
     result = runbook(*command, "--help")
     assert result.exit_code == 0
