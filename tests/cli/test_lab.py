@@ -151,6 +151,39 @@ def test_in_a_browser_sql_is_coloured_also_below_a_condition(page):
     assert "select" not in colours or colours["select"] != colours["SELECT"]  # Python stays Python
 
 
+def test_what_bars_people_is_found(chromium):
+    page = chromium.new_page()
+    page.set_content('<main lang="en"><img src="x.png"><p style="color:#ccc;background:#fff">pale</p></main>')
+    assert {found.partition(":")[0] for found in browser.barriers(page, "main")} == {
+        "image-alt",
+        "color-contrast",
+    }
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "ground", "ink"), [("light", "#f5f5f5", "#222"), ("dark", "#222", "#eee")]
+)
+def test_in_a_browser_what_a_plan_says_is_legible_in_both_themes(chromium, scheme, ground, ink):
+    import pandas as pd
+
+    from lib.base import frames
+    from lib.engine import plan
+
+    rows = pd.DataFrame({"action": [f"{sign} {word}" for word, sign in plan.SIGNS.items()], "name": "x"})
+    page = chromium.new_page()
+    theme = f"data-jp-theme-light={str(scheme == 'light').lower()}"
+    table = plan._in_colour(frames.html(rows))
+    colours = f"--jp-layout-color0:{ground};background:{ground};color:{ink}"
+    page.set_content(f'<body {theme} style="{colours}">{table}')
+    assert browser.barriers(page, "table") == []
+    colours = page.locator("td:first-child").evaluate_all(
+        "all => all.map(each => getComputedStyle(each).color)"
+    )
+    assert len(set(colours)) == 4  # made, changed, lost, and the page's own
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_in_a_browser_a_report_of_a_disk_is_whole(chromium, tmp_path, monkeypatch, scheme):
     from datetime import UTC, datetime

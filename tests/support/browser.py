@@ -29,7 +29,14 @@ def lab_server(folder: Path, *arguments: str, **variables: str) -> Iterator[str]
         server = subprocess.Popen(
             lab.command([*own, *arguments]),
             cwd=folder,
-            env={**lab.environment(), "RUNBOOK_HOME": str(folder), **variables},
+            # Not the settings of whoever runs the tests, such as the theme.
+            env={
+                **lab.environment(),
+                "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+                "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+                "RUNBOOK_HOME": str(folder),
+                **variables,
+            },
             stdout=out,
             stderr=subprocess.STDOUT,
         )
