@@ -80,7 +80,7 @@ browser: $(INSTALLED) ## Install a browser, and look with it at JupyterLab and a
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		apt-get install --yes --quiet --no-install-recommends chromium
 	@$(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install --requirement tests/cli/browser.txt
-	@$(BIN)/pytest tests/cli/test_lab.py $(ARGS)
+	@$(BIN)/pytest tests/cli/test_lab.py tests/cli/test_lab_notebook.py $(ARGS)
 	@ls .cache/browser/*.png
 
 # What operates, with pipelines broken, filled and lost for it; `make test` only compares the outputs of these notebooks.

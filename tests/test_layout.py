@@ -39,7 +39,7 @@ CONDITION = re.compile(r"^%when (.*)$", re.MULTILINE)
 LOOKS = {"aws.client", "large_files.progress"}
 # What a cell may call that runs whatever `mode` and `exercise` are, once something can be acted on.
 ALWAYS = {
-    *("Checklist", "picture.draw", "samples.load", "samples.Sample", "stack.apply", "stack.plan"),
+    *("Checklist", "tell", "picture.draw", "samples.load", "samples.Sample", "stack.apply", "stack.plan"),
     *("activity.read", "charts.draw", "operation.cost_so_far", "operation.queues", "pd.Timedelta"),
     *("pd.Timestamp.now", "drill.brake", "brake.state", "samples.folder"),
 }
@@ -352,6 +352,21 @@ class TestNotebook:
         assert len(titles) == 1
         assert cells[0].source.startswith("# ")
         assert 0.7 <= len(prose) / len(code_cells(path)) <= 1.5
+
+    def test_it_ends_with_the_notebook_that_comes_next_and_its_command(self, path):
+        last = nbformat.read(path, as_version=4).cells[-1].source
+        assert last.startswith("## What next")
+        following = NOTEBOOKS[(NOTEBOOKS.index(path) + 1) % len(NOTEBOOKS)].stem
+        assert f"[{following}]({following}.ipynb)" in last
+        name = following.split("_", 1)[1]
+        # All begins anew with a run of all; and nobody destroys by copying a line.
+        command = {"start": "runbook run", "destroy": "runbook plan destroy"}.get(name, f"runbook run {name}")
+        assert re.search(rf"```sh\n{command}( .*)?\n```", last)
+
+    def test_its_pictures_are_as_wide_as_a_page(self, path):
+        cells = nbformat.read(path, as_version=4).cells
+        charts = re.findall(r"```mermaid\n(.*)", "\n".join(cell.source for cell in cells))
+        assert set(charts) <= {"flowchart TB"}
 
     def test_its_outputs_are_committed_and_whole(self, path):
         cells = code_cells(path)

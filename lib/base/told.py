@@ -3,6 +3,7 @@
 COUNTS = "application/vnd.runbook.counts+json"  # summary, counts, table, notes
 LEFT_OUT = "application/x-runbook-left-out+json"  # what was not looked at, and the reason
 ADOPTING = "application/vnd.runbook.adopting+json"  # what adopting a bucket means
+FOUND = "application/x-runbook-found+json"  # what was found, in a few words
 POINTS = "application/x-runbook-points+json"  # all points of a checklist
 
 

@@ -9,8 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
-from contextlib import suppress
-from contextvars import copy_context
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, copy_context
 from html import escape
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
@@ -24,6 +24,7 @@ DELAY_S, TICK_S = 1.0, 0.5  # a wait of two seconds shows life
 LINES, CHARACTERS = 4, 200  # so much is shown of what is waited for at once
 
 Item = TypeVar("Item")
+_OWN: "ContextVar[Screen | None]" = ContextVar("screen", default=None)  # of `shown_on`
 
 
 class Wait:
@@ -174,12 +175,14 @@ def told_in(path: Path) -> str:
     return ""
 
 
-class _Screen(Protocol):
+class Screen(Protocol):
     """Where waits are shown."""
 
-    def show(self, lines: list[str], fraction: float | None) -> None: ...
+    def show(self, lines: list[str], fraction: float | None) -> None:
+        """Show lines, and how much is done, from 0 to 1, if that is known."""
 
-    def clear(self) -> None: ...
+    def clear(self) -> None:
+        """Show nothing any more."""
 
 
 class _Notebook:
@@ -244,8 +247,24 @@ class _Told:
         self._path.unlink(missing_ok=True)
 
 
-def _screen() -> _Screen | None:
+@contextmanager
+def shown_on(screen: Screen) -> Iterator[None]:
+    """Show what is awaited within on something else than what is found.
+
+    Args:
+        screen: It is told of each line, and when there is nothing more.
+    """
+    token = _OWN.set(screen)
+    try:
+        yield
+    finally:
+        _OWN.reset(token)
+
+
+def _screen() -> Screen | None:
     """Return where somebody may look; None if there is nobody."""
+    if own := _OWN.get():
+        return own
     if path := os.environ.get(TOLD_VARIABLE):
         return _Told(Path(path))
     shell = _shell()

@@ -121,6 +121,7 @@ class Executed(_Part):
     outcome: Outcome
     seconds: float
     summary: str = Field(description="what it made, in a few words")
+    found: str = Field("", description="what it found, in a few words")
     counts: dict[str, int]
     notes: list[str]
     points: list[Point] = Field(description="of its checklist")
@@ -321,6 +322,7 @@ def executed(result: "Result") -> Executed:
         outcome=result.outcome,
         seconds=round(result.seconds, 3),
         summary=result.summary,
+        found=result.found,
         counts=result.made.get("counts", {}),
         notes=list(result.made.get("notes", [])),
         points=[Point(**point) for point in result.points],

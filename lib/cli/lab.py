@@ -10,6 +10,7 @@ from lib.base.paths import ROOT
 
 FIRST = "notebooks/00_start.ipynb"
 SETTINGS = Path(__file__).with_name("lab_settings")
+EXTENSIONS = Path(__file__).with_name("labextensions")
 
 
 def command(further: Sequence[str] = ()) -> list[str]:
@@ -26,6 +27,10 @@ def command(further: Sequence[str] = ()) -> list[str]:
         f"--LabApp.default_url=/lab/tree/{FIRST}",
         # No question whether one wants news, and no plugin of JupySQL, which this JupyterLab cannot load.
         f"--LabApp.app_settings_dir={SETTINGS}",
+        # Colours %%sql, as that plugin would.
+        f"--LabApp.extra_labextensions_path={EXTENSIONS}",
+        # By which the form for parameters writes their cell and runs others: docs/decisions/0043.
+        "--LabApp.expose_app_in_browser=True",
         # What tables are sorted and searched with, at /static/.
         f"--ServerApp.extra_static_paths={[str(STATIC), str(tables)]}",
     ]

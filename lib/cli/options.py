@@ -77,8 +77,20 @@ Quiet = Annotated[
 ]
 
 
+# What one needs first is listed first; what is not here comes after it.
+FIRST = (
+    *("lab", "run", "plan", "status", "output", "destroy", "env", "params", "new", "local"),
+    *("audit", "redrive", "history", "acknowledge", "verify", "adopt", "rollback", "unlock"),
+)
+
+
 class Commands(TyperGroup):
     """A group of commands; what a person can act on ends in one message and an exit code, no traceback."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands, in the order in which help lists them."""
+        place = {name: number for number, name in enumerate(FIRST)}
+        return sorted(super().list_commands(ctx), key=lambda name: place.get(name, len(place)))
 
     def main(self, *arguments: Any, **named: Any) -> Any:
         """Run the program; before it, its help or an error of its command line is printed."""

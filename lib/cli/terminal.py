@@ -233,15 +233,15 @@ def show_differences(differences: Mapping[str, str]) -> None:
 
 
 def show_results(results: "Sequence[Result]", is_plan: bool = False) -> None:
-    """Print a run's table: notebook, outcome, seconds, what it made.
+    """Print a run's table: notebook, outcome, seconds, what it found and made.
 
     Args:
         results: Of each notebook.
         is_plan: Whether nothing was written, so that it is said what it would make.
     """
-    made = "what it would make" if is_plan else "what it made"
+    made = "what it would make" if is_plan else "what it found, and made"
     show_table(
-        [{"notebook": r.name, "outcome": r.outcome, "seconds": r.seconds, made: r.summary} for r in results]
+        [{"notebook": r.name, "outcome": r.outcome, "seconds": r.seconds, made: r.told} for r in results]
     )
 
 

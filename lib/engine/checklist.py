@@ -7,9 +7,19 @@ import pandas as pd
 from IPython.display import display
 
 from lib.base.errors import RunbookError
-from lib.base.told import LEFT_OUT, POINTS
+from lib.base.told import FOUND, LEFT_OUT, POINTS
 from lib.engine.ledger import RUN_VARIABLE
 from lib.engine.plan import Plan
+
+
+def tell(found: str) -> None:
+    """Say in a few words what was found, for the table of `runbook run`; in the notebook one sees it anyway.
+
+    Args:
+        found: Such as `3 objects missing`; what is said last counts.
+    """
+    if os.environ.get(RUN_VARIABLE):
+        display({FOUND: found}, raw=True)
 
 
 @dataclass(frozen=True)

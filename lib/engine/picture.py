@@ -55,7 +55,7 @@ def mermaid(links: list[Link], regions: dict[str, str], beginning: str) -> str:
     groups = defaultdict(list)
     for arn in arns:
         groups[regions.get(arn) or _region(arn)].append(f'    {nodes[arn]}["{_label(arn, beginning)}"]')
-    lines = ["flowchart LR"]
+    lines = ["flowchart TB"]  # to the right it would be shrunk to the width of the page
     for region, members in sorted(groups.items()):
         lines += [f"  subgraph {region or 'elsewhere'}", *members, "  end"]
     lines += [f'  {nodes[link.source]} -->|"{link.label}"| {nodes[link.target]}' for link in links]

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import ClassVar, Literal
@@ -31,7 +31,10 @@ SIGNS = {
     "waived": "·",
     "kept": "·",
 }
-COLOURS = {"+": "#1a7f37", "~": "#9a6700", "−": "#cf222e", "!": "#cf222e", "·": "inherit"}
+# Of each mark on a light ground and on a dark one, legible on both: https://www.w3.org/TR/WCAG22/#contrast-minimum
+LIGHT = {"make": "#1a7f37", "change": "#8a5c00", "lose": "#c11f2b"}
+DARK = {"make": "#56d364", "change": "#e3b341", "lose": "#ff8a80"}
+COLOURS = {"+": "make", "~": "change", "−": "lose", "!": "lose"}
 PAST = {"create": "created", "change": "changed", "delete": "deleted"}
 PAST_WHY = {"does not exist": "did not exist", "is not wanted any more": "was not wanted any more"}
 
@@ -237,11 +240,27 @@ class Done(Plan):
 
 def _in_colour(html: str) -> str:
     """Return a page's table in which the marks have their colours; the words say the same without them."""
-    return re.sub(
+    return STYLE + re.sub(
         r"<td>([-+~−!·]) ([a-z ]+)</td>",
-        lambda found: f'<td style="white-space:nowrap;color:{COLOURS[found[1]]}">{found[1]} {found[2]}</td>',
+        lambda found: f'<td style="white-space:nowrap;{_colour(found[1])}">{found[1]} {found[2]}</td>',
         html,
     )
+
+
+def _colour(sign: str) -> str:
+    return f"color:var(--runbook-{COLOURS[sign]})" if sign in COLOURS else ""
+
+
+def _named(colours: Mapping[str, str]) -> str:
+    return ";".join(f"--runbook-{name}:{colour}" for name, colour in colours.items())
+
+
+# JupyterLab says whether its theme is light; a report goes by what the person prefers.
+STYLE = (
+    f"<style>:root{{{_named(LIGHT)}}}[data-jp-theme-light=false]{{{_named(DARK)}}}"
+    "@media screen and (prefers-color-scheme:dark){:root:not(:has([data-jp-theme-light=true])){"
+    f"{_named(DARK)}}}}}</style>"
+)
 
 
 def _differences(name: str, found: object, wanted: object) -> Iterator[str]:

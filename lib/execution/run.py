@@ -18,7 +18,7 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.paths import ROOT, home
 from lib.base.signals import counted
-from lib.base.told import ADOPTING, COUNTS, LEFT_OUT, POINTS
+from lib.base.told import ADOPTING, COUNTS, FOUND, LEFT_OUT, POINTS
 from lib.execution.bars import Bars
 from lib.execution.kernels import OurKernels, kernels_of
 from lib.execution.side_by_side import Place, may_begin, short_name
@@ -86,6 +86,7 @@ class Result:
         failure: Why it failed.
         adopting: What it said that adopting a bucket means: bucket, what, found, means of each.
         points: Of its checklist: claim, holds, evidence of each.
+        found: What it found, in a few words; empty if it did not say.
     """
 
     name: str
@@ -97,11 +98,17 @@ class Result:
     failure: Failure | None = None
     adopting: list[dict[str, str]] = field(default_factory=list)
     points: list[dict[str, Any]] = field(default_factory=list)
+    found: str = ""
 
     @property
     def summary(self) -> str:
         """What it made, in a few words; empty if it did not say."""
         return self.made.get("summary", "")
+
+    @property
+    def told(self) -> str:
+        """What it found, and what it made."""
+        return "; ".join(filter(None, (self.found, self.summary)))
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -323,8 +330,10 @@ class _Execution:
         left_out = [data[LEFT_OUT] for data in told if LEFT_OUT in data]
         adopting = [row for data in told for row in data.get(ADOPTING, [])]
         points = [point for data in told for point in data.get(POINTS, [])]
+        found = [data[FOUND] for data in told if FOUND in data]
         last = made[-1] if made else {}
-        return Result(job.name, outcome, seconds, executed, last, left_out, failure, adopting, points)
+        of_notebook = (last, left_out, failure, adopting, points, found[-1] if found else "")
+        return Result(job.name, outcome, seconds, executed, *of_notebook)
 
 
 class _Engine(NBClientEngine):

@@ -7,7 +7,7 @@ from botocore.client import BaseClient
 
 from lib.operate import log_events
 
-GIVEN_UP = ("superseded", "gone")
+GIVEN_UP, UNDER_WAY = ("superseded", "gone"), "under way"
 COLUMNS = ["key", "pieces", "stored", "rows", "rows_stored", "rows_rejected", "state", "seconds"]
 
 
@@ -53,7 +53,7 @@ class _File:
         # What was delivered twice may have stored some rows twice.
         is_whole = self.is_cut and len(self.rejected) == pieces and stored + rejected >= rows
         seconds = round((self.ended - self.begun).total_seconds(), 1)
-        state = "stored" if is_whole else self.given_up or "under way"
+        state = "stored" if is_whole else self.given_up or UNDER_WAY
         return pieces, len(self.rejected), rows, stored, rejected, state, seconds
 
 

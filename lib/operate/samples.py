@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -53,6 +54,15 @@ class Sample:
     metadata: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     content_type: str = "text/csv"
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return len(self.body)
+
+    def open(self) -> BinaryIO:
+        """Return its bytes as a file."""
+        return BytesIO(self.body)
 
     @property
     def table(self) -> str:
@@ -257,12 +267,13 @@ def upload(client, bucket: str, samples: Iterable[Sample]) -> pd.DataFrame:
             "Metadata": sample.metadata | ({MARK: mark} if mark else {}),
             "Tagging": urlencode(sample.tags),
         }
-        client.upload_fileobj(BytesIO(sample.body), bucket, sample.key, ExtraArgs=extra)
+        with sample.open() as body:
+            client.upload_fileobj(body, bucket, sample.key, ExtraArgs=extra)
         found = client.head_object(Bucket=bucket, Key=sample.key)
         version_id = found.get("VersionId", NO_VERSION)
-        if found["ContentLength"] == len(sample.body):  # otherwise somebody has just overwritten it
+        if found["ContentLength"] == sample.size:  # otherwise somebody has just overwritten it
             note_put(bucket, sample.key, version_id)
-        rows.append((sample.key, len(sample.body), version_id, pd.Timestamp.now("UTC")))
+        rows.append((sample.key, sample.size, version_id, pd.Timestamp.now("UTC")))
     return pd.DataFrame(rows, columns=["key", "bytes", "version_id", "time"])
 
 

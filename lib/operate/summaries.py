@@ -12,6 +12,17 @@ from lib.operate.watch import until
 from lib.parameters.sections import Summarize
 from lib.s3.objects import NO_VERSION, Place
 
+SHOWN = [
+    "name",
+    "type",
+    "nulls",
+    "distinct",
+    "min",
+    "max",
+    "mean",
+    "top_values",
+]  # of a summary, at first sight
+
 
 def watch_outcomes(
     uploads: pd.DataFrame, place: Place, *, settings: Summarize, failed: Waiting
@@ -42,6 +53,27 @@ def watch_outcomes(
         found[key] or state for key, state in zip(outcomes["key"], outcomes["state"], strict=True)
     ]
     return outcomes
+
+
+def follow(uploads: pd.DataFrame, place: Place, *, settings: Summarize, failed: Waiting) -> pd.DataFrame:
+    """Watch until a single file is summarized, and return its summary; else what became of it, and why.
+
+    Args:
+        uploads: As `samples.upload` returns it, of one file; the arguments are those of `watch_outcomes`.
+        place: Where it was uploaded.
+        settings: The parameters of *summarize*.
+        failed: Where events end that failed too often.
+
+    Returns:
+        One row a column of the file; if there is no summary, its key, `state` and `why`.
+    """
+    ((key, state),) = watch_outcomes(uploads, place, settings=settings, failed=failed)[
+        ["key", "state"]
+    ].itertuples(index=False)
+    if state == "summarized":
+        return read(place, key, settings)[SHOWN]
+    why = reason(place, key, settings) if state == "rejected" else ""
+    return pd.DataFrame([(key, state, why)], columns=["key", "state", "why"])
 
 
 def read(place: Place, key: str, settings: Summarize) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """The parameters: what may differ between environments, checked before any call to AWS."""
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import combinations
@@ -40,6 +41,8 @@ from lib.resources.base import GLOBAL_REGION, Scope
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BUCKET_NAME_CHARACTERS = 63
 RESERVED_PREFIX = "sthree"
+INJECTED, OWN_NAMES = "# Parameters", {"target", "env", "account_id"}  # what parameters cells are known by
+SECRET_FOUND = "looks like a credential; secrets are no parameters"
 # {prefix}-{env}-{pipeline}-{what}-{account_id}-{region}: five hyphens, "results", the account.
 BUCKET_NAME_FIXED_CHARACTERS = 5 + len("results") + 12
 
@@ -289,11 +292,30 @@ class Parameters(Section):
             ParameterError: With every mistake in one line.
         """
         if found := sorted(secrets(values)):
-            raise ParameterError(f"{', '.join(found)}: looks like a credential; secrets are no parameters")
+            raise ParameterError(f"{', '.join(found)}: {SECRET_FOUND}")
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise ParameterError("; ".join(explain(e, cls.names()) for e in error.errors())) from None
+
+    @classmethod
+    def mistakes(cls, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Return what `check` would refuse: the name of the parameter, and what is wrong with it.
+
+        Args:
+            values: As for `check`.
+
+        Returns:
+            Of each mistake the name, of a section as `section.name`, empty if it is no single one's; and the
+            rest of what `check` says.
+        """
+        if found := sorted(secrets(values)):
+            return [(name, SECRET_FOUND) for name in found]
+        try:
+            cls.model_validate(dict(values))
+        except ValidationError as error:
+            return [_of_whom(each, cls.names()) for each in error.errors()]
+        return []
 
     @classmethod
     def load(cls, *paths: str | Path, **overrides: Any) -> "Parameters":
@@ -465,6 +487,36 @@ def schema_of(kind: type[BaseModel]) -> dict[str, Any]:
     return kind.model_json_schema()
 
 
+def _of_whom(error: Mapping[str, Any], known: Iterable[str]) -> tuple[str, str]:
+    """Return which parameter one of pydantic's errors is about, and what it says of it."""
+    parts = list(map(str, error["loc"]))
+    where = ".".join(parts)
+    said = explain(error, known).removeprefix(f"{where}: ")
+    # What a section, or all of them, hold against several values begins with the name of one.
+    first = re.match(r"[a-z_.]*", said)[0]  # type: ignore[index]  # it matches anything
+    whole = (".".join(parts[:length]) for length in range(len(parts), 0, -1))  # a list's items have numbers
+    name = next((each for each in (f"{where}.{first}", first, *whole) if each in known), "")
+    return name, said.removeprefix(f"{first}: ") if first and name.endswith(first) else said
+
+
+def cells_of(history: list[str]) -> dict[str, str]:
+    """Return the newest cells that set parameters, by the tags that papermill knows them by.
+
+    Args:
+        history: As for `assigned_names`.
+
+    Returns:
+        `parameters` and `injected-parameters` to sources; those that have run.
+        https://papermill.readthedocs.io/en/latest/usage-parameterize.html
+    """
+    newest_first = [(source, _names_assigned(source)) for source in reversed(history)]
+    injected = (source for source, _ in newest_first if source.startswith(INJECTED))
+    with_names = ((source, names) for source, names in newest_first if names >= OWN_NAMES)
+    own = (source for source, _ in with_names if not source.startswith(INJECTED))
+    found = {"parameters": next(own, ""), "injected-parameters": next(injected, "")}
+    return {tag: source for tag, source in found.items() if source}
+
+
 def assigned_names(history: list[str]) -> tuple[set[str], set[str]]:
     """Return the names that the newest parameters cells assign: papermill's, and the notebook's own.
 
@@ -475,10 +527,9 @@ def assigned_names(history: list[str]) -> tuple[set[str], set[str]]:
         The names in each of the two. papermill begins the cell that it injects with `# Parameters`; the
         notebook's own one is known by its assigning `target`, `env` and `account_id`.
     """
-    newest_first = [(source, _names_assigned(source)) for source in reversed(history)]
-    injected = (names for source, names in newest_first if source.startswith("# Parameters"))
-    own = (names for _, names in newest_first if {"target", "env", "account_id"} <= names)
-    return next(injected, set()), next(own, set())
+    cells = cells_of(history)
+    injected, own = (_names_assigned(cells.get(tag, "")) for tag in ("injected-parameters", "parameters"))
+    return injected, own
 
 
 def names_in(source: str) -> set[str]:

@@ -128,8 +128,8 @@ def read_assignment(assignment: str, schema: Mapping[str, Any], where: str = "")
         raise ParameterError(f"{where}: write NAME=VALUE, such as migrate.batch_size=5")
     one: Mapping[str, Any] = schema
     for part in parts:
-        one = _resolved(one, schema).get("properties", {}).get(part, {})
-    kind = _kind(_resolved(one, schema))
+        one = resolved(one, schema).get("properties", {}).get(part, {})
+    kind = kind_of(resolved(one, schema))
     is_text = kind == "string"
     if kind == "array" and text.strip() and not text.lstrip().startswith("["):
         return parts, [text]
@@ -157,7 +157,7 @@ def typed(value: Any, schema: Mapping[str, Any], whole: Mapping[str, Any]) -> An
     Returns:
         The same, with whole numbers, truth values, and texts.
     """
-    schema = _resolved(schema, whole)
+    schema = resolved(schema, whole)
     if isinstance(value, dict):
         inner = schema.get("properties", {})
         return {str(name): typed(each, inner.get(name, {}), whole) for name, each in value.items()}
@@ -165,18 +165,27 @@ def typed(value: Any, schema: Mapping[str, Any], whole: Mapping[str, Any]) -> An
         return [typed(each, schema.get("items", {}), whole) for each in value]
     if isinstance(value, Quoted):
         return str(value)
-    if _kind(schema) == "integer" and WHOLE_NUMBER.fullmatch(value):
+    if kind_of(schema) == "integer" and WHOLE_NUMBER.fullmatch(value):
         return int(value)
-    if _kind(schema) == "boolean":
+    if kind_of(schema) == "boolean":
         return BOOLEANS.get(value, value)
     return value
 
 
-def _resolved(schema: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Follow a reference, as pydantic writes it for a section."""
+def resolved(schema: Mapping[str, Any], whole: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follow a reference, as pydantic writes it for a section.
+
+    Args:
+        schema: Of a parameter, or of a section.
+        whole: The JSON schema of the parameters, which `schema` refers to.
+    """
     return whole["$defs"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
 
 
-def _kind(schema: Mapping[str, Any]) -> str:
-    """Return a parameter's JSON type; of several, which differ in what they allow only, the first one's."""
-    return schema.get("type") or next((_kind(each) for each in schema.get("anyOf", [])), "")
+def kind_of(schema: Mapping[str, Any]) -> str:
+    """Return a parameter's JSON type; of several, which differ in what they allow only, the first one's.
+
+    Args:
+        schema: Of the parameter.
+    """
+    return schema.get("type") or next((kind_of(each) for each in schema.get("anyOf", [])), "")

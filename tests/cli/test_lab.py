@@ -28,7 +28,8 @@ import pandas as pd
 pd.DataFrame({"faa": [f"A{n:04}" for n in range(1458)], "bytes": range(1458)})
 """
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-SOURCES = ["%load_ext lib.ipython_extension", WAITS, TABLE, "uploads.head()"]
+SQL = "%when True\n%%sql\nSELECT faa FROM airports"
+SOURCES = ["%load_ext lib.ipython_extension", WAITS, TABLE, "uploads.head()", SQL, "select = 1"]
 
 
 def test_it_opens_the_project_with_the_first_notebook_in_front():
@@ -138,6 +139,51 @@ def test_in_a_browser_an_error_says_what_to_do(page):
     assert len(cell.locator(".jp-OutputArea").inner_text().strip().splitlines()) <= 3
 
 
+def test_in_a_browser_sql_is_coloured_also_below_a_condition(page):
+    words = page.locator(".jp-CodeCell .cm-line span")
+    words.filter(has_text="SELECT").wait_for()
+    colours = words.evaluate_all(
+        "spans => Object.fromEntries(spans.map(span => [span.innerText, getComputedStyle(span).color]))"
+    )
+    assert colours["SELECT"] == colours["FROM"]
+    text = page.locator(".jp-CodeCell .cm-content").first.evaluate("text => getComputedStyle(text).color")
+    assert colours["SELECT"] != text
+    assert "select" not in colours or colours["select"] != colours["SELECT"]  # Python stays Python
+
+
+def test_what_bars_people_is_found(chromium):
+    page = chromium.new_page()
+    page.set_content('<main lang="en"><img src="x.png"><p style="color:#ccc;background:#fff">pale</p></main>')
+    assert {found.partition(":")[0] for found in browser.barriers(page, "main")} == {
+        "image-alt",
+        "color-contrast",
+    }
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "ground", "ink"), [("light", "#f5f5f5", "#222"), ("dark", "#222", "#eee")]
+)
+def test_in_a_browser_what_a_plan_says_is_legible_in_both_themes(chromium, scheme, ground, ink):
+    import pandas as pd
+
+    from lib.base import frames
+    from lib.engine import plan
+
+    rows = pd.DataFrame({"action": [f"{sign} {word}" for word, sign in plan.SIGNS.items()], "name": "x"})
+    page = chromium.new_page()
+    theme = f"data-jp-theme-light={str(scheme == 'light').lower()}"
+    table = plan._in_colour(frames.html(rows))
+    colours = f"--jp-layout-color0:{ground};background:{ground};color:{ink}"
+    page.set_content(f'<body {theme} style="{colours}">{table}')
+    assert browser.barriers(page, "table") == []
+    colours = page.locator("td:first-child").evaluate_all(
+        "all => all.map(each => getComputedStyle(each).color)"
+    )
+    assert len(set(colours)) == 4  # made, changed, lost, and the page's own
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_in_a_browser_a_report_of_a_disk_is_whole(chromium, tmp_path, monkeypatch, scheme):
     from datetime import UTC, datetime
@@ -168,6 +214,7 @@ def test_in_a_browser_a_report_of_a_disk_is_whole(chromium, tmp_path, monkeypatc
     page.locator("a", has_text="10_some").first.click()
     page.locator("table.dataTable").wait_for()
     assert asked == []
+    assert browser.barriers(page, ".runbook-scroll", ".runbook-picture", "nav") == []
     assert page.locator(".runbook-picture svg").count() == 1
     background = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
     assert (background == "rgb(255, 255, 255)") == (scheme == "light")
@@ -178,4 +225,5 @@ def test_in_a_browser_a_report_of_a_disk_is_whole(chromium, tmp_path, monkeypatc
     page.emulate_media(media="screen")
     page.locator("nav.runbook a").first.click()
     assert page.url == index.as_uri()
+    assert browser.barriers(page) == []
     context.close()

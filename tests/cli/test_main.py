@@ -10,6 +10,7 @@ from click.testing import Result
 from support import notebook_files
 from support.command_line import runbook
 
+from lib.cli.options import FIRST
 from lib.engine.ledger import Ledger
 from lib.local.ministack import LocalAws
 
@@ -227,3 +228,9 @@ def test_outputs_are_those_of_the_prefix(tmp_path: Path, monkeypatch) -> None:
         Ledger(prefix, "local", "000000000000").record_outputs("index", {"bucket": f"{prefix}-bucket"})
     assert runbook("output", "index.bucket").stdout == "runbook-bucket\n"
     assert runbook("output", "index.bucket", "--set", "prefix=other").stdout == "other-bucket\n"
+
+
+def test_help_lists_first_what_one_needs_first():
+    listed = re.findall(r"^│ ([a-z]+) ", runbook("--help").stdout, re.MULTILINE)
+    assert listed[:4] == ["lab", "run", "plan", "status"]
+    assert set(FIRST) <= set(listed)

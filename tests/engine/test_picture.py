@@ -18,7 +18,7 @@ def test_a_box_for_each_region_and_an_arrow_for_each_link():
     links = [Link(TOPIC, QUEUE, "sqs"), Link(BUCKET, TABLES, "writes"), Link(TOPIC, "ops@example.org")]
     lines = picture.mermaid(links, {BUCKET: "us-east-1"}, "runbook-test-migrate-").splitlines()
     assert lines == [
-        "flowchart LR",
+        "flowchart TB",
         "  subgraph elsewhere",
         '    n4["ops@example.org"]',
         "  end",
@@ -37,13 +37,13 @@ def test_a_box_for_each_region_and_an_arrow_for_each_link():
 
 
 def test_nothing_gives_an_empty_picture():
-    assert picture.mermaid([], {}, "x-") == "flowchart LR"
+    assert picture.mermaid([], {}, "x-") == "flowchart TB"
 
 
 def test_only_what_exists_is_drawn(stack: Stack):
     cases.s3.notification(stack)
     cases.sns.subscription(stack)
-    assert picture.draw(stack).mermaid == "flowchart LR"
+    assert picture.draw(stack).mermaid == "flowchart TB"
     stack.apply()
     drawn = picture.draw(stack)
     labels = {line.split('"')[1] for line in drawn.mermaid.splitlines() if "-->" in line}

@@ -16,6 +16,7 @@ from support.servers import eventually
 
 from lib.base import call_ledger
 from lib.base.errors import ParameterError
+from lib.engine.ledger import RUN_VARIABLE
 from lib.execution import run
 from lib.execution.bars import Bars
 from lib.execution.run import Job, Result
@@ -140,6 +141,16 @@ def test_after_a_failure_the_others_are_not_run(tmp_path: Path) -> None:
     results = list(run.execute_all([Job(bad), Job(good)], PARAMETERS, folder))
     assert [result.outcome for result in results] == ["failed", "not run"]
     assert {path.name for path in folder.iterdir()} == {"10_bad.ipynb", "kernels.log"}
+
+
+def test_what_was_found_is_told_beside_what_was_made(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv(RUN_VARIABLE, "some-run")
+    looks = "from lib.engine.checklist import tell"
+    result = execute(tmp_path, looks, 'tell("6 objects, none sent")', 'tell("3 objects missing")', "1 / 0")
+    assert (result.outcome, result.found, result.told) == ("failed", "3 objects missing", "3 objects missing")
+    made = Result("10_a", "ok", made={"summary": "1 created"}, found="3 objects missing")
+    assert made.told == "3 objects missing; 1 created"
+    assert Result("10_a", "ok", made={"summary": "1 created"}).told == "1 created"
 
 
 def test_what_was_told_last_is_what_was_made(tmp_path: Path) -> None:

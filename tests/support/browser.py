@@ -29,7 +29,14 @@ def lab_server(folder: Path, *arguments: str, **variables: str) -> Iterator[str]
         server = subprocess.Popen(
             lab.command([*own, *arguments]),
             cwd=folder,
-            env={**lab.environment(), "RUNBOOK_HOME": str(folder), **variables},
+            # Not the settings of whoever runs the tests, such as the theme.
+            env={
+                **lab.environment(),
+                "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+                "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+                "RUNBOOK_HOME": str(folder),
+                **variables,
+            },
             stdout=out,
             stderr=subprocess.STDOUT,
         )
@@ -59,6 +66,29 @@ def browser() -> Iterator:
             yield opened
         finally:
             opened.close()
+
+
+def barriers(page, *places: str) -> list[str]:
+    """Return what bars people from what stands in places of a page, by axe: https://dequeuniversity.com/rules/axe/
+
+    Args:
+        page: Which.
+        places: CSS selectors, those that there are; the whole page without any.
+    """
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here: make browser")
+    there = [place for place in places if page.locator(place).count()]
+    assert there or not places, f"none of {places} is there"
+    options = {
+        "resultTypes": ["violations"],
+        "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    }
+    context = {"include": [[place] for place in there]} if there else None
+    found = axe.Axe().run(page, context=context, options=options).response["violations"]
+    return [
+        f"{each['id']}: {node['html'][:200]}: {node['failureSummary']}"
+        for each in found
+        for node in each["nodes"]
+    ]
 
 
 def keep(page, name: str) -> None:

@@ -138,6 +138,24 @@ def not_auditable(found: Deployed) -> dict[str, str]:
     return {one.name: why for one in found if (why := why_not(one))}
 
 
+def summary(audits: Iterable[Audit]) -> str:
+    """Return in a few words what audits have found, such as `3 missing, 112 same; NOT clean: migrate`.
+
+    Args:
+        audits: Of the pipelines.
+    """
+    audits = list(audits)
+    counts = (
+        pd.concat([found.counts for found in audits])
+        if audits
+        else pd.DataFrame({"state": [], "objects": []})
+    )
+    by_state = counts.groupby("state")["objects"].sum()
+    told = ", ".join(f"{number:,} {state}" for state, number in by_state.items() if number) or "no objects"
+    unclean = ", ".join(found.name for found in audits if not found.is_clean)
+    return f"{told}; NOT clean: {unclean}" if unclean else f"{told}; clean"
+
+
 def enter(checklist: Checklist, audits: Iterable[Audit]) -> None:
     """Enter audits into a checklist: a point a pipeline, and a line for each reason not to judge objects.
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lib.base import paths
+from lib.base import frames, paths
+from lib.base.chart import COLOURS, Chart, style
 from lib.base.errors import RunbookError
 from lib.base.retry import wait_until
 from lib.base.run_data import file_of
@@ -26,9 +26,6 @@ from lib.parameters import Parameters
 from lib.s3.listing import Entry, Pair, listing, merge, ranges
 from lib.s3.objects import Place
 from lib.target import Target
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MOST_LISTED = 100_000  # of more objects than that, it is the queue that tells how far the copying has come
 POLL_S = 2
@@ -141,25 +138,41 @@ class Timeline:
         times = table["time"].loc[was_open.max() + 1 if len(was_open) else 0 :]
         return times.iloc[0] if len(times) else None
 
-    def draw(self) -> "Figure":
+    def draw(self) -> Chart:
         """Draw how many objects were left against time; a line for the time from which on it was frozen."""
-        from matplotlib import pyplot  # half a second, for a cut-over that has begun only
+        # Half a second, for a cut-over that has begun only.
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
 
         table = self.frame()
-        figure, axes = pyplot.subplots(figsize=SIZE, layout="constrained")
-        axes.plot(table["time"], table["left"], marker="o", markersize=3, drawstyle="steps-post")
-        axes.set(
-            title=f"{self.pipeline.name}: objects left to copy",
-            ylabel="objects",
-            ylim=(0, max(1, 1.1 * table["left"].max())),
-        )
-        axes.locator_params(axis="y", integer=True)
-        if (frozen := self.frozen_since()) is not None:
-            axes.axvline(frozen, linestyle="--", color="tab:red", label="frozen")
-            axes.legend()
-        figure.autofmt_xdate()
-        pyplot.close(figure)
-        return figure
+        title = f"{self.pipeline.name}: objects left to copy"
+        with style():
+            figure = Figure(figsize=SIZE, layout="constrained")
+            axes = figure.subplots()
+            axes.plot(
+                table["time"],
+                table["left"],
+                marker="o",
+                markersize=3,
+                drawstyle="steps-post",
+                color=COLOURS[0],
+            )
+            axes.set(title=title, ylim=(0, max(1, 1.1 * table["left"].max())))
+            axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+            locator = AutoDateLocator(tz="UTC", maxticks=8)
+            axes.xaxis.set_major_locator(locator)
+            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))
+            if (frozen := self.frozen_since()) is not None:
+                axes.axvline(frozen, linestyle="--", color=COLOURS[1], label="frozen")
+                axes.legend()
+        looks = [
+            f"{left:,} at {frames.time(time)}"
+            for time, left in zip(table["time"], table["left"], strict=True)
+        ]
+        ends = dict.fromkeys([looks[0], looks[-1]]) if looks else {"nobody has looked yet": None}
+        since = f"; frozen since {frames.time(frozen)}" if frozen is not None else ""
+        return Chart(figure, f"{title}: {', then '.join(ends)}{since}.")
 
     def _points(self) -> list[list]:
         if not self.path.exists():
