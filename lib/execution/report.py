@@ -4,12 +4,14 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from html import escape, unescape
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 from urllib.parse import quote, unquote
 
 from jinja2 import Environment, FileSystemLoader
@@ -17,6 +19,8 @@ from nbconvert import HTMLExporter
 
 from lib.base.frames import STATIC
 from lib.base.run_folders import forget
+from lib.engine.recording import by_default
+from lib.engine.records import text_of
 from lib.execution.run import NOTEBOOKS, Result
 from lib.parameters import Parameters
 
@@ -35,7 +39,13 @@ return import(url(ours.replace("./dt_bundle.js", url(theirs))));
 """
 
 
-def write_report(folder: Path, results: Sequence[Result], parameters: Parameters, began: datetime) -> Path:
+def write_report(
+    folder: Path,
+    results: Sequence[Result],
+    parameters: Parameters,
+    began: datetime,
+    record: Mapping[str, Any] = MappingProxyType({}),
+) -> Path:
     """Write the pages of a run, and let `runs/latest` lead to them, unless it is a plan; forget old runs.
 
     Args:
@@ -43,6 +53,7 @@ def write_report(folder: Path, results: Sequence[Result], parameters: Parameters
         results: What became of each.
         parameters: As they were given to the notebooks.
         began: When the run began.
+        record: What was recorded of it, which is kept beside it as `record.json`.
 
     Returns:
         The index page.
@@ -52,10 +63,12 @@ def write_report(folder: Path, results: Sequence[Result], parameters: Parameters
         _page(executed).write_text(_to_html(executed, folder.name, [page.stem for page in pages]), "utf-8")
     (folder / "tables.js").write_text(_tables(), "utf-8")
     index = folder / "index.html"
-    index.write_text(_index(folder, results, parameters, began), "utf-8")
+    if record:
+        (folder / "record.json").write_text(text_of(record), "utf-8")
+    index.write_text(_index(folder, results, parameters, began, record), "utf-8")
     if parameters.mode != "plan":
         _link(folder)
-    forget(folder.parent)
+    forget(folder.parent, parameters.runs_kept)
     return index
 
 
@@ -132,15 +145,24 @@ def _tables() -> str:
     return TABLES % {"ours": ours, "theirs": theirs, "css": css}
 
 
-def _index(folder: Path, results: Sequence[Result], parameters: Parameters, began: datetime) -> str:
+def _index(
+    folder: Path,
+    results: Sequence[Result],
+    parameters: Parameters,
+    began: datetime,
+    record: Mapping[str, Any],
+) -> str:
     jinja = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
+    differing, usual = by_default(parameters)
     return jinja.get_template("run.html.j2").render(
         run=folder.name,
         began=began.astimezone(UTC),
         seconds=(datetime.now(UTC) - began).total_seconds(),
         outcome=next((r.outcome for r in results if r.outcome != "ok"), "ok"),
         results=results,
-        parameters=parameters.table().to_dict("records"),
+        record=record,
+        differing=differing,
+        usual=usual,
         environment=parameters.env,
         target=parameters.target,
         mode=parameters.mode,
