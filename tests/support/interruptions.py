@@ -1,9 +1,12 @@
 """A pipeline stopped at any of its calls to AWS, run again, and compared with one that nobody disturbed."""
 
 import functools
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from lib.engine.inventory import Inventory
 from lib.engine.stack import Stack
@@ -75,18 +78,32 @@ class Point:
 
 
 class Subject:
-    """A pipeline in an environment of its own, deployed and destroyed again and again."""
+    """A pipeline in an environment of its own, deployed and destroyed again and again.
 
-    def __init__(self, pipeline: str, env: str, adopted: Mapping[str, Somebodys] = {}, **section: object):
+    Attributes:
+        not_reached: The points that a run did not come to, on an AWS that is late: how often a call has to be
+            repeated there, and so how many there are, differs.
+    """
+
+    def __init__(
+        self,
+        pipeline: str,
+        env: str,
+        adopted: Mapping[str, Somebodys] = {},
+        late_s: float = 0,
+        **section: object,
+    ):
         """Describe it, deploy and destroy it once undisturbed, and remember how that was.
 
         Args:
             pipeline: Such as `migrate`.
             env: An environment that nobody else uses.
             adopted: The buckets that it adopts, by the parameters that name them.
+            late_s: How long what is there may look otherwise, in seconds.
             section: What else the pipeline's own section is given.
         """
-        self.pipeline, self.death, self.adopted = pipeline, Death(), adopted
+        self.pipeline, self.death, self.adopted, self.late_s = pipeline, Death(), adopted, late_s
+        self.not_reached: list[Point] = []
         self.theirs = self._theirs()
         section |= {parameter: bucket.name for parameter, bucket in adopted.items()}
         self.parameters = Parameters.check({"env": env, pipeline: section})
@@ -95,6 +112,7 @@ class Subject:
         self.death.set()
         self.deploy()
         self.deploy_points = self._points()
+        time.sleep(late_s)
         self.deployed = self.inventory()
         self.death.set()
         self.destroy()
@@ -141,7 +159,9 @@ class Subject:
             return
         finally:
             self.death.set()
-        raise AssertionError(f"{self.pipeline} ended before {point}")
+        if not self.late_s:
+            raise AssertionError(f"{self.pipeline} ended before {point}")
+        self.not_reached.append(point)
 
     def cycle(self, deploying: Point | None, destroying: Point | None) -> None:
         """Deploy, stopped once, and again; destroy, stopped once, and again: the end is as if undisturbed."""
@@ -160,6 +180,15 @@ class Subject:
         self.require_nothing(f"{self.pipeline}: destroyed with {fault}")
 
     def require_deployed(self, when: str) -> None:
+        looked_again = Retrying(
+            retry=retry_if_exception_type(AssertionError),
+            stop=stop_after_delay(self.late_s),
+            wait=wait_fixed(self.late_s / 10),
+            reraise=True,
+        )
+        looked_again(self._require_deployed, when)
+
+    def _require_deployed(self, when: str) -> None:
         plan = self.stack().plan()
         differing = [(step.resource, step.changes) for step in plan if step.action != "unchanged"]
         assert not differing, (when, differing)
@@ -170,7 +199,8 @@ class Subject:
         assert made <= states.keys(), when
 
     def require_nothing(self, when: str) -> None:
-        proof = Inventory(self.target, self.parameters).prove_empty(sleep=functools.partial(refuse, when))
+        sleep = time.sleep if self.late_s else functools.partial(refuse, when)
+        proof = Inventory(self.target, self.parameters).prove_empty(sleep=sleep)
         assert proof["not ours"].sum() == 0, when
         assert self._theirs() == self.theirs, when
 

@@ -1,5 +1,8 @@
 """`make sweep`: every pipeline stopped at every call of its deployment and of its end, and disturbed at each.
 
+With `--lag-scale` on a local AWS that is late (docs/lag.md). There nothing is disturbed besides: what is new
+answers as many of the faults do.
+
 The figures go to docs/reliability.md. `make test` takes a sample (test_crash.py, test_faults.py).
 """
 
@@ -16,13 +19,20 @@ import pandas as pd
 import pytest
 from tqdm import tqdm
 
+from lib.base import retry
+from lib.engine import inventory
 from lib.local import ministack
+from lib.local.in_server.lag_times import Lag
+from lib.resources import s3
 from support.described import PIPELINES
 from support.faults import FAULTS, Disturber, disturbed, without_waits
 from support.interruptions import Subject
 from support.somebodys import clients_of_root, ends_of, every_end_of
 
 ADOPTED = "-adopted"
+# Where AWS's times are a thousandth, looks follow each other as quickly; all bounds are as they are.
+POLLS = ((retry, "WAIT_S"), (s3, "WAIT_S"), (s3, "NAME_POLL_S"), (inventory, "DELETION_POLL_S"))
+POLL_S, LOOKS_OTHERWISE_S = 0.05, 5.0
 ADOPTING = [f"{name}{ADOPTED}" for name in PIPELINES if ends_of(name)]
 
 
@@ -52,22 +62,28 @@ def succeeds(subject: Subject, what: str, run, *arguments) -> bool:
     return True
 
 
-def row(name: str) -> dict:
+def row(name: str, scale: float | None) -> dict:
     """Return all figures of a pipeline; of one that adopts its buckets if `-adopted` follows its name."""
     began, pipeline = time.monotonic(), name.removesuffix(ADOPTED)
     adopts = name != pipeline
     adopted = every_end_of(pipeline, clients_of_root(ministack.start())) if adopts else {}
-    subject = Subject(pipeline, f"{'adopt' if adopts else 'sweep'}{pipeline}", adopted)
     counts = {"calls disturbed": 0}
-    stopped = list(interrupted(subject))
+    with pytest.MonkeyPatch.context() as patch:
+        if scale:
+            for module, name in POLLS:
+                patch.setattr(module, name, POLL_S)
+        late_s = LOOKS_OTHERWISE_S if scale else 0
+        subject = Subject(pipeline, f"{'adopt' if adopts else 'sweep'}{pipeline}", adopted, late_s)
+        stopped = list(interrupted(subject))
     with pytest.MonkeyPatch.context() as patch:
         without_waits(patch)
-        unnoticed = list(faulty(subject, counts))
+        unnoticed = [] if scale else list(faulty(subject, counts))
     return {
         "pipeline": name,
         "resources": len(subject.described.resources),
         "deploy stopped": len(subject.deploy_points),
         "destroy stopped": len(subject.destroy_points),
+        "not reached": len(subject.not_reached),
         "orphans, duplicates, other ends": stopped.count(False),
         "kinds of faults": len(unnoticed),
         **counts,
@@ -83,11 +99,13 @@ def shown(figures: dict) -> pd.DataFrame:
     return table
 
 
-def main(pipelines: list[str]) -> int:
+def main(pipelines: list[str], scale: float | None) -> int:
     with tempfile.TemporaryDirectory() as home:
         os.environ["RUNBOOK_HOME"] = home
         try:
-            table = pd.concat([shown(row(name)) for name in pipelines or [*PIPELINES, *ADOPTING]])
+            ministack.start(lag=Lag.of(scale) if scale else None)
+            named = pipelines or [*PIPELINES, *([] if scale else ADOPTING)]
+            table = pd.concat([shown(row(name, scale)) for name in named])
         finally:
             ministack.reset()
     print(table.to_string(index=False))
@@ -97,4 +115,8 @@ def main(pipelines: list[str]) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pipelines", nargs="*", help="all of them if none is named")
-    sys.exit(main(parser.parse_args().pipelines))
+    parser.add_argument(
+        "--lag-scale", type=float, help="how late it is, of what AWS is; 0.001 is enough to be seen"
+    )
+    arguments = parser.parse_args()
+    sys.exit(main(arguments.pipelines, arguments.lag_scale))
