@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from lib.base import paths
@@ -40,6 +41,18 @@ def records_of(account_id: str, prefix: str, env: str) -> Path:
         env: Its name.
     """
     return paths.home() / "runs" / "records" / f"{account_id}-{prefix}-{env}"
+
+
+def set_records_aside(account_id: str) -> None:
+    """Put the records of an account aside of which all was deleted: a new one of its number has others.
+
+    Args:
+        account_id: 12 digits.
+    """
+    at = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}"
+    for folder in (paths.home() / "runs" / "records").glob(f"{account_id}-*"):
+        if "." not in folder.name:
+            folder.rename(folder.with_name(f"{folder.name}.until-{at}"))
 
 
 def kept(runs: Path, most: int = MOST_RUNS) -> str:

@@ -21,6 +21,7 @@ from lib.base.explained import explained
 from lib.base.paths import ROOT, home, runbook_version
 from lib.base.refusals import DENIED
 from lib.engine.ledger import Ledger
+from lib.engine.records import whose
 from lib.parameters import Parameters
 from lib.parameters.types import SECRET
 
@@ -28,6 +29,12 @@ NOT_RECORDED = "(not recorded)"
 # What is signed may be used by whoever has it; the token of a session has no other mark than its length.
 SIGNED = re.compile(r"(X-Amz-(?:Signature|Security-Token|Credential)=)[^&\s'\"]+", re.IGNORECASE)
 TOKEN = re.compile(r"(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{200,}={0,2}")
+# What a name before it says, and a secret key behind a `=`, as on a command line.
+NAMED = re.compile(
+    r"((?:secret|password|passwd|credential|session_?token|access_?key)[\w-]*['\"]?\s*[=:]\s*['\"]?)[^\s'\",;}]+",
+    re.IGNORECASE,
+)
+GIVEN = re.compile(r"(?<==)(?=\S*[A-Z])(?=\S*[a-z])(?=\S*[0-9])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
 # AWS calls it no secret, and a role is not entered without it.
 EXTERNAL_ID = re.compile(r"(external_id['\"]?\s*[=:]\s*)[^\s,;}]+", re.IGNORECASE)
 PACKAGES = ("boto3", "botocore", "papermill", "ministack")
@@ -127,8 +134,12 @@ def without_secrets(value: Any) -> Any:
             text wherever it is written.
     """
     if isinstance(value, str):
-        text = EXTERNAL_ID.sub(rf"\g<1>{NOT_RECORDED}", SIGNED.sub(rf"\g<1>{NOT_RECORDED}", value))
-        return SECRET.sub(NOT_RECORDED, TOKEN.sub(NOT_RECORDED, text))
+        text = value
+        for named in (SIGNED, EXTERNAL_ID, NAMED):
+            text = named.sub(rf"\g<1>{NOT_RECORDED}", text)
+        for secret in (TOKEN, GIVEN, SECRET):
+            text = secret.sub(NOT_RECORDED, text)
+        return text
     if isinstance(value, Mapping):
         return {
             without_secrets(str(name)): NOT_RECORDED
@@ -243,14 +254,13 @@ class Recording:
         )
 
     def _said(self, event: Literal["began", "ended"], at: datetime, **said: Any) -> dict[str, Any]:
-        names = ("target", "account_id", "prefix", "env")
         record = RunRecord(
             digest="",
             event=event,
             run=self.run,
             at=at.isoformat(timespec="seconds"),
             mode=self.parameters.mode,
-            environment={name: getattr(self.parameters, name) for name in names},
+            environment=whose(self.parameters),
             who=self.who if self.who.caller else self.who.model_copy(update={"caller": self._caller}),
             code=code(),
             **said,

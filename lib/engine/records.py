@@ -37,7 +37,6 @@ TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 GONE = ("NoSuchBucket", "404")
 ATTEMPTS = 20
 NAME = re.compile(r"[A-Za-z0-9-]{1,64}")  # of a chain; what the account says of it becomes a folder here
-OF_ENVIRONMENT = ("target", "account_id", "prefix", "env")
 
 
 def digest_of(record: Mapping[str, Any]) -> str:
@@ -66,6 +65,20 @@ def text_of(record: Mapping[str, Any]) -> str:
 def key_of(number: int) -> str:
     """Return the key of a record in the account; no two have the same."""
     return f"{PREFIX}{number:08}.json"
+
+
+def whose(parameters: Parameters) -> dict[str, str]:
+    """Return what tells an environment from others.
+
+    Args:
+        parameters: Its own.
+    """
+    return {
+        "target": parameters.target,
+        "account_id": parameters.account_id,
+        "prefix": parameters.prefix,
+        "env": parameters.env,
+    }
 
 
 @dataclass(frozen=True)
@@ -137,7 +150,7 @@ class Records:
         self.home = home
         self.own = Bucket("records", home.region, object_lock_days=self.days or None)
         self.own.scope = home.scope
-        self.whose = {name: getattr(parameters, name) for name in OF_ENVIRONMENT}
+        self.whose = whose(parameters)
         self.folder = records_of(parameters.account_id, parameters.prefix, parameters.env)
         self._last: Kept | None = None
 
@@ -485,7 +498,7 @@ def look(of: Records, at_work: str = "", sha256: str = "") -> Looked:
         else:
             left_out[f"{len(copies)} copies of the chain {name}"] = (
                 "the account does not have it any more, and no record here says that the environment was "
-                f"destroyed; if it was, from another machine or by `runbook local reset`, move "
+                f"destroyed; if it was, from another machine, move "
                 f"{of.folder / name} away, and if not, ask CloudTrail who deleted it"
             )
     findings += _beyond(account, of.ledger.head(), chain)

@@ -88,8 +88,8 @@ class Parameters(Section):
         0,
         ge=0,
         le=36500,
-        description="days for which nobody can delete the record of a run, in a bucket of its own that no "
-        "destruction deletes; 0: beside the lock, and gone with it",
+        description="days for which nobody can delete a run's record, in a bucket that stays; "
+        "0: beside the lock",
     )
     runs_kept: int = Field(
         50, ge=1, le=100_000, description="how many runs of this machine keep their reports; records all stay"
