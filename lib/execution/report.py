@@ -100,10 +100,16 @@ def _dark_css() -> str:
 def _with_pictures(html: str) -> str:
     """Draw the Mermaid charts of a page as SVG; one that cannot be drawn stays as its source."""
     numbers = count(1)
-    return MERMAID.sub(lambda found: _drawn(unescape(found[1]), next(numbers)) or found[0], html)
+    return MERMAID.sub(lambda found: drawn(unescape(found[1]), next(numbers)) or found[0], html)
 
 
-def _drawn(chart: str, number: int) -> str:
+def drawn(chart: str, number: int) -> str:
+    """Return a Mermaid chart as SVG; nothing if it cannot be drawn.
+
+    Args:
+        chart: Its source.
+        number: Which of its page it is.
+    """
     try:
         import mmdr
     except ImportError:  # no wheel of it for this machine
