@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from lib.base import paths
@@ -144,7 +146,7 @@ class Records:
             home: The lock's.
             ledger: The environment's.
         """
-        self.client = target.client("s3", home.region)
+        self._target = target
         self.ledger = ledger
         self.days = parameters.record_lock_days
         self.home = home
@@ -153,6 +155,14 @@ class Records:
         self.whose = whose(parameters)
         self.folder = records_of(parameters.account_id, parameters.prefix, parameters.env)
         self._last: Kept | None = None
+
+    @cached_property
+    def client(self) -> Any:
+        """The S3 client for them, none of the others': a put that is refused costs it what it may try again.
+
+        https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+        """
+        return self._target.with_config(Config()).client("s3", self.home.region)
 
     def append(self, said: Mapping[str, Any]) -> dict[str, Any]:
         """Write the next record, into the account and on this machine.
