@@ -91,8 +91,10 @@ class Ran:
 
     @property
     def bad(self) -> "Result | None":
-        """The first that did not end well."""
-        return next((result for result in self.results if result.outcome in ("failed", "interrupted")), None)
+        """The first that did not end well; one that was not run, if none before it is why."""
+        ill = [result for result in self.results if result.outcome in ("failed", "interrupted")]
+        not_run = [result for result in self.results if result.outcome == "not run"]
+        return next(iter(ill + not_run), None)
 
     @property
     def exit_code(self) -> int:
@@ -282,6 +284,8 @@ def _told(results: "Sequence[Result]") -> dict[str, Any]:
     failures = [result.failure for result in results if result.failure]
     error = {"error": {"kind": failures[0].kind, "message": failures[0].message}} if failures else {}
     outcomes = [result.outcome for result in results if result.outcome in ("failed", "interrupted")]
+    if not outcomes and any(result.outcome == "not run" for result in results):
+        outcomes = ["interrupted"]
     return {"notebooks": [recorded(result) for result in results], "outcome": [*outcomes, "ok"][0], **error}
 
 

@@ -27,6 +27,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_a
 from lib.base.errors import LockError, NotOursError, ParameterError, RunbookError
 from lib.base.retry import retry_passing
 from lib.base.shown import counted
+from lib.base.signals import uninterrupted
 from lib.base.told import named
 from lib.base.waits import Wait
 from lib.engine.accounts import ACCOUNT
@@ -522,22 +523,29 @@ def locked(target: Target, parameters: Parameters, is_run: bool = True) -> Itera
         lock.ledger.begin(run, parameters.mode)
         yield lock
         return
-    with ExitStack() as ending:  # from the last to the first, each whatever came of those before it
-        ending.callback(lock.release)
-        ending.callback(lock.leave_ledger)
-        ending.push(lambda _, error, __: lock.end_record(error))
-        _held[lock.home.name] = lock
-        ended = threading.Event()
-        renewing = threading.Thread(target=_renew, args=(lock, ended), daemon=True)
-        renewing.start()
-        ending.callback(renewing.join)
-        ending.callback(ended.set)
-        ending.callback(_held.pop, lock.home.name, None)
+    _held[lock.home.name] = lock
+    ended = threading.Event()
+    renewing = threading.Thread(target=_renew, args=(lock, ended), daemon=True)
+    renewing.start()
+    failed: BaseException | None = None
+    try:
         lock.take_ledger()
         lock.ledger.begin(run, parameters.mode)
         lock.begin_record(parameters)
         yield lock
         lock.require()
+    except BaseException as error:
+        failed = error
+        raise
+    finally:
+        # Each of them, from the last to the first, whatever came of those before it.
+        with uninterrupted("Giving the lock back"), ExitStack() as ending:
+            ending.callback(lock.release)
+            ending.callback(lock.leave_ledger)
+            ending.callback(lock.end_record, failed)
+            _held.pop(lock.home.name, None)
+            ended.set()
+            renewing.join()
 
 
 @dataclass
