@@ -88,8 +88,7 @@ class Parameters(Section):
         0,
         ge=0,
         le=36500,
-        description="days for which nobody can delete a run's record, in a bucket that stays; "
-        "0: beside the lock",
+        description="days that nobody can delete a run's record, in a bucket that stays; 0: beside the lock",
     )
     runs_kept: int = Field(
         50, ge=1, le=100_000, description="how many runs of this machine keep their reports; records all stay"
