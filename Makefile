@@ -17,7 +17,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 	--generate-hashes $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab live types test browser test-long soak fuzz bench lag sweep corrections notebooks record-calls tools \
+.PHONY: help install run plan destroy lab live types test browser docs test-long soak fuzz bench lag sweep corrections notebooks record-calls tools \
 	upgrade-local-aws requirements clean
 
 help: ## List what there is
@@ -82,6 +82,17 @@ browser: $(INSTALLED) ## Install a browser, and look with it at JupyterLab and a
 	@$(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install --requirement tests/cli/browser.txt
 	@$(BIN)/pytest tests/cli/test_lab.py tests/cli/test_lab_notebook.py $(ARGS)
 	@ls .cache/browser/*.png
+
+# In an environment of its own, since what builds it is no part of the runbook; without a network once that is there.
+docs: $(INSTALLED) .cache/site/installed ## Build the site of the documents: notebooks with their outputs, guides, decisions, reference; .cache/site/html
+	@PYTHONPATH=tests $(BIN)/python -m support.site .cache/site/source
+	@.cache/site/bin/python -m sphinx --builder html --conf-dir docs/site --doctree-dir .cache/site/doctrees \
+		--quiet --fail-on-warning .cache/site/source .cache/site/html $(ARGS)
+	@echo "The site: .cache/site/html/index.html"
+
+.cache/site/installed: docs/site/requirements.txt | $(INSTALLED)
+	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
+	@$(INSTALL) --python $(@D)/bin/python -r $< && touch $@
 
 # What operates, with pipelines broken, filled and lost for it; `make test` only compares the outputs of these notebooks.
 test-long: $(INSTALLED) ## Run the tests that take minutes: operating from end to end, kills amid uploads, a rehearsal of live

@@ -21,6 +21,7 @@ from lib.base.errors import RunbookError
 
 # Names the file that a run's calls are kept in; `runbook run` sets it for its kernels.
 PATH_VARIABLE = "RUNBOOK_CALLS"
+KERNELS = "calls.jsonl"  # that file in a run's folder
 # So many calls stay in memory, some 10 MB; the file has them all.
 REMEMBERED = 20_000
 STASH = "runbook_call"

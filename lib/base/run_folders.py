@@ -1,10 +1,13 @@
-"""The folders in `runs`, one for each run: how long they stay, and what they take."""
+"""The folders in `runs`, one for each run: how long they stay, what they take; and the records."""
 
 import re
 import shutil
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
-from lib.base.shown import shown_bytes
+from lib.base import paths
+from lib.base.shown import counted, shown_bytes
 
 # The folder of a run, by when it began; drills and cut-overs have records beside them, which nothing deletes.
 RUN = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ(-\d+)?")
@@ -29,12 +32,42 @@ def forget(runs: Path, most: int = MOST_RUNS) -> list[Path]:
     return old
 
 
-def kept(runs: Path) -> str:
-    """Return how many runs are kept, how large they are, and how long they stay, in words.
+def records_of(account_id: str, prefix: str, env: str) -> Path:
+    """Return the folder in which the records of an environment's runs are kept; nothing deletes them.
+
+    Args:
+        account_id: The environment's AWS account, 12 digits.
+        prefix: Its prefix.
+        env: Its name.
+    """
+    return paths.home() / "runs" / "records" / f"{account_id}-{prefix}-{env}"
+
+
+def set_records_aside(account_id: str) -> None:
+    """Put the records of an account aside of which all was deleted: a new one of its number has others.
+
+    Args:
+        account_id: 12 digits.
+    """
+    at = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}"
+    for folder in (paths.home() / "runs" / "records").glob(f"{account_id}-*"):
+        if "." not in folder.name:
+            folder.rename(folder.with_name(f"{folder.name}.until-{at}"))
+
+
+def kept(runs: Path, most: int = MOST_RUNS) -> str:
+    """Return how many runs and records are kept, how large they are, and how long they stay, in words.
 
     Args:
         runs: The folder that has them.
+        most: How many runs stay.
     """
     found = [path for path in runs.iterdir() if RUN.fullmatch(path.name)] if runs.is_dir() else []
-    size = sum(file.stat().st_size for path in found for file in path.rglob("*") if file.is_file())
-    return f"{len(found)} of the last {MOST_RUNS} runs, {shown_bytes(size)}"
+    files = [file for path in found for file in path.rglob("*") if file.is_file()]
+    said = f"{len(found)} of the last {counted(most, 'run')}, {shown_bytes(_size(files))}"
+    records = list((runs / "records").glob("*/*/*.json"))
+    return f"{said}; {counted(len(records), 'record')}, {shown_bytes(_size(records))}" if records else said
+
+
+def _size(files: Iterable[Path]) -> int:
+    return sum(file.stat().st_size for file in files)

@@ -14,12 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from lib.base.paths import ROOT
 from lib.base.told import named
+from lib.engine.recording import RunRecord
 from lib.parameters import Parameters
 
 if TYPE_CHECKING:  # it brings papermill with it, which takes a second and a half to import
     from lib.execution.run import Result
 
 FOLDER = ROOT / "docs" / "schemas"
+UNCHANGED = "unchanged"
 Outcome = Literal["ok", "failed", "interrupted", "not run"]
 
 
@@ -252,6 +254,10 @@ class PastRun(_Part):
     version: str = Field(description="of the runbook; empty if it was not written down")
     created: int = Field(description="how many that are still there it created")
     changed: int
+    by: str = Field("", description="who, on which machine; empty if nothing is recorded of it")
+    commit: str = Field("", description="of the runbook; with a + if files were not as in it")
+    outcome: str = Field("", description="ok, failed, interrupted, or that it has not ended")
+    records: str = Field("", description="the numbers of its records")
 
 
 class HistoryAnswer(Answer):
@@ -261,6 +267,29 @@ class HistoryAnswer(Answer):
     environment: Environment
     exit_code: int = 0
     runs: list[PastRun] = Field(description="the last one last")
+
+
+class Found(_Part):
+    """A record that is not as it was written."""
+
+    record: int = Field(description="its number")
+    run: str
+    found: str
+    to_do: str
+
+
+class VerifyAnswer(Answer):
+    """Of `runbook verify`, of the records of an environment."""
+
+    format: Literal["runbook.verify/1"] = "runbook.verify/1"
+    environment: Environment
+    exit_code: int
+    records: int = Field(description="how many the account has")
+    copies: int = Field(description="how many copies this machine has")
+    digest: str = Field(description="of the last one; keep it elsewhere, and give it to --sha256 later")
+    findings: list[Found]
+    notes: list[str] = Field(description="what is no fault, such as a run that was killed")
+    left_out: list[LeftOut]
 
 
 class ErrorAnswer(Answer):
@@ -281,6 +310,8 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     AuditAnswer,
     RedriveAnswer,
     HistoryAnswer,
+    VerifyAnswer,
+    RunRecord,
     ErrorAnswer,
 )
 
@@ -329,6 +360,17 @@ def executed(result: "Result") -> Executed:
         executed=str(result.executed) if result.executed else None,
         failure=failure_of(result),
     )
+
+
+def recorded(result: "Result") -> dict[str, Any]:
+    """Return what the record of a run says of one of its notebooks: what it did, and what it checked."""
+    said = executed(result).model_dump(mode="json", exclude={"executed", "notes"}, exclude_defaults=True)
+    steps = [step.model_dump(exclude={"difference"}) for step in planned(result).steps]
+    return {
+        **said,
+        "steps": [step for step in steps if step["action"] != UNCHANGED],
+        "left_out": [each.model_dump(exclude={"notebook"}) for each in left_out_of([result])],
+    }
 
 
 def name_of(kind: type[BaseModel]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -268,14 +268,15 @@ def _run(
     began = datetime.now(UTC)
     with terminal.aside():
         start(parameters)  # here, where one can see that it is being installed, rather than in a notebook
-        with run_alone(parameters, makes_roles=any(has_a_plan(job.notebook) for job in jobs)) as run:
+        with run_alone(parameters, makes_roles=any(has_a_plan(job.notebook) for job in jobs)) as running:
             first()
             folder = new_folder(began)
             results = execute_all(jobs, parameters, folder, at_once, ended=terminal.say_ended)
+            running.told |= {"folder": folder, **_told(results)}
             if go_back and any(result.outcome != "ok" for result in results):
-                recovery.go_back_if_possible(parameters, run)
-    index = write_report(folder, results, parameters, began)
-    ran = Ran(results, run, index, parameters.mode == "plan")
+                recovery.go_back_if_possible(parameters, running.run)
+    index = write_report(folder, results, parameters, began, running.record)
+    ran = Ran(results, running.run, index, parameters.mode == "plan")
     # If nothing was done, what is wrong with the parameters, or locked, is told as if found before the first.
     failures = [result.failure for result in results if result.failure]
     was_done = any(result.outcome not in ("failed", "not run") for result in results)
@@ -283,6 +284,18 @@ def _run(
         if parameters.mode != "plan" and not was_done and {each.kind for each in failures} == {kind.__name__}:
             raise kind(failures[0].message)
     return ran
+
+
+def _told(results: "Sequence[Result]") -> dict[str, Any]:
+    """Return what the record of a run says of its notebooks."""
+    from lib.cli.answers import recorded
+
+    failures = [result.failure for result in results if result.failure]
+    error = {"error": {"kind": failures[0].kind, "message": failures[0].message}} if failures else {}
+    outcomes = [result.outcome for result in results if result.outcome in ("failed", "interrupted")]
+    if not outcomes and any(result.outcome == "not run" for result in results):
+        outcomes = ["interrupted"]
+    return {"notebooks": [recorded(result) for result in results], "outcome": [*outcomes, "ok"][0], **error}
 
 
 def _show(ran: Ran) -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from lib.base.errors import ParameterError
 from lib.base.run_data import forget_account
+from lib.base.run_folders import set_records_aside
 from lib.cli import terminal
 from lib.cli.options import Yes, confirm
 from lib.parameters import Parameters
@@ -80,6 +81,7 @@ def reset(yes: Yes = False) -> None:
         confirm("Delete all that the local AWS holds?")
     local_aws().reset()
     forget_account(local_aws().ACCOUNT_ID)
+    set_records_aside(local_aws().ACCOUNT_ID)
     print("the local AWS is stopped and empty")
 
 

@@ -25,10 +25,13 @@ from lib.cli.options import (
     load,
 )
 from lib.cli.recovery import known
-from lib.target import connect
+from lib.target import connect, whereabouts
 
 if TYPE_CHECKING:
     from lib.operate.audits.audit import Audit
+    from lib.parameters import Parameters
+
+SHORT_COMMIT = 9  # characters of it, as git shows them
 
 # What operates is imported where it is used: pandas and botocore take a second to import.
 
@@ -227,6 +230,7 @@ def history(
 
     parameters = load(params, assignments)
     ledger = known(parameters)
+    recorded = _recorded(parameters)
     runs = [
         answers.PastRun(
             run=run.id,
@@ -235,6 +239,7 @@ def history(
             version=run.version,
             created=len(touched(ledger, "run", run.id)),
             changed=len(touched(ledger, "changed_by", run.id)),
+            **recorded.get(run.id, {}),
         )
         for run in ledger.runs()
     ]
@@ -243,3 +248,27 @@ def history(
         terminal.show_table([run.model_dump() for run in runs])
         if not runs:
             print(f"env {parameters.env!r}: nothing ran yet")
+
+
+def _recorded(parameters: "Parameters") -> dict[str, dict[str, str]]:
+    """Return what is recorded of the last runs, by their ids: in the account, or else on this machine."""
+    from lib.engine.ledger import RUNS_KEPT
+    from lib.engine.lock import Lock
+    from lib.engine.records import ENDED
+
+    _, can_be_asked = whereabouts(parameters)
+    with terminal.aside():
+        kept = []
+        if can_be_asked:
+            kept = list(Lock(connect(parameters), parameters).records.of_account(newest=2 * RUNS_KEPT))
+    found: dict[str, dict[str, str]] = {}
+    for one in kept:
+        record = one.record
+        who, code = record.get("who", {}), record.get("code", {})
+        known = found.setdefault(str(record.get("run")), {"records": ""})
+        known["records"] = " ".join(filter(None, [known["records"], str(one.number)]))
+        known["by"] = f"{who.get('user', '')}@{who.get('host', '')}"
+        known["commit"] = str(code.get("commit", ""))[:SHORT_COMMIT] + ("" if code.get("clean") else "+")
+        ended = record.get("event") == ENDED
+        known["outcome"] = str(record.get("outcome")) if ended else "not ended: killed, or at work"
+    return found

@@ -51,7 +51,9 @@ app.command(epilog="Example: runbook acknowledge index broken.csv --reason 'the 
 )
 app.command(epilog="Example: runbook adopt migrate")(recovery.adopt)
 app.command()(looking.history)
-app.command(epilog="Example: runbook verify runs/cutovers/RECORD.jsonl.gz --of destination")(verifying.verify)
+app.command(epilog="Examples: runbook verify | runbook verify runs/cutovers/RECORD.jsonl.gz --of source")(
+    verifying.verify
+)
 app.command()(live.live)
 app.command(epilog="Examples: runbook params > params/mine.yaml | runbook params migrate backup")(
     settings.params
@@ -234,7 +236,7 @@ def status(
     parameters = load(params, assignments)
     where, can_be_asked = whereabouts(parameters)
     facts: dict = {"environment": Environment.of(parameters), "where": where, "runs": can_be_asked}
-    facts["kept"] = {"runs": run_folders.kept(home() / "runs"), **kept_here(parameters)}
+    facts["kept"] = {"runs": run_folders.kept(home() / "runs", parameters.runs_kept), **kept_here(parameters)}
     if not can_be_asked:
         if not terminal.answer(StatusAnswer(**facts)):
             print(where)

@@ -1,15 +1,31 @@
-"""Whether what a cut-over released is still as it was recorded."""
+"""Whether the records of runs are as they were written, and what a cut-over released as it was recorded."""
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lib.base.errors import ParameterError, RunbookError
+from lib.base.shown import counted
 from lib.cli import terminal
-from lib.cli.options import DEFAULT_PARAMS, EXIT_DIFFERS, EXIT_LEFT_OUT, NONE_GIVEN, Assignments, Params, load
+from lib.cli.options import (
+    DEFAULT_PARAMS,
+    EXIT_DIFFERS,
+    EXIT_LEFT_OUT,
+    NONE_GIVEN,
+    AsJson,
+    Assignments,
+    Params,
+    Quiet,
+    load,
+)
+from lib.cli.recovery import known
 from lib.target import connect
+
+if TYPE_CHECKING:
+    from lib.engine.records import Looked
+    from lib.parameters import Parameters
 
 # The record is imported where it is used: pandas and botocore take a second to import.
 
@@ -23,22 +39,86 @@ class Of(StrEnum):
 
 
 def verify(
-    record: Annotated[Path, typer.Argument(metavar="RECORD", help="The file that the release wrote.")],
-    of: Annotated[Of, typer.Option(help="Which of the two buckets is compared.")] = Of.BOTH,
+    record: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RECORD", show_default=False, help="The file that the release of a cut-over wrote."
+        ),
+    ] = None,
+    of: Annotated[Of, typer.Option(help="Which of a cut-over's two buckets is compared.")] = Of.BOTH,
     sha256: Annotated[
-        str, typer.Option(metavar="HEX", help="The SHA-256 that the release printed, if you kept it.")
+        str, typer.Option(metavar="HEX", help="The SHA-256 that was printed, if you kept it.")
     ] = "",
     params: Params = DEFAULT_PARAMS,
     assignments: Assignments = NONE_GIVEN,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Compare what is in the buckets of a cut-over now with its record; writes nothing.
+    """See whether all records of runs are as they were written; writes nothing. With RECORD, a cut-over's.
 
-    Ends with 0 if every object is as it was; 3 if something was added, changed or is gone, which is named;
-    5 if some could not be looked at; 1 if the record itself was changed.
+    Ends with 0 if all is as it was; 3 if something was added, changed or is gone, which is named; 5 if some
+    could not be judged; 1 if the record of a cut-over was changed itself.
     """
+    parameters = load(params, assignments)
+    if record is None:
+        _verify_runs(parameters, sha256)
+    else:
+        if as_json:
+            raise ParameterError("--json is of the records of runs; of a cut-over's the exit code tells")
+        _verify_cut_over(parameters, record, of, sha256)
+
+
+def _verify_runs(parameters: "Parameters", sha256: str) -> None:
+    from lib.cli import answers
+    from lib.engine.lock import Lock
+    from lib.engine.records import look
+
+    known(parameters)  # what the account's copy of the ledger says of the last record
+    with terminal.aside():
+        lock = Lock(connect(parameters), parameters)
+        holder = lock.holder()
+        looked = look(lock.records, holder.run if holder else "", sha256)
+    code = EXIT_DIFFERS if looked.findings else EXIT_LEFT_OUT if looked.left_out else 0
+    answer = answers.VerifyAnswer(
+        environment=answers.Environment.of(parameters),
+        exit_code=code,
+        records=len(looked.account),
+        copies=looked.copies,
+        digest=looked.digest,
+        findings=[
+            answers.Found(record=one.number, run=one.run, found=one.found, to_do=one.to_do)
+            for one in looked.findings
+        ],
+        notes=looked.notes,
+        left_out=[answers.LeftOut(what=what, reason=why) for what, why in looked.left_out.items()],
+    )
+    if not terminal.answer(answer):
+        for one in looked.findings:
+            of_run = f" of run {one.run}" if one.run else ""
+            print(f"record {one.number}{of_run}: {one.found}. What to do: {one.to_do}")
+        for note in looked.notes:
+            print(note)
+        for each in answer.left_out:
+            print(f"left out: {each.what}: {each.reason}")
+        print(_summary(looked, parameters))
+    if code:
+        raise typer.Exit(code)
+
+
+def _summary(looked: "Looked", parameters: "Parameters") -> str:
+    if not looked.account:
+        return f"env {parameters.env!r}: the account has no records of runs"
+    first, last = looked.account[0], looked.account[-1]
+    what = f"{counted(len(looked.account), 'record')}, {first.number} to {last.number}"
+    copies = f"{counted(looked.copies, 'copy')} on this machine"
+    if looked.findings:
+        return f"{what}, {copies}: {counted(len(looked.findings), 'finding')}"
+    return f"{what}, {copies}: all as they were written\nsha256   {looked.digest}"
+
+
+def _verify_cut_over(parameters: "Parameters", record: Path, of: Of, sha256: str) -> None:
     from lib.operate.cutover import released
 
-    parameters = load(params, assignments)
     found = released.read(record)
     if sha256 and sha256 != found.digest:
         raise RunbookError(

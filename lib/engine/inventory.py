@@ -153,6 +153,7 @@ class Inventory:
         self._not_reached: set[str] = set()
         self._keeps_data = False
         self._kept: set[str] = set()  # of ours, which a destruction leaves where it is
+        self._records: list[str] = []  # the bucket that keeps the records of runs, if it is one of its own
         self._regions = Regions(target, parameters.scope())
 
     @cached_property
@@ -299,7 +300,7 @@ class Inventory:
         Args:
             keep_data: As for `destroy`.
         """
-        ours = [item for item in self.existing() if item.is_ours and not self._is_lock(item)]
+        ours = [item for item in self.existing() if item.is_ours and not self._is_of_runs(item)]
         return self._with_contents(_going(ours, keep_data), would=True)
 
     def _with_contents(self, items: list[Existing], would: bool = False) -> "Destroyed":
@@ -341,13 +342,14 @@ class Inventory:
             print("mode is 'plan': nothing was deleted")
             return self.going(keep_data)
         if not any(
-            item.is_ours for item in self._all(self.others)
+            item.is_ours and not self._is_records(item) for item in self._all(self.others)
         ):  # where there is nothing to do no lock is needed
             return Destroyed([])
         with locked(self.target, self.parameters) as lock:
             # What others made until we had the lock is ours to delete, too.
             found = [item for item in self.existing() if item.is_ours]
-            ours, held = [item for item in found if item.found.identifier != lock.home.name], {}
+            found = [item for item in found if item.found.identifier != lock.home.name]
+            ours, held = [item for item in found if not self._is_records(item)], {}
             ours = _going(ours, keep_data)
             self._require_unprotected(ours)
             contents = self._with_contents(ours).held
@@ -362,6 +364,7 @@ class Inventory:
                     except LockedError as error:
                         held[item.found.arn] = str(error)
                         continue
+                    lock.tell_deleted(item.type.noun, item.found.name, item.region)
                     if item.account_id:
                         self.ledger.gone(item.found.arn)
             if not self.scope.pipeline:  # a pipeline alone may come again at once, and need the lock
@@ -431,6 +434,11 @@ class Inventory:
             self.ledger.leave(arn, **{name: facts[name] for name in facts if name not in ("state", "at")})
         for said in self._locked.values():
             print(f"left: {said}. {AGAIN}")
+        for name in self._records:
+            print(
+                f"kept: {name} has the records of runs, by record_lock_days; a destruction with 0 deletes it "
+                "as soon as nothing in it is locked any more"
+            )
         for region, why in self._regions.closed.items():
             print(f"{region}: {NOT_SEEN}, so that nothing is proven of it ({why}). {self._regions.reason}")
         return pd.DataFrame(rows).fillna("")
@@ -440,6 +448,8 @@ class Inventory:
         """What Object Lock holds of ours: ARNs to what it is, and until when."""
         found = {}
         for account_id, name, region in self.buckets():
+            if self._keeps_records(name):
+                continue
             client = self.target.client("s3", region, account_id)
             if has_object_lock(client, name) and first_of(client, name):
                 with suppress(RunbookError):  # of what is held for another reason the proof tells
@@ -450,12 +460,13 @@ class Inventory:
         """Return the rows of the proof, and the names of ours that are left and could go."""
         look = self.target.for_one_look()
         rows, left, places = [], [], self._places(self.others, look)
-        self._kept = set(self._locked)
+        self._kept, self._records = set(self._locked), []
         for kind in TYPES:
             seen = {place: self._seen(kind, place, look) for place in self._places_of(kind, places)}
             listed = [item for items in seen.values() for item in items or []]
             staying = {item.found.arn for item in listed if item.is_ours and self._stays(item)}
             self._kept |= staying
+            self._records += [item.found.name for item in listed if item.is_ours and self._is_records(item)]
             left += [item.found.name for item in listed if item.is_ours and item.found.arn not in staying]
             counts = {_shown(place): _count_of_ours(items) for place, items in seen.items()}
             others = sum(not item.is_ours for item in listed)
@@ -466,12 +477,22 @@ class Inventory:
         """Return whether something has to stay: Object Lock holds it, or it is the lock of what stays."""
         if self._keeps_data and item.type.holds_data:
             return True
-        return item.found.arn in self._locked or (self._is_lock(item) and bool(self._locked))
+        if item.found.arn in self._locked or self._is_records(item):
+            return True
+        return bool(self._locked) and self._is_of_runs(item)
 
-    def _is_lock(self, item: Existing) -> bool:
-        """Return whether it is the home of the environment's lock."""
-        lock = replace(self.scope, pipeline=PIPELINE).beginning
-        return item.type is Bucket and item.found.name.startswith(lock)
+    def _is_of_runs(self, item: Existing) -> bool:
+        """Return whether it is the home of the environment's lock, or keeps the records of runs and stays."""
+        lock = f"{replace(self.scope, pipeline=PIPELINE).beginning}lock-"
+        return self._is_records(item) or (item.type is Bucket and item.found.name.startswith(lock))
+
+    def _is_records(self, item: Existing) -> bool:
+        """Return whether it keeps the records of runs, and stays by `record_lock_days`."""
+        return item.type is Bucket and self._keeps_records(item.found.name)
+
+    def _keeps_records(self, bucket: str) -> bool:
+        records = f"{replace(self.scope, pipeline=PIPELINE).beginning}records-"
+        return bool(self.parameters.record_lock_days) and bucket.startswith(records)
 
     def _places_of(self, kind: type[Resource], places: list[Place]) -> list[Place]:
         """Return those of the places in which a type of resource is to be looked for."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lib.parameters import Parameters
 
 RUNS_KEPT = 100  # what ran before that is forgotten; what it created is not
-PARTS = ("runs", "entries", "put", "outputs")
+PARTS = ("runs", "entries", "put", "outputs", "head")
 OF_COPY = ("lineage", "serial", "copied", "copied_at")  # what tells copies apart, and which the account has
 # Of the file. A program refuses one of a later format: it would lose what it does not know.
 FORMAT = 1
@@ -239,6 +239,26 @@ class Ledger:
         """Return what runs put into the buckets that they created: ARN to keys with version ids."""
         return {arn: [(key, version) for key, version in put] for arn, put in self._read()["put"].items()}
 
+    def know_head(self, chain: str, number: int, digest: str) -> None:
+        """Write down which record is the last one: whoever takes it away has to change this, too.
+
+        Args:
+            chain: Of the records.
+            number: Of the last one.
+            digest: Its SHA-256.
+        """
+        with self._content() as content:
+            content["head"] = {"chain": chain, "number": number, "digest": digest}
+
+    def forget_head(self) -> None:
+        """Write down that the account has no records any more."""
+        with self._content() as content:
+            content["head"] = {}
+
+    def head(self) -> dict[str, Any]:
+        """Return the `chain`, `number` and `digest` of the last record; empty if there is none."""
+        return self._read()["head"]
+
     def copy(self) -> str | None:
         """Return the text of a copy to keep in the account; None if it has that copy already.
 
@@ -432,6 +452,9 @@ def _joined(mine: dict, theirs: dict) -> dict:
             entries[arn] = facts
     runs = {**mine["runs"], **theirs["runs"]}
     in_order = sorted(runs.items(), key=lambda run: (run[1]["at"], run[0]))
+    head, known = theirs.get("head") or {}, mine.get("head") or {}
+    if not head or (known.get("chain") == head["chain"] and known["number"] > head["number"]):
+        head = known
     pipelines = {facts["pipeline"] for facts in new.values()}
     outputs = {name: made for name, made in mine["outputs"].items() if name in pipelines}
     put = {arn: mine["put"].get(arn, []) + theirs["put"].get(arn, []) for arn in entries}
@@ -443,6 +466,7 @@ def _joined(mine: dict, theirs: dict) -> dict:
             arn: [list(one) for one in dict.fromkeys(map(tuple, each))] for arn, each in put.items() if each
         },
         "outputs": {**outputs, **theirs["outputs"]},
+        "head": head,
     }
 
 

@@ -12,24 +12,29 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from lib.base.errors import LockError, NotOursError, ParameterError
+from lib.base.errors import LockError, NotOursError, ParameterError, RunbookError
 from lib.base.retry import retry_passing
+from lib.base.shown import counted
 from lib.base.signals import uninterrupted
+from lib.base.told import named
 from lib.base.waits import Wait
 from lib.engine.accounts import ACCOUNT
 from lib.engine.ledger import RUN_VARIABLE, Ledger, new_run_id, run_id
 from lib.engine.preflight import own_rights
+from lib.engine.recording import Recording, who
+from lib.engine.records import Records, sealed
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.target import Target, connect
@@ -144,6 +149,9 @@ class Lock:
         is_parents: Whether the command that runs us holds it.
         is_last: Whether its home goes when it is released.
         is_left: Whether a part of our run has destroyed all, and the home with it.
+        records: Those of the environment's runs, which are in the home, too, unless they have a bucket.
+        recording: What the record of this run will say; of who only goes on within a run nothing is recorded.
+        record: The record of its end, once that is written.
     """
 
     def __init__(self, target: Target, parameters: Parameters):
@@ -162,6 +170,9 @@ class Lock:
         self.ledger = Ledger.of(parameters)
         self.client = target.client("s3", target.home_region)
         self.is_lost = self.is_parents = self.is_last = self.is_left = False
+        self.records = Records(target, parameters, self.home, self.ledger)
+        self.recording: Recording | None = None
+        self.record: dict[str, Any] = {}
         self._etag = ""
         self._may_leave_ledger = False  # what is there was taken over; a later version's is left alone
         self._wait_s = parameters.lock_wait_s
@@ -250,6 +261,7 @@ class Lock:
             return
         if self.is_parents:
             self.ledger.leave_home(run_id())  # first, for whoever renews the lock meanwhile
+            self._keep_records()
             self.ledger.forget(PIPELINE)
             # A copy of the ledger that was on its way by then comes there meanwhile; the next try deletes it.
             retry_passing("changing", "busy", sleep=sleep)(Bucket.delete, self.client, self.home.name)
@@ -313,11 +325,73 @@ class Lock:
         """
         self.client.put_object(Bucket=self.home.name, Key=key, Body=text.encode())
 
+    def _keep_records(self) -> None:
+        """Keep the records that the home has on this machine: it is about to go, and they shall not."""
+        if kept := self.records.keep_all():
+            print(f"{counted(kept, 'record')} of runs: kept in {self.records.folder}")
+        if not self.records.days:
+            self.ledger.forget_head()
+
     def _remove_records(self) -> None:
-        """Delete what is kept beside the lock: the ledger's copy, and what was acknowledged."""
+        """Delete what is kept beside the lock: the ledger's copy, records, and what was acknowledged."""
+        self._keep_records()
         for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.home.name):
             for found in (found for found in page.get("Contents", []) if found["Key"] != KEY):
                 self.client.delete_object(Bucket=self.home.name, Key=found["Key"])
+
+    def begin_record(self, parameters: Parameters) -> None:
+        """Record that a run begins, before it writes anything: one that is killed has left that.
+
+        Args:
+            parameters: Of the run.
+        """
+        self.records.make_own()
+        self.recording = Recording(
+            parameters,
+            run_id(),
+            who(asdict(self._me or this_holder(self.target.caller))),
+            self.ledger.entries(),
+        )
+        record = self.records.append(self.recording.beginning())
+        self.recording.began_as = record["digest"]
+        self._know_head(record)
+
+    def end_record(self, error: BaseException | None) -> None:
+        """Record that a run has ended, and how; of an environment that it destroyed, on this machine alone.
+
+        Args:
+            error: What ended it, if anything.
+        """
+        if self.recording is None or not self.recording.began_as:
+            return
+        # Which a renewal need not have seen yet.
+        is_left = self.is_left or self.ledger.has_left_home(run_id())
+        is_gone = is_left and not self.records.days
+        said = self.recording.end(
+            self.ledger, error, last=is_gone or (self.is_last and not self.records.days)
+        )
+        try:
+            self.record = self.records.append_here(said) if is_gone else self.records.append(said)
+            if not is_gone:
+                self._know_head(self.record)
+        except (ClientError, BotoCoreError, RunbookError) as failure:
+            if error is None:
+                raise
+            print(f"the end of this run is not recorded: {failure}", file=sys.stderr)
+
+    def tell_deleted(self, noun: str, name: str, region: str) -> None:
+        """Have the record of this run say that something was deleted.
+
+        Args:
+            noun: Its type.
+            name: Its name.
+            region: Where it was.
+        """
+        if self.recording:
+            self.recording.told.setdefault("deleted", []).append(named(noun, name, region))
+
+    def _know_head(self, record: dict[str, Any]) -> None:
+        self.ledger.know_head(record["chain"], record["number"], record["digest"])
 
     def break_it(self, holder: Holder) -> None:
         """Take the lock away from its holder.
@@ -368,7 +442,8 @@ class Lock:
 
     def _is_alone(self) -> bool:
         """Whether the environment has no other bucket; one that was just deleted may still be listed."""
-        names = {name for name, _ in Bucket.names(self.client, self.scope)} - {self.home.name}
+        kept = {self.home.name, *([self.records.own.name] if self.records.days else [])}
+        names = {name for name, _ in Bucket.names(self.client, self.scope)} - kept
         elsewhere = any(ACCOUNT in facts for facts in self.ledger.entries().values())
         return not elsewhere and not any(map(self._exists, names))
 
@@ -473,24 +548,44 @@ def locked(target: Target, parameters: Parameters, is_run: bool = True) -> Itera
     ended = threading.Event()
     renewing = threading.Thread(target=_renew, args=(lock, ended), daemon=True)
     renewing.start()
+    failed: BaseException | None = None
     try:
         lock.take_ledger()
         lock.ledger.begin(run, parameters.mode)
+        lock.begin_record(parameters)
         yield lock
         lock.require()
+    except BaseException as error:
+        failed = error
+        raise
     finally:
-        with uninterrupted("Giving the lock back"):
+        # Each of them, from the last to the first, whatever came of those before it.
+        with uninterrupted("Giving the lock back"), ExitStack() as ending:
+            ending.callback(lock.release)
+            ending.callback(lock.leave_ledger)
+            ending.callback(lock.end_record, failed)
             _held.pop(lock.home.name, None)
             ended.set()
             renewing.join()
-            try:
-                lock.leave_ledger()
-            finally:
-                lock.release()
+
+
+@dataclass
+class Running:
+    """A run of the command line.
+
+    Attributes:
+        run: Its id.
+        told: What its record shall say: as `Recording.told`.
+        record: The record of its end, once it has ended.
+    """
+
+    run: str
+    told: dict[str, Any]
+    record: dict[str, Any]
 
 
 @contextmanager
-def run_alone(parameters: Parameters, makes_roles: bool = False) -> Iterator[str]:
+def run_alone(parameters: Parameters, makes_roles: bool = False) -> Iterator[Running]:
     """Hold the environment's lock, for all kernels that are started meanwhile; a plan needs none.
 
     Args:
@@ -499,7 +594,7 @@ def run_alone(parameters: Parameters, makes_roles: bool = False) -> Iterator[str
             which is the lock's own home.
 
     Yields:
-        The run's id.
+        The run, whose record it can tell what was done.
 
     Raises:
         LockError: As for `locked`.
@@ -509,14 +604,20 @@ def run_alone(parameters: Parameters, makes_roles: bool = False) -> Iterator[str
     os.environ[RUN_VARIABLE] = run
     try:
         if parameters.mode == "plan":
-            Ledger.of(parameters).begin(run, parameters.mode)
-            yield run
+            ledger = Ledger.of(parameters)
+            ledger.begin(run, parameters.mode)
+            looking = Recording(parameters, run, who(asdict(this_holder(""))), ledger.entries())
+            running = Running(run, looking.told, {})
+            yield running
+            running.record |= sealed(looking.end(ledger, None, last=False))
         else:
             target = connect(parameters)
             if makes_roles:
                 own_rights.require(target, parameters.scope())
-            with locked(target, parameters):
-                yield run
+            with locked(target, parameters) as lock:
+                running = Running(run, lock.recording.told if lock.recording else {}, lock.record)
+                yield running
+            running.record |= lock.record
     finally:
         del os.environ[RUN_VARIABLE]
         if before is not None:

@@ -9,6 +9,7 @@ from math import isnan
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
+from lib.base import told
 from lib.base.paths import home
 from lib.engine.checklist import Checklist
 from lib.execution.report import TEMPLATES
@@ -40,6 +41,21 @@ class DrillReport:
     objects: pd.DataFrame
     checklist: Checklist
 
+    def __post_init__(self) -> None:
+        """Hold what was achieved against the objectives: they are points of the drill, too."""
+        for what, achieved, objective in self.objectives():
+            if objective:
+                evidence = f"{achieved:.3f} s achieved, {objective} s is the objective"
+                self.checklist.check(f"the {what} objective holds", achieved <= objective, evidence=evidence)
+
+    def objectives(self) -> list[tuple[str, float, int]]:
+        """Return what the drill is held against: what, seconds achieved, and the objective; 0 for none."""
+        settings = self.parameters.restore
+        return [
+            ("recovery point", self.rpo_s, settings.rpo_s),
+            ("recovery time", self.rto_s, settings.rto_s),
+        ]
+
     @property
     def rpo_s(self) -> float:
         """The recovery point achieved: the longest a version took to the DR bucket, in seconds; or nan."""
@@ -54,11 +70,13 @@ class DrillReport:
         """Return the drill in a few lines: fact, value."""
         holds = sum(point.holds for point in self.checklist)
         size = f"{self.objects['bytes'].sum():,} bytes"
+        of = f"of {len(self.lags)} versions"
+        point, time = (f"; the objective: {each} s" if each else "" for *_, each in self.objectives())
         rows = {
             "passed": "yes" if holds == len(self.checklist) > 0 else "NO",
             "points that hold": f"{holds} of {len(self.checklist)}",
-            "recovery point achieved (against the RPO)": f"{self.rpo_s:.3f} s, of {len(self.lags)} versions",
-            "recovery time achieved (against the RTO)": f"{self.rto_s:.3f} s, {size}",
+            "recovery point achieved (against the RPO)": f"{self.rpo_s:.3f} s, {of}{point}",
+            "recovery time achieved (against the RTO)": f"{self.rto_s:.3f} s, {size}{time}",
             "point in time": _utc(self.at),
             "loss declared": _utc(self.declared),
             "recovered": _utc(self.recovered),
@@ -86,6 +104,10 @@ class DrillReport:
             path = folder / f"{name}{suffix}"
             path.write_text(text, "utf-8")
             rows.append((str(path.relative_to(home())), sha256(path.read_bytes()).hexdigest()))
+        said = self.facts().set_index("fact")["value"]
+        told.note("drill", **said.loc[["passed", "points that hold"]])
+        for what, achieved, objective in self.objectives():
+            told.note(what, achieved_s=f"{achieved:.3f}", objective_s=objective or "none is set")
         return pd.DataFrame(rows, columns=["file", "sha256"])
 
     def _tables(self) -> dict[str, pd.DataFrame]:

@@ -11,7 +11,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from traitlets import default
 
-from lib.base.call_ledger import PATH_VARIABLE
+from lib.base import call_ledger, told
 from lib.base.waits import TOLD_VARIABLE
 
 
@@ -78,6 +78,10 @@ def kernels_of(folder: Path, cwd: Path, started: list[OurKernels], awaited: Path
         started: Gets each that is started.
         awaited: The file in which they tell what they wait for.
     """
-    variables = {PATH_VARIABLE: str(folder / "calls.jsonl"), TOLD_VARIABLE: str(awaited)}
+    variables = {
+        call_ledger.PATH_VARIABLE: str(folder / call_ledger.KERNELS),
+        told.FACTS_VARIABLE: str(folder / told.KERNELS),
+        TOLD_VARIABLE: str(awaited),
+    }
     own = {"variables": variables, "cwd": cwd, "started": started, "complaints": folder / "kernels.log"}
     return type("Kernels", (OurKernels,), own)

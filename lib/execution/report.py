@@ -4,12 +4,14 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from html import escape, unescape
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 from urllib.parse import quote, unquote
 
 from jinja2 import Environment, FileSystemLoader
@@ -17,6 +19,8 @@ from nbconvert import HTMLExporter
 
 from lib.base.frames import STATIC
 from lib.base.run_folders import forget
+from lib.engine.recording import by_default
+from lib.engine.records import text_of
 from lib.execution.run import NOTEBOOKS, Result
 from lib.parameters import Parameters
 
@@ -35,7 +39,13 @@ return import(url(ours.replace("./dt_bundle.js", url(theirs))));
 """
 
 
-def write_report(folder: Path, results: Sequence[Result], parameters: Parameters, began: datetime) -> Path:
+def write_report(
+    folder: Path,
+    results: Sequence[Result],
+    parameters: Parameters,
+    began: datetime,
+    record: Mapping[str, Any] = MappingProxyType({}),
+) -> Path:
     """Write the pages of a run, and let `runs/latest` lead to them, unless it is a plan; forget old runs.
 
     Args:
@@ -43,6 +53,7 @@ def write_report(folder: Path, results: Sequence[Result], parameters: Parameters
         results: What became of each.
         parameters: As they were given to the notebooks.
         began: When the run began.
+        record: What was recorded of it, which is kept beside it as `record.json`.
 
     Returns:
         The index page.
@@ -52,10 +63,12 @@ def write_report(folder: Path, results: Sequence[Result], parameters: Parameters
         _page(executed).write_text(_to_html(executed, folder.name, [page.stem for page in pages]), "utf-8")
     (folder / "tables.js").write_text(_tables(), "utf-8")
     index = folder / "index.html"
-    index.write_text(_index(folder, results, parameters, began), "utf-8")
+    if record:
+        (folder / "record.json").write_text(text_of(record), "utf-8")
+    index.write_text(_index(folder, results, parameters, began, record), "utf-8")
     if parameters.mode != "plan":
         _link(folder)
-    forget(folder.parent)
+    forget(folder.parent, parameters.runs_kept)
     return index
 
 
@@ -87,10 +100,16 @@ def _dark_css() -> str:
 def _with_pictures(html: str) -> str:
     """Draw the Mermaid charts of a page as SVG; one that cannot be drawn stays as its source."""
     numbers = count(1)
-    return MERMAID.sub(lambda found: _drawn(unescape(found[1]), next(numbers)) or found[0], html)
+    return MERMAID.sub(lambda found: drawn(unescape(found[1]), next(numbers)) or found[0], html)
 
 
-def _drawn(chart: str, number: int) -> str:
+def drawn(chart: str, number: int) -> str:
+    """Return a Mermaid chart as SVG; nothing if it cannot be drawn.
+
+    Args:
+        chart: Its source.
+        number: Which of its page it is.
+    """
     try:
         import mmdr
     except ImportError:  # no wheel of it for this machine
@@ -132,15 +151,24 @@ def _tables() -> str:
     return TABLES % {"ours": ours, "theirs": theirs, "css": css}
 
 
-def _index(folder: Path, results: Sequence[Result], parameters: Parameters, began: datetime) -> str:
+def _index(
+    folder: Path,
+    results: Sequence[Result],
+    parameters: Parameters,
+    began: datetime,
+    record: Mapping[str, Any],
+) -> str:
     jinja = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
+    differing, usual = by_default(parameters)
     return jinja.get_template("run.html.j2").render(
         run=folder.name,
         began=began.astimezone(UTC),
         seconds=(datetime.now(UTC) - began).total_seconds(),
         outcome=next((r.outcome for r in results if r.outcome != "ok"), "ok"),
         results=results,
-        parameters=parameters.table().to_dict("records"),
+        record=record,
+        differing=differing,
+        usual=usual,
         environment=parameters.env,
         target=parameters.target,
         mode=parameters.mode,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 import pandas as pd
 from botocore.client import BaseClient
 
+from lib.base import told
 from lib.base.retry import wait_until
 from lib.base.shown import counted
 from lib.base.waits import Wait
@@ -68,6 +69,9 @@ def until(
             "upload again"
         )
     states = pd.DataFrame.from_dict(seen, orient="index", columns=["state", "seconds"])
+    if len(states):
+        counts = {state: int(count) for state, count in states["state"].value_counts().items()}
+        told.note("lag", awaited=done, objects=counts, longest_s=round(float(states["seconds"].max()), 2))
     return uploads[["key"]].join(states.round(2), on="key")
 
 

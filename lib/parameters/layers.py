@@ -12,7 +12,7 @@ from lib.parameters.types import did_you_mean
 
 BEGINNING = "RUNBOOK_"
 # Our variables that are no parameters': where state is kept, and what kernels and servers are told.
-OURS = frozenset({"HOME", "RUN", "CALLS", "SEED", "ENV_CHANGED", "WAITS"})
+OURS = frozenset({"HOME", "RUN", "CALLS", "SEED", "ENV_CHANGED", "WAITS", "FACTS"})
 OURS_BEGIN = ("ENV_BEFORE_", "LOCAL_AWS_")
 DEFAULT = "default"  # the origin of what no layer says
 

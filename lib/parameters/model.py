@@ -87,6 +87,15 @@ class Parameters(Section):
         le=86400,
         description="seconds to wait if somebody else works on the environment; 0: not at all",
     )
+    record_lock_days: int = Field(
+        0,
+        ge=0,
+        le=36500,
+        description="days that nobody can delete a run's record, in a bucket that stays; 0: beside the lock",
+    )
+    runs_kept: int = Field(
+        50, ge=1, le=100_000, description="how many runs of this machine keep their reports; records all stay"
+    )
     waivers: list[Waiver] = Field(
         [], description="warnings of the plan that are meant to be, each with its reason"
     )

@@ -858,6 +858,12 @@ class Restore(Section):
     watch_timeout_s: Annotated[int, Field(ge=1, le=3600)] = Field(
         120, description="seconds that the drill waits for the pipeline"
     )
+    rpo_s: Annotated[int, Field(ge=0, le=1_209_600)] = Field(
+        0, description="recovery point objective in seconds, which the drill is held against; 0 for none"
+    )
+    rto_s: Annotated[int, Field(ge=0, le=1_209_600)] = Field(
+        0, description="recovery time objective in seconds, which the drill is held against; 0 for none"
+    )
 
 
 class Redrive(Section):

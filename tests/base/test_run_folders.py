@@ -1,6 +1,6 @@
 """The folders of runs: how many stay."""
 
-from lib.base.run_folders import MOST_RUNS, forget, kept
+from lib.base.run_folders import MOST_RUNS, forget, kept, records_of, set_records_aside
 
 
 def test_old_runs_are_forgotten_but_not_the_latest_nor_what_is_no_run(tmp_path):
@@ -13,5 +13,19 @@ def test_old_runs_are_forgotten_but_not_the_latest_nor_what_is_no_run(tmp_path):
     assert [path.name for path in forget(runs, most=3)] == names[1:8]
     left = {path.name for path in runs.iterdir()}
     assert left == {names[0], *names[8:], "2026-01-02T03-04-09Z-2", "drills", "cutovers", "latest"}
-    assert kept(runs) == f"4 of the last {MOST_RUNS} runs, 20 bytes"
-    assert kept(tmp_path / "nowhere") == f"0 of the last {MOST_RUNS} runs, 0 bytes"
+    assert kept(runs) == f"4 of the last {MOST_RUNS} runs, 20 B"
+    assert kept(tmp_path / "nowhere") == f"0 of the last {MOST_RUNS} runs, 0 B"
+
+
+def test_records_are_counted_and_those_of_an_account_that_is_no_more_are_put_aside(tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))
+    for account in ("0" * 12, "1" * 12):
+        (chain := records_of(account, "runbook", "dev") / "chain").mkdir(parents=True)
+        (chain / "00000001.json").write_text("12345")
+    assert kept(tmp_path / "runs", most=1) == "0 of the last 1 run, 0 B; 2 records, 10 B"
+    for _ in range(2):
+        set_records_aside("0" * 12)
+    names = sorted(path.name for path in (tmp_path / "runs" / "records").iterdir())
+    assert names[1] == f"{'1' * 12}-runbook-dev"
+    assert names[0].startswith(f"{'0' * 12}-runbook-dev.until-2")
+    assert "2 records" in kept(tmp_path / "runs")

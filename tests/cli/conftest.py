@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,7 +25,8 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The path of parameters for a real account, which no test asks anything, not even for its lock."""
     monkeypatch.setattr(lock, "connect", lambda parameters: None)
     monkeypatch.setattr(own_rights, "require", lambda target, scope: None)
-    monkeypatch.setattr(lock, "locked", lambda target, parameters: nullcontext())
+    held = SimpleNamespace(recording=None, record={})
+    monkeypatch.setattr(lock, "locked", lambda target, parameters: nullcontext(held))
     path = tmp_path / "aws.yaml"
     path.write_text(AWS)
     return str(path)

@@ -390,7 +390,7 @@ def test_a_home_that_is_gone_is_left_by_a_part_of_this_run_alone(target, paramet
         nullcontext() if who == "a part of this run" else pytest.raises(LockError, match="broke the lock")
     )
     with its_end, locked(target, parameters) as one:
-        s3.delete_object(Bucket=one.home.name, Key=lock.KEY)
+        empty_bucket(s3, one.home.name)
         s3.delete_bucket(Bucket=one.home.name)
         one.ledger.begin("another", "apply")
         one.ledger.leave_home(ledger.run_id() if who == "a part of this run" else "another")

@@ -1,5 +1,6 @@
 """The report of a run: whole without a network, and nothing in it is taken for HTML."""
 
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,15 +9,22 @@ from urllib.parse import unquote
 import pytest
 from support import notebook_files
 
+from lib.base import told
 from lib.base.paths import ROOT
+from lib.engine.ledger import Ledger
+from lib.engine.recording import Recording, Who
+from lib.engine.records import sealed
 from lib.execution import report, run
 from lib.execution.report import write_report
-from lib.execution.run import Job
+from lib.execution.run import Job, Result
 from lib.parameters import Parameters
 from lib.parameters.sections import Migrate
 
 NOW = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
 
+WHO = Who(
+    caller="arn:aws:iam::111122223333:user/u", user="anna", host="desk", machine="m", pid=1, command="runbook"
+)
 PARAMETERS = Parameters(target="aws", env="test", account_id="111122223333", migrate=Migrate(batch_size=7))
 
 
@@ -48,6 +56,39 @@ def test_the_report_needs_no_network_and_escapes_what_it_shows(
     assert re.findall(r'(?:src|href)="(?!#)([^"]*)"', page) == ["tables.js", "index.html"]
     assert not re.search(r"""(?:import|url)\(["']?https?:""", page)
     assert "DataTable" in (folder / "tables.js").read_text("utf-8")
+
+
+def test_the_report_says_who_did_what_and_keeps_its_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))
+    folder = run.new_folder(NOW)
+    recorded = Recording(PARAMETERS, "the-run", WHO, {})
+    recorded.told |= {"folder": folder, "deleted": ["S3 bucket <b> in us-east-1"]}
+    told.note("recovery time", achieved_s="3.2", objective_s=900)
+    ledger = Ledger.of(PARAMETERS)
+    record = sealed({**recorded.end(ledger, None, last=False), "number": 7, "previous": "0f" * 32})
+    point = {"claim": "all is there", "holds": False, "evidence": "1 of 2"}
+    result = Result("30_index", "failed", points=[point])
+    index = write_report(folder, [result], PARAMETERS, NOW, record)
+    text = index.read_text("utf-8")
+    for expected in (
+        "arn:aws:iam::111122223333:user/u",
+        "anna@desk",
+        "S3 bucket &lt;b&gt; in us-east-1",
+        "recovery time",
+        "objective s: 900",
+        "0 of 1 hold",
+        "all is there",
+        f"<code>{record['digest']}</code>",
+        f"<code>{'0f' * 32}</code>",
+        "It is number 7",
+    ):
+        assert expected in text
+    assert json.loads((folder / "record.json").read_text("utf-8")) == record
+    differing, usual = text.split("with their defaults")
+    assert ("migrate.batch_size" in differing, "migrate.batch_size" in usual) == (True, False)
+    del record["number"]
+    text = write_report(folder, [], PARAMETERS, NOW, record).read_text("utf-8")
+    assert "It only looked" in text
 
 
 def test_a_chart_that_cannot_be_drawn_stays_readable():

@@ -20,7 +20,8 @@ from support.the_five import pipelines
 from lib import target as targets
 from lib.engine.alerting import alerts_topic
 from lib.engine.inventory import Inventory
-from lib.engine.lock import known_ledger, locked
+from lib.engine.lock import Lock, known_ledger, locked
+from lib.engine.records import look
 from lib.engine.stack import Stack
 from lib.engine.waiting import Waiting
 from lib.operate.audits.audit import audit
@@ -143,6 +144,9 @@ def test_output_and_history_without_a_ledger_of_ones_own(aws, own, stacks, tmp_p
     ledger = known_ledger(aws, own)
     assert "migrate" in ledger.outputs()
     assert ledger.runs()
+    looked = look(Lock(aws, own).records)  # `runbook verify`
+    assert looked.account
+    assert (looked.findings, looked.left_out) == ([], {})
 
 
 def test_what_a_reader_may_not_do_is_said_in_one_line(aws, own, stacks, monkeypatch):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from lib.base import told
 from lib.base.errors import ParameterError
 from lib.engine.lock import Lock, locked
 from lib.operate.pipelines import deployed
@@ -62,6 +63,7 @@ def acknowledge(target: Target, parameters: Parameters, name: str, key: str, rea
     at = datetime.now(UTC).isoformat(timespec="seconds")
     new = Acknowledged(_etag(source, key), reason.strip(), at, target.caller)
     with locked(target, parameters, is_run=False) as lock:
+        told.note("acknowledged", pipeline=name, key=key, reason=new.reason)
         _write(lock, name, {**_read(lock, name), key: new})
     return new
 
@@ -83,6 +85,7 @@ def withdraw(target: Target, parameters: Parameters, name: str, key: str) -> Non
         known = _read(lock, name)
         if known.pop(key, None) is None:
             raise ParameterError(f"{name}: {key!r} was not acknowledged; nothing was written")
+        told.note("withdrawn", pipeline=name, key=key)
         _write(lock, name, known)
 
 

@@ -22,6 +22,7 @@ from typing import IO, Any
 import pandas as pd
 from botocore.config import Config
 
+from lib.base import told
 from lib.base.errors import RunbookError
 from lib.base.own_fault import Fault, or_fault
 from lib.base.paths import home
@@ -237,6 +238,16 @@ def write(
     finally:
         objects.unlink(missing_ok=True)
         staged.unlink(missing_ok=True)
+    told.note(
+        "cut-over",
+        pipeline=pipeline.name,
+        released=facts["released"],
+        compared=facts["compared"],
+        points=f"{len(facts['points'])} of {len(facts['points'])} hold",
+        objects={side: facts[side]["objects"] for side in SIDES},
+        record=str(path),
+        sha256=digest,
+    )
     return Record(path, facts, digest)
 
 

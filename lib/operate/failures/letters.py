@@ -115,7 +115,7 @@ class Letter:
 
     @property
     def error(self) -> str:
-        """What the function said in the end, as `name: text`; empty if Lambda does not tell."""
+        """What the function said in the end, its error's name and text; empty if Lambda does not tell."""
         said = self.content.get("responsePayload")
         if not isinstance(said, dict) or not said:
             return ""

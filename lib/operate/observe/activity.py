@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from botocore.exceptions import ClientError
 
+from lib.base import told
 from lib.base.json_text import json_object
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
 from lib.base.reasons import in_short
@@ -76,7 +77,17 @@ class Activity:
         p50, p99 = by.quantile(0.5), by.quantile(0.99)
         columns = {"objects": by.size(), "p50": p50, "p99": p99, "longest": by.max()}
         there = [name for name in self.pipelines if name in by.groups]
-        return pd.DataFrame(columns).loc[there].rename_axis("pipeline").reset_index()
+        table = pd.DataFrame(columns).loc[there].rename_axis("pipeline").reset_index()
+        for row in table.itertuples():
+            told.note(
+                "lag",
+                pipeline=row.pipeline,
+                objects=row.objects,
+                p50_s=round(row.p50, 3),
+                p99_s=round(row.p99, 3),
+                longest_s=round(row.longest, 3),
+            )
+        return table
 
     def throughput(self) -> pd.DataFrame:
         """Return how many objects were done: one row a minute, one column a pipeline."""

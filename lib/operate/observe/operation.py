@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pandas as pd
 
+from lib.base import told
 from lib.engine.waiting import Waiting
 from lib.operate import facts
 from lib.operate.observe import cost, usage
@@ -54,7 +55,13 @@ def cost_so_far(parameters: Parameters, activity: Activity) -> pd.DataFrame:
     Returns:
         As `cost.per_million`.
     """
-    return cost.bill({name: _used(parameters, activity, name) for name in activity.pipelines})
+    bill = cost.bill({name: _used(parameters, activity, name) for name in activity.pipelines})
+    told.note(
+        "cost so far",
+        since=activity.since.isoformat(),
+        **{f"{name}_usd": f"{usd:.6f}" for name, usd in bill.loc[cost.TOTAL].items()},
+    )
+    return bill
 
 
 def _used(parameters: Parameters, activity: Activity, pipeline: str) -> usage.Usage:
