@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from column_types import NULL_VALUES, Column
 from csv_dialect import Dialect
 from profile_sql import MAX_VALUE_CHARACTERS as CUT
-from profile_sql import TOP_VALUES, Functions, literal, literals, null_if_token, shortened
+from profile_sql import Functions, literal, null_if_token
 from rejection import RejectedError
 from table_queries import TableQueries
 
@@ -58,8 +58,8 @@ LEAST_MB = 128
 class DuckDbEngine(TableQueries):
     """Reads one CSV file by DuckDB, once or twice. A context manager; close it before its folder is removed.
 
-    A small file is read into a table at once. A large one is read for what its columns are measured by, and
-    again for its most frequent values: or, if columns were not what they seemed, into a table of those.
+    A small file is read into a table at once. A large one is read for all that its columns are measured by;
+    again, into a table of these, only if columns were not what they seemed.
     """
 
     def __init__(self, path: Path, dialect: Dialect, functions: Functions):
@@ -97,19 +97,8 @@ class DuckDbEngine(TableQueries):
         self, columns: Sequence[Column], candidates: dict[int, list[str] | None]
     ) -> Iterator[tuple[int, str, int]]:
         """Yield what `TableQueries.top_values` yields."""
-        if self.functions is EXACT:  # of a table, which is not read anew
-            for start in range(0, len(columns), GROUPS_AT_ONCE):
-                yield from super().top_values(columns[start : start + GROUPS_AT_ONCE], candidates)
-        elif columns:
-            # Candidates are no tokens for null, so that these need not be looked for.
-            source = self.relation(columns) if self._is_kept else self.file()
-            counts = ", ".join(
-                f"histogram(list_position([{literals(candidates[column.number] or ())}]::VARCHAR[],"
-                f" {shortened(column, self.functions)}))"
-                for column in columns
-            )
-            for column, found in zip(columns, self.rows(f"SELECT {counts} FROM {source}")[0], strict=True):
-                yield from _largest(column, candidates[column.number] or [], found or {})
+        for start in range(0, len(columns), GROUPS_AT_ONCE):
+            yield from super().top_values(columns[start : start + GROUPS_AT_ONCE], candidates)
 
     def _texts(self, columns: Sequence[Column]) -> str:
         # Most texts are longer than any token.
@@ -139,14 +128,6 @@ class DuckDbEngine(TableQueries):
             if "CSV" not in str(error):
                 raise
             raise rejection(str(error)) from error
-
-
-def _largest(
-    column: Column, candidates: list[str], counts: dict[int | None, int]
-) -> Iterator[tuple[int, str, int]]:
-    """Yield the most frequent candidates, by how often each place among them was found, from 1."""
-    found = [(-count, candidates[place - 1]) for place, count in counts.items() if place]
-    yield from ((column.number, text, -count) for count, text in sorted(found)[:TOP_VALUES])
 
 
 def csv_file(path: Path, dialect: Dialect) -> str:
@@ -199,6 +180,7 @@ def connect(folder: Path) -> "duckdb.DuckDBPyConnection":
         },
     )
     connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SELECT setseed(0.5)")
     # DuckDB 2.0.0 would make TRY_CAST fail where it reads the file.
     connection.execute("SET disabled_optimizers = 'type_pushdown'")
     return connection
