@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # Of a file with more columns a table of cells is made: planning a query for so many takes longer.
 WIDE_COLUMNS = 100
-# Sets of groups in one query, each of which takes memory for all columns.
-GROUPS_AT_ONCE = 25
+# Of a table, which is not read anew: what tells all values of a column apart takes memory.
+EXACT_COLUMNS_AT_ONCE = 25
 # Up to here everything is exact: even if each value differs, they all fit into memory.
 EXACT_UP_TO_BYTES = 8 * 2**20
 EXACT = Functions(
@@ -33,7 +33,7 @@ EXACT = Functions(
     shortened=f"CASE WHEN strlen({{c}}) > {CUT} THEN substr({{c}}, 1, {CUT}) ELSE {{c}} END",
     candidates="NULL",
     are_exact=True,
-    columns_at_once=WIDE_COLUMNS,
+    columns_at_once=EXACT_COLUMNS_AT_ONCE,
 )
 APPROXIMATE = Functions(
     surplus=EXACT.surplus,
@@ -48,6 +48,7 @@ APPROXIMATE = Functions(
     columns_at_once=WIDE_COLUMNS,
 )
 LONGEST_TOKEN = max(len(token.encode()) for token in NULL_VALUES)
+FIRST_TOKEN = min(token for token in NULL_VALUES if token)  # in the order of bytes, as DuckDB's
 # What no value is, since files with NUL are rejected.
 NO_TEXT = "\0"
 # Of Lambda's memory, for Python, boto3, DuckDB's code, and what DuckDB does not count: states of aggregates.
@@ -93,17 +94,9 @@ class DuckDbEngine(TableQueries):
             self.rows(f"CREATE TABLE kept AS SELECT * FROM {self._texts(columns)}")
             self._is_kept = True
 
-    def top_values(
-        self, columns: Sequence[Column], candidates: dict[int, list[str] | None]
-    ) -> Iterator[tuple[int, str, int]]:
-        """Yield what `TableQueries.top_values` yields."""
-        for start in range(0, len(columns), GROUPS_AT_ONCE):
-            yield from super().top_values(columns[start : start + GROUPS_AT_ONCE], candidates)
-
     def _texts(self, columns: Sequence[Column]) -> str:
-        # Most texts are longer than any token.
         texts = ", ".join(
-            f"CASE WHEN strlen({column.text}) > {LONGEST_TOKEN} THEN {column.text}"
+            f"CASE WHEN {_is_no_token(column.text)} THEN {column.text}"
             f" ELSE {null_if_token(column.text)} END AS {column.text}"
             for column in columns
         )
@@ -128,6 +121,11 @@ class DuckDbEngine(TableQueries):
             if "CSV" not in str(error):
                 raise
             raise rejection(str(error)) from error
+
+
+def _is_no_token(text: str) -> str:
+    """Return what is soon found of most texts: that they are longer than any token, or begin as none does."""
+    return f"strlen({text}) > {LONGEST_TOKEN} OR {text} > '' AND {text} < {literal(FIRST_TOKEN)}"
 
 
 def csv_file(path: Path, dialect: Dialect) -> str:

@@ -172,7 +172,7 @@ def _described(measured: Measured, rows: int, top: list[dict], engine: Engine) -
         "quartiles_are_approximate": not exact or measured.is_beyond_doubles,
         "top_values": top,
         # Long values that differ only after the cut are counted as one.
-        "top_values_are_approximate": measured.candidates is not None
+        "top_values_are_approximate": (measured.count > 0 and measured.candidates is not None)
         or not column.repeats
         or any(len(each["value"]) == MAX_VALUE_CHARACTERS for each in top),
     }
