@@ -70,7 +70,7 @@ def measures(functions: Functions, column: Column) -> list[str]:
     of_type = count_of_type(column, column_type, value, functions)
     quartiles = functions.quartiles.format(v=numeric)
     if column.share < 1:
-        quartiles += f" FILTER (random() < {column.share})"
+        quartiles += f" FILTER (draw < {column.share})"
     return [
         f"count({column.text})",
         f"count({column.text})" if column_type is VARCHAR else of_type,
@@ -133,12 +133,17 @@ def count_of_type(column: Column, column_type: Type, value: str, functions: Func
 
 
 def with_values(columns: Sequence[Column], relation: str, functions: Functions) -> str:
-    """Return what to select the columns' texts and values from: each value is made once, whatever asks it."""
+    """Return what to select the columns' texts and values from: each value is made once, whatever asks it.
+
+    If some values are to be drawn, `draw` decides of which rows: DuckDB's random() takes as long as a sum.
+    """
     values = [
         f", {cast(column, column.type, functions)} AS {column.value}"
         for column in columns
         if column.value != column.text
     ]
+    if any(column.share < 1 for column in columns):
+        values.append(", random() AS draw")
     return f"(SELECT *{''.join(values)} FROM {relation}) AS valued"
 
 
