@@ -19,7 +19,7 @@ from lib.base.paths import ROOT
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 MIB = 2**20
-# By the names of their marks; what is computed is held to the document by tests/support/test_bench.py.
+# By the names of their marks; what is computed is held to the document by tests/benchmarks/test_counts.py.
 COMPUTED: dict[str, Callable[[], pd.DataFrame]] = {"calls": on_aws.calls, "growth": on_aws.growth}
 MEASURED: dict[str, Callable[[], pd.DataFrame]] = {
     "wide": lambda: profiles.wide(
