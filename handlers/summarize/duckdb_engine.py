@@ -2,14 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from column_types import NULL_VALUES, Column
 from csv_dialect import Dialect
 from profile_sql import MAX_VALUE_CHARACTERS as CUT
-from profile_sql import TOP_VALUES, Functions, literal, literals, null_if_token, shortened
+from profile_sql import Functions, literal, null_if_token
 from rejection import RejectedError
 from table_queries import TableQueries
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # Of a file with more columns a table of cells is made: planning a query for so many takes longer.
 WIDE_COLUMNS = 100
-# Sets of groups in one query, each of which takes memory for all columns.
-GROUPS_AT_ONCE = 25
+# Of a table, which is not read anew: what tells all values of a column apart takes memory.
+EXACT_COLUMNS_AT_ONCE = 25
 # Up to here everything is exact: even if each value differs, they all fit into memory.
 EXACT_UP_TO_BYTES = 8 * 2**20
 EXACT = Functions(
@@ -33,7 +33,7 @@ EXACT = Functions(
     shortened=f"CASE WHEN strlen({{c}}) > {CUT} THEN substr({{c}}, 1, {CUT}) ELSE {{c}} END",
     candidates="NULL",
     are_exact=True,
-    columns_at_once=WIDE_COLUMNS,
+    columns_at_once=EXACT_COLUMNS_AT_ONCE,
 )
 APPROXIMATE = Functions(
     surplus=EXACT.surplus,
@@ -48,6 +48,7 @@ APPROXIMATE = Functions(
     columns_at_once=WIDE_COLUMNS,
 )
 LONGEST_TOKEN = max(len(token.encode()) for token in NULL_VALUES)
+FIRST_TOKEN = min(token for token in NULL_VALUES if token)  # in the order of bytes, as DuckDB's
 # What no value is, since files with NUL are rejected.
 NO_TEXT = "\0"
 # Of Lambda's memory, for Python, boto3, DuckDB's code, and what DuckDB does not count: states of aggregates.
@@ -58,8 +59,8 @@ LEAST_MB = 128
 class DuckDbEngine(TableQueries):
     """Reads one CSV file by DuckDB, once or twice. A context manager; close it before its folder is removed.
 
-    A small file is read into a table at once. A large one is read for what its columns are measured by, and
-    again for its most frequent values: or, if columns were not what they seemed, into a table of those.
+    A small file is read into a table at once. A large one is read for all that its columns are measured by;
+    again, into a table of these, only if columns were not what they seemed.
     """
 
     def __init__(self, path: Path, dialect: Dialect, functions: Functions):
@@ -93,28 +94,9 @@ class DuckDbEngine(TableQueries):
             self.rows(f"CREATE TABLE kept AS SELECT * FROM {self._texts(columns)}")
             self._is_kept = True
 
-    def top_values(
-        self, columns: Sequence[Column], candidates: dict[int, list[str] | None]
-    ) -> Iterator[tuple[int, str, int]]:
-        """Yield what `TableQueries.top_values` yields."""
-        if self.functions is EXACT:  # of a table, which is not read anew
-            for start in range(0, len(columns), GROUPS_AT_ONCE):
-                yield from super().top_values(columns[start : start + GROUPS_AT_ONCE], candidates)
-        elif columns:
-            # Candidates are no tokens for null, so that these need not be looked for.
-            source = self.relation(columns) if self._is_kept else self.file()
-            counts = ", ".join(
-                f"histogram(list_position([{literals(candidates[column.number] or ())}]::VARCHAR[],"
-                f" {shortened(column, self.functions)}))"
-                for column in columns
-            )
-            for column, found in zip(columns, self.rows(f"SELECT {counts} FROM {source}")[0], strict=True):
-                yield from _largest(column, candidates[column.number] or [], found or {})
-
     def _texts(self, columns: Sequence[Column]) -> str:
-        # Most texts are longer than any token.
         texts = ", ".join(
-            f"CASE WHEN strlen({column.text}) > {LONGEST_TOKEN} THEN {column.text}"
+            f"CASE WHEN {_is_no_token(column.text)} THEN {column.text}"
             f" ELSE {null_if_token(column.text)} END AS {column.text}"
             for column in columns
         )
@@ -141,12 +123,9 @@ class DuckDbEngine(TableQueries):
             raise rejection(str(error)) from error
 
 
-def _largest(
-    column: Column, candidates: list[str], counts: dict[int | None, int]
-) -> Iterator[tuple[int, str, int]]:
-    """Yield the most frequent candidates, by how often each place among them was found, from 1."""
-    found = [(-count, candidates[place - 1]) for place, count in counts.items() if place]
-    yield from ((column.number, text, -count) for count, text in sorted(found)[:TOP_VALUES])
+def _is_no_token(text: str) -> str:
+    """Return what is soon found of most texts: that they are longer than any token, or begin as none does."""
+    return f"strlen({text}) > {LONGEST_TOKEN} OR {text} > '' AND {text} < {literal(FIRST_TOKEN)}"
 
 
 def csv_file(path: Path, dialect: Dialect) -> str:
@@ -199,6 +178,7 @@ def connect(folder: Path) -> "duckdb.DuckDBPyConnection":
         },
     )
     connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SELECT setseed(0.5)")
     # DuckDB 2.0.0 would make TRY_CAST fail where it reads the file.
     connection.execute("SET disabled_optimizers = 'type_pushdown'")
     return connection

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from column_types import VARCHAR, Column
 from csv_dialect import Dialect, sniff
+from csv_sample import samples
 from csv_text import (
     SAMPLE_BYTES,
     encoding_of_file,
@@ -60,11 +61,13 @@ def _dialect(path: Path) -> Dialect:
 
 def _profile_utf8(path: Path, dialect: Dialect) -> tuple[int, list[dict]]:
     functions = EXACT if path.stat().st_size <= EXACT_UP_TO_BYTES else APPROXIMATE
-    kind = DuckDbCells if len(dialect.names) > WIDE_COLUMNS else DuckDbEngine
-    with kind(path, dialect, functions) as engine:
+    is_wide = len(dialect.names) > WIDE_COLUMNS
+    with (DuckDbCells if is_wide else DuckDbEngine)(path, dialect, functions) as engine:
         if functions is EXACT:
             engine.keep([Column(number, name, VARCHAR) for number, name in enumerate(dialect.names)])
-        return profile(engine, dialect)
+        return profile(
+            engine, dialect, samples(path, dialect) if functions is APPROXIMATE and not is_wide else ()
+        )
 
 
 def _has_carriage_returns(path: Path) -> bool:

@@ -24,8 +24,10 @@ TOP_VALUES = 5
 MAX_VALUE_CHARACTERS = 200
 
 
-# The years that have four digits, and no more than these.
+# Between which values that come back as they were written are of a type: of years, those of four digits; of
+# doubles, those that DOUBLE's pattern takes.
 CANONICAL = {
+    DOUBLE: "-1e99 AND 1e99",
     DATE: "DATE '0001-01-01' AND DATE '9999-12-31'",
     TIMESTAMP: "TIMESTAMP '0001-01-01 00:00:00' AND TIMESTAMP '9999-12-31 23:59:59.999999'",
 }
@@ -62,19 +64,23 @@ class Functions:
 
 def measures(functions: Functions, column: Column) -> list[str]:
     """Return the expressions that measure a column, always as many; unpacked by `profiling`."""
-    value, column_type = cast(column, column.type, functions), column.type
+    value, column_type = column.value, column.type
     numeric = _as_double(column, value)
     mean_of = value if column.center is None else numeric
+    of_type = count_of_type(column, column_type, value, functions)
+    quartiles = functions.quartiles.format(v=numeric)
+    if column.share < 1:
+        quartiles += f" FILTER (draw < {column.share})"
     return [
         f"count({column.text})",
-        f"count({column.text})" if column_type is VARCHAR else count_of_type(column, column_type, functions),
+        f"count({column.text})" if column_type is VARCHAR else of_type,
         functions.distinct.format(v=value),
         f"substr(CAST(min({value}) AS varchar), 1, {MAX_VALUE_CHARACTERS})",
         f"substr(CAST(max({value}) AS varchar), 1, {MAX_VALUE_CHARACTERS})",
         f"avg({mean_of})" if column_type.is_number else "NULL",
         f"stddev_samp({numeric})" if column_type.is_number else "NULL",
-        functions.quartiles.format(v=numeric) if column_type.is_number else "NULL",
-        functions.candidates.format(c=shortened(column, functions)) if column.repeats else "NULL",
+        quartiles if column_type.is_number else "NULL",
+        _candidates(column, functions) if column.repeats else "NULL",
     ]
 
 
@@ -88,7 +94,7 @@ def type_counts(functions: Functions, column: Column) -> list[str]:
     whole, after = r"^ *-?([0-9]*)", r"\.([0-9]*) *$"
     return [
         f"count({column.text})",
-        *(count_of_type(column, each, functions) for each in TYPES),
+        *(count_of_type(column, each, cast(column, each, functions), functions) for each in TYPES),
         f"count_if({_matches(column, ANY_DECIMAL, functions)})",
         f"max(length(regexp_extract({column.text}, {literal(whole)}, 1)))",
         f"max(length(regexp_extract({column.text}, {literal(after)}, 1)))",
@@ -97,26 +103,48 @@ def type_counts(functions: Functions, column: Column) -> list[str]:
     ]
 
 
-def count_of_type(column: Column, column_type: Type, functions: Functions) -> str:
+def count_of_type(column: Column, column_type: Type, value: str, functions: Functions) -> str:
     """Return the expression that counts the values of a type.
 
     2026-02-30 looks like a date, and is none; and a number that a double rounds is no double.
+
+    Args:
+        column: The column.
+        column_type: The type.
+        value: SQL for the column's value as one of the type.
+        functions: The engine's.
     """
-    condition = _matches(column, column_type.pattern, functions)
-    if functions.casts_forgive and column_type in CANONICAL:
-        # What comes back as it was written matches, and is found sooner than by the pattern.
-        value, years = cast(column, column_type, functions), CANONICAL[column_type]
-        same = f"CAST({value} AS varchar) = {column.text}"
-        condition = f"CASE WHEN {value} BETWEEN {years} AND {same} THEN true ELSE {condition} END"
+    matches = _matches(column, column_type.pattern, functions)
+    condition, same = matches, f"CAST({value} AS varchar) = {column.text}"
     if column_type is DOUBLE:
-        value = f"CAST({cast(column, column_type, functions)} AS varchar)"
-        condition += (
-            f" AND CASE WHEN {functions.length.format(c=column.text)} <= {CERTAIN_CHARACTERS} THEN true"
-            f" WHEN {value} = {column.text} THEN true ELSE {_digits(column.text)} = {_digits(value)} END"
-        )
+        digits = f"{_digits(column.text)} = {_digits(f'CAST({value} AS varchar)')}"
+        condition += f" AND CASE WHEN {same} THEN true ELSE {digits} END"
     elif column_type in (BIGINT, DATE, TIMESTAMP) or column_type.scale is not None:
-        condition += f" AND {cast(column, column_type, functions)} IS NOT NULL"
+        condition += f" AND {value} IS NOT NULL"
+    if functions.casts_forgive:
+        # What comes back as it was written matches, and is found sooner than by the pattern.
+        if limits := CANONICAL.get(column_type):
+            same = f"{value} BETWEEN {limits} AND {same}"
+        condition = f"CASE WHEN {same} THEN true ELSE {condition} END"
+    if column_type is DOUBLE:
+        is_short = f"{functions.length.format(c=column.text)} <= {CERTAIN_CHARACTERS}"
+        condition = f"CASE WHEN {is_short} THEN {matches} ELSE {condition} END"
     return f"count_if({condition})"
+
+
+def with_values(columns: Sequence[Column], relation: str, functions: Functions) -> str:
+    """Return what to select the columns' texts and values from: each value is made once, whatever asks it.
+
+    If some values are to be drawn, `draw` decides of which rows: DuckDB's random() takes as long as a sum.
+    """
+    values = [
+        f", {cast(column, column.type, functions)} AS {column.value}"
+        for column in columns
+        if column.value != column.text
+    ]
+    if any(column.share < 1 for column in columns):
+        values.append(", random() AS draw")
+    return f"(SELECT *{''.join(values)} FROM {relation}) AS valued"
 
 
 def cast(column: Column, column_type: Type, functions: Functions) -> str:
@@ -200,6 +228,16 @@ def _matches(column: Column, pattern: str, functions: Functions) -> str:
 def _digits(number: str) -> str:
     """Return the expression for the digits of a number but for zeros around them: see `column_types`."""
     return f"trim(BOTH '0' FROM translate(split_part(lower({number}), 'e', 1), '+-. ', ''))"
+
+
+def _candidates(column: Column, functions: Functions) -> str:
+    """Return the expression for how often each candidate is there, or for what may be candidates."""
+    text = shortened(column, functions)
+    if column.candidates is None:
+        return functions.candidates.format(c=text)
+    if all(len(each) < MAX_VALUE_CHARACTERS for each in column.candidates):
+        text = column.text
+    return f"ARRAY[{', '.join(f'count_if({text} = {literal(each)})' for each in column.candidates)}]"
 
 
 def _as_double(column: Column, value: str) -> str:

@@ -21,7 +21,8 @@ from column_types import (
     written,
 )
 from csv_dialect import Dialect
-from profile_sql import MAX_VALUE_CHARACTERS, Functions, measures, type_counts
+from csv_sample import Sample
+from profile_sql import MAX_VALUE_CHARACTERS, TOP_VALUES, Functions, measures, type_counts
 from rejection import RejectedError
 
 Number = float | Decimal | str  # as an engine gives it: Athena's are texts
@@ -61,7 +62,7 @@ class Measured:
     mean: Number | None
     standard_deviation: Number | None
     quartiles: list | None
-    candidates: list[str] | None
+    candidates: list | None  # texts; if the column has such, how often each of them is there
 
     @property
     def is_of_type(self) -> bool:
@@ -77,32 +78,35 @@ class Measured:
         return any(end is not None and abs(int(end)) > LARGEST_EXACT_DOUBLE for end in ends)
 
 
-def profile(engine: Engine, dialect: Dialect) -> tuple[int, list[dict]]:
+def profile(engine: Engine, dialect: Dialect, samples: Sequence[Sample] = ()) -> tuple[int, list[dict]]:
     """Profile a CSV file: types by the first records, and again where the others turn out not to agree.
 
     Args:
         engine: Reads the file.
         dialect: Names of the columns, and the first records.
+        samples: A sample of each column, if the engine is to measure by that.
 
     Returns:
         The number of rows, and a profile of each column.
     """
-    rows, measured = measure(engine, guessed(dialect, engine.functions.are_exact))
+    rows, measured = measure(engine, guessed(dialect, engine.functions.are_exact, samples))
     wrong = [each.column for each in measured.values() if not each.is_of_type]
-    if wrong:  # each will be looked at three times
-        engine.keep([each.column for each in measured.values() if each.column.repeats or not each.is_of_type])
+    engine.keep(wrong)
     measured |= measure(engine, infer(engine, wrong))[1]
     top = most_frequent(engine, list(measured.values()))
     return rows, [_described(each, rows, top[number], engine) for number, each in sorted(measured.items())]
 
 
-def guessed(dialect: Dialect, all_repeat: bool) -> list[Column]:
-    """Return the columns as the first records let them seem."""
+def guessed(dialect: Dialect, all_repeat: bool, samples: Sequence[Sample]) -> list[Column]:
+    """Return the columns as the first records let them seem: unlike samples, these are certain."""
     columns = []
     for number, name in enumerate(dialect.names):
         texts = [record[number] for record in dialect.records if number < len(record)]
         found, middle = guess(texts)
-        columns.append(Column(number, name, found, all_repeat or repeats(texts), middle))
+        column = Column(number, name, found, all_repeat or repeats(texts), middle)
+        if samples:
+            column = replace(column, candidates=samples[number].candidates, share=samples[number].share)
+        columns.append(column)
     return columns
 
 
@@ -133,11 +137,21 @@ def infer(engine: Engine, columns: Sequence[Column]) -> list[Column]:
 def most_frequent(engine: Engine, measured: Sequence[Measured]) -> dict[int, list[dict]]:
     """Return the most frequent texts of each column, by its number, with exact counts."""
     found: dict[int, list[dict]] = {each.column.number: [] for each in measured}
+    repeating = [each for each in measured if each.count and each.column.repeats]
+    for each in repeating:
+        if each.column.candidates is not None:  # these are counted already
+            found[each.column.number] = _largest(each.column.candidates, each.candidates or [])
+    others = [each.column for each in repeating if each.column.candidates is None]
     candidates = {each.column.number: each.candidates for each in measured}
-    repeating = [each.column for each in measured if each.count and each.column.repeats]
-    for number, text, count in engine.top_values(repeating, candidates):
+    for number, text, count in engine.top_values(others, candidates):
         found[number].append({"value": text, "count": count})
     return found
+
+
+def _largest(texts: Sequence[str], counts: Sequence[int]) -> list[dict]:
+    """Return the most frequent of these texts."""
+    counted = sorted((-count, text) for text, count in zip(texts, counts, strict=True) if count)
+    return [{"value": text, "count": -count} for count, text in counted[:TOP_VALUES]]
 
 
 def _described(measured: Measured, rows: int, top: list[dict], engine: Engine) -> dict:
@@ -158,7 +172,7 @@ def _described(measured: Measured, rows: int, top: list[dict], engine: Engine) -
         "quartiles_are_approximate": not exact or measured.is_beyond_doubles,
         "top_values": top,
         # Long values that differ only after the cut are counted as one.
-        "top_values_are_approximate": measured.candidates is not None
+        "top_values_are_approximate": (measured.count > 0 and measured.candidates is not None)
         or not column.repeats
         or any(len(each["value"]) == MAX_VALUE_CHARACTERS for each in top),
     }

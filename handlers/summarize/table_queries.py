@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any
 
 from column_types import Column
-from profile_sql import Functions, top_values
+from profile_sql import Functions, top_values, with_values
 
 Expressions = Callable[[Column], list[str]]
 
@@ -42,7 +42,8 @@ class TableQueries:
         for some in self._batches(columns):
             groups = [expressions(column) for column in some]
             flat = ", ".join(["count(*)", self.functions.surplus, *chain.from_iterable(groups)])
-            rows, surplus, *values = self.rows(f"SELECT {flat} FROM {self.relation(some)}")[0]
+            relation = with_values(some, self.relation(some), self.functions)
+            rows, surplus, *values = self.rows(f"SELECT {flat} FROM {relation}")[0]
             remaining = iter(values)
             for column, group in zip(some, groups, strict=True):
                 yield int(rows), int(surplus), column, [next(remaining) for _ in group]

@@ -2,6 +2,7 @@
 
 import random
 import sys
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -86,8 +87,19 @@ def test_what_is_estimated_is_the_same_too(both):
     columns = [[str(draws.randrange(10**size)) for _ in range(2000)] for size in (1, 3, 12, 20)]
     columns += [[f"note {draws.getrandbits(8)}" for _ in range(2000)], VALUES["codes"], NULLS]
     as_cells, as_columns = both(as_csv(columns, 2000), exact_up_to_bytes=0)
-    assert as_cells == as_columns
+    assert [each | {"top_values": []} for each in as_cells[2]] == [
+        each | {"top_values": []} for each in as_columns[2]
+    ]
     assert as_cells[2][0]["distinct_is_approximate"]
+    for cells, narrow, values in zip(as_cells[2], as_columns[2], columns, strict=True):
+        for found in (cells, narrow):
+            assert found["top_values_are_approximate"] == (found["distinct"] > 0)
+            assert all(top["count"] == counts_of(values, 2000)[top["value"]] for top in found["top_values"])
+
+
+def counts_of(values, rows):
+    """Return how often each text is in a column of `as_csv`, as summaries cut them."""
+    return Counter(values[row % len(values)].replace('""', '"')[:200] for row in range(rows))
 
 
 @pytest.mark.parametrize("columns", [101, 1000])
@@ -164,3 +176,20 @@ def test_a_file_is_read_twice_at_most_also_if_its_columns_are_not_what_they_seem
     assert found[0]["top_values"][0] == {"value": "x", "count": 1_000}
     assert found[1]["top_values"][0]["count"] == 429
     assert len([sql for sql in asked if "read_csv" in sql]) <= most
+
+
+def test_a_large_file_whose_columns_are_what_they_seem_is_read_once(both, tmp_path, monkeypatch):
+    profile, engine, asked = sys.modules["duckdb_profile"], sys.modules["duckdb_engine"], []
+    ask = engine.DuckDbEngine.rows
+    monkeypatch.setattr(
+        engine.DuckDbEngine, "rows", lambda self, sql, *values: asked.append(sql) or ask(self, sql, *values)
+    )
+    monkeypatch.setattr(profile, "EXACT_UP_TO_BYTES", 0)
+    path = tmp_path / "large.csv"
+    columns = [VALUES[name] for name in ("whole", "large", "booleans", "codes")]
+    path.write_bytes(as_csv(columns, 3_000))
+    _, _, found = profile.profile_file(path)
+    assert len([sql for sql in asked if "read_csv" in sql]) == 1
+    for column, values in zip(found, columns, strict=True):
+        counts = counts_of(values, 3_000)
+        assert {top["value"]: top["count"] for top in column["top_values"]} == dict(counts.most_common(5))

@@ -1,0 +1,52 @@
+"""What a sample of a large file tells of the whole."""
+
+import random
+import sys
+
+import pytest
+from support.handler_support import load_handler
+
+ROWS = 200_000
+
+
+@pytest.fixture(scope="module")
+def profiled(tmp_path_factory):
+    """Return a function that profiles lines as a large file."""
+    load_handler("summarize")
+    profile = sys.modules["duckdb_profile"]
+    path = tmp_path_factory.mktemp("csv") / "data.csv"
+
+    def run(lines, end="\n"):
+        path.write_bytes(end.join(lines).encode())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(profile, "EXACT_UP_TO_BYTES", 0)
+            return profile.profile_file(path)[2]
+
+    return run
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_what_stands_together_is_found_and_counted(profiled, end):
+    # in order, with many texts, each fiftieth of the file one of them
+    lines = [f"{row},{'often' if ROWS // 2 <= row < ROWS * 0.52 else row % 977}," for row in range(ROWS)]
+    found = profiled(["number,text,x", *lines], end)
+    assert found[1]["top_values"][0] == {"value": "often", "count": ROWS * 0.02}
+
+
+def test_quartiles_of_a_part_are_those_of_the_whole_nearly_and_of_few_values_exact(profiled, monkeypatch):
+    monkeypatch.setattr(sys.modules["csv_sample"], "QUARTILE_VALUES", 2**15)
+    lines = [f"{row},{row // 100 if row % 100 == 0 else ''},x" for row in range(ROWS)]
+    found = profiled(["number,sparse,x", *lines])
+    for place, quartile in enumerate(found[0]["quartiles"], start=1):
+        assert quartile == pytest.approx(place * ROWS / 4, abs=0.02 * ROWS)
+    assert found[1]["quartiles"] == pytest.approx([499.75, 999.5, 1499.25], abs=2)
+
+
+def test_values_with_quotes_blanks_and_line_ends_are_counted(profiled):
+    source = random.Random(1)
+    texts = ['"a,b"', ' "c" ', '"d ""e"""', '"f\ng"', " h", "¿"]
+    meant = ["a,b", "c", 'd "e"', "f\ng", " h", "¿"]
+    drawn = [source.choice(range(len(texts))) for _ in range(ROWS)]
+    found = profiled(["number,text", *(f"{row},{texts[each]}" for row, each in enumerate(drawn))])
+    counts = sorted((-drawn.count(place), text) for place, text in enumerate(meant))
+    assert [(-top["count"], top["value"]) for top in found[1]["top_values"]] == counts[:5]
