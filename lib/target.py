@@ -18,6 +18,7 @@ from botocore.credentials import CredentialResolver
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.base import assumed_role, clock, credentials
+from lib.base.aws_times import reading_times_at_once
 from lib.base.call_ledger import ledger
 from lib.base.errors import ParameterError, TargetError
 from lib.base.remembering import remembering
@@ -47,7 +48,7 @@ def session_of(resolver: CredentialResolver) -> boto3.Session:
     Args:
         resolver: Of `lib.base.assumed_role`.
     """
-    session = botocore.session.Session()
+    session = reading_times_at_once(botocore.session.Session())
     session.register_component("credential_provider", resolver)
     return boto3.Session(botocore_session=session)
 

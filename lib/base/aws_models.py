@@ -5,6 +5,8 @@ import os
 from botocore.loaders import Loader
 from botocore.session import Session
 
+from lib.base.aws_times import reading_times_at_once
+
 MODELS = Loader()
 
 
@@ -15,4 +17,4 @@ def bare_session() -> Session:
     variables = {"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
     session = Session(session_vars=variables)
     session.register_component("data_loader", MODELS)  # else each session reads them anew
-    return session
+    return reading_times_at_once(session)

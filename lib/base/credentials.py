@@ -9,6 +9,7 @@ import boto3
 import botocore.session
 from botocore.utils import JSONFileCache
 
+from lib.base.aws_times import reading_times_at_once
 from lib.base.errors import TargetError
 
 # Where the AWS CLI keeps the credentials of roles, so that one code of an MFA device is for both:
@@ -37,7 +38,7 @@ def session(ask: Callable[[str], str] = getpass.getpass) -> boto3.Session:
         TargetError: When credentials are needed and a code would have to be asked for where nobody answers;
             or when a service says that they are over.
     """
-    core = botocore.session.Session()
+    core = reading_times_at_once(botocore.session.Session())
     resolver = core.get_component("credential_provider")
     cache = JSONFileCache(str(Path(*CACHE).expanduser()))
     for name in CACHED:

@@ -9,6 +9,25 @@ Result = TypeVar("Result")
 WORKERS = 10  # as many connections as a boto3 client keeps open
 
 
+def one_ahead(items: Iterable[Item], goes_on: Callable[[Item], bool] = lambda item: True) -> Iterator[Item]:
+    """Yield items, the next of which is fetched while whoever takes them is at this one.
+
+    Args:
+        items: Such as pages of a listing; taken in one thread.
+        goes_on: Says of an item whether one after it is wanted.
+    """
+    end, source = object(), iter(items)
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, source, end)
+        while (item := coming.result()) is not end:
+            last = not goes_on(item)
+            if not last:
+                coming = thread.submit(next, source, end)
+            yield item
+            if last:
+                return
+
+
 def in_threads(
     call: Callable[[Item], Result], items: Iterable[Item], workers: int = WORKERS
 ) -> Iterator[Result]:

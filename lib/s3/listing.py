@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from lib.base.errors import RunbookError
+from lib.base.threads import one_ahead
 from lib.s3.objects import Place
 
 MAX_DEPTH = 8  # folders with nothing but one folder in them, until one is taken as it is
@@ -76,7 +77,7 @@ def ranges(places: Iterable[Place], key_prefix: str = "", at_most: int = 16) -> 
 
 
 def listing(place: Place, key_prefix: str = "", within: Range = Range()) -> Iterator[Entry]:
-    """List the current objects of a range, in key order, page by page.
+    """List the current objects of a range, in key order, page by page, the next page fetched ahead.
 
     Args:
         place: The bucket.
@@ -90,11 +91,18 @@ def listing(place: Place, key_prefix: str = "", within: Range = Range()) -> Iter
     pages = place.client.get_paginator("list_objects_v2").paginate(
         Bucket=place.bucket, Prefix=key_prefix, **start
     )
-    for item in (item for page in pages for item in page.get("Contents", [])):
-        if within.until is not None and order(item["Key"]) > order(within.until):
-            return
-        facts = item["Size"], item["ETag"].strip('"'), item["LastModified"]
-        yield Entry(item["Key"], *facts, item.get("StorageClass", "STANDARD"))
+    listed = (page.get("Contents", []) for page in pages)
+    for items in one_ahead(listed, lambda items: not (items and _is_beyond(items[-1]["Key"], within))):
+        ends_here = bool(items) and _is_beyond(items[-1]["Key"], within)
+        for item in items:
+            if ends_here and _is_beyond(item["Key"], within):
+                return
+            facts = item["Size"], item["ETag"].strip('"'), item["LastModified"]
+            yield Entry(item["Key"], *facts, item.get("StorageClass", "STANDARD"))
+
+
+def _is_beyond(key: str, within: Range) -> bool:
+    return within.until is not None and order(key) > order(within.until)
 
 
 def merge(one: Iterable[One], other: Iterable[Other]) -> Iterator[tuple[One | None, Other | None]]:

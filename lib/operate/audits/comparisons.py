@@ -24,7 +24,7 @@ from lib.parameters import Parameters
 from lib.resources.base import Resource
 from lib.resources.dynamodb import Table
 from lib.resources.s3 import Bucket
-from lib.s3.listing import Entry, Pair, Range, key_of, listing, merge, ranges
+from lib.s3.listing import Entry, Range, key_of, listing, merge, ranges
 from lib.s3.objects import Place
 from lib.target import Target
 
@@ -39,7 +39,7 @@ class Comparison:
     """How a pipeline is audited.
 
     Attributes:
-        parts: Streams of items, and what judges an item of theirs; one part after the other.
+        parts: Streams of items or findings, and what judges an item; one part after the other.
         look: Judges one key by what is there now.
         method: `listing`, or `inventory`: S3 Inventory's reports.
         begin: Counts what needs no judging.
@@ -160,12 +160,12 @@ def _of_copies(asked: _Asked, said: Copy) -> Comparison:
         reports = inventory_reports.Reports.of(target, asked.parameters, pipeline)
         return Comparison([([reports.unlike()], pair.look)], pair.look, "inventory", reports.count_same)
 
-    def pairs(within: Range) -> Iterator[Pair]:
+    def listed(within: Range) -> Iterator[Finding | str]:
         both = (listing(place, pipeline.key_prefix, within) for place in (source, destination))
-        return (pair for pair in merge(*both) if pipeline.follows(key_of(pair)))
+        return (pair.listed(each) for each in merge(*both) if pipeline.follows(key_of(each)))
 
-    streams = [pairs(within) for within in ranges([source, destination], pipeline.key_prefix)]
-    return Comparison([(streams, pair.judge)], pair.look)
+    streams = [listed(within) for within in ranges([source, destination], pipeline.key_prefix)]
+    return Comparison([(streams, pair.look)], pair.look)
 
 
 def _of_items(asked: _Asked, said: Item) -> Comparison:

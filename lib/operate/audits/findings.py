@@ -132,7 +132,7 @@ def walk(
     An item that cannot be judged for a fault of its own does not hold up the others.
 
     Args:
-        streams: Each is read by one thread.
+        streams: Each is read by one thread; of what needs no call to be judged it gives the finding.
         judge: Called in other threads.
         findings: Where the findings go.
         threads: How many items are judged at a time.
@@ -157,6 +157,10 @@ def walk(
             for item in stream:
                 if stop.is_set():
                     return
+                if isinstance(item, Finding):
+                    findings.add(item)
+                    progress.update()
+                    continue
                 waiting.append(judges.submit(attempt, item))
                 if len(waiting) > 2 * threads:
                     take(waiting.popleft())

@@ -1,16 +1,14 @@
 """Copies: what a batch is billed where each call takes its time, and how fast many arrive, beside s5cmd."""
 
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from io import StringIO
-from pathlib import Path
 
 import boto3
 import pandas as pd
-from support.bench.servers import clients, handler, local_aws
+from support.bench.servers import RUNBOOK, clients, handler, local_aws, output
 from support.buckets import Pair
 from support.handler_user import lambda_context
 from support.s3_messages import in_sns_envelope, s3_event, s3_record, sqs_event
@@ -18,7 +16,6 @@ from support.servers import eventually
 
 from lib.base.paths import ROOT
 
-RUNBOOK = Path(sys.executable).with_name("runbook")
 S5CMD = ROOT / ".cache" / "tools" / "bin" / "s5cmd"
 BODY = b"x" * 10_000
 BATCH = 10
@@ -65,7 +62,7 @@ def rates(objects: int) -> pd.DataFrame:
     with local_aws() as (server, patch):
         subprocess.run([RUNBOOK, "run", "migrate", "--no-exercise"], check=True, stdout=subprocess.PIPE)
         client = clients(server)
-        source, target = (_output(f"migrate.{name}_bucket") for name in ("source", "target"))
+        source, target = (output(f"migrate.{name}_bucket") for name in ("source", "target"))
         west, east = client("s3", "us-west-1"), client("s3")
         (mapping,) = client("lambda").list_event_source_mappings()["EventSourceMappings"]
         turn = client("lambda").update_event_source_mapping
@@ -98,8 +95,3 @@ def _count(client, bucket: str) -> int:
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     return sum(len(page.get("Contents", [])) for page in pages)
 
-
-def _output(name: str) -> str:
-    return subprocess.run(
-        [RUNBOOK, "output", name], check=True, capture_output=True, text=True
-    ).stdout.strip()
