@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from operator import attrgetter
 
 import pandas as pd
 
 from lib.base.threads import in_threads
 from lib.base.waits import progress
 from lib.resources.s3 import Bucket
-from lib.s3.listing import Entry, Range, listing, ranges
+from lib.s3.listing import Entry, Range, listing, ranges, streams
 from lib.s3.objects import Place
 from lib.s3.versions import ARCHIVE_CLASSES
 from lib.target import Target
@@ -65,9 +67,14 @@ class Selection:
 
     def objects(self, target: Target, within: Range) -> Iterator[Entry]:
         """List those of a range of keys, in the order of their keys; no more than a page is in memory."""
-        for entry in listing(Place.of(target, self.bucket), self.key_prefix, within):
-            if self._takes(entry):
-                yield entry
+        return filter(self._takes, listing(Place.of(target, self.bucket), self.key_prefix, within))
+
+    def streams(self, target: Target) -> Iterator[Iterator[Entry]]:
+        """List them all, in streams that can be read side by side, as `lib.s3.listing.streams` does."""
+        place = Place.of(target, self.bucket)
+        read = partial(listing, place, self.key_prefix)
+        found = streams([place], self.key_prefix, read, attrgetter("key"), RANGES)
+        return (filter(self._takes, entries) for entries in found)
 
     def count(self, target: Target) -> pd.DataFrame:
         """Count them, by listing them all.
@@ -76,19 +83,18 @@ class Selection:
             target: Where the bucket is.
 
         Returns:
-            One row a range of keys, in any order: `objects` and `bytes`, and how many are in an `archive`.
+            One row a stream, in any order: `objects` and `bytes`, and how many are in an `archive`.
         """
 
-        def one(within: Range) -> tuple[int, int, int]:
+        def one(entries: Iterator[Entry]) -> tuple[int, int, int]:
             objects = size = archived = 0
-            for entry in self.objects(target, within):
+            for entry in entries:
                 objects, size = objects + 1, size + entry.size
                 archived += entry.storage_class in ARCHIVE_CLASSES
             return objects, size, archived
 
-        cut = self.ranges(target)
-        counted = in_threads(one, cut, PARALLEL)
-        counts = progress("Count", counted, total=len(cut), unit="range")
+        counted = in_threads(one, self.streams(target), PARALLEL)
+        counts = progress("Count", counted, unit="stream")
         return pd.DataFrame(counts, columns=["objects", "bytes", "archive"])
 
     def bucket_created(self, target: Target) -> str:
