@@ -110,9 +110,7 @@ def streams(
             yield read(within)
 
 
-def ranges(
-    places: Iterable[Place], key_prefix: str = "", at_most: int = 16, after: str = ""
-) -> list[Range]:
+def ranges(places: Iterable[Place], key_prefix: str = "", at_most: int = 16, after: str = "") -> list[Range]:
     """Divide the keys of buckets into ranges that can be listed side by side; every key is in exactly one.
 
     The folders that the first page of each bucket shows are where ranges end. A bucket without folders is

@@ -132,7 +132,7 @@ def walk(
     An item that cannot be judged for a fault of its own does not hold up the others.
 
     Args:
-        streams: Each is read by one thread, and closed; of what needs no call to be judged it gives the finding.
+        streams: Each is read by one thread, and closed; it gives items, or findings where no call is needed.
         judge: Called in other threads.
         findings: Where the findings go.
         threads: How many items are judged at a time.

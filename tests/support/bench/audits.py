@@ -12,12 +12,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import psutil
 from support.audited import make
-from support.bench.process import Measured, measure
+from support.bench.process import measure
 from support.bench.servers import RUNBOOK, clients, local_aws, told
 from support.the_five import pipelines
 
@@ -30,6 +31,7 @@ from lib.target import connect
 TOOLS = ROOT / ".cache" / "tools" / "bin"
 BODY_BYTES = 10_000
 FOLDERS = 20
+MOST = 3  # operations that are named
 CHANGED, MISSING = "00/0.bin", "01/1.bin"
 DIFFERS = 3  # what `runbook audit` ends with then
 SETTINGS = {
@@ -72,8 +74,8 @@ class Buckets:
     target: str
     objects: int
 
-    def measure(self, command: list, ends_with: int = 0, calls: Callable[[list], int] | None = None) -> list:
-        """Return what a command takes, as cells of the table.
+    def measure(self, command: list, ends_with: int, calls: Callable[[list], str] | None) -> tuple:
+        """Return what a command takes: what it is itself, seconds of the server's processor, and its calls.
 
         Args:
             command: Of a process.
@@ -85,55 +87,115 @@ class Buckets:
         with tempfile.TemporaryDirectory() as folder:
             ledger = Path(folder) / "calls"
             before = sum(server.cpu_times()[:2])
-            found = measure(command, ends_with, {PATH_VARIABLE: str(ledger)} if calls is None else {})
+            found = measure(command, ends_with, {} if calls else {PATH_VARIABLE: str(ledger)})
             of_server = sum(server.cpu_times()[:2]) - before
-            made = _by_name(ledger) if calls is None else f"{calls(command):,}"
-        return [found, f"{found.wall:.1f}", f"{found.cpu:.1f}", f"{of_server:.1f}", f"{found.peak:.0f}", made]
+            return found, of_server, calls(command) if calls else _by_name(ledger)
 
 
-def against_peers(objects: int) -> pd.DataFrame:
-    """Return what it takes to compare, send and restore so many objects, by ours and by what others use."""
+@dataclass(frozen=True)
+class Step:
+    """Something that is measured.
+
+    Attributes:
+        name: What it is called in the table.
+        command: Of a process.
+        finds: Says of what it has written whether it did its work.
+        ends_with: Its exit code.
+        calls: As for `Buckets.measure`.
+    """
+
+    name: str
+    command: list
+    finds: Callable[[str], bool]
+    ends_with: int = 0
+    calls: Callable[[list], str] | None = None
+
+
+def against_peers(counts: list[int]) -> pd.DataFrame:
+    """Return what it takes to compare, send and restore so many objects, by ours and by what others use.
+
+    Args:
+        counts: How many objects, one after the other on servers of their own: what grows with them shows.
+    """
     rows: list[tuple] = []
-    with local_aws() as (server, patch):
-        there = _filled(server, objects)
-        west, east = f"s3://{there.source}", f"s3://{there.target}"
-        sync = [TOOLS / "aws", "s3", "sync", "--dryrun", "--source-region", "us-west-1", "--region", "us-east-1"]
-        check = [TOOLS / "rclone", "check", "--fast-list", "--ca-cert", server.ca_bundle]
-        check += [_remote(server, "us-west-1", there.source), _remote(server, "us-east-1", there.target)]
-        audit = [RUNBOOK, "audit", "migrate", "--json", "--quiet", *_options("audit")]
-        closely = [*audit, "--set", "audit.metadata_and_tags=true"]
-        both = (CHANGED, MISSING)
-        for name, command, code, calls, finds in (
-            ("rclone check", check, 1, _calls_of_rclone, both),
-            # It compares sizes and times, so that it does not see other bytes.
-            ("aws s3 sync --dryrun", [*sync, west, east], 0, _calls_of_aws, (MISSING,)),
-            ("audit, bytes", audit, DIFFERS, None, both),
-            ("audit, bytes, metadata and tags", closely, DIFFERS, None, both),
-        ):
-            found, *cells = there.measure(command, code, calls)
-            _require(all(key in found.output + found.errors for key in finds), name, found)
-            rows.append((name, *cells))
-            told(" ".join((name, *cells)))
-        found, *cells = there.measure(_ours(BACKFILL))
-        _require(json.loads(found.output) == objects, "backfill", found)
-        rows.append(("backfill: counted and sent", *cells))
-        _erase(there)
-        back = [*sync, east, west]
-        back[4:8] = ["--source-region", "us-east-1", "--region", "us-west-1"]
-        found, *cells = there.measure(back, 0, _calls_of_aws)
-        _require(found.output.count("(dryrun) copy:") == objects - 1, "aws s3 sync back", found)
-        rows.append(("aws s3 sync --dryrun, back", *cells))
-        for name, script, state in (
-            ("restore: planned", PLAN, "to restore"),
-            ("restore: copied and compared", RESTORE, "restored"),
-            ("restore: planned, all in place", PLAN, "in place"),
-        ):
-            found, *cells = there.measure(_ours(script))
-            _require(json.loads(found.output).get(state) == objects - 1, name, found)
-            rows.append((name, *cells))
-            told(" ".join((name, *cells)))
-    names = [f"{objects:,} objects of 10 KB", "seconds", "of a processor", "of the server's", "peak MiB", "calls"]
-    return pd.DataFrame(rows, columns=names)
+    for objects in counts:
+        with local_aws() as (server, _):
+            there = _filled(server, objects)
+            rows += _measured(there, _with_both(there))
+            _erase(there)
+            rows += _measured(there, _with_one(there))
+    names = ["objects", "what", "seconds", "× rclone check", "× aws s3 sync", "of a processor"]
+    return pd.DataFrame(rows, columns=[*names, "of the server's", "peak MiB", "calls"])
+
+
+def _measured(there: Buckets, steps: list[Step]) -> list[tuple]:
+    """Measure one after the other; the first of them are the peers."""
+    rows: list[tuple] = []
+    peers: dict[str, float] = {}
+    for step in steps:
+        found, of_server, calls = there.measure(step.command, step.ends_with, step.calls)
+        if not step.finds(found.output + found.errors):
+            said = f"{found.output[-500:]} {found.errors[-500:]}"
+            raise RuntimeError(f"{step.name} was quick for nothing, it has not found what is there: {said}")
+        if step.calls:
+            peers[step.name.split()[0]] = found.wall
+        beside = [f"{found.wall / peers[peer]:.2f}" if peer in peers else "" for peer in ("rclone", "aws")]
+        times = f"{found.wall:.1f}", *beside, f"{found.cpu:.1f}", f"{of_server:.1f}", f"{found.peak:.0f}"
+        rows.append((f"{there.objects:,}", step.name, *times, calls))
+        told(" | ".join(rows[-1]))
+    return rows
+
+
+def _with_both(there: Buckets) -> list[Step]:
+    """Return what is done while both buckets hold the objects."""
+    check = [TOOLS / "rclone", "check", "--fast-list", "--ca-cert", there.server.ca_bundle]
+    check += [
+        _remote(there.server, "us-west-1", there.source),
+        _remote(there.server, "us-east-1", there.target),
+    ]
+    audit = [RUNBOOK, "audit", "migrate", "--json", "--quiet", *_options("audit")]
+    closely = [*audit, "--set", "audit.metadata_and_tags=true"]
+
+    def finds(*keys: str) -> Callable[[str], bool]:
+        return lambda written: all(key in written for key in keys)
+
+    return [
+        Step("rclone check", check, finds(CHANGED, MISSING), 1, _calls_of_rclone),
+        # It compares sizes and times, so that it does not see other bytes.
+        Step("aws s3 sync --dryrun", _sync(there), finds(MISSING), 0, _calls_of_aws),
+        Step("audit, bytes", audit, finds(CHANGED, MISSING), DIFFERS),
+        Step("audit, bytes, metadata and tags", closely, finds(CHANGED, MISSING), DIFFERS),
+        Step(
+            "backfill, counted and sent",
+            _ours(BACKFILL),
+            lambda written: json.loads(written) == there.objects,
+        ),
+    ]
+
+
+def _with_one(there: Buckets) -> list[Step]:
+    """Return what is done once the source has lost its objects."""
+    left = there.objects - 1  # one was never in the target
+
+    def finds(state: str) -> Callable[[str], bool]:
+        return lambda written: json.loads(written).get(state) == left
+
+    def lists(written: str) -> bool:
+        return written.count("(dryrun) copy:") == left
+
+    return [
+        Step("aws s3 sync --dryrun, back", _sync(there, is_back=True), lists, 0, _calls_of_aws),
+        Step("restore, planned", _ours(PLAN), finds("to restore")),
+        Step("restore, copied and compared", _ours(RESTORE), finds("restored")),
+        Step("restore, planned once all is in place", _ours(PLAN), finds("in place")),
+    ]
+
+
+def _sync(there: Buckets, is_back: bool = False) -> list:
+    ends = [(there.source, "us-west-1"), (there.target, "us-east-1")]
+    (one, its_region), (other, region) = reversed(ends) if is_back else ends
+    where = ["--source-region", its_region, "--region", region]
+    return [TOOLS / "aws", "s3", "sync", "--dryrun", *where, f"s3://{one}", f"s3://{other}"]
 
 
 def _filled(server: LocalAws, objects: int) -> Buckets:
@@ -171,8 +233,9 @@ def _filled(server: LocalAws, objects: int) -> Buckets:
 
 
 def _erase(there: Buckets) -> None:
-    """Delete all objects of the source."""
+    """Delete all objects of the source, of which nobody is told any more."""
     client = clients(there.server)("s3", "us-west-1")
+    client.put_bucket_notification_configuration(Bucket=there.source, NotificationConfiguration={})
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=there.source):
         keys = [{"Key": item["Key"]} for item in page.get("Contents", [])]
         client.delete_objects(Bucket=there.source, Delete={"Objects": keys})
@@ -188,8 +251,6 @@ def _options(*sections: str) -> list[str]:
 
 
 def _ours(script: str) -> list:
-    from datetime import UTC, datetime
-
     now = {"at": datetime.now(UTC).isoformat(timespec="seconds")}
     settings = SETTINGS | {"restore": SETTINGS["restore"] | now}
     return [sys.executable, "-c", BEGIN + script, json.dumps(settings)]
@@ -199,23 +260,18 @@ def _remote(server: LocalAws, region: str, bucket: str) -> str:
     return f":s3,provider=Other,env_auth=true,region={region},endpoint='{server.endpoint_url}':{bucket}"
 
 
-def _require(holds: bool, name: str, found: Measured) -> None:
-    """Stop if something did not do what it was measured for: it would have been quick for nothing."""
-    if not holds:
-        raise SystemExit(f"{name} has not found what is there: {found.output[-500:]} {found.errors[-500:]}")
-
-
 def _by_name(ledger: Path) -> str:
-    """Return how many calls, and which operations were called more than a hundred times or list objects."""
+    """Return how many calls were made, and of what most."""
     made = Counter(call.operation for call in read(ledger))
-    return f"{made.total():,}: " + ", ".join(f"{count:,} {name}" for name, count in made.most_common(4))
+    most = ", ".join(f"{count:,} {name}" for name, count in made.most_common(MOST))
+    return f"{made.total():,}: {most}"
 
 
-def _calls_of_rclone(command: list) -> int:
+def _calls_of_rclone(command: list) -> str:
     done = subprocess.run([*command, "--dump", "headers"], capture_output=True, text=True)
-    return done.stderr.count("HTTP REQUEST (")
+    return f"{done.stderr.count('HTTP REQUEST ('):,}"
 
 
-def _calls_of_aws(command: list) -> int:
+def _calls_of_aws(command: list) -> str:
     done = subprocess.run([*command, "--debug"], capture_output=True, text=True)
-    return done.stderr.count("Sending http request:")
+    return f"{done.stderr.count('Sending http request:'):,}"

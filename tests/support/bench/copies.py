@@ -8,7 +8,7 @@ from io import StringIO
 
 import boto3
 import pandas as pd
-from support.bench.servers import RUNBOOK, clients, handler, local_aws, output
+from support.bench.servers import RUNBOOK, clients, handler, local_aws, output, quietly
 from support.buckets import Pair
 from support.handler_user import lambda_context
 from support.s3_messages import in_sns_envelope, s3_event, s3_record, sqs_event
@@ -47,7 +47,7 @@ def billed(latency_ms: float, batches: int) -> pd.DataFrame:
                 answer = replicate.handler(event, lambda_context("replicate"))
             ended, ended_cpu = time.perf_counter(), time.process_time()
             if answer["batchItemFailures"]:
-                raise SystemExit(f"not all were copied: {answer}")
+                raise RuntimeError(f"not all were copied: {answer}")
             rows.append((ended - began, ended_cpu - began_cpu, len(asked)))
     measured = pd.DataFrame(rows[1:], columns=["wall", "cpu", "calls"]) / BATCH
     middle = measured.median()
@@ -60,7 +60,7 @@ def billed(latency_ms: float, batches: int) -> pd.DataFrame:
 def rates(objects: int) -> pd.DataFrame:
     """Return how many objects arrive a second, by *migrate* as it is deployed, and by s5cmd."""
     with local_aws() as (server, patch):
-        subprocess.run([RUNBOOK, "run", "migrate", "--no-exercise"], check=True, stdout=subprocess.PIPE)
+        quietly([RUNBOOK, "run", "migrate", "--no-exercise"])
         client = clients(server)
         source, target = (output(f"migrate.{name}_bucket") for name in ("source", "target"))
         west, east = client("s3", "us-west-1"), client("s3")
@@ -83,7 +83,7 @@ def rates(objects: int) -> pd.DataFrame:
         subprocess.run([*command, f"s3://{source}/a/*", "s3://by-s5cmd/"], check=True, stdout=subprocess.PIPE)
         theirs = time.perf_counter() - began
         if _count(west, "by-s5cmd") != objects:
-            raise SystemExit("s5cmd did not copy all")
+            raise RuntimeError("s5cmd did not copy all")
     rows = [
         ("migrate, all delivered", f"{objects / ours:.0f}", f"{theirs / ours:.2f}"),
         ("s5cmd cp", f"{objects / theirs:.0f}", "1.00"),
@@ -94,4 +94,3 @@ def rates(objects: int) -> pd.DataFrame:
 def _count(client, bucket: str) -> int:
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     return sum(len(page.get("Contents", [])) for page in pages)
-

@@ -59,7 +59,12 @@ class Account:
     def fifths(self) -> list[tuple[int, int, list[float], list[float]]]:
         """Return of each fifth its first and last place, µs that each process took for one, and MiB then."""
         return [
-            (first, last, [(b - a) / (last - first) * 1e6 for a, b in zip(before, after, strict=True)], memory)
+            (
+                first,
+                last,
+                [(b - a) / (last - first) * 1e6 for a, b in zip(before, after, strict=True)],
+                memory,
+            )
             for (first, before, _), (last, after, memory) in zip(self.marks, self.marks[1:], strict=False)
         ]
 
@@ -111,7 +116,9 @@ def objects(count: int) -> pd.DataFrame:
             list(threads.map(lambda n: west.put_object(Bucket=source, Key=f"a/{n}", Body=BODY), range(count)))
         eventually(lambda: _waiting(sqs, url) >= count, LONG_S, POLL_S)
         functions = Functions(server)
-        account = Account(count, functions.cpu, cpu(of(server)), memory=lambda: [functions.mib(), mib(of(server))])
+        account = Account(
+            count, functions.cpu, cpu(of(server)), memory=lambda: [functions.mib(), mib(of(server))]
+        )
         lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
         def is_over() -> bool:

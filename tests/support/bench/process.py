@@ -1,16 +1,34 @@
 """What a process takes: time, time of a processor, and memory."""
 
+import json
 import os
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+# A small process begins it: what this one uses would count as its child's, until that is the other program.
+# https://man7.org/linux/man-pages/man2/getrusage.2.html (ru_maxrss: kept by execve)
+STARTER = """
+import json, os, sys, time
+began = time.perf_counter()
+told, process = int(sys.argv[1]), os.fork()
+if not process:
+    os.close(told)
+    try:
+        os.execvp(sys.argv[2], sys.argv[2:])
+    finally:
+        os._exit(127)
+_, status, usage = os.wait4(process, 0)
+found = time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+os.write(told, json.dumps([os.waitstatus_to_exitcode(status), *found]).encode())
+"""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A process that has ended.
+    """A process that has ended, and those that it has waited for.
 
     Attributes:
         wall, cpu: Seconds of the clock, and of a processor.
@@ -21,8 +39,8 @@ class Measured:
     wall: float
     cpu: float
     peak: float
-    output: str
-    errors: str
+    output: str = ""
+    errors: str = ""
 
 
 def measure(command: Sequence, ends_with: int = 0, variables: Mapping[str, str] | None = None) -> Measured:
@@ -36,19 +54,23 @@ def measure(command: Sequence, ends_with: int = 0, variables: Mapping[str, str] 
     Raises:
         RuntimeError: If it ends otherwise.
     """
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        began = time.perf_counter()
-        environment = os.environ | (variables or {})
-        process = subprocess.Popen([*map(str, command)], stdout=output, stderr=errors, env=environment)
-        # Of this process alone, and of those that it has waited for.
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
+    words, (read, told) = [str(word) for word in command], os.pipe()
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors, open(read) as answer:
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", STARTER, str(told), *words],
+            stdout=output,
+            stderr=errors,
+            env=os.environ | (variables or {}),
+            pass_fds=[told],
+            check=False,
+        )
+        os.close(told)
         written = []
         for file in (output, errors):
             file.seek(0)
             written.append(file.read())
-    if process.returncode != ends_with:
-        named = " ".join(map(str, command))[:200]
-        raise RuntimeError(f"{named} ended with {process.returncode}: {written[1][-2000:] or written[0][-2000:]}")
-    return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, *written)
+        code, wall, cpu, peak = json.loads(answer.read() or "[null, 0, 0, 0]")
+    if code != ends_with:
+        said = (written[1] or written[0])[-2000:]
+        raise RuntimeError(f"{' '.join(words)[:200]} ended with {code}: {said}")
+    return Measured(wall, cpu, peak, *written)

@@ -66,7 +66,9 @@ def quietly(command: list) -> None:
     """Run a command, and show what it wrote only if it fails."""
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{command} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        raise RuntimeError(
+            f"{command} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
 
 
 def told(what: str) -> None:

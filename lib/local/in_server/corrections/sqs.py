@@ -89,9 +89,9 @@ LONG_QUEUES = Correction(
         "ministack.services.sqs:_collect_msgs": "e51917c669f0",
         "ministack.services.sqs:_delete_messages_for_esm": "1d9249273502",
     },
-    ministack="Each receive goes through all messages for those that have expired, for those that are due for "
-    "the dead letters, to complete them, and for those that are visible, and each delete through all again: "
-    "with 20,000 in the queue, a message takes ten times as long as with 200.",
+    ministack="Each receive goes through all messages for those that have expired, for those that are due "
+    "for the dead letters, to complete them, and for those that are visible, and each delete through all "
+    "again.",
     aws="A standard queue has any number of messages, and a nearly unlimited number of calls a second.",
     sources=(
         "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html",
