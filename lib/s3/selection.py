@@ -17,6 +17,7 @@ from lib.s3.versions import ARCHIVE_CLASSES
 from lib.target import Target
 
 PARALLEL = 8  # ranges of keys side by side; botocore keeps 10 connections
+PAGE_KEYS = 1_000  # that S3 lists at once
 RANGES = 64  # more than threads, so that none is out of work while a large one lasts
 
 
@@ -61,9 +62,16 @@ class Selection:
         before = f" before {self.modified_before}" if self.modified_before else ""
         return f"objects s3://{self.bucket.name}/{self.key_prefix}*{ends}{since}{before}"
 
-    def ranges(self, target: Target) -> list[Range]:
-        """Cut the bucket's keys into ranges that can be listed side by side."""
-        return ranges([Place.of(target, self.bucket)], self.key_prefix, RANGES)
+    def ranges(self, target: Target, objects: int | None = None) -> list[Range]:
+        """Cut the bucket's keys into ranges that can be listed side by side.
+
+        Args:
+            target: Where the bucket is.
+            objects: How many there are: with a page of a listing or so in each range, few are listed twice;
+                None if nobody knows.
+        """
+        at_most = RANGES if objects is None else min(RANGES, objects // PAGE_KEYS + 1)
+        return ranges([Place.of(target, self.bucket)], self.key_prefix, at_most)
 
     def objects(self, target: Target, within: Range) -> Iterator[Entry]:
         """List those of a range of keys, in the order of their keys; no more than a page is in memory."""

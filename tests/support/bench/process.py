@@ -55,7 +55,7 @@ def measure(command: Sequence, ends_with: int = 0, variables: Mapping[str, str] 
         RuntimeError: If it ends otherwise.
     """
     words, (read, told) = [str(word) for word in command], os.pipe()
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors, open(read) as answer:
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         subprocess.run(
             [sys.executable, "-I", "-S", "-c", STARTER, str(told), *words],
             stdout=output,
@@ -65,11 +65,12 @@ def measure(command: Sequence, ends_with: int = 0, variables: Mapping[str, str] 
             check=False,
         )
         os.close(told)
+        with os.fdopen(read) as answer:
+            code, wall, cpu, peak = json.loads(answer.read() or "[null, 0, 0, 0]")
         written = []
         for file in (output, errors):
             file.seek(0)
             written.append(file.read())
-        code, wall, cpu, peak = json.loads(answer.read() or "[null, 0, 0, 0]")
     if code != ends_with:
         said = (written[1] or written[0])[-2000:]
         raise RuntimeError(f"{' '.join(words)[:200]} ended with {code}: {said}")
