@@ -54,14 +54,12 @@ def _take_contents(response_dict: dict, customized_response_dict: dict, **_: obj
         return
     try:
         root = ElementTree.fromstring(response_dict["body"])
-        elements = root.findall(CONTENTS)
-        contents = [_object(element) for element in elements]
+        contents = [_object(element) for element in root.findall(CONTENTS)]
     except (ElementTree.ParseError, KeyError, ValueError):  # botocore says what is wrong, or knows more
         return
     if not contents:
         return
-    for element in elements:
-        root.remove(element)
+    root[:] = [element for element in root if element.tag != CONTENTS]
     response_dict["body"] = ElementTree.tostring(root)
     customized_response_dict["Contents"] = contents
 

@@ -132,14 +132,14 @@ def run(names: list[str], sizes: Sizes, document: Path | None = DOCUMENT) -> dic
         told(f"{number} of {len(names)}: {name}: {about}")
         try:
             table = part.make(sizes) if part else COMPUTED[name]()
+            print(f"{name}\n{table.to_string(index=False)}\n", flush=True)
+            if document:
+                write(name, table, document)
         except Exception as error:
             traceback.print_exc()
             failed[name] = f"{type(error).__name__}: {error}"
             continue
         told(f"{name} took {time.monotonic() - began:,.0f} s")
-        print(f"{name}\n{table.to_string(index=False)}\n", flush=True)
-        if document:
-            write(name, table, document)
     return failed
 
 
