@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -16,15 +17,20 @@ def one_ahead(items: Iterable[Item], goes_on: Callable[[Item], bool] = lambda it
         items: Such as pages of a listing; taken in one thread.
         goes_on: Says of an item whether one after it is wanted.
     """
-    end, source = object(), iter(items)
+    source = iter(items)
+
+    def fetch() -> list[Item]:
+        return list(islice(source, 1))  # none at the end
+
     with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, source, end)
-        while (item := coming.result()) is not end:
-            last = not goes_on(item)
-            if not last:
-                coming = thread.submit(next, source, end)
+        coming = thread.submit(fetch)
+        while found := coming.result():
+            (item,) = found
+            is_last = not goes_on(item)
+            if not is_last:
+                coming = thread.submit(fetch)
             yield item
-            if last:
+            if is_last:
                 return
 
 
