@@ -71,7 +71,8 @@ test: $(INSTALLED) tools ## Run the linter, the check of types and all tests but
 
 # Chromium of the distribution, and playwright, which drives it. Without them `make test` skips what needs a browser.
 browser: $(INSTALLED) ## Install a browser, and look with it at JupyterLab and a report; pictures are kept in .cache/browser
-	@command -v chromium chromium-browser google-chrome >/dev/null || apt-get install --yes --quiet --no-install-recommends chromium
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+		apt-get install --yes --quiet --no-install-recommends chromium
 	@$(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install --requirement tests/cli/browser.txt
 	@$(BIN)/pytest tests/cli/test_lab.py $(ARGS)
 	@ls .cache/browser/*.png

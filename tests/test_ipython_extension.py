@@ -185,7 +185,8 @@ def test_a_folded_table_shows_its_summary_first(shell):
     folded = shown(shell, "import pandas as pd\nfrom lib.base.folded import Folded\n"
                           "Folded(pd.DataFrame({'key': ['<a>']}), 'one < two')")  # fmt: skip
     assert folded["text/plain"].splitlines() == ["one < two", "key", "<a>"]
-    assert folded["text/html"].startswith("<details><summary>one &lt; two</summary>")
+    assert folded["text/html"].startswith("<details><summary>one &lt; two</summary><")
+    assert "<table" in folded["text/html"]
     assert "<td>&lt;a&gt;</td>" in folded["text/html"]
     assert "&lt;a&gt;" in folded["text/html"]
 

@@ -21,7 +21,6 @@ THROUGH = {
     "base/errors.py": "test_ipython_extension.py",  # how they are shown
     "cli/endpoints.py": "cli/test_exports.py",  # runs in a process of its own
     "cli/live.py": "execution/test_live_run.py",
-    "cli/execution.py": "cli/test_answers.py",
     "cli/saved_plan.py": "cli/test_answers.py",
     "cli/options.py": "cli/test_main.py",
     "engine/accounts.py": "operate/test_other_account.py",

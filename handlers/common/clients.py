@@ -10,9 +10,8 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.model import OperationModel
 
-from common.s3_client import faithful
+from common.s3_client import faithful, take_as_header
 
-CONDITION = "IfNoneMatch"
 CONFIG = Config(tcp_keepalive=True, retries={"mode": "standard", "max_attempts": 5})
 
 
@@ -36,33 +35,17 @@ def clients(**config: object) -> Callable[..., BaseClient]:
         made = boto3.client(service, region_name=region, config=special)
         if owner:
             made.meta.events.register("before-parameter-build.s3", partial(expect_owner, owner))
-        return takes_conditions(faithful(made)) if service == "s3" else made
+        if service == "s3":
+            # Which the boto3 of Lambda's runtime may not know yet, for copies:
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html (If-None-Match)
+            take_as_header(faithful(made), "CopyObject", "IfNoneMatch", "If-None-Match")
+        return made
 
     def client(service: str, region: str = "", owner: str = "") -> BaseClient:
         with making:
             return make(service, region or os.environ["AWS_REGION"], owner)
 
     return client
-
-
-def takes_conditions(client: BaseClient) -> BaseClient:
-    """Let an S3 client take `IfNoneMatch` for copies, which the boto3 of Lambda's runtime may not know yet.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html (If-None-Match)
-    """
-    client.meta.events.register("provide-client-params.s3.CopyObject", _take_condition)
-    client.meta.events.register("before-call.s3.CopyObject", _send_condition)
-    return client
-
-
-def _take_condition(params: dict, context: dict, **_: object) -> dict:
-    context[CONDITION] = params.get(CONDITION)
-    return {name: value for name, value in params.items() if name != CONDITION}
-
-
-def _send_condition(params: dict, context: dict, **_: object) -> None:
-    if context.get(CONDITION):
-        params["headers"]["If-None-Match"] = context[CONDITION]
 
 
 def expect_owner(owner: str, params: dict, model: OperationModel, **_: object) -> None:

@@ -11,7 +11,7 @@ from common.objects import CHECKSUM, ObjectState, Place, look, same_bytes, tags
 
 # The source is another one by now, the target exists, or is just being written.
 REFUSED_CONDITIONS = (409, 412)
-PARTS_AT_ONCE = 10  # as many connections as a boto3 client keeps open
+PARTS_AT_ONCE = 10  # of one object, for each of which the handler's clients keep a connection open
 
 
 class CopyDiffersError(Exception):

@@ -17,20 +17,21 @@ from aws_lambda_powertools.utilities.batch import EventType, process_partial_res
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from common.at_once import ConcurrentBatchProcessor, one_at_a_time
+from common.at_once import AT_ONCE, ConcurrentBatchProcessor, one_at_a_time
 from common.clients import clients
 from common.each_event import for_each_event
 from common.events import ObjectEvent, object_events
 from common.hand_over import hand_over
 from common.objects import Place, check_gone
 from common.observed import log_and_metrics
+from copying import PARTS_AT_ONCE
 from replication import Outcome, replicate
 
 logger, metrics = log_and_metrics("replicate")
 processor = ConcurrentBatchProcessor(event_type=EventType.SQS)
 
 # 300 s: CopyObject answers when it is done, and copies up to 5 GB across regions.
-client = clients(read_timeout=300)
+client = clients(read_timeout=300, max_pool_connections=AT_ONCE * PARTS_AT_ONCE)
 
 
 @logger.inject_lambda_context

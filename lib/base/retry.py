@@ -66,6 +66,8 @@ def pattern(*names: str) -> str:
 # Whoever looks at a role, a policy, a queue or a function does not see it yet.
 TOO_EARLY = pattern("early")
 IS_BEING_CHANGED = pattern("changing")
+# Of what is not seen yet or is being changed: that of a call which names other things.
+NOT_READY = ("early", "changing")
 
 Seen = TypeVar("Seen")
 

@@ -39,11 +39,36 @@ def faithful(client):
     events.register_first("before-parse.s3.*", _make_error_readable, unique_id="make-error-readable")
     for name in REPEAT_KEY:
         events.register(f"before-parse.s3.{name}", _leave_out_key, unique_id=f"leave-out-key-{name}")
-    events.register("provide-client-params.s3.CreateMultipartUpload", _take_expires, unique_id="take-expires")
-    events.register("before-call.s3.CreateMultipartUpload", _write_expires, unique_id="write-expires")
+    take_as_header(client, "CreateMultipartUpload", EXPIRES, "Expires")  # botocore takes times only
     events.register("before-parameter-build.s3.ListMultipartUploads", _ask_to_encode, unique_id="encode")
     events.register("after-call.s3.ListMultipartUploads", _decode, unique_id="decode")
     return client
+
+
+def take_as_header(client, operation: str, parameter: str, header: str) -> None:
+    """Let an S3 client take a text that botocore would not, and write it into a header.
+
+    Args:
+        client: An S3 client.
+        operation: Of S3.
+        parameter: What it is called in calls.
+        header: What it is called in requests.
+    """
+
+    def take(params: dict, context: dict, **_: object) -> dict | None:
+        """Take the text away before botocore checks its arguments."""
+        if parameter not in params:
+            return None
+        context[parameter] = params[parameter]
+        return {name: value for name, value in params.items() if name != parameter}
+
+    def write(params: dict, context: dict, **_: object) -> None:
+        if context.get(parameter):
+            params["headers"][header] = context[parameter]
+
+    for event, do in (("provide-client-params", take), ("before-call", write)):
+        name = f"{event}.s3.{operation}"
+        client.meta.events.register(name, do, unique_id=f"{name}-{parameter}")
 
 
 def fits_xml(key: str) -> bool:
@@ -55,19 +80,6 @@ def _read_expires(response_dict: dict, customized_response_dict: dict, **_: obje
     text = response_dict["headers"].pop("Expires", None)
     if text:
         customized_response_dict[EXPIRES] = text
-
-
-def _take_expires(params: dict, context: dict, **_: object) -> dict | None:
-    """Take the text away before botocore checks its arguments: it knows times only."""
-    if EXPIRES not in params:
-        return None
-    context[EXPIRES] = params[EXPIRES]
-    return {name: value for name, value in params.items() if name != EXPIRES}
-
-
-def _write_expires(params: dict, context: dict, **_: object) -> None:
-    if context.get(EXPIRES):
-        params["headers"]["Expires"] = context[EXPIRES]
 
 
 def _leave_out_key(response_dict: dict, **_: object) -> None:

@@ -91,8 +91,10 @@ class Ran:
 
     @property
     def bad(self) -> "Result | None":
-        """The first that did not end well."""
-        return next((result for result in self.results if result.outcome in ("failed", "interrupted")), None)
+        """The first that did not end well; one that was not run, if none before it is why."""
+        ill = [result for result in self.results if result.outcome in ("failed", "interrupted")]
+        not_run = [result for result in self.results if result.outcome == "not run"]
+        return next(iter(ill + not_run), None)
 
     @property
     def exit_code(self) -> int:

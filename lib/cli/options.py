@@ -17,6 +17,7 @@ from lib.base.errors import LockError, ParameterError, PlanMovedError, RunbookEr
 from lib.base.explained import explained
 from lib.base.paths import ROOT
 from lib.base.refusals import is_denied
+from lib.base.signals import terminated_as_interrupted
 from lib.cli import terminal
 from lib.parameters import Parameters
 
@@ -83,7 +84,8 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:  # a Context, of whose base Typer has no public name
         """Run the command that was asked for."""
         try:
-            return super().invoke(ctx)
+            with terminated_as_interrupted():
+                return super().invoke(ctx)
         except BrokenPipeError:  # whoever reads has enough
             raise
         except (RunbookError, BotoCoreError, ClientError, OSError, Timeout, KeyboardInterrupt) as error:

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.version import InvalidVersion, Version
 from pydantic import ValidationError
 
 from lib.base.errors import ParameterError
+from lib.base.json_text import json_object
 from lib.base.paths import runbook_version
 from lib.parameters import Parameters
 
@@ -43,15 +46,38 @@ def read(path: Path) -> "SavedPlan":
     """Read a plan that was kept.
 
     Raises:
-        ParameterError: If the file is no such plan.
+        ParameterError: If the file is no such plan, or a newer runbook's.
     """
     from lib.cli.answers import SavedPlan
 
     try:
-        return SavedPlan.model_validate_json(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        _require_not_newer(path, json_object(text))
+        return SavedPlan.model_validate_json(text)
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         (why, *_) = str(error).splitlines()
         raise ParameterError(f"--plan: {path} is nothing that `runbook plan --out` wrote: {why}") from None
+
+
+def _require_not_newer(path: Path, saved: dict[str, Any]) -> None:
+    """Refuse what a newer runbook has made, which knows what this one would overlook."""
+    from lib.cli.answers import SavedPlan
+
+    own_format, own_version = SavedPlan.model_fields["format"].default, runbook_version()
+    is_newer = _number_of(saved.get("format")) > _number_of(own_format)
+    with suppress(InvalidVersion):
+        is_newer = is_newer or Version(str(saved.get("version"))) > Version(own_version)
+    if is_newer:
+        raise ParameterError(
+            f"--plan: {path} was made by runbook {saved.get('version')} ({saved.get('format')}), which "
+            f"is newer than this one, {own_version} ({own_format}); nothing was done. Update this "
+            "checkout, or plan again with it"
+        )
+
+
+def _number_of(of_format: Any) -> int:
+    found = re.fullmatch(r"runbook\.saved-plan/(\d+)", str(of_format))
+    return int(found[1]) if found else 0
 
 
 def require_same(path: Path, saved: "SavedPlan", names: Sequence[str], parameters: Parameters) -> None:

@@ -27,6 +27,7 @@ class Held:
         items: Of a table.
         messages: About how many, of a queue.
         is_more: Whether there is more than was counted.
+        uncounted: Why something could not be counted, AWS's codes.
     """
 
     objects: int = 0
@@ -34,6 +35,7 @@ class Held:
     items: int = 0
     messages: int = 0
     is_more: bool = False
+    uncounted: frozenset[str] = frozenset()
 
     def __add__(self, other: "Held") -> "Held":
         return Held(
@@ -42,10 +44,11 @@ class Held:
             self.items + other.items,
             self.messages + other.messages,
             self.is_more or other.is_more,
+            self.uncounted | other.uncounted,
         )
 
     def __bool__(self) -> bool:
-        return bool(self.objects or self.items or self.messages)
+        return bool(self.objects or self.items or self.messages or self.uncounted)
 
     def __str__(self) -> str:
         said = [f"{counted(self.objects, 'version')} of objects ({shown_bytes(self.bytes)})"] * bool(
@@ -53,7 +56,9 @@ class Held:
         )
         said += [counted(self.items, "item")] * bool(self.items)
         said += [f"about {counted(self.messages, 'message')}"] * bool(self.messages)
-        return ("more than " if self.is_more else "") + ", ".join(said)
+        counted_ones = ("more than " if self.is_more else "") + ", ".join(said)
+        why = ", ".join(sorted(self.uncounted))
+        return " and ".join(filter(None, [counted_ones, f"what could not be counted ({why})" * bool(why)]))
 
 
 def holding(client: Any, kind: type[Resource], found: Found) -> Held:
@@ -69,12 +74,9 @@ def holding(client: Any, kind: type[Resource], found: Found) -> Held:
         return Held()
     try:
         return count(client, found.identifier)
-    except (
-        ClientError
-    ) as error:  # gone meanwhile; whether we may look is not said here, but by what deletes it
-        if error.response["Error"]["Code"] in _GONE:
-            return Held()
-        raise
+    except ClientError as error:  # gone meanwhile; or we may not look, which stops nothing: it is information
+        code = error.response["Error"]["Code"]
+        return Held() if code in _GONE else Held(uncounted=frozenset({code}))
 
 
 _GONE = {"NoSuchBucket", "ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue"}

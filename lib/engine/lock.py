@@ -25,6 +25,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_a
 
 from lib.base.errors import LockError, NotOursError, ParameterError
 from lib.base.retry import retry_passing
+from lib.base.signals import uninterrupted
 from lib.base.waits import Wait
 from lib.engine.accounts import ACCOUNT
 from lib.engine.ledger import RUN_VARIABLE, Ledger, new_run_id, run_id
@@ -249,7 +250,8 @@ class Lock:
         if self.is_parents:
             self.ledger.leave_home(run_id())  # first, for whoever renews the lock meanwhile
             self.ledger.forget(PIPELINE)
-            Bucket.delete(self.client, self.home.name)
+            # A copy of the ledger that was on its way by then comes there meanwhile; the next try deletes it.
+            retry_passing("changing", "busy", sleep=sleep)(Bucket.delete, self.client, self.home.name)
         _held.get(self.home.name, self).is_last = True
 
     def _remove_home(self) -> None:
@@ -271,25 +273,44 @@ class Lock:
 
     def take_ledger(self) -> None:
         """Take over what others have done in this environment, by the ledger's copy beside the lock."""
-        try:
-            found = self.client.get_object(Bucket=self.home.name, Key=LEDGER_KEY)
-        except ClientError as error:
-            if _code(error) not in GONE:
-                raise
-            found = None
-        if found is not None:
-            with closing(found["Body"]) as body:
-                self.ledger.take(body.read().decode())
+        if (text := self.kept(LEDGER_KEY)) is not None:
+            self.ledger.take(text)
         self._may_leave_ledger = True
 
     def leave_ledger(self) -> None:
         """Keep a copy of the ledger beside the lock, for whoever works elsewhere next, if it has changed."""
         if self.is_last or self.is_left or self.is_lost or not self._may_leave_ledger:
             return
+        if self.ledger.has_left_home(run_id()):  # a part of our run is just deleting it
+            return
         if (text := self.ledger.copy()) is not None:
             with suppress(self.client.exceptions.NoSuchBucket):  # a part of our run has destroyed all
-                self.client.put_object(Bucket=self.home.name, Key=LEDGER_KEY, Body=text.encode())
+                self.keep(LEDGER_KEY, text)
                 self.ledger.copied(text)
+
+    def kept(self, key: str) -> str | None:
+        """Return what is kept beside the lock; None if nothing is.
+
+        Args:
+            key: The object's.
+        """
+        try:
+            found = self.client.get_object(Bucket=self.home.name, Key=key)
+        except ClientError as error:
+            if _code(error) in GONE:
+                return None
+            raise
+        with closing(found["Body"]) as body:
+            return body.read().decode()
+
+    def keep(self, key: str, text: str) -> None:
+        """Keep a text beside the lock.
+
+        Args:
+            key: The object's.
+            text: What it shall hold.
+        """
+        self.client.put_object(Bucket=self.home.name, Key=key, Body=text.encode())
 
     def _remove_records(self) -> None:
         """Delete what is kept beside the lock: the ledger's copy, and what was acknowledged."""
@@ -324,7 +345,7 @@ class Lock:
             self._failure = None
         except Exception as error:  # none may end the thread that renews; `require` tells of it
             code = _code(error) if isinstance(error, ClientError) else ""
-            self.is_left = code == "NoSuchBucket" and self.ledger.has_left_home(run_id())
+            self.is_left = code in GONE and self.ledger.has_left_home(run_id())
             self.is_lost = code in BROKEN and not self.is_left
             self._failure = error
 
@@ -457,13 +478,14 @@ def locked(target: Target, parameters: Parameters, is_run: bool = True) -> Itera
         yield lock
         lock.require()
     finally:
-        _held.pop(lock.home.name, None)
-        ended.set()
-        renewing.join()
-        try:
-            lock.leave_ledger()
-        finally:
-            lock.release()
+        with uninterrupted("Giving the lock back"):
+            _held.pop(lock.home.name, None)
+            ended.set()
+            renewing.join()
+            try:
+                lock.leave_ledger()
+            finally:
+                lock.release()
 
 
 @contextmanager

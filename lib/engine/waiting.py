@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import not_
 from urllib.parse import unquote_plus
 
@@ -10,6 +10,7 @@ from botocore.client import BaseClient
 
 from lib.base.json_text import json_object
 from lib.base.retry import wait_until
+from lib.base.shown import counted
 from lib.resources.sqs import Queue
 from lib.target import Target
 
@@ -27,16 +28,37 @@ class Waiting:
     Attributes:
         client: An SQS client.
         url: The queue's URL.
+        before: How many messages are none of those that are waited for.
     """
 
     client: BaseClient
     url: str
+    before: int = 0
 
     @classmethod
     def of(cls, target: Target, queue: Queue) -> "Waiting":
         """Return a queue that exists, with a client."""
         client = target.client(queue.service, queue.region)
         return cls(client, queue.output(client))
+
+    @classmethod
+    def from_now(cls, target: Target, queue: Queue, *fed_by: Queue) -> "Waiting":
+        """Return a queue that exists, for what comes into it from now on: before anything is sent.
+
+        What is in it already, such as what somebody sent by hand, is named here, and nothing waits for it.
+
+        Args:
+            target: The AWS to look at.
+            queue: Which.
+            fed_by: Those whose messages end in it when they failed too often.
+        """
+        own, *others = (cls.of(target, one) for one in (queue, *fed_by))
+        if before := own.depth():
+            print(
+                f"{queue.name} holds {counted(before, 'message')} of before, which the checks leave out; "
+                "`runbook redrive` shows those that failed for good, and why"
+            )
+        return replace(own, before=before + sum(one.depth() for one in others))
 
     def depths(self) -> tuple[int, int]:
         """Return about how many messages wait in it, and how many are being worked on."""
@@ -49,10 +71,14 @@ class Waiting:
         """Return about how many messages are in it, those included that are being worked on."""
         return sum(self.depths())
 
+    def came(self) -> int:
+        """Return about how many messages are in it besides those of before."""
+        return max(0, self.depth() - self.before)
+
     def settle(self, timeout_s: float = SETTLE_S, sleep: Callable[[float], None] = time.sleep) -> int:
-        """Wait until no message is in it, or the time is up, and return how many there are then."""
+        """Wait until none but those of before are in it, or the time is up; return how many others are."""
         return wait_until(
-            self.depth, not_, timeout_s, POLL_S, sleep, what=f"Queue {self.url.rpartition('/')[2]} runs empty"
+            self.came, not_, timeout_s, POLL_S, sleep, what=f"Queue {self.url.rpartition('/')[2]} runs empty"
         )
 
     def versions(self) -> set[tuple[str, str | None]]:

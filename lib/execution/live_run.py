@@ -5,9 +5,6 @@ It has never run on a real account yet (docs/live.md); on the local AWS it is re
 
 import re
 import secrets
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from lib.base.errors import ParameterError, RunbookError
+from lib.base.signals import terminated_as_interrupted, uninterrupted
 from lib.engine.inventory import Inventory
 from lib.engine.lock import run_alone
 from lib.execution.report import write_report
@@ -144,32 +142,7 @@ def run(parameters: Parameters, notebooks: list[Path]) -> tuple[list[Result], Pa
         with run_alone(parameters):
             results += execute_all([Job(notebook) for notebook in select([DESTROY])], parameters, folder)
     finally:
-        with uninterrupted():
+        with uninterrupted("Cleaning up"):
             left = clean(parameters, parameters.env)
             print(f"Cleaned up: {left} deleted that 90_destroy had not, nothing is left")
     return results, write_report(folder, results, parameters, began)
-
-
-@contextmanager
-def terminated_as_interrupted() -> Iterator[None]:
-    """Take a SIGTERM, such as CI sends when it is cancelled, for a Ctrl-C, so that it is cleaned up."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let neither Ctrl-C nor SIGTERM stop what costs money if it is not finished."""
-
-    def go_on(*_: object) -> None:
-        print("cleaning up, which is not interrupted; SIGKILL leaves things behind")
-
-    before = {each: signal.signal(each, go_on) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

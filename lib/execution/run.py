@@ -17,6 +17,7 @@ from papermill.exceptions import PapermillException, PapermillExecutionError
 
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.paths import ROOT, home
+from lib.base.signals import counted
 from lib.base.told import ADOPTING, COUNTS, LEFT_OUT, POINTS
 from lib.execution.bars import Bars
 from lib.execution.kernels import OurKernels, kernels_of
@@ -29,7 +30,7 @@ DESTROY = "90_destroy"
 PLAN = "stack.plan()"  # the cell in which the description of a stack ends
 ENGINE = "runbook"
 LOOK_AGAIN_S = 0.5
-STOP_WITHIN_S = 10  # a kernel that was told to stop; then it is killed
+STOP_WITHIN_S = 5  # a kernel that was told to stop; then it is killed. A cancelled CI job has seven seconds
 KILL = 2  # so often one asks, by Ctrl-C, until no kernel is waited for
 Outcome = Literal["ok", "failed", "interrupted", "not run"]
 
@@ -178,7 +179,7 @@ def execute_all(
     """Execute notebooks, several at once if they say that they may run beside each other.
 
     After one that does not end well none is begun any more, and those that are at work go on to their end.
-    Ctrl-C ends those, too.
+    Ctrl-C, or SIGTERM, ends those, too; if one asks twice, at once.
 
     A plan writes nothing, so that one that cannot be made does not keep the others from being made.
 
@@ -203,25 +204,22 @@ def execute_all(
     harmless = {"ok", "failed"} if parameters.mode == "plan" else {"ok"}
     results: dict[int, Result] = {}
     running: dict[int, _Execution] = {}
-    interrupted = 0
-    with Bars() as bars, ThreadPoolExecutor(max(1, len(jobs))) as threads:
+    with counted() as asked, Bars() as bars, ThreadPoolExecutor(max(1, len(jobs))) as threads:
         try:
             while True:
-                try:
-                    for execution in running.values() if interrupted else ():
-                        execution.stop(interrupted)
-                    outcomes = {result.outcome for result in results.values()}
-                    goes_on = not interrupted and outcomes <= harmless
-                    for number in may_begin(places, results, running, at_once) if goes_on else ():
-                        running[number] = _Execution(jobs[number], parameters, folder, bars)
-                        running[number].begin(threads)
-                    if not running:
-                        break
-                    for number in _ended(running):
-                        results[number] = running.pop(number).result()
-                        ended(results[number])
-                except KeyboardInterrupt:
-                    interrupted += 1
+                if times := asked():
+                    for execution in running.values():
+                        execution.stop(times)
+                outcomes = {result.outcome for result in results.values()}
+                goes_on = not times and outcomes <= harmless
+                for number in may_begin(places, results, running, at_once) if goes_on else ():
+                    running[number] = _Execution(jobs[number], parameters, folder, bars)
+                    running[number].begin(threads)
+                if not running:
+                    break
+                for number in _ended(running):
+                    results[number] = running.pop(number).result()
+                    ended(results[number])
         finally:
             for execution in running.values():
                 execution.stop(KILL)

@@ -208,7 +208,8 @@ class _Probing:
         for each, keys in self._kept.items():
             print(
                 f"Object Lock holds what is put into {each.bucket.name}: {len(keys)} empty objects of ours, "
-                f"{each.probes}…, stay there until it lets them go; the next run after that erases them"
+                f"{each.probes}…, stay there, each below a delete marker, until it lets them go and somebody "
+                "erases them, as a run does that makes or changes a notification of the bucket"
             )
         for each in self._entrances:
             self._tell_of_what_came(each)
@@ -265,6 +266,17 @@ class _Probing:
                 erase(Place.of(self._stack.target, entrance.bucket), key)
             except LockedError:
                 self._kept[entrance].add(key)
+                self._hide(entrance, key)
+
+    def _hide(self, entrance: Entrance, key: str) -> None:
+        """Delete what cannot be erased: a marker takes it out of sight, and its event is of a deletion.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
+        """
+        place = Place.of(self._stack.target, entrance.bucket)
+        for found, versions in histories(place, key):
+            if found == key and not versions[0].is_marker:
+                place.client.delete_object(Bucket=place.bucket, Key=key)
 
     def _look(self) -> None:
         """See in the logs which probes came."""

@@ -39,12 +39,12 @@ def from_variables(
         ParameterError: If one is of no parameter, and none of those that are for something else: what it was
             meant to say would be in vain.
     """
-    known = {name.replace(".", "_").upper(): name for name in names}
+    known = {variable_of(name).replace("__", "_"): name for name in names}
     for variable in sorted(variable for variable in environ if variable.startswith(BEGINNING)):
         rest = variable.removeprefix(BEGINNING)
         if rest in OURS or rest.startswith(OURS_BEGIN) or not environ[variable]:
             continue
-        name = known.get(rest.replace("__", "_"))
+        name = known.get(variable.replace("__", "_"))
         if name is None:
             meant = did_you_mean(rest.lower().replace("__", "."), known.values())
             raise ParameterError(

@@ -14,6 +14,7 @@ from lib.base.errors import RunbookError
 from lib.base.retry import TOO_EARLY, retry_on
 from lib.resources.base import (
     BY_PARAMETER,
+    PROTECTED,
     TAG_PROTECTED,
     Deletion,
     End,
@@ -134,6 +135,11 @@ class Table(End):
             self._wait_until_active(client)
         types = {one["AttributeName"]: one["AttributeType"] for one in found["AttributeDefinitions"]}
         names = {one["KeyType"]: one["AttributeName"] for one in found["KeySchema"]}
+        tags = our_tags(_tags(client, self.arn))
+        if self.is_protected and found.get("DeletionProtectionEnabled"):
+            tags |= {
+                TAG_PROTECTED: PROTECTED
+            }  # by hand, if it has no such tag: it needs none, and stays by hand
         backups = client.describe_continuous_backups(TableName=self.name)["ContinuousBackupsDescription"]
         return {
             "keys": {kind: f"{name} ({types[name]})" for kind, name in names.items()},
@@ -149,7 +155,7 @@ class Table(End):
                 if self.is_protected
                 else {}
             ),
-            "tags": our_tags(_tags(client, self.arn)),
+            "tags": tags,
         }
 
     def create(self, client, sleep: Callable[[float], None] = sleep) -> None:
@@ -181,7 +187,10 @@ class Table(End):
             found = _tags(client, self.arn)
             if found.get(TAG_PROTECTED) and not self.is_protected:
                 self._protect(client, False)
-            client.tag_resource(ResourceArn=self.arn, Tags=tag_list(retagged(found, settings["tags"])))
+            tags = retagged(found, settings["tags"])
+            if not found.get(TAG_PROTECTED) and self._is_on(client):
+                tags.pop(TAG_PROTECTED, None)  # by hand: as ours, the parameters would take it off
+            client.tag_resource(ResourceArn=self.arn, Tags=tag_list(tags))
         if "DeletionProtectionEnabled" in settings:
             self._protect(client, True)
         if "BillingMode" in settings:
@@ -199,6 +208,9 @@ class Table(End):
             )
         if "TimeToLive" in settings:
             self._put_time_to_live(client, settings["TimeToLive"])
+
+    def _is_on(self, client) -> bool:
+        return client.describe_table(TableName=self.name)["Table"].get("DeletionProtectionEnabled", False)
 
     def _protect(self, client, on: bool) -> None:
         client.update_table(TableName=self.name, DeletionProtectionEnabled=on)

@@ -13,11 +13,19 @@ from time import sleep
 from typing import ClassVar
 
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import BotoCoreError
 from tenacity import Retrying
 
 from lib.base.difference import of_zips
-from lib.base.retry import IS_BEING_CHANGED, PROPAGATION_S, TOO_EARLY, retry_on, retry_passing, wait_until
+from lib.base.retry import (
+    IS_BEING_CHANGED,
+    NOT_READY,
+    PROPAGATION_S,
+    TOO_EARLY,
+    retry_on,
+    retry_passing,
+    wait_until,
+)
 from lib.resources.base import Deletion, Found, Link, Resource, Scope, Settings, our_tags
 from lib.resources.bundle import LAMBDA, MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, contents_digest
 from lib.resources.checks import Finding, within, written_as
@@ -49,7 +57,7 @@ WAIT_300_S = {"Delay": 0.2, "MaxAttempts": 1500}
 
 def _when_ready(sleep: Callable[[float], None]) -> Retrying:
     """Wait for a role, a queue or a function that is not seen yet, and for what is being made or changed."""
-    return retry_passing("early", "changing", sleep=sleep)
+    return retry_passing(*NOT_READY, sleep=sleep)
 
 
 @dataclass(repr=False, kw_only=True)
@@ -153,7 +161,7 @@ class Function(Resource):
         request = AWSRequest("GET", location).prepare()
         try:
             answer = client._endpoint.http_session.send(request)  # which trusts whom the client trusts
-        except HTTPClientError:
+        except BotoCoreError:  # no connection, no time, no certificate, a cut-off body
             return b""
         return answer.content if answer.status_code == HTTPStatus.OK else b""
 

@@ -14,6 +14,7 @@ from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception, s
 
 from lib.base.errors import LockedError, RunbookError, WaitError
 from lib.base.retry import (
+    NOT_READY,
     PROPAGATION_S,
     WAIT_S,
     matches,
@@ -302,7 +303,7 @@ class Bucket(End):
 
     def _put_policy(self, client, statements: dict[str, Statement]) -> None:
         policy = merge(policy_of(client, self.name), statements.values())
-        put = retry_passing("early", "changing", sleep=sleep)  # a role that it names may not be seen yet
+        put = retry_passing(*NOT_READY, sleep=sleep)  # a role that it names may not be seen yet
         put(client.put_bucket_policy, Bucket=self.name, Policy=json.dumps(policy))
 
     def _put_lifecycle(self, client, rules: dict[str, dict]) -> None:
@@ -537,24 +538,32 @@ def empty_bucket(
                 deleted += len(batch) - len(errors)
                 progress.update(len(batch))
     if refused:
-        raise LockedError(what_is_locked(client, name, beginning))
+        raise LockedError(what_is_locked(client, name, beginning, only))
     return deleted
 
 
-def what_is_locked(client, name: str, beginning: str = "") -> str:
+def what_is_locked(
+    client, name: str, beginning: str = "", only: Container[tuple[str, str]] | None = None
+) -> str:
     """Say what Object Lock holds of a bucket from which all else was deleted, and until when.
 
     Args:
         client: An S3 client of the bucket's region.
         name: The bucket's name.
         beginning: What the keys begin with; empty for all of them.
+        only: Key and version id of each that was to be deleted; None for all that there is.
 
     Raises:
-        RunbookError: If something is there that Object Lock does not hold, so that S3 keeps it for another
-            reason.
+        RunbookError: If something of it is there that Object Lock does not hold, so that S3 keeps it for
+            another reason.
     """
     pages = client.get_paginator("list_object_versions").paginate(Bucket=name, Prefix=beginning)
-    versions = (version for page in pages for version in page.get("Versions", []))
+    versions = (
+        version
+        for page in pages
+        for version in page.get("Versions", [])
+        if only is None or (version["Key"], version["VersionId"]) in only
+    )
 
     def look(version: dict) -> dict:
         return client.head_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
@@ -912,7 +921,7 @@ def _notifications(client, bucket: str) -> dict:
 def _put_notifications(client, bucket: str, configuration: dict, sleep: Callable[[float], None]) -> None:
     """Write the whole configuration: S3 replaces it, so it must hold everybody's entries."""
     # S3 tries the destination, whose policy may be too new.
-    put = retry_passing("early", "changing", sleep=sleep)
+    put = retry_passing(*NOT_READY, sleep=sleep)
     put(
         client.put_bucket_notification_configuration,
         Bucket=bucket,

@@ -10,6 +10,7 @@ FOLDED = Folded(pd.DataFrame({"key": ["<b>a</b>"]}), "1 of <i>")
 def test_a_page_takes_nothing_in_it_for_html():
     html = FOLDED._repr_html_()
     assert html.startswith("<details><summary>1 of &lt;i&gt;</summary><")
+    assert "<table" in html
     assert "&lt;b&gt;a&lt;/b&gt;" in html
     assert "<b>" not in html
 

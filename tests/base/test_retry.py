@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 from tenacity import wait_exponential
 
 from lib.base.errors import WaitError
-from lib.base.retry import BOUNDS_S, TOO_EARLY, WAIT_S, pattern, retry_on, wait_until
+from lib.base.retry import BOUNDS_S, NOT_READY, TOO_EARLY, WAIT_S, pattern, retry_on, wait_until
 from lib.resources import glue, s3
 
-PASSES, NOT_READY = pattern(*BOUNDS_S), pattern("early", "changing")
+PASSES = pattern(*BOUNDS_S)
 WILL_PASS = [
     (
         TOO_EARLY,
@@ -25,7 +25,7 @@ WILL_PASS = [
         "The provided execution role does not have permissions to call ReceiveMessage on SQS",
     ),
     (
-        NOT_READY,
+        pattern(*NOT_READY),
         "ResourceConflictException",
         "The operation cannot be performed at this time. An update is in progress for resource: arn",
     ),
@@ -33,7 +33,7 @@ WILL_PASS = [
     (glue.RUNS, "CrawlerRunningException", "Crawler with name x is currently running"),
     (s3.NAME_TAKEN, "OperationAborted", "A conflicting conditional operation is in progress"),
     (
-        NOT_READY,
+        pattern(*NOT_READY),
         "InvalidArgument",
         "Unable to validate the following destination configurations",
     ),
@@ -51,14 +51,14 @@ WRONG = [
         "InvalidParameterValueException",
         "Queue visibility timeout: 30 seconds is less than Function timeout: 60",
     ),
-    (NOT_READY, "ResourceConflictException", "Function already exist: copy"),
+    (pattern(*NOT_READY), "ResourceConflictException", "Function already exist: copy"),
     (TOO_EARLY, "AccessDeniedException", "cannot be assumed by Lambda"),
     (TOO_EARLY, "InvalidInputException", "Crawler name is too long"),
     (glue.RUNS, "AccessDeniedException", "CrawlerRunningException"),
     (s3.NAME_TAKEN, "BucketAlreadyExists", "The requested bucket name is not available"),
     (TOO_EARLY, "MaximumNumberOfTrailsExceededException", "User: a already has 5 trails"),
     (PASSES, "MaximumNumberOfTrailsExceededException", "User: a already has 5 trails"),
-    (NOT_READY, "InvalidArgument", "The event is not supported for notifications"),
+    (pattern(*NOT_READY), "InvalidArgument", "The event is not supported for notifications"),
 ]
 
 

@@ -213,8 +213,16 @@ def test_a_run_does_what_a_kept_plan_says_or_nothing(home: Path, notebooks: Path
     assert (moved.exit_code, answer(moved, "error")["exit_code"]) == (3, 3)
     assert "is true no more; nothing was done: 10_migrate: IAM role a_b in us-east-1 (change)" in moved.stderr
     assert len(list(home.glob("runs/*"))) == count + 1, "it planned, and did not run"
+    of_this = json.loads(file.read_text())
+    for newer in ({"version": "999.1.0"}, {"format": "runbook.saved-plan/2"}, {"version": "1000", "plan": 1}):
+        file.write_text(json.dumps(of_this | newer))
+        refused = runbook(*run)
+        assert (refused.exit_code, len(refused.stderr.splitlines())) == (2, 1)
+        assert "is newer than this one" in refused.stderr
+        assert "Update this checkout, or plan again with it" in refused.stderr
     file.write_text("{}")
     assert runbook(*run).exit_code == 2
+    assert len(list(home.glob("runs/*"))) == count + 1
 
 
 def test_a_plan_that_cannot_be_made_again_is_no_difference(

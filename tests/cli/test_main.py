@@ -145,7 +145,9 @@ def test_a_run_ends_with_a_table_a_report_and_what_to_try_next(home: Path, noteb
     notebook_files.write(notebooks / "90_destroy.ipynb")
     result = runbook("run", "--yes", "--params", aws)
     assert result.exit_code == 0
-    assert re.match(r"10_migrate: ok, \d+ s\n", result.stderr), "a line each where no bar is to be seen"
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("10_migrate:")]
+    assert re.fullmatch(r"10_migrate: ok, \d+ s", line), "a line each where no bar is to be seen"
+    assert "\r" not in result.output
     for expected in ("10_migrate", "ok", "1 created"):
         assert expected in result.stdout
     for expected in ("index.html", "Next"):

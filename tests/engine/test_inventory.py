@@ -14,6 +14,7 @@ from lib.engine import lock
 from lib.engine.inventory import TYPES, Inventory
 from lib.engine.lock import PIPELINE
 from lib.engine.stack import Stack
+from lib.local import deployer
 from lib.parameters import Parameters
 from lib.resources import s3, sns
 from lib.target import Target, connect
@@ -176,6 +177,26 @@ def test_what_lost_its_tags_is_ours_if_the_ledger_knows_it(make, target, paramet
             cases.drifting(resource, "tags", somebody(resource.service, resource.region))
     Inventory(target, parameters, "migrate").destroy()
     assert names(Inventory(target, parameters, "migrate")) == set()
+
+
+def test_what_may_not_be_counted_is_said_and_goes(make, target, parameters, local_aws, somebody):
+    make("index", cases.dynamodb.table)
+    user = deployer.credentials(local_aws, "runbook", parameters.env).user_name
+    iam, which = somebody("iam"), {"UserName": user, "PolicyName": "counts-nothing"}
+    statement = {"Effect": "Deny", "Action": "dynamodb:Scan", "Resource": "*"}
+    iam.put_user_policy(
+        **which, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
+    try:
+        for found in (
+            f(Inventory(target, parameters, "index")) for f in (Inventory.going, Inventory.destroy)
+        ):
+            said = "what could not be counted (AccessDeniedException)"
+            assert found.summary.endswith(f", with {said}")
+            assert list(found.holding()["holds"]) == [said]
+    finally:
+        iam.delete_user_policy(**which)
+    assert names(Inventory(target, parameters, "index")) == set()
 
 
 def test_the_ledger_tells_types_apart(make, target, parameters, somebody):
@@ -348,7 +369,8 @@ def test_what_is_protected_by_hand_stops_it_too_and_no_run_takes_that_off(
     stack = with_data()
     client = somebody(service, HERE)
     protect(stack, client)
-    assert with_data().plan().count("unchanged") == len(stack.resources)
+    for changed in ({}, PROTECTED, {"deletion_protection": "DISABLED"}):  # ours comes and goes beside it
+        assert with_data(**changed).plan().count("unchanged") == len(stack.resources)
     inventory = Inventory(target, parameters, "migrate")
     with pytest.raises(ProtectedError, match=f"^1 are protected .*{said}"):
         inventory.destroy()

@@ -400,6 +400,36 @@ def test_a_home_that_is_gone_is_left_by_a_part_of_this_run_alone(target, paramet
         one.require()
 
 
+def test_a_home_that_a_part_of_this_run_is_just_emptying_is_left_and_nothing_is_put_there(
+    target, parameters, somebody
+):
+    s3 = somebody("s3")
+    with locked(target, parameters) as one:
+        one.ledger.leave_home(ledger.run_id())
+        s3.delete_object(Bucket=one.home.name, Key=lock.KEY)
+        one.ledger.record_outputs("index", {"bucket": "b"})
+        one.leave_ledger()
+        assert "Contents" not in s3.list_objects_v2(Bucket=one.home.name)
+        one.renew()
+        assert (one.is_left, one.is_lost) == (True, False)
+
+
+def test_what_is_put_into_the_home_while_it_is_deleted_goes_too(target, parameters, somebody):
+    """The command that runs us renews the lock, and leaves the ledger's copy beside it."""
+    s3, late = somebody("s3"), []
+
+    def put(params: dict, **_: object) -> None:
+        if not late:
+            late.append(s3.put_object(Bucket=params["Bucket"], Key=lock.LEDGER_KEY, Body=b"{}"))
+
+    Lock(target, parameters)._make_home()
+    ours = Lock(watched(target, "provide-client-params.s3.DeleteBucket", put), parameters)
+    ours.is_parents = True
+    ours.leave()
+    assert late
+    assert Inventory(target, parameters).existing() == []
+
+
 def test_two_who_name_different_homes_do_not_pass_each_other(target, parameters, somebody):
     a_stack(target, parameters).apply()
     elsewhere = parameters.model_copy(update={"home_region": "eu-west-1"})

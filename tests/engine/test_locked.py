@@ -123,6 +123,8 @@ def test_what_is_kept_for_another_reason_is_an_error(stack, parameters, somebody
     with pytest.raises(RunbookError, match="Object Lock does not hold them all") as error:
         what_is_locked(stack.client(bucket), bucket.name)
     assert not isinstance(error.value, LockedError)
+    with pytest.raises(LockedError, match="with 1 versions that Object Lock holds"):
+        empty_bucket(stack.client(bucket), bucket.name, only={("c", versions["c"])})
     release(theirs, bucket.name, versions)
     Inventory(stack.target, parameters).destroy()
 

@@ -1,8 +1,10 @@
 import io
 import json
 import re
+import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -450,9 +452,50 @@ def test_the_objects_of_a_batch_are_worked_on_at_the_same_time(replicate, pair):
     assert [pair.differences(key) for key in keys] == [{}] * len(keys)
 
 
-def test_what_fails_of_a_batch_is_named_in_the_order_of_the_batch(replicate, pair, forbidden, monkeypatch):
+def test_all_parts_of_all_objects_of_a_batch_have_a_connection(replicate, pair, caplog):
+    keys = [f"in parts {number}" for number in range(4)]
+    for key in keys:
+        pair.source.put_parts(key, [bytes([number]) * 5 * MIB for number in range(3)])
+    all_there, client = threading.Barrier(12), replicate.client("s3", "us-east-1")
+
+    def meet(**_):
+        all_there.wait(timeout=60)
+
+    client.meta.events.register("before-send.s3.UploadPartCopy", meet)
+    try:
+        assert deliver(replicate, pair.source.bucket, *keys) == []
+    finally:
+        client.meta.events.unregister("before-send.s3.UploadPartCopy", meet)
+    assert [pair.differences(key) for key in keys] == [{}] * len(keys)
+    assert "Connection pool is full" not in caplog.text
+
+
+def test_no_value_is_lost_that_threads_count_at_the_same_time(replicate, monkeypatch):
+    metrics, meet = replicate.metrics, threading.Barrier(4)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def add(value: int) -> None:
+        meet.wait(timeout=60)
+        metrics.add_metric("ObjectsCopied", "Count", value)
+
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            for _ in range(1000):
+                list(threads.map(add, range(4)))
+                assert sorted(metrics.metric_set["ObjectsCopied"]["Value"]) == [0, 1, 2, 3]
+                metrics.clear_metrics()
+    finally:
+        sys.setswitchinterval(before)
+        metrics.clear_metrics()
+
+
+def test_what_fails_of_a_batch_is_named_in_the_order_of_the_batch(
+    replicate, pair, forbidden, capsys, monkeypatch
+):
     log = io.StringIO()
     monkeypatch.setattr(replicate.logger.handlers[0], "stream", log)
+    pair.target.put("fine", b"old")  # so that each delivery by itself would find something to copy
     pair.source.put("fine")
     records = [
         {**s3_record(forbidden.bucket, "secret"), "sentTime": "2026-11-30T12:00:00.000Z"},
@@ -465,6 +508,9 @@ def test_what_fails_of_a_batch_is_named_in_the_order_of_the_batch(replicate, pai
         [("fine", False)] * 4 + [("secret", True)] * 4
     )
     assert sorted(line["message"] for line in lines if line["key"] == "fine") == ["copied", *["in place"] * 3]
+    counted = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert sorted(counted["ObjectsCopied"]) == [0, 0, 0, 1]
+    assert sorted(counted["ObjectsAlreadyInPlace"]) == [0, 1, 1, 1]
 
 
 def test_log_and_metrics(replicate, pair, capsys, monkeypatch):

@@ -187,7 +187,7 @@ def test_any_interleaving_converges(replicate, operator, workers, versioned, del
     run_state_machine_as_test(
         machine(replicate, operator, workers, versioned, deletions_followed),
         settings=settings(
-            max_examples=20,
+            max_examples=40,
             stateful_step_count=STEPS,
             phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes
             suppress_health_check=list(HealthCheck),

@@ -163,13 +163,20 @@ def pieces(server) -> dict[str, tuple[int, str]]:
         }
 
 
-def make_table(dynamodb, name: str) -> None:
-    dynamodb.create_table(
+def make_table(dynamodb, name: str) -> str:
+    """Make a table; return its id, which no other one has, be it of the same name."""
+    return dynamodb.create_table(
         TableName=name,
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         BillingMode="PAY_PER_REQUEST",
-    )
+    )["TableDescription"]["TableId"]
+
+
+def file_of(server, service: str) -> str:
+    """What is saved of a service but for its pieces: which tables, queues and log streams there are."""
+    path = server.state / "data" / f"{service}.json"
+    return path.read_text() if path.exists() else ""
 
 
 def test_what_has_not_changed_of_a_table_is_not_written_again(server):
@@ -231,7 +238,7 @@ def test_items_messages_and_events_come_back_as_they_were_changed_last(server, k
     )
     for name in ("deleted", "made-anew"):
         dynamodb.delete_table(TableName=name)
-    make_table(dynamodb, "made-anew")
+    made_anew = make_table(dynamodb, "made-anew")
     sqs.purge_queue(QueueUrl=urls["purged"])
     sqs.delete_queue(QueueUrl=urls["deleted"])
     (message,) = sqs.receive_message(QueueUrl=urls["kept"])["Messages"]
@@ -240,6 +247,8 @@ def test_items_messages_and_events_come_back_as_they_were_changed_last(server, k
     log(now + 500, "second")
     sqs.send_message(QueueUrl=urls["kept"], MessageBody="the last")
     eventually(lambda: is_saved(server, "sqs", "the last") and is_saved(server, "logs", "second"))
+    eventually(lambda: made_anew in file_of(server, "dynamodb"))
+    eventually(lambda: not any('"deleted"' in file_of(server, name) for name in ("dynamodb", "sqs", "logs")))
     kill(server.pid)
 
     again = ministack.start()
@@ -260,6 +269,74 @@ def test_items_messages_and_events_come_back_as_they_were_changed_last(server, k
     ]
     events = logs.get_log_events(logGroupName="kept", logStreamName="one", startFromHead=True)["events"]
     assert [event["message"] for event in events] == ["first", "second", "third"]
+
+
+def test_what_was_deleted_and_not_saved_yet_comes_back_whole(server, kill):
+    """Killed between the pieces and the files that name the tables, queues and log streams they are of."""
+    dynamodb, sqs, logs = root(server, "dynamodb"), root(server, "sqs"), root(server, "logs")
+    ids = {name: make_table(dynamodb, name) for name in ("kept", "deleted", "made-anew")}
+    urls = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("kept", "deleted", "made-anew")}
+    for name in urls:
+        dynamodb.put_item(TableName=name, Item={"id": {"S": f"item of {name}"}})
+        sqs.send_message(QueueUrl=urls[name], MessageBody=f"message of {name}")
+        logs.create_log_group(logGroupName=name)
+        logs.create_log_stream(logGroupName=name, logStreamName="one")
+        event = {"timestamp": 1000 * int(time.time()), "message": f"event of {name}"}
+        logs.put_log_events(logGroupName=name, logStreamName="one", logEvents=[event])
+    eventually(lambda: all(table in file_of(server, "dynamodb") for table in ids.values()))
+    eventually(lambda: '"made-anew"' in file_of(server, "sqs") and '"made-anew"' in file_of(server, "logs"))
+    eventually(lambda: is_saved(server, "logs", "event of made-anew"))
+    in_the_way = [server.state / "data" / f"{name}.json.tmp" for name in ("dynamodb", "sqs", "logs")]
+    for path in in_the_way:
+        path.mkdir()
+
+    def delete(names: list[str]) -> None:
+        for name in names:
+            dynamodb.delete_table(TableName=name)
+            sqs.delete_queue(QueueUrl=urls[name])
+            logs.delete_log_group(logGroupName=name)
+
+    def said(dynamodb, sqs, logs, name: str) -> list[str]:
+        items = [item["id"]["S"] for item in dynamodb.scan(TableName=name)["Items"]]
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        found = sqs.receive_message(QueueUrl=url, VisibilityTimeout=0, MaxNumberOfMessages=10)
+        events = logs.get_log_events(logGroupName=name, logStreamName="one")["events"]
+        return [
+            *items,
+            *(message["Body"] for message in found.get("Messages", [])),
+            *(event["message"] for event in events),
+        ]
+
+    delete(["deleted", "made-anew"])
+    dynamodb.put_item(TableName="kept", Item={"id": {"S": "a later item"}})
+    eventually(lambda: is_saved(server, "dynamodb", "a later item"))
+    kill(server.pid)
+    for path in in_the_way:
+        path.rmdir()
+
+    server = ministack.start()
+    clients = [root(server, name) for name in ("dynamodb", "sqs", "logs")]
+    for name in ("deleted", "made-anew"):
+        assert said(*clients, name) == [f"{what} of {name}" for what in ("item", "message", "event")]
+
+    dynamodb, sqs, logs = clients
+    for path in in_the_way:
+        path.mkdir()
+    delete(["deleted", "made-anew"])
+    dynamodb.put_item(TableName="kept", Item={"id": {"S": "the last item"}})
+    eventually(lambda: is_saved(server, "dynamodb", "the last item"))
+    new = make_table(dynamodb, "made-anew")
+    sqs.create_queue(QueueName="made-anew")
+    logs.create_log_group(logGroupName="made-anew")
+    logs.create_log_stream(logGroupName="made-anew", logStreamName="one")
+    for path in in_the_way:
+        path.rmdir()
+    eventually(lambda: new in file_of(server, "dynamodb"))
+    eventually(lambda: {text for _, text in pieces(server).values() if "of deleted" in text} == set())
+    kill(server.pid)
+    clients = [root(ministack.start(), name) for name in ("dynamodb", "sqs", "logs")]
+    assert sorted(clients[0].list_tables()["TableNames"]) == ["kept", "made-anew"]
+    assert said(*clients, "made-anew") == []
 
 
 def test_a_state_of_before_pieces_is_loaded_and_saved_in_pieces(server, own_home):

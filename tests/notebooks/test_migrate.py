@@ -119,6 +119,18 @@ def test_what_fails_is_named_as_a_dead_letter_and_does_not_hold_up_the_rest(
     somebody("sqs").purge_queue(QueueUrl=dead_letters.url)
 
 
+def test_a_message_that_somebody_sent_by_hand_is_named_and_a_run_goes_on(
+    deployed, queues, somebody, tmp_path
+):
+    for waiting in queues:
+        somebody("sqs").send_message(QueueUrl=waiting.url, MessageBody="hello")
+    done = execute("10_migrate", tmp_path, **PARAMETERS | {"exercise": True})
+    for waiting in queues:
+        name = waiting.url.rpartition("/")[2]
+        assert f"{name} holds 1 message of before, which the checks leave out" in str(done.cells)
+        somebody("sqs").purge_queue(QueueUrl=waiting.url)
+
+
 def test_drift_is_named_and_repaired_and_somebody_elses_statement_survives(deployed, places, tmp_path):
     plan = execute("10_migrate", tmp_path, **PARAMETERS, mode="plan")
     assert counts(plan)["to change"] == 1  # the visibility timeout of the test above

@@ -181,6 +181,23 @@ def test_probes_that_object_lock_holds_are_told_of_and_go_later(late, deployed, 
     assert versions(late, files) == []
 
 
+def test_a_deletion_is_heard_of_too_where_object_lock_holds_what_is_put(late, deployed, passing):
+    stack = deployed("backup")
+    for one in hearing.entrances(stack):
+        changed(stack, one.notification)
+    primary = bucket_of(stack, "primary")
+    theirs = root(late, "s3", primary.region)
+    rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}
+    locked = {"ObjectLockEnabled": "Enabled", "Rule": rule}
+    theirs.put_object_lock_configuration(Bucket=primary.name, ObjectLockConfiguration=locked)
+    seen = first_events(stack, timeout_s=60, sleep=passing)
+    assert NONE_YET not in set(seen["first event"])
+    found = theirs.list_objects_v2(Bucket=primary.name).get("Contents", [])
+    assert [one["Key"] for one in found if PROBE in one["Key"]] == []
+    unlocked = {"ObjectLockEnabled": "Enabled"}
+    theirs.put_object_lock_configuration(Bucket=primary.name, ObjectLockConfiguration=unlocked)
+
+
 def test_a_deployment_without_samples_sends_nothing_and_says_when_its_first_event_was(late, deployed, target):
     recorder = Recorder()
     stack = deployed("index", watched(target, "before-call", recorder), exercise=False)

@@ -179,6 +179,28 @@ def test_a_queue_settles_or_the_wait_ends(pipeline: Pipeline):
     assert pipeline.queue.settle(sleep=receive) == 0
 
 
+def test_what_is_in_a_queue_before_is_named_and_nothing_waits_for_it(
+    pipeline: Pipeline, stack: Stack, capsys
+):
+    dead = stack.add(sqs.Queue("letters", "us-east-1"))
+    work = stack.add(sqs.Queue("work", "us-east-1", dead_letter=dead))
+    stack.apply()
+    for queue in (dead, work, work):
+        pipeline.send(Waiting.of(stack.target, queue), "hello")
+    capsys.readouterr()
+    waiting = Waiting.from_now(stack.target, work)
+    assert f"{work.name} holds 2 messages of before" in capsys.readouterr().out
+    letters = Waiting.from_now(stack.target, dead, work)
+    no_sleep = {"sleep": lambda _: pytest.fail("waits")}
+    assert (waiting.settle(**no_sleep), letters.settle(**no_sleep)) == (0, 0)
+    for _ in range(2):  # what fails too often ends there
+        pipeline.send(letters, "hello")
+    assert letters.settle(**no_sleep) == 0
+    pipeline.send(letters, "of this run")
+    pipeline.send(waiting, "of this run")
+    assert (waiting.settle(timeout_s=0), letters.settle(timeout_s=0)) == (1, 1)
+
+
 def test_the_function_s_log_is_read_by_key(stack: Stack, somebody):
     group = cases.logs.log_group(stack)
     stack.apply()

@@ -1,6 +1,8 @@
 """Each policy allows what is needed, and nothing else; from recorded calls, so without an AWS."""
 
+import json
 import re
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 
 import pytest
@@ -17,9 +19,10 @@ from support.permissions.proofs import (
     recorded,
     unproven,
 )
-from support.permissions.record import DEPLOYER_TESTS
+from support.permissions.record import DEPLOYER_TESTS, compact
 from support.permissions.report import reports
 
+from lib.base.call_ledger import Call
 from lib.base.paths import ROOT
 from lib.engine.preflight import iam_data
 
@@ -154,6 +157,20 @@ def test_the_narrowest_pattern_is_taken():
     assert patterns.of("s3:GetObject", "arn:aws:s3:::b/in/k") == "${b_arn}/${p}*"
     assert patterns.of("s3:GetObject", "arn:aws:s3:::b/k") == "${b_arn}/*"
     assert patterns.of("s3:GetObject", "arn:aws:s3:::c/k") == "arn:aws:s3:::c/k"
+
+
+def test_calls_to_adopted_buckets_are_no_resources_of_the_deployer(tmp_path):
+    """Else they would stand there as `*`, which is the only pattern of its policy that they fall under."""
+    caller, ours = "arn:aws:iam::000000000000:user/runbook-some-deployer", "runbook-some-index-files-1"
+    about = [("PutObject", f"{ours}/a", ""), ("PutObject", "theirs/a", ""), ("ListBuckets", "", "")]
+    about += [("CopyObject", f"{ours}/a", "theirs/b"), ("HeadBucket", "runbook-someone-else", "")]
+    made = [
+        Call("", "s3", operation, "us-east-1", resource, source, (), "ok", 1, caller=caller)
+        for operation, resource, source in about
+    ]
+    (tmp_path / "tests.jsonl").write_text("".join(f"{json.dumps(asdict(call))}\n" for call in made))
+    seen = {(shape.action, shape.resource) for shape in compact(tmp_path)[DEPLOYER]}
+    assert seen == {("s3:PutObject", "arn:aws:s3:::${prefix}-${env}-*/*"), ("s3:ListBuckets", "")}
 
 
 def test_the_reports_are_up_to_date():

@@ -1,7 +1,9 @@
 """Functions and mappings: waits for what is not ready yet, and for nothing else."""
 
 import json
+import socket
 from io import BytesIO
+from urllib.parse import urlsplit
 from zipfile import ZIP_STORED, ZipFile
 
 import pytest
@@ -15,6 +17,24 @@ from lib.engine.stack import Stack
 from lib.resources import lambda_
 from lib.resources.base import Link, Scope
 from lib.resources.lambda_ import EventSourceMapping, Permission, function_arn
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_plan_can_do_without_the_code_that_is_there(stack: Stack, scheme: str):
+    function = cases.lambda_.function(stack)
+    stack.apply()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]  # where nobody listens any more, or nobody who speaks TLS
+    if scheme == "https":
+        port = urlsplit(stack.target.endpoint_url).port
+
+    def elsewhere(parsed: dict, **_: object) -> None:
+        parsed["Code"]["Location"] = f"{scheme}://127.0.0.1:{port}/code"
+
+    client = watched(stack.target, "after-call.lambda.GetFunction", elsewhere).client("lambda", "us-east-1")
+    changes = {"Code": "another"}
+    found = function.read(client)
+    assert list(function.difference(client, found, changes)) == ["code: what is there cannot be read"]
 
 
 def test_a_mapping_is_found_by_its_function_whatever_the_queue(stack: Stack):

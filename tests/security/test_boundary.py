@@ -199,7 +199,18 @@ def test_a_role_without_it_gets_it_and_one_that_shall_have_none_keeps_it(
     copy = bounded.add(role())
     with pytest.raises(PreflightError, match="iam:PutRolePermissionsBoundary"):
         bounded.plan()  # the deployer needs lib/policies/deployer-boundary-policy.json for it
-    copy.make(somebody("iam"))
+    iam = somebody("iam")
+    mine = {"UserName": stack.target.caller.rpartition("/")[2], "PolicyName": "bound"}
+    section = filled_in("deployer-boundary-policy.json", permissions_boundary_arn=boundary_arn)["boundary"]
+    iam.put_user_policy(**mine, PolicyDocument=json.dumps(section))
+    try:
+        (step,) = bounded.plan()
+        assert (step.action, list(step.changes)) == ("change", ["permissions_boundary"])
+        bounded.apply()
+    finally:
+        iam.delete_user_policy(**mine)
+    found = iam.get_role(RoleName=copy.name)["Role"]["PermissionsBoundary"]
+    assert found["PermissionsBoundaryArn"] == boundary_arn
     assert [s.action for s in bounded.plan()] == ["unchanged"]
     assert [s.action for s in stack.plan()] == ["unchanged"]
 

@@ -34,26 +34,27 @@ def check(resources: Collection[Resource], target: Target) -> Iterator[tuple[Res
     if not roles:
         return
     boundary = roles[0].scope.permissions_boundary_arn
+    may = f"whether {target.caller} may make it {_as_described(boundary)} cannot be seen"
+    see = "see that permissions_boundary_arn is what its policies demand"
     try:
-        refused = _refused(target, boundary, roles[0].arn)
+        refused, unseen = _refused(target, boundary, roles[0].arn)
     except ClientError as error:
         if not is_denied(error) and code_of(error) not in NOT_FOUND:
             raise
-        what = (
-            f"whether {target.caller} may make it {_as_described(boundary)} cannot be seen: {code_of(error)}"
-        )
-        fix = (
-            "let it do iam:SimulatePrincipalPolicy on itself (lib/policies/deployer-policy.json), or see "
-            "that permissions_boundary_arn is what its policies demand"
-        )
-        yield roles[0], Finding("deployer-boundary-unseen", what, fix)
+        fix = f"let it do iam:SimulatePrincipalPolicy on itself (lib/policies/deployer-policy.json), or {see}"
+        yield roles[0], Finding("deployer-boundary-unseen", f"{may}: {code_of(error)}", fix)
         return
     iam = target.client("iam", GLOBAL_REGION)
-    for role in roles if refused else ():
+    keys: set[str] = set()
+    for role in roles if refused or unseen else ():
         needed = _needed(iam, role, boundary)
         if decisions := {action: decision for action, decision in refused.items() if action in needed}:
             yield role, Finding("deployer-boundary", *_said(target, boundary, decisions))
             return  # it is the same for all
+        keys.update(*(unseen[action] for action in unseen if action in needed))
+    if keys:
+        what = f"{may}: its policies go by {', '.join(sorted(keys))}, which IAM's simulation is not told of"
+        yield roles[0], Finding("deployer-boundary-unseen", what, see)
 
 
 def require(target: Target, scope: Scope) -> None:
@@ -69,7 +70,7 @@ def require(target: Target, scope: Scope) -> None:
     """
     boundary, arn = scope.permissions_boundary_arn, role_arn(scope, ANY)
     try:
-        refused = _refused(target, boundary, arn)
+        refused, _ = _refused(target, boundary, arn)
     except ClientError as error:
         if not is_denied(error) and code_of(error) not in NOT_FOUND:
             raise
@@ -81,8 +82,13 @@ def require(target: Target, scope: Scope) -> None:
         )
 
 
-def _refused(target: Target, boundary: str, arn: str) -> dict[str, str]:
-    """Return what the deployer may not do with a role that has a boundary, or none: actions to decisions."""
+def _refused(target: Target, boundary: str, arn: str) -> tuple[dict[str, str], dict[str, set[str]]]:
+    """Return what the deployer may not do with a role that has a boundary, or none.
+
+    Returns:
+        Actions to decisions; and those whose decision may be another one in a real request, to the keys that
+        have a value only there.
+    """
     context = [{"ContextKeyName": KEY, "ContextKeyValues": [boundary], "ContextKeyType": "string"}]
     answer = target.client("iam", GLOBAL_REGION).simulate_principal_policy(
         PolicySourceArn=principal_of(target.caller),
@@ -90,8 +96,17 @@ def _refused(target: Target, boundary: str, arn: str) -> dict[str, str]:
         ResourceArns=[arn],
         **({"ContextEntries": context} if boundary else {}),
     )
-    results = answer["EvaluationResults"]
-    return {one["EvalActionName"]: one["EvalDecision"] for one in results if one["EvalDecision"] != "allowed"}
+    refused, unseen = {}, {}
+    for one in answer["EvaluationResults"]:
+        if one["EvalDecision"] == "allowed":
+            continue
+        # Without a boundary the request has no such key; https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+        each_resource = [one, *one.get("ResourceSpecificResults", [])]
+        if keys := {key for each in each_resource for key in each.get("MissingContextValues", [])} - {KEY}:
+            unseen[one["EvalActionName"]] = keys
+        else:
+            refused[one["EvalActionName"]] = one["EvalDecision"]
+    return refused, unseen
 
 
 def _needed(iam, role: Role, boundary: str) -> set[str]:

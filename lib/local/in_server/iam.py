@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import count, takewhile
 
 from ministack.core import iam_evaluator
+from ministack.core.responses import get_account_id
 from ministack.services import iam, s3
 
 from lib.local.in_server.corrections import iam as corrections
@@ -118,8 +119,9 @@ def resolve_boundary(key: str, context) -> object:
     return role and role.get("PermissionsBoundary") or None
 
 
-# The keys of a request that is simulated, in lower case.
+# The keys of a request that is simulated, in lower case; and the limits of who would make it.
 _simulated: ContextVar[dict[str, list[str]] | None] = ContextVar("simulated", default=None)
+_limits: ContextVar[tuple] = ContextVar("limits", default=())
 
 
 @corrections.SIMULATION.replacing("ministack.core.iam_evaluator:_resolve_condition_key")
@@ -130,6 +132,12 @@ def resolve_simulated(key: str, context) -> object:
     if (values := said.get(key.lower())) is not None:
         return values if len(values) != 1 else values[0]
     return None if key.lower() == BOUNDARY else resolve_simulated.original(key, context)
+
+
+@corrections.SIMULATION.replacing("ministack.core.iam_evaluator:evaluate")
+def evaluate(context, policies, *limits):
+    """Return what policies come to; in a simulation also within the boundary of the user or role."""
+    return evaluate.original(context, policies, *limits, *_limits.get())
 
 
 @corrections.SIMULATION.replacing("ministack.services.iam:_IAM_HANDLERS[SimulatePrincipalPolicy]")
@@ -144,13 +152,17 @@ def simulate_principal_policy(asked: dict) -> tuple:
         ]
     numbers = [*_numbers(asked, "ResourceArns.member.{}")] or [1]
     resources = [asked.get(f"ResourceArns.member.{number}", ["*"]) for number in numbers]
-    token = _simulated.set(keys)
+    kind, _, name = iam._p(asked, "PolicySourceArn").rpartition(":")[2].partition("/")
+    has_boundary = {"user": iam._users, "role": iam._roles}.get(kind)
+    within = has_boundary and iam_evaluator._permissions_boundary(has_boundary, name, get_account_id())
+    token, token_of_limits = _simulated.set(keys), _limits.set(tuple(within or ()))
     try:
         answers = [
             simulate_principal_policy.original({**asked, "ResourceArns.member.1": one}) for one in resources
         ]
     finally:
         _simulated.reset(token)
+        _limits.reset(token_of_limits)
     status, headers, body = answers[0]
     results = [
         re.search(b"<EvaluationResults>(.*)</EvaluationResults>", answer[2], re.DOTALL) for answer in answers

@@ -2,6 +2,8 @@
 
 Only what has changed is written, so that saving takes as long with a full table as with an empty one. All
 kinds are written in one transaction: a message that is gone and the item that was made of it, or neither.
+What a table, queue or log stream had goes only after the file that names it does, so that one whose deletion
+was not saved comes back whole.
 `corrections/saving.py` says why.
 """
 
@@ -13,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ministack.core import persistence
@@ -30,15 +33,19 @@ class Changes:
 
     Attributes:
         kind: ITEM, MESSAGE or EVENT.
-        gone: The owners of which nothing is kept: tables, queues, log streams.
+        anew: The owners (tables, queues, log streams) of which all rows are written anew.
         rows: Owner, key and what is now there, or None if nothing is.
-        saved: Called when it is saved.
+        gone: The owners that are deleted, of which there still are rows.
+        saved: Called when the rows are written.
+        forgotten: Called when those of what is deleted are deleted, too.
     """
 
     kind: str
-    gone: set[str] = field(default_factory=set)
+    anew: set[str] = field(default_factory=set)
     rows: list[tuple[str, str, Any]] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
     saved: Callable[[], None] = lambda: None
+    forgotten: Callable[[], None] = lambda: None
 
 
 class Store:
@@ -60,10 +67,7 @@ class Store:
         with self._rows:
             self._rows.execute("BEGIN IMMEDIATE")
             for each in changes:
-                self._rows.executemany(
-                    "DELETE FROM pieces WHERE kind = ? AND owner = ?",
-                    ((each.kind, owner) for owner in each.gone),
-                )
+                self._delete(each.kind, each.anew)
                 self._rows.executemany(
                     "DELETE FROM pieces WHERE kind = ? AND owner = ? AND key = ?",
                     ((each.kind, owner, key) for owner, key, value in each.rows if value is None),
@@ -77,6 +81,18 @@ class Store:
                         if value is not None
                     ),
                 )
+
+    def forget(self, changes: list[Changes]) -> None:
+        """Delete the rows of what is deleted."""
+        with self._rows:
+            self._rows.execute("BEGIN IMMEDIATE")
+            for each in changes:
+                self._delete(each.kind, each.gone)
+
+    def _delete(self, kind: str, owners: set[str]) -> None:
+        self._rows.executemany(
+            "DELETE FROM pieces WHERE kind = ? AND owner = ?", ((kind, owner) for owner in owners)
+        )
 
     def of(self, kind: str) -> dict[str, list[tuple[str, Any]]]:
         """Return all pieces of a kind, in the order in which they came: owner to keys and what was there."""
@@ -123,7 +139,7 @@ class Items:
             self._written, self._replaced = {}, set()
         tables = {table["TableId"]: table for table in dynamodb._tables.all_values()}
         whole = (replaced | (set(tables) - self._known)) & set(tables)
-        found = Changes(ITEM, gone=(self._known - set(tables)) | whole)
+        found = Changes(ITEM, anew=whole, gone=self._known - set(tables))
         try:
             for name in whole:
                 for partition, items in list(tables[name]["items"].items()):
@@ -135,7 +151,8 @@ class Items:
             self.put_back(written, replaced)
             raise
         self._unsaved = written, replaced
-        found.saved = lambda: self._done(set(tables))
+        found.saved = lambda: self._done(found.gone | set(tables))
+        found.forgotten = lambda: self._done(set(tables))
         return found
 
     def _done(self, known: set[str]) -> None:
@@ -160,13 +177,14 @@ class Messages:
         self._saved: dict[tuple[str, str], tuple] = {}
 
     def load(self, saved: dict[str, list[tuple[str, Any]]]) -> None:
-        """Put messages into their queues; those of a queue that is gone are dropped at the next save."""
+        """Put messages into their queues; those of a queue that is gone are known until they are deleted."""
         self._saved = {(owner, key): () for owner, rows in saved.items() for key, _ in rows}
         for owner, queue in self._queues():
             queue["messages"] += [message for _, message in saved.get(owner, [])]
 
     def changes(self) -> Changes:
         """Return what has changed."""
+        queues = dict(self._queues())
         now = {
             (owner, message["id"]): (
                 message,
@@ -174,17 +192,24 @@ class Messages:
                 message["receive_count"],
                 message["receipt_handle"],
             )
-            for owner, queue in self._queues()
+            for owner, queue in queues.items()
             for message in list(queue["messages"])
         }
         before = self._saved
+        of_the_gone = {key: facts for key, facts in before.items() if key[0] not in queues}
         rows = [(*key, facts[0]) for key, facts in now.items() if before.get(key) != facts]
-        rows += [(*key, None) for key in before if key not in now]
+        rows += [(*key, None) for key in before if key not in now and key not in of_the_gone]
 
-        def saved() -> None:
-            self._saved = now
+        def saved(known: dict) -> None:
+            self._saved = known
 
-        return Changes(MESSAGE, rows=rows, saved=saved)
+        return Changes(
+            MESSAGE,
+            rows=rows,
+            gone={owner for owner, _ in of_the_gone},
+            saved=lambda: saved(of_the_gone | now),
+            forgotten=lambda: saved(now),
+        )
 
     def _queues(self) -> Iterator[tuple[str, dict]]:
         for (account, region, _), queue in list(sqs._queues._data.items()):
@@ -195,35 +220,35 @@ class Events:
     """Which events of logs are new: streams are added to; one that was changed otherwise is written anew."""
 
     def __init__(self) -> None:
-        self._saved: dict[str, list[dict]] = {}  # of each stream its first and last event
-        self._counts: dict[str, int] = {}
+        # Of each stream how many there are, its first and its last.
+        self._saved: dict[str, tuple[int, list[dict]]] = {}
 
     def load(self, saved: dict[str, list[tuple[str, Any]]]) -> None:
-        """Put events into their streams; those of a stream that is gone are dropped at the next save."""
-        for owner, rows in saved.items():
-            self._saved[owner], self._counts[owner] = [], len(rows)
+        """Put events into their streams; those of a stream that is gone are known until they are deleted."""
+        self._saved = {owner: (len(rows), []) for owner, rows in saved.items()}
         for owner, stream in self._streams():
             if found := saved.get(owner):
                 stream["events"] = [event for _, event in found]
-                self._saved[owner] = [stream["events"][0], stream["events"][-1]]
+                self._saved[owner] = _length_and_ends(stream["events"])
 
     def changes(self) -> Changes:
         """Return what has changed."""
-        found, ends, counts = Changes(EVENT), dict[str, list[dict]](), dict[str, int]()
+        found, now = Changes(EVENT), dict[str, tuple[int, list[dict]]]()
         for owner, stream in self._streams():
             events = list(stream["events"])
-            count = self._counts.get(owner, 0)
-            if count and not self._goes_on(events, count, self._saved[owner]):
-                found.gone.add(owner)
+            count, ends = self._saved.get(owner, (0, []))
+            if count and not self._goes_on(events, count, ends):
+                found.anew.add(owner)
                 count = 0
             found.rows += [(owner, f"{place}", event) for place, event in enumerate(events[count:], count)]
-            counts[owner], ends[owner] = len(events), [events[0], events[-1]] if events else []
-        found.gone |= set(self._counts) - set(counts)
+            now[owner] = _length_and_ends(events)
+        of_the_gone = {owner: facts for owner, facts in self._saved.items() if owner not in now}
 
-        def saved() -> None:
-            self._saved, self._counts = ends, counts
+        def saved(known: dict) -> None:
+            self._saved = known
 
-        found.saved = saved
+        found.gone = set(of_the_gone)
+        found.saved, found.forgotten = lambda: saved(of_the_gone | now), lambda: saved(now)
         return found
 
     @staticmethod
@@ -249,19 +274,43 @@ def load() -> None:
     events.load(store.of(EVENT))
 
 
-def save() -> None:
-    """Save what has changed; what cannot be saved is logged, and changed still."""
+def save() -> list[Changes]:
+    """Save what has changed; what cannot be saved is logged, and changed still.
+
+    Returns:
+        What is saved; the rows of what is deleted are there until `forget`.
+    """
     if not corrections.PIECES.is_applied:
-        return
+        return []
     try:
         changes = [items.changes(), messages.changes(), events.changes()]
         store.write(changes)
     except Exception as error:  # something changes it just now, or the disk is full
         items.put_back()
         persistence.logger.error("Persistence: failed to save pieces: %s", error)
-        return
+        return []
     for each in changes:
         each.saved()
+    return changes
+
+
+def forget(changes: list[Changes]) -> None:
+    """Delete the rows of what is deleted; what cannot be is logged, and deleted the next time.
+
+    Args:
+        changes: What `save` has saved; no file may name any more what is deleted.
+    """
+    try:
+        store.forget(changes)
+    except Exception as error:
+        persistence.logger.error("Persistence: failed to delete pieces: %s", error)
+        return
+    for each in changes:
+        each.forgotten()
+
+
+def _length_and_ends(events: list[dict]) -> tuple[int, list[dict]]:
+    return len(events), [events[0], events[-1]] if events else []
 
 
 def _key(*parts: Any) -> str:
@@ -302,31 +351,43 @@ def items_replaced(table: dict) -> None:
 @corrections.PIECES.replacing("ministack.services.dynamodb:get_state")
 def state_of_dynamodb() -> dict:
     """Return all but items; nothing is copied, since it is written down at once."""
+
+    def bare(table: dict) -> dict:
+        return {name: table[name] for name in table if name != dynamodb._INDEX_MEMBERS} | {"items": {}}
+
     names = ["tags", "ttl_settings", "pitr_settings", "kinesis_destinations", "contributor_insights"]
     names += ["backups", "resource_policies", "exports", "imports"]
-    tables = AccountRegionScopedDict()
-    for key, table in list(dynamodb._tables._data.items()):
-        tables._data[key] = {name: value for name, value in table.items() if name != dynamodb._INDEX_MEMBERS}
-        tables._data[key]["items"] = {}
-    return {"tables": tables, **{name: getattr(dynamodb, f"_{name}") for name in names}}
+    return {"tables": _each(dynamodb._tables, bare), **_of(dynamodb, names)}
 
 
 @corrections.PIECES.replacing("ministack.services.sqs:get_state")
 def state_of_sqs() -> dict:
     """Return all but messages."""
-    queues = AccountRegionScopedDict()
-    for key, queue in list(sqs._queues._data.items()):
-        queues._data[key] = {**queue, "messages": []}
-    return {"queues": queues, "queue_name_to_url": sqs._queue_name_to_url}
+    queues = _each(sqs._queues, lambda queue: {**queue, "messages": []})
+    return {"queues": queues, **_of(sqs, ["queue_name_to_url"])}
 
 
 @corrections.PIECES.replacing("ministack.services.cloudwatch_logs:get_state")
 def state_of_logs() -> dict:
     """Return all but events."""
+
+    def bare(group: dict) -> dict:
+        streams = {name: {**stream, "events": []} for name, stream in list(group["streams"].items())}
+        return {**group, "streams": streams}
+
     names = ["destinations", "resource_policies", "log_group_policies", "metric_filters", "queries"]
     names += ["log_records", "delivery_sources", "delivery_destinations", "deliveries"]
-    groups = AccountRegionScopedDict()
-    for key, group in list(cloudwatch_logs._log_groups._data.items()):
-        streams = {name: {**stream, "events": []} for name, stream in list(group["streams"].items())}
-        groups._data[key] = {**group, "streams": streams}
-    return {"log_groups": groups, **{name: getattr(cloudwatch_logs, f"_{name}") for name in names}}
+    return {"log_groups": _each(cloudwatch_logs._log_groups, bare), **_of(cloudwatch_logs, names)}
+
+
+def _each(records: AccountRegionScopedDict, change: Callable[[dict], dict]) -> AccountRegionScopedDict:
+    """Return records as they are saved: others, which share with them all that is not changed."""
+    saved = AccountRegionScopedDict()
+    for key, record in list(records._data.items()):
+        saved._data[key] = change(record)
+    return saved
+
+
+def _of(module: ModuleType, names: list[str]) -> dict[str, Any]:
+    """Return what a service keeps under these names."""
+    return {name: getattr(module, f"_{name}") for name in names}

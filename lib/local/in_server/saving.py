@@ -59,9 +59,10 @@ def save() -> bool:
     """Save all; return whether all could be saved. What a thread is changing just now cannot."""
     _not_saved.clear()
     done = deliveries.journal.done()
-    pieces.save()
+    changes = pieces.save()
     persistence.save_all(app._build_persistence_save_dict())
     if not _not_saved:
+        pieces.forget(changes)
         deliveries.journal.forget(done)
     return not _not_saved
 

@@ -7,11 +7,8 @@ beside the environment's lock, so that everybody's audits know it.
 
 import json
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-
-from botocore.exceptions import ClientError
 
 from lib.base.errors import ParameterError
 from lib.engine.lock import Lock, locked
@@ -19,8 +16,6 @@ from lib.operate.pipelines import deployed
 from lib.parameters import Parameters
 from lib.s3.objects import Place
 from lib.target import Target
-
-GONE = ("NoSuchBucket", "NoSuchKey", "404")
 
 
 @dataclass(frozen=True)
@@ -117,20 +112,13 @@ def _etag(source: Place, key: str) -> str:
 
 
 def _read(lock: Lock, name: str) -> dict[str, Acknowledged]:
-    try:
-        answer = lock.client.get_object(Bucket=lock.home.name, Key=_key(name))
-    except ClientError as error:
-        if error.response["Error"]["Code"] in GONE:
-            return {}
-        raise
-    with closing(answer["Body"]) as body:
-        return {key: Acknowledged(**said) for key, said in json.load(body).items()}
+    text = lock.kept(_key(name)) or "{}"
+    return {key: Acknowledged(**said) for key, said in json.loads(text).items()}
 
 
 def _write(lock: Lock, name: str, acknowledged: Mapping[str, Acknowledged]) -> None:
     content = {key: asdict(one) for key, one in sorted(acknowledged.items())}
-    body = json.dumps(content, indent=1, ensure_ascii=False).encode()
-    lock.client.put_object(Bucket=lock.home.name, Key=_key(name), Body=body)
+    lock.keep(_key(name), json.dumps(content, indent=1, ensure_ascii=False))
 
 
 def _key(name: str) -> str:

@@ -26,6 +26,8 @@ from lib.engine.checklist import Checklist
 from lib.operate.audits import acknowledged, repairing
 from lib.operate.audits.comparisons import comparison, why_not
 from lib.operate.audits.findings import STATES, STREAMS, UNJUDGED, Findings, walk
+from lib.operate.failures.quarantine import quarantined
+from lib.operate.failures.stuck import dead
 from lib.operate.pipelines import Deployed, deployed
 from lib.parameters import Parameters
 from lib.s3.objects import Place
@@ -232,5 +234,12 @@ def repair(
     print(f"{name}: {sent:,} of {found.to_do:,} differences sent through the pipeline again")
     keys = [each.key for each in found.kept if repairing.is_mendable(pipeline, each)]
     look = comparison(target, parameters, pipeline).look
-    repairing.wait(keys, look, parameters.audit.repair_timeout_s, sleep)
+    set_aside = quarantined(target, parameters, pipeline)
+    repairing.wait(
+        keys,
+        look,
+        parameters.audit.repair_timeout_s,
+        sleep,
+        given_up=lambda: set_aside | dead(target, pipeline),
+    )
     return audit(target, parameters, name)

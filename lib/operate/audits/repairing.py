@@ -1,7 +1,7 @@
 """What an audit found wrong, sent into the pipeline's own entrance."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -17,6 +17,7 @@ from lib.s3.objects import Place
 from lib.target import Target
 
 POLL_S = 0.5
+GIVEN_UP_S = 10  # from one look at what was given up to the next
 EVENTS_AT_A_TIME = 100
 REPAIRED = "Repaired"  # what comes after ObjectCreated: and ObjectRemoved: in these events
 
@@ -73,25 +74,39 @@ def wait(
     look: Callable[[str], Finding],
     timeout_s: float,
     sleep: Callable[[float], None] = time.sleep,
+    given_up: Callable[[], Collection[str]] = tuple,
 ) -> None:
     """Wait until keys are mended, or the time is up; the audit after it tells which are not.
+
+    A key that the pipeline has given up is not waited for longer than GIVEN_UP_S, since what made it fail may
+    be over: its event is a dead letter, or in quarantine.
 
     Args:
         keys: Which.
         look: Judges one; a key that cannot be judged for a fault of its own is not waited for.
         timeout_s: How long, in seconds.
         sleep: Waits between two looks.
+        given_up: Tells which keys of whatever objects these are by now.
     """
     left = list(keys)
+    hopeless, turn = set[str](), 0
     with Wait("Mended", total=len(keys), unit="object", timeout_s=timeout_s) as progress:
 
         def are_mended() -> bool:
+            nonlocal turn
+            turn += 1
             looks = ((key, or_fault(look)(key)) for key in left)
             left[:] = [key for key, seen in looks if not isinstance(seen, Fault) and seen.state != SAME]
             progress.update(len(keys) - len(left) - progress.n)
-            return not left
+            if left and turn % (GIVEN_UP_S / POLL_S) == 0:
+                hopeless.update(given_up())
+            hopeless.intersection_update(left)
+            return len(hopeless) == len(left)
 
         wait_until(are_mended, bool, timeout_s, POLL_S, sleep)
+    if hopeless:
+        what = such_as(len(hopeless), "objects", min(hopeless))
+        print(f"not waited for: {what}, whose events failed for good: `runbook redrive` says why")
 
 
 def _event(source: Place, finding: Finding) -> ObjectEvent:

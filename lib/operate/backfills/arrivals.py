@@ -1,12 +1,14 @@
 """Watching what becomes of a backfill: whether all that was sent is in place."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 
 import pandas as pd
 
 from lib.base.own_fault import by_reason, such_as
 from lib.base.retry import wait_until
+from lib.base.shown import counted
 from lib.engine.checklist import Checklist
 from lib.engine.waiting import Waiting
 from lib.operate.audits.audit import audit
@@ -20,6 +22,7 @@ from lib.s3.listing import Range
 from lib.target import Target
 
 POLL_S = 1
+RESTS_S = 60  # after so long with as many messages, those that are left are none that are being worked on
 
 
 def missing(target: Target, parameters: Parameters) -> pd.DataFrame:
@@ -53,7 +56,9 @@ def until_in_place(
     parameters: Parameters,
     sleep: Callable[[float], None] = time.sleep,
 ) -> pd.DataFrame:
-    """Wait until no event waits in the queue, then until nothing is missing.
+    """Wait until no event waits in the queue, or the same number for a minute, then until nothing is missing.
+
+    A message that somebody sent by hand, which no function can read, is tried again for half an hour.
 
     Args:
         target: The AWS to look at.
@@ -66,7 +71,7 @@ def until_in_place(
     timeout_s = parameters.backfill.watch_timeout_s
     pipeline, _ = selection(target, parameters)
     if isinstance(pipeline.created, Queue):  # asking its depth is one call, an audit is many
-        Waiting.of(target, pipeline.created).settle(timeout_s, sleep)
+        _until_it_rests(Waiting.of(target, pipeline.created), timeout_s, sleep)
     return wait_until(
         lambda: missing(target, parameters),
         lambda found: (found["state"] == UNJUDGED).all(),  # what cannot be judged is not waited for
@@ -75,6 +80,18 @@ def until_in_place(
         sleep,
         what="Until all is in place",
     )
+
+
+def _until_it_rests(queue: Waiting, timeout_s: float, sleep: Callable[[float], None]) -> None:
+    depths: deque[int] = deque(maxlen=RESTS_S // POLL_S)
+
+    def rests() -> bool:
+        depths.append(queue.depth())
+        return not depths[-1] or (len(depths) == depths.maxlen and len(set(depths)) == 1)
+
+    wait_until(rests, bool, timeout_s, POLL_S, sleep, what="No event waits")
+    if depths[-1]:
+        print(f"{counted(depths[-1], 'message')} in the queue, which nothing becomes of: not waited for")
 
 
 def enter(checklist: Checklist, left: pd.DataFrame) -> None:

@@ -5,7 +5,9 @@ One object a message, one line of JSON: `PIPELINE/QUEUE/DATE/MESSAGE ID.json`, b
 
 import json
 from base64 import b64decode, b64encode
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from operator import itemgetter
 
@@ -14,15 +16,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.base import reasons
 from lib.base.errors import ParameterError, RunbookError
+from lib.base.json_text import json_object
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
 from lib.base.threads import in_threads
 from lib.engine.waiting import Waiting
 from lib.operate.failures.explain import Explained, explain
 from lib.operate.failures.letters import Letter, taken
 from lib.operate.failures.redrive import ACT_MOST, Choice, nothing_to, require_all, send, tell_left
+from lib.operate.failures.stuck import LOOK_MOST
 from lib.operate.pipelines import DeadLetters, Pipeline
+from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.target import Target
+
+SET_ASIDE = "set-aside"  # the bucket's name, as 72_redrive has it
 
 
 def quarantine(
@@ -86,6 +93,39 @@ def _put_aside(
     tell_left(pipeline, letters, faults)
     left = [(pipeline.name, letters.queue.what, fault.reason, "") for fault in faults]
     return left + sorted((each for each in outcomes if not isinstance(each, Fault)), key=itemgetter(-1))
+
+
+def quarantined(
+    target: Target, parameters: Parameters, pipeline: Pipeline, most: int = LOOK_MOST
+) -> set[str]:
+    """Return the keys of the objects whose messages were put aside.
+
+    Args:
+        target: The AWS to look at.
+        parameters: Of the environment.
+        pipeline: Whose messages.
+        most: How many of each of its queues at most, the newest.
+    """
+    scope, keys = parameters.scope("redrive"), set[str]()
+    for name, region in Bucket.names(target.client("s3", target.home_region), scope):
+        if not name.startswith(scope.name(SET_ASIDE)):
+            continue
+        s3 = target.client("s3", region)
+        read = partial(_keys_of, s3, name)
+        for letters in pipeline.dead_letters:
+            pages = s3.get_paginator("list_objects_v2").paginate(
+                Bucket=name, Prefix=_folder(pipeline, letters)
+            )
+            with suppress(s3.exceptions.NoSuchBucket):  # one that was just deleted may still be listed
+                found = deque((each["Key"] for page in pages for each in page.get("Contents", [])), most)
+                keys.update(*in_threads(read, found))
+    return keys
+
+
+def _keys_of(s3, bucket: str, key: str) -> set[str]:
+    """Return the keys of what a message was about; none of what is no message of ours."""
+    kept = json_object(s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode(errors="replace"))
+    return {one.key for one in Letter(str(kept.get("body"))).objects}
 
 
 def unquarantine(target: Target, looked_at: Sequence[Pipeline], bucket: Bucket, day: str = "") -> int:

@@ -68,6 +68,24 @@ def stuck(target: Target, *looked_at: Pipeline, most: int = LOOK_MOST) -> pd.Dat
     return found.sort_values("sent", ignore_index=True, kind="stable")
 
 
+def dead(target: Target, pipeline: Pipeline, most: int = LOOK_MOST) -> set[str]:
+    """Return the keys of the objects whose events failed for good; the messages stay where they are.
+
+    Args:
+        target: The AWS to look at.
+        pipeline: Whose.
+        most: As for `stuck`.
+    """
+    keys: set[str] = set()
+    for letters in pipeline.dead_letters:
+        waiting = Waiting.of(target, letters.queue)
+        if letters.kind == "holding" or not waiting.depth():
+            continue
+        with taken(waiting, most) as hand:
+            keys |= {one.key for letter in hand.letters for one in letter.objects}
+    return keys
+
+
 def _row(pipeline: Pipeline, letters: DeadLetters, each: Explained) -> tuple:
     letter = each.letter
     event = letter.objects[0].event if letter.objects else ""

@@ -117,6 +117,29 @@ def test_what_is_required_is_read_and_never_written(bound, boundary):
         assert (len(recorder.made), recorder.writes) == (1, [])
 
 
+def test_what_depends_on_more_than_the_simulation_knows_is_a_warning(bound, boundary):
+    """As by a condition on a tag of the caller's, which the local AWS does not tell of."""
+
+    def with_missing(*keys: str):
+        def tell(parsed: dict, **_: object) -> None:
+            for one in parsed["EvaluationResults"]:
+                one["ResourceSpecificResults"] = [{"MissingContextValues": list(keys)}]
+
+        stack = stack_of(ENV)
+        stack.target = watched(stack.target, "after-call.iam.SimulatePrincipalPolicy", tell)
+        return stack
+
+    of_a_boundary = with_missing("iam:PermissionsBoundary")
+    assert found(of_a_boundary) == ["deployer-boundary"]
+    unseen = with_missing("iam:PermissionsBoundary", "aws:PrincipalTag/team")
+    (warning,) = preflight.look(unseen)
+    assert (warning.rule, preflight.check(unseen)) == ("deployer-boundary-unseen", [])
+    assert "go by aws:PrincipalTag/team, which" in warning.what
+    own_rights.require(unseen.target, unseen.scope)
+    with pytest.raises(ParameterError):
+        own_rights.require(of_a_boundary.target, of_a_boundary.scope)
+
+
 @pytest.mark.parametrize("code", ["AccessDenied", "NoSuchEntity", "InvalidInput"])
 def test_what_cannot_be_seen_is_a_warning(stack: Stack, monkeypatch, code: str):
     def refuse(**_: object) -> None:

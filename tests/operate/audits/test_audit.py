@@ -10,15 +10,22 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 from support.audited import audited, clear, make, states
 from support.cleanup import remove
+from support.s3_messages import s3_event, s3_record
 from support.the_five import pipelines
 
 from lib.base.errors import NotDeployedError, ParameterError, RunbookError
 from lib.engine.checklist import Checklist
+from lib.engine.stack import Stack
 from lib.operate.audits import athena_tables, repairing
 from lib.operate.audits import audit as audits
 from lib.operate.audits.findings import MISSING, SAME, UNJUDGED, Finding
+from lib.operate.failures.quarantine import SET_ASIDE, quarantine, quarantined
+from lib.operate.failures.redrive import Choice
+from lib.operate.failures.stuck import dead
 from lib.operate.pipelines import those_deployed
 from lib.parameters import Parameters
+from lib.resources.logs import LogGroup
+from lib.resources.s3 import Bucket
 from lib.s3.same_object import same_bytes
 from lib.target import connect
 
@@ -264,6 +271,62 @@ def test_a_repair_mends_the_rest(aws, own, pipeline, put, policy):
         patch.setattr(repairing, "sending", lambda *_: nullcontext(sent.extend))
         assert repairing.send_all(aws, pipeline, differences) == 1
     assert [event.key for event in sent] == ["missing"]
+
+
+@pytest.fixture
+def set_aside(aws, own, pipeline):
+    """The bucket of what was put aside, as a quarantine makes it; and the logs that it looks into."""
+    stack, logs = Stack(aws, own, "redrive"), Stack(aws, own, pipeline.name)
+    bucket = stack.add(Bucket(SET_ASIDE, own.redrive.region))
+    logs.is_whole = False
+    for what in ("replicate", "delete"):
+        logs.add(LogGroup(what, pipeline.dead_letters[0].queue.region))
+    for one in (stack, logs):
+        one.apply()
+    yield bucket
+    for one in (stack, logs):
+        remove(one)
+
+
+# Where the failures of backup go only its functions tell, which are not made here.
+@pytest.mark.parametrize("pipeline", ["migrate"], indirect=True)
+def test_a_repair_waits_for_nothing_that_failed_for_good(
+    aws, own, pipeline, put, set_aside, somebody, capsys, monkeypatch
+):
+    for key in ("dead", "put aside", "mended"):
+        put(key)
+    letters = pipeline.dead_letters[0]
+    client = somebody("sqs", letters.queue.region)
+    url = client.get_queue_url(QueueName=letters.queue.name)["QueueUrl"]
+    for key in ("dead", "put aside"):
+        event = s3_event(s3_record(pipeline.source.name, key, pipeline.source.region))
+        client.send_message(QueueUrl=url, MessageBody=json.dumps(event))
+    client.send_message(QueueUrl=url, MessageBody="hello")
+    choice = Choice(key_prefix="put aside")
+    assert len(quarantine(aws, [pipeline], set_aside, choice)) == 1
+    somebody("s3", set_aside.region).put_object(
+        Bucket=set_aside.name,
+        Key=f"{pipeline.name}/{letters.queue.what}/9/notes.txt",
+        Body=b"\xff no message",
+    )
+    assert dead(aws, pipeline) == {"dead"}
+    assert quarantined(aws, own, pipeline) == {"put aside"}
+    monkeypatch.setattr(repairing, "sending", lambda *_: nullcontext(lambda events: None))
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            put("mended", there=True)
+        assert sum(waited) <= repairing.GIVEN_UP_S
+
+    at_once = own.model_copy(update={"audit": own.audit.model_copy(update={"grace_s": 0})})
+    after = audits.repair(aws, at_once, pipeline.name, audited(aws, own, pipeline.name), sleep=sleep)
+    assert {each.key for each in after.findings} == {"dead", "put aside"}
+    assert (
+        "not waited for: 2 objects, such as 'dead', whose events failed for good" in capsys.readouterr().out
+    )
+    client.purge_queue(QueueUrl=url)
 
 
 def test_nothing_judged_is_no_success(aws, own, pipeline, put, policy, capsys):

@@ -7,7 +7,7 @@ from support.backfill_pipeline import Queued
 from support.cleanup import remove
 
 from lib.engine.checklist import Checklist
-from lib.operate.backfills.arrivals import enter, missing, until_in_place
+from lib.operate.backfills.arrivals import RESTS_S, enter, missing, until_in_place
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,18 @@ def test_what_was_not_to_be_sent_is_not_missing(queued):
     assert missing_keys(queued, modified_after="2999-01-01T00:00:00Z") == []
     assert missing_keys(queued, modified_before="2026-01-01T00:00:00Z") == []
     assert len(missing_keys(queued, modified_before="2999-01-01T00:00:00Z")) == 5
+
+
+def test_a_message_that_nothing_becomes_of_is_not_waited_for(queued, somebody, capsys):
+    queued.received()
+    client = somebody("sqs", queued.queue.region)
+    url = client.get_queue_url(QueueName=queued.queue.name)["QueueUrl"]
+    client.send_message(QueueUrl=url, MessageBody="hello")
+    waited = []
+    left = until_in_place(queued.target, queued.parameters(key_prefix="none/"), sleep=waited.append)
+    client.purge_queue(QueueUrl=url)
+    assert (list(left["key"]), sum(waited)) == ([], RESTS_S - 1)
+    assert "1 message in the queue, which nothing becomes of: not waited for" in capsys.readouterr().out
 
 
 def test_what_cannot_be_judged_is_not_waited_for_and_left_out_of_the_checklist(queued):

@@ -18,7 +18,7 @@ from support.permissions.call_needs import Shape
 from support.permissions.call_shapes import shapes, write
 from support.permissions.proofs import DEPLOYER, ELSEWHERE, HANDLERS, READER, RESTORE, record_of
 
-from lib.base.call_ledger import PATH_VARIABLE, read
+from lib.base.call_ledger import PATH_VARIABLE, Call, read
 from lib.base.paths import ROOT
 
 PYTEST = [sys.executable, "-m", "pytest", "-q", "--timeout=7200"]
@@ -82,7 +82,8 @@ def compact(folder: Path) -> dict[str, dict[Shape, set[str]]]:
     ledgers = [("run", path) for path in folder.glob("home/runs/*/calls.jsonl")]
     for where, path in [*ledgers, *(("tests", path) for path in folder.glob("tests.jsonl"))]:
         for policy, end in {DEPLOYER: "-deployer", READER: "-reader"}.items():
-            calls = [call for call in read(path) if call.caller.endswith(end)]
+            asked = (call for call in read(path) if call.caller.endswith(end))
+            calls = [call for call in asked if not is_of_an_adopted_bucket(call)]
             for shape in shapes(policy, calls, [_filling(caller) for caller in {c.caller for c in calls}]):
                 found[policy][shape].add(where)
         for policy, end in TAKEN_ON.items():
@@ -98,6 +99,16 @@ def compact(folder: Path) -> dict[str, dict[Shape, set[str]]]:
                 for shape in shapes(policy, read(ledger), values):
                     found[policy][shape].add("tests")
     return found
+
+
+def is_of_an_adopted_bucket(call: Call) -> bool:
+    """Whether a call of `…:user/<prefix>-<env>-…` is about a bucket of others, or copies from one.
+
+    What is needed there is in lib/policies/adopted-bucket-policy.json, and no resource of the caller's own.
+    """
+    ours = call.caller.rpartition("/")[2].rpartition("-")[0]
+    buckets = [text.partition("/")[0] for text in (call.resource, call.source) if text]
+    return call.service == "s3" and not all(bucket.startswith(f"{ours}-") for bucket in buckets)
 
 
 def keep(folder: Path, which: str = "") -> None:

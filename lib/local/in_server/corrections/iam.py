@@ -206,18 +206,19 @@ s3.put_object(Bucket="denied-to-all", Key="a", Body=b"1")
 )
 SIMULATION = Correction(
     name="iam-simulation",
-    title="SimulatePrincipalPolicy ignores ContextEntries, and all of ResourceArns but the first",
+    title="SimulatePrincipalPolicy ignores ContextEntries, boundaries, and all of ResourceArns but the first",
     replaces={
         "ministack.services.iam:_IAM_HANDLERS[SimulatePrincipalPolicy]": "726ed4d77f4c",
         f"{EVALUATOR}_resolve_condition_key": "805e8af9f186",
+        f"{EVALUATOR}evaluate": "91998ec64c2a",
     },
     ministack="A statement with a condition on a key of the request is evaluated as if the key was not "
-    "there, and only the first resource is told of.",
-    aws="The keys and values of ContextEntries are those of the simulated request; there is a result for "
-    "each action and each resource.",
+    "there, the boundary of the user or role is not looked at, and only the first resource is told of.",
+    aws="The keys and values of ContextEntries are those of the simulated request; the permissions boundary "
+    "that is attached is in effect; there is a result for each action and each resource.",
     sources=("https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html",),
     upstream=NOT_FOUND,
-    change="Hand the context entries to the evaluation, and go through the resources.",
+    change="Hand the context entries and the boundary to the evaluation, and go through the resources.",
     reproduce=AS_USER
     + """
 most = "arn:aws:iam::000000000000:policy/most"
@@ -235,6 +236,11 @@ simulate = client("iam").simulate_principal_policy
 found = simulate(**asked, ContextEntries=[entry])["EvaluationResults"]
 assert [(one["EvalResourceName"], one["EvalDecision"]) for one in found] == [(arn, "allowed") for arn in arns]
 assert {one["EvalDecision"] for one in simulate(**asked)["EvaluationResults"]} == {"implicitDeny"}
+iam, nothing = client("iam"), policy(Effect="Allow", Action="s3:*", Resource="*")
+bound = iam.create_policy(PolicyName="bound", PolicyDocument=nothing)["Policy"]["Arn"]
+iam.put_user_permissions_boundary(UserName="simulated", PermissionsBoundary=bound)
+found = simulate(**asked, ContextEntries=[entry])["EvaluationResults"]
+assert {one["EvalDecision"] for one in found} == {"implicitDeny"}
 """,
 )
 BOUNDARY_KEY = Correction(
