@@ -23,6 +23,7 @@ from lib.base.errors import ParameterError, TargetError
 from lib.base.remembering import remembering
 from lib.base.request_model import refuse_misfits
 from lib.base.s3_client import faithful
+from lib.base.s3_listing import quick_listings
 from lib.parameters import Parameters
 from lib.resources.base import GLOBAL_REGION, PROTECTED, Resource
 from lib.resources.bundle import LAMBDA, THIS, Runtime
@@ -157,7 +158,7 @@ class Target:
                 session = self._roles[role_arn][0] if role_arn else self.session
                 client = self._make(session, service, region)
                 refuse_misfits(client.meta.events)
-                self._clients[key] = faithful(client) if service == "s3" else client
+                self._clients[key] = quick_listings(faithful(client)) if service == "s3" else client
             return self._clients[key]
 
     def _make(self, session: boto3.Session, service: str, region: str, **keys: str) -> BaseClient:

@@ -114,7 +114,6 @@ OF_SERVER = {
     "not_here.py": "local/in_server/test_trino_expressions.py",
     "queries.py": "lake/test_query.py",
     "saving.py": "local/test_killed.py",
-    "sqs.py": "resources/test_encryption.py",
     "torn_objects.py": "local/test_killed.py",
     "trino_": "local/in_server/test_trino_expressions.py",
     "trust.py": "local/in_server/test_iam.py",

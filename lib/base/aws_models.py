@@ -8,6 +8,8 @@ from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import Loader
 from botocore.session import Session
 
+from lib.base.aws_times import reading_times_at_once
+
 MODELS = Loader()
 NAMES: dict[str, str] = {}  # of events, as they were named once, to those they have: the same for everybody
 
@@ -28,7 +30,7 @@ class Events(EventAliaser):
 
 
 def new_session(**settings: Any) -> Session:
-    """Return a session as botocore makes it, whose clients have `Events`.
+    """Return a session as botocore makes it, whose clients have `Events` and read times at once.
 
     Args:
         settings: As for `botocore.session.Session`.
@@ -36,7 +38,7 @@ def new_session(**settings: Any) -> Session:
     emitter = HierarchicalEmitter()
     session = Session(event_hooks=emitter, **settings)
     session.register_component("event_emitter", Events(emitter))
-    return session
+    return reading_times_at_once(session)
 
 
 def bare_session() -> Session:

@@ -2,11 +2,36 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 WORKERS = 10  # as many connections as a boto3 client keeps open
+
+
+def one_ahead(items: Iterable[Item], goes_on: Callable[[Item], bool] = lambda item: True) -> Iterator[Item]:
+    """Yield items, the next of which is fetched while whoever takes them is at this one.
+
+    Args:
+        items: Such as pages of a listing; taken in one thread.
+        goes_on: Says of an item whether one after it is wanted.
+    """
+    source = iter(items)
+
+    def fetch() -> list[Item]:
+        return list(islice(source, 1))  # none at the end
+
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(fetch)
+        while found := coming.result():
+            (item,) = found
+            is_last = not goes_on(item)
+            if not is_last:
+                coming = thread.submit(fetch)
+            yield item
+            if is_last:
+                return
 
 
 def in_threads(

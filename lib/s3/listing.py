@@ -1,16 +1,21 @@
 """Listings of buckets, and two of them merged: in key order, range by range, never all in memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge as merge_sorted
 from itertools import groupby
 from operator import itemgetter
+from threading import Event
 from typing import Any, TypeVar
 
 from lib.base.errors import RunbookError
+from lib.base.threads import one_ahead
 from lib.s3.objects import Place
 
+# Keys that are listed one after the other before the rest is divided: each range ends with a page of which
+# the rest is thrown away, so that in a small bucket dividing would list most objects twice.
+FIRST_KEYS = 25_000
 MAX_DEPTH = 8  # folders with nothing but one folder in them, until one is taken as it is
 
 
@@ -54,7 +59,58 @@ def order(key: str) -> bytes:
     return key.encode("utf-8", "surrogatepass")
 
 
-def ranges(places: Iterable[Place], key_prefix: str = "", at_most: int = 16) -> list[Range]:
+class Counted:
+    """The keys that are listed first: so many, and where they end."""
+
+    def __init__(self) -> None:
+        """Begin before the first key."""
+        self._ended, self._last = Event(), ""
+
+    def take(self, items: Iterable[One], key: Callable[[One], str]) -> Iterator[One]:
+        """Yield the first items, or all if they are fewer."""
+        try:
+            for number, item in enumerate(items, 1):
+                yield item
+                if number == FIRST_KEYS:
+                    self._last = key(item)
+                    return
+        finally:
+            self._ended.set()
+
+    def wait(self) -> str:
+        """Return the last key, once it was taken; empty if nothing comes after it."""
+        self._ended.wait()
+        return self._last
+
+
+def streams(
+    places: Sequence[Place],
+    key_prefix: str,
+    read: Callable[[Range], Iterator[One]],
+    key: Callable[[One], str],
+    at_most: int = 16,
+) -> Iterator[Iterator[One]]:
+    """Divide buckets into streams that can be read side by side; a small one is a single stream.
+
+    Args:
+        places: The buckets.
+        key_prefix: Only keys that begin so.
+        read: Lists a range of keys, in their order.
+        key: Tells the key of what that yields.
+        at_most: How many streams read the rest.
+
+    Yields:
+        The stream of the first keys; and once that is read or closed, which others must do meanwhile, those
+        of the rest, if there is any.
+    """
+    first = Counted()
+    yield first.take(read(Range()), key)
+    if after := first.wait():
+        for within in ranges(places, key_prefix, at_most, after):
+            yield read(within)
+
+
+def ranges(places: Iterable[Place], key_prefix: str = "", at_most: int = 16, after: str = "") -> list[Range]:
     """Divide the keys of buckets into ranges that can be listed side by side; every key is in exactly one.
 
     The folders that the first page of each bucket shows are where ranges end. A bucket without folders is
@@ -64,19 +120,21 @@ def ranges(places: Iterable[Place], key_prefix: str = "", at_most: int = 16) -> 
         places: The buckets, which get the same ranges.
         key_prefix: Only keys that begin so.
         at_most: How many ranges.
+        after: The key after which they begin; empty for the first one of all.
 
     Returns:
         The ranges, in key order; together they are all keys.
     """
     folders = {folder for place in places for folder in _folders(place, key_prefix)}
+    folders = {folder for folder in folders if order(folder) > order(after)}
     borders = sorted(folders, key=order)
     step = -(-len(borders) // max(1, at_most - 1)) or 1
     borders = borders[::step]
-    return [Range(*limits) for limits in zip(["", *borders], [*borders, None], strict=True)]
+    return [Range(*limits) for limits in zip([after, *borders], [*borders, None], strict=True)]
 
 
 def listing(place: Place, key_prefix: str = "", within: Range = Range()) -> Iterator[Entry]:
-    """List the current objects of a range, in key order, page by page.
+    """List the current objects of a range, in key order, page by page, the next page fetched ahead.
 
     Args:
         place: The bucket.
@@ -90,11 +148,18 @@ def listing(place: Place, key_prefix: str = "", within: Range = Range()) -> Iter
     pages = place.client.get_paginator("list_objects_v2").paginate(
         Bucket=place.bucket, Prefix=key_prefix, **start
     )
-    for item in (item for page in pages for item in page.get("Contents", [])):
-        if within.until is not None and order(item["Key"]) > order(within.until):
-            return
-        facts = item["Size"], item["ETag"].strip('"'), item["LastModified"]
-        yield Entry(item["Key"], *facts, item.get("StorageClass", "STANDARD"))
+    listed = (page.get("Contents", []) for page in pages)
+    for items in one_ahead(listed, lambda items: not (items and _is_beyond(items[-1]["Key"], within))):
+        ends_here = bool(items) and _is_beyond(items[-1]["Key"], within)
+        for item in items:
+            if ends_here and _is_beyond(item["Key"], within):
+                return
+            facts = item["Size"], item["ETag"].strip('"'), item["LastModified"]
+            yield Entry(item["Key"], *facts, item.get("StorageClass", "STANDARD"))
+
+
+def _is_beyond(key: str, within: Range) -> bool:
+    return within.until is not None and order(key) > order(within.until)
 
 
 def merge(one: Iterable[One], other: Iterable[Other]) -> Iterator[tuple[One | None, Other | None]]:

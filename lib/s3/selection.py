@@ -3,18 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from operator import attrgetter
 
 import pandas as pd
 
 from lib.base.threads import in_threads
 from lib.base.waits import progress
 from lib.resources.s3 import Bucket
-from lib.s3.listing import Entry, Range, listing, ranges
+from lib.s3.listing import Entry, Range, listing, ranges, streams
 from lib.s3.objects import Place
 from lib.s3.versions import ARCHIVE_CLASSES
 from lib.target import Target
 
 PARALLEL = 8  # ranges of keys side by side; botocore keeps 10 connections
+PAGE_KEYS = 1_000  # that S3 lists at once
 RANGES = 64  # more than threads, so that none is out of work while a large one lasts
 
 
@@ -59,15 +62,27 @@ class Selection:
         before = f" before {self.modified_before}" if self.modified_before else ""
         return f"objects s3://{self.bucket.name}/{self.key_prefix}*{ends}{since}{before}"
 
-    def ranges(self, target: Target) -> list[Range]:
-        """Cut the bucket's keys into ranges that can be listed side by side."""
-        return ranges([Place.of(target, self.bucket)], self.key_prefix, RANGES)
+    def ranges(self, target: Target, objects: int | None = None) -> list[Range]:
+        """Cut the bucket's keys into ranges that can be listed side by side.
+
+        Args:
+            target: Where the bucket is.
+            objects: How many there are: with a page of a listing or so in each range, few are listed twice;
+                None if nobody knows.
+        """
+        at_most = RANGES if objects is None else min(RANGES, objects // PAGE_KEYS + 1)
+        return ranges([Place.of(target, self.bucket)], self.key_prefix, at_most)
 
     def objects(self, target: Target, within: Range) -> Iterator[Entry]:
         """List those of a range of keys, in the order of their keys; no more than a page is in memory."""
-        for entry in listing(Place.of(target, self.bucket), self.key_prefix, within):
-            if self._takes(entry):
-                yield entry
+        return filter(self._takes, listing(Place.of(target, self.bucket), self.key_prefix, within))
+
+    def streams(self, target: Target) -> Iterator[Iterator[Entry]]:
+        """List them all, in streams that can be read side by side, as `lib.s3.listing.streams` does."""
+        place = Place.of(target, self.bucket)
+        read = partial(listing, place, self.key_prefix)
+        found = streams([place], self.key_prefix, read, attrgetter("key"), RANGES)
+        return (filter(self._takes, entries) for entries in found)
 
     def count(self, target: Target) -> pd.DataFrame:
         """Count them, by listing them all.
@@ -76,19 +91,18 @@ class Selection:
             target: Where the bucket is.
 
         Returns:
-            One row a range of keys, in any order: `objects` and `bytes`, and how many are in an `archive`.
+            One row a stream, in any order: `objects` and `bytes`, and how many are in an `archive`.
         """
 
-        def one(within: Range) -> tuple[int, int, int]:
+        def one(entries: Iterator[Entry]) -> tuple[int, int, int]:
             objects = size = archived = 0
-            for entry in self.objects(target, within):
+            for entry in entries:
                 objects, size = objects + 1, size + entry.size
                 archived += entry.storage_class in ARCHIVE_CLASSES
             return objects, size, archived
 
-        cut = self.ranges(target)
-        counted = in_threads(one, cut, PARALLEL)
-        counts = progress("Count", counted, total=len(cut), unit="range")
+        counted = in_threads(one, self.streams(target), PARALLEL)
+        counts = progress("Count", counted, unit="stream")
         return pd.DataFrame(counts, columns=["objects", "bytes", "archive"])
 
     def bucket_created(self, target: Target) -> str:

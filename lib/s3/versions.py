@@ -7,6 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from xml.etree import ElementTree
 
+from lib.base.threads import one_ahead
 from lib.resources.s3 import empty_bucket
 from lib.s3.objects import Place
 
@@ -58,7 +59,7 @@ def current_at(history: Iterable[Version], at: datetime) -> Version | None:
 
 
 def histories(place: Place, prefix: str = "") -> Iterator[tuple[str, list[Version]]]:
-    """Read a bucket's versions, page by page.
+    """Read a bucket's versions, page by page, the next page fetched ahead.
 
     Args:
         place: The bucket.
@@ -78,7 +79,7 @@ def _listed(place: Place, prefix: str) -> Iterator[Version]:
     pages = place.client.get_paginator("list_object_versions").paginate(
         Bucket=place.bucket, Prefix=prefix, OptionalObjectAttributes=["RestoreStatus"]
     )
-    for page in pages:
+    for page in one_ahead(pages):
         found = {
             "Version": iter(page.get("Versions", [])),
             "DeleteMarker": iter(page.get("DeleteMarkers", [])),

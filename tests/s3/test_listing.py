@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from lib.base.errors import RunbookError
 from lib.resources.s3 import Bucket
-from lib.s3.listing import Entry, Range, listing, merge, order, ranges
+from lib.s3 import listing as module
+from lib.s3.listing import Entry, Range, listing, merge, order, ranges, streams
 from lib.s3.objects import Place
 
 TIME = datetime(2026, 1, 2, tzinfo=UTC)
@@ -78,6 +79,67 @@ def test_ranges_are_all_keys_each_once(place, at_most):
     listed = [found.key for within in divided for found in listing(place, "", within)]
     assert listed == sorted(KEYS, key=order)
     assert len(divided) <= max(at_most, 2)
+
+
+@pytest.fixture
+def asked(place):
+    """What is asked of S3 meanwhile: operations, each with its arguments."""
+    made, events = [], place.client.meta.events
+
+    def note(params, model, **_):
+        made.append((model.name, params))
+
+    events.register("before-parameter-build.s3", note, unique_id="asked")
+    yield made
+    events.unregister("before-parameter-build.s3", note, unique_id="asked")
+
+
+def read(place):
+    return streams([place], "", lambda within: listing(place, "", within), lambda entry: entry.key)
+
+
+def test_a_small_bucket_is_one_stream_and_one_call_a_page(place, asked):
+    (only,) = map(list, read(place))
+    assert [found.key for found in only] == sorted(KEYS, key=order)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("first", [1, 2, 7, len(KEYS) - 1, len(KEYS)])
+def test_the_rest_of_a_large_one_is_divided_and_every_key_comes_once(place, monkeypatch, first):
+    monkeypatch.setattr(module, "FIRST_KEYS", first)
+    listed = [list(stream) for stream in read(place)]
+    assert [found.key for stream in listed for found in stream] == sorted(KEYS, key=order)
+    assert len(listed[0]) == first
+
+
+def test_a_first_stream_that_is_closed_ends_it(place):
+    divided = read(place)
+    stream = next(divided)
+    next(stream)
+    stream.close()
+    assert list(divided) == []
+
+
+def test_of_a_range_no_page_is_asked_for_beyond_its_end(place, asked):
+    small = Place(place.client, place.bucket)
+    pages = place.client.get_paginator("list_objects_v2").paginate
+    keys = sorted(KEYS, key=order)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(place.client, "get_paginator", lambda _: Paged(pages))
+        asked.clear()
+        found = [entry.key for entry in listing(small, "", Range("", keys[3]))]
+    assert found == keys[:4]
+    assert len(asked) == 3  # of two keys each: the last one tells that the end is passed
+
+
+class Paged:
+    """A paginator whose pages have two keys."""
+
+    def __init__(self, paginate):
+        self._paginate = paginate
+
+    def paginate(self, **asked):
+        return self._paginate(**asked, PaginationConfig={"PageSize": 2})
 
 
 def test_ranges_lie_below_a_prefix(place):

@@ -15,12 +15,12 @@ from lib.local.deployer import ROOT_KEY, local_session
 from lib.local.ministack import LocalAws
 
 
-def eventually(look: Callable[[], bool], timeout_s: float = 600) -> None:
+def eventually(look: Callable[[], bool], timeout_s: float = 600, every_s: float = 0.1) -> None:
     """Look again and again until it is true."""
     retrying = Retrying(
         retry=retry_if_result(lambda seen: not seen),
         stop=stop_after_delay(timeout_s),
-        wait=wait_fixed(0.1),
+        wait=wait_fixed(every_s),
     )
     retrying(look)
 

@@ -1,6 +1,7 @@
 """What MiniStack's SQS lacks: tasks that move messages out of a dead-letter queue (`corrections/sqs.py`).
 
-These end before they are answered, and are forgotten when the server ends.
+These end before they are answered, and are forgotten when the server ends. And a queue whose messages are not
+all looked at whenever some are received.
 """
 
 import json
@@ -9,7 +10,11 @@ import uuid
 
 from ministack.services import sqs
 
-from lib.local.in_server.corrections.sqs import MOVE_TASKS
+from lib.local.in_server.corrections.sqs import LONG_QUEUES, MOVE_TASKS
+
+LONG = 1_000  # messages; a queue of more is looked through once a second
+LOOK_EVERY_S = 1.0
+_looked: dict[tuple[str, str], float] = {}  # for what, and the ARN of which queue, to when
 
 tasks: dict[str, list[dict]] = {}  # by the dead-letter queue's ARN, the newest first
 
@@ -85,3 +90,73 @@ def _queue(arn: str) -> dict:
 
 def _dead_letter_queue(queue: dict) -> str:
     return json.loads(queue["attributes"].get("RedrivePolicy") or "{}").get("deadLetterTargetArn", "")
+
+
+@LONG_QUEUES.replacing("ministack.services.sqs:_expire_retained")
+def expire_retained(queue: dict) -> None:
+    """Drop messages that are kept no longer."""
+    if _is_due(queue, "expire"):
+        expire_retained.original(queue)
+
+
+@LONG_QUEUES.replacing("ministack.services.sqs:_dlq_sweep")
+def sweep(queue: dict) -> None:
+    """Move messages away that were received often enough; `collect` gives out none of them in any case."""
+    if _is_due(queue, "sweep"):
+        sweep.original(queue)
+
+
+@LONG_QUEUES.replacing("ministack.services.sqs:_collect_msgs")
+def collect(queue: dict, at_most: int, visibility_timeout_s: int) -> list[dict]:
+    """Take the first messages that are visible, and look at no more than these and those before them."""
+    if queue["is_fifo"]:
+        return collect.original(queue, at_most, visibility_timeout_s)
+    now = time.time()
+    found = _visible(queue, at_most, now)
+    if any(message["receive_count"] for message in found):  # one of them may be due for the dead letters
+        sweep.original(queue)
+        found = _visible(queue, at_most, now)
+    for message in found:
+        message["receipt_handle"] = str(uuid.uuid4())
+        message["visible_at"] = now + visibility_timeout_s
+        message["receive_count"] += 1
+        if message["first_receive_at"] is None:
+            message["first_receive_at"] = now
+    return found
+
+
+@LONG_QUEUES.replacing("ministack.services.sqs:_delete_messages_for_esm")
+def delete(queue_url: str, receipt_handles: set[str]) -> None:
+    """Delete messages that a function is done with; they are among the first."""
+    left = set(receipt_handles)
+    with sqs._queues_lock:
+        queue = sqs._get_q(queue_url)
+        messages, kept, begin = queue["messages"], [], 0
+        for place, message in enumerate(messages):
+            if not left:
+                break
+            if message.get("receipt_handle") in left:
+                left.discard(message["receipt_handle"])
+                kept += messages[begin:place]
+                begin = place + 1
+        queue["messages"] = kept + messages[begin:]
+
+
+def _visible(queue: dict, at_most: int, now: float) -> list[dict]:
+    found: list[dict] = []
+    for message in queue["messages"]:
+        sqs._ensure_msg_fields(message)
+        if message["visible_at"] <= now:
+            found.append(message)
+            if len(found) == at_most:
+                break
+    return found
+
+
+def _is_due(queue: dict, what: str) -> bool:
+    """Say whether a queue is to be looked through: a short one always, a long one if a second has passed."""
+    now, key = time.monotonic(), (what, queue["attributes"].get("QueueArn", ""))
+    if len(queue["messages"]) > LONG and now - _looked.get(key, -LOOK_EVERY_S) < LOOK_EVERY_S:
+        return False
+    _looked[key] = now
+    return True

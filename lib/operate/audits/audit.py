@@ -25,7 +25,7 @@ from lib.base.waits import Wait
 from lib.engine.checklist import Checklist
 from lib.operate.audits import acknowledged, repairing
 from lib.operate.audits.comparisons import comparison, why_not
-from lib.operate.audits.findings import STATES, UNJUDGED, Findings, walk
+from lib.operate.audits.findings import STATES, STREAMS, UNJUDGED, Findings, walk
 from lib.operate.failures.quarantine import quarantined
 from lib.operate.failures.stuck import dead
 from lib.operate.pipelines import Deployed, deployed
@@ -198,8 +198,8 @@ def audit(target: Target, parameters: Parameters, name: str) -> Audit:
     began, findings = datetime.now(UTC), Findings(settings.most)
     if pipeline.source and (said := acknowledged.known(target, parameters, name)):
         findings.acknowledged = acknowledged.in_force(Place.of(target, pipeline.source), said)
-    # A connection a thread: clients keep ten.
-    target = target.with_config(Config(max_pool_connections=settings.threads))
+    # A connection a thread, and one for each listing: clients keep ten.
+    target = target.with_config(Config(max_pool_connections=settings.threads + STREAMS))
     how = comparison(target, parameters, pipeline)
     how.begin(findings)
     with Wait(f"Audit {name}", unit="object") as progress:

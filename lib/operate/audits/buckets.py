@@ -34,11 +34,10 @@ class BucketPair:
     extras: Extras
     looks_closer: bool = True
 
-    def judge(self, pair: Pair) -> Finding:
-        """Judge what two listings have of a key."""
-        if not self.looks_closer and same_listed(*pair):
-            return Finding(key_of(pair), SAME)
-        return self.look(key_of(pair))
+    def listed(self, pair: Pair) -> Finding | str:
+        """Judge what two listings have of a key; return the key if they do not prove that it is the same."""
+        key = key_of(pair)
+        return Finding(key, SAME) if not self.looks_closer and same_listed(*pair) else key
 
     def look(self, key: str) -> Finding:
         """Judge a key by what both buckets have of it now."""

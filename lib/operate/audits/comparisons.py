@@ -3,6 +3,8 @@
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from botocore.client import BaseClient
@@ -24,14 +26,14 @@ from lib.parameters import Parameters
 from lib.resources.base import Resource
 from lib.resources.dynamodb import Table
 from lib.resources.s3 import Bucket
-from lib.s3.listing import Entry, Pair, Range, key_of, listing, merge, ranges
+from lib.s3.listing import Entry, Pair, Range, key_of, listing, merge, streams
 from lib.s3.objects import Place
 from lib.target import Target
 
 NOT_KNOWN = "no audit knows what its functions make of an object"
 
 
-Part = tuple[Sequence[Iterable], Callable[..., Finding | None]]
+Part = tuple[Iterable[Iterable], Callable[..., Finding | None]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Comparison:
     """How a pipeline is audited.
 
     Attributes:
-        parts: Streams of items, and what judges an item of theirs; one part after the other.
+        parts: Streams of items or findings, and what judges an item; one part after the other.
         look: Judges one key by what is there now.
         method: `listing`, or `inventory`: S3 Inventory's reports.
         begin: Counts what needs no judging.
@@ -160,12 +162,14 @@ def _of_copies(asked: _Asked, said: Copy) -> Comparison:
         reports = inventory_reports.Reports.of(target, asked.parameters, pipeline)
         return Comparison([([reports.unlike()], pair.look)], pair.look, "inventory", reports.count_same)
 
-    def pairs(within: Range) -> Iterator[Pair]:
-        both = (listing(place, pipeline.key_prefix, within) for place in (source, destination))
-        return (pair for pair in merge(*both) if pipeline.follows(key_of(pair)))
+    def listed(within: Range) -> Iterator[Pair]:
+        return merge(*(listing(place, pipeline.key_prefix, within) for place in (source, destination)))
 
-    streams = [pairs(within) for within in ranges([source, destination], pipeline.key_prefix)]
-    return Comparison([(streams, pair.judge)], pair.look)
+    def judged(pairs: Iterator[Pair]) -> Iterator[Finding | str]:
+        return (pair.listed(each) for each in pairs if pipeline.follows(key_of(each)))
+
+    divided = map(judged, streams([source, destination], pipeline.key_prefix, listed, key_of))
+    return Comparison([(divided, pair.look)], pair.look)
 
 
 def _of_items(asked: _Asked, said: Item) -> Comparison:
@@ -186,8 +190,8 @@ def _of_derived(asked: _Asked, said: Derived) -> Comparison:
     judge = DerivedObjects(files, there, pipeline, where, said.told_in, asked.grace, asked.looks_closer)
     prefixes = {each.prefix for keys in where.values() for each in keys}
     apart = [one for one in sorted(prefixes) if not any(one.startswith(o) for o in prefixes - {one})]
-    written = [(entry.key for entry in stream) for prefix in apart for stream in _listings(there, prefix)]
-    parts: list[Part] = [(_followed(files, pipeline), judge.judge), (written, judge.judge_written)]
+    parts: list[Part] = [(_followed(files, pipeline), judge.judge)]
+    parts += [(map(_keys, _listings(there, prefix)), judge.judge_written) for prefix in apart]
     return Comparison(parts, judge.look)
 
 
@@ -197,17 +201,21 @@ def _of_rows(asked: _Asked, said: Rows) -> Comparison:
     return Comparison([(_followed(asked.source, asked.pipeline), judge.judge)], judge.look)
 
 
-def _followed(place: Place, pipeline: Pipeline) -> list[Iterator[Entry]]:
+def _keys(entries: Iterator[Entry]) -> Iterator[str]:
+    return (entry.key for entry in entries)
+
+
+def _followed(place: Place, pipeline: Pipeline) -> Iterator[Iterator[Entry]]:
     """Return listings of those objects of which the pipeline is told: these, and no others, are its work."""
 
     def only(entries: Iterator[Entry]) -> Iterator[Entry]:
         return (entry for entry in entries if pipeline.follows(entry.key))
 
-    return [only(entries) for entries in _listings(place, pipeline.key_prefix)]
+    return map(only, _listings(place, pipeline.key_prefix))
 
 
-def _listings(place: Place, key_prefix: str = "") -> list[Iterator[Entry]]:
-    return [listing(place, key_prefix, within) for within in ranges([place], key_prefix)]
+def _listings(place: Place, key_prefix: str = "") -> Iterator[Iterator[Entry]]:
+    return streams([place], key_prefix, partial(listing, place, key_prefix), attrgetter("key"))
 
 
 # How each kind of result is compared, and what it lies in.

@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from tempfile import TemporaryFile
@@ -132,7 +132,7 @@ def walk(
     An item that cannot be judged for a fault of its own does not hold up the others.
 
     Args:
-        streams: Each is read by one thread.
+        streams: Each is read by one thread, and closed; it gives items, or findings where no call is needed.
         judge: Called in other threads.
         findings: Where the findings go.
         threads: How many items are judged at a time.
@@ -154,14 +154,22 @@ def walk(
 
         def read(stream: Iterable[Item]) -> None:
             waiting: deque[Future] = deque()
-            for item in stream:
-                if stop.is_set():
-                    return
-                waiting.append(judges.submit(attempt, item))
-                if len(waiting) > 2 * threads:
-                    take(waiting.popleft())
-            for done in waiting:
-                take(done)
+            try:
+                for item in stream:
+                    if stop.is_set():
+                        return
+                    if isinstance(item, Finding):
+                        findings.add(item)
+                        progress.update()
+                        continue
+                    waiting.append(judges.submit(attempt, item))
+                    if len(waiting) > 2 * threads:
+                        take(waiting.popleft())
+                for done in waiting:
+                    take(done)
+            finally:  # the next stream may wait for the end of this one
+                if isinstance(stream, Generator):
+                    stream.close()
 
         try:
             for done in as_completed([readers.submit(read, stream) for stream in streams]):

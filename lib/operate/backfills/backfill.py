@@ -78,7 +78,7 @@ def backfill(
         raise RunbookError(f"nothing to send: there are no {selected}")
     path, per_second = path_of(parameters, pipeline.name), parameters.backfill.objects_per_second
     with alone(path):
-        progress = _progress(target, parameters, selected)
+        progress = _progress(target, parameters, selected, objects)
         before, began = progress.sent, clock()
         with (
             Limiter(Rate(per_second, Duration.SECOND)) as limiter,
@@ -89,7 +89,7 @@ def backfill(
     return pd.DataFrame([row])
 
 
-def _progress(target: Target, parameters: Parameters, selected: Selection) -> Progress:
+def _progress(target: Target, parameters: Parameters, selected: Selection, objects: int) -> Progress:
     """Return the backfill to go on with, or a new one that has sent nothing yet."""
     settings, path = parameters.backfill, path_of(parameters, parameters.backfill.pipeline)
     what = {
@@ -101,7 +101,7 @@ def _progress(target: Target, parameters: Parameters, selected: Selection) -> Pr
     }
     if found := unfinished(path, what, settings.restart):
         return found
-    stretches = [Stretch(within.after, within.until) for within in selected.ranges(target)]
+    stretches = [Stretch(within.after, within.until) for within in selected.ranges(target, objects)]
     new = Progress(path, parameters.account_id, what, stretches)
     new.save()
     return new

@@ -1,16 +1,14 @@
 """Copies: what a batch is billed where each call takes its time, and how fast many arrive, beside s5cmd."""
 
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from io import StringIO
-from pathlib import Path
 
 import boto3
 import pandas as pd
-from support.bench.servers import clients, handler, local_aws
+from support.bench.servers import RUNBOOK, clients, handler, local_aws, output, quietly
 from support.buckets import Pair
 from support.handler_user import lambda_context
 from support.s3_messages import in_sns_envelope, s3_event, s3_record, sqs_event
@@ -18,7 +16,6 @@ from support.servers import eventually
 
 from lib.base.paths import ROOT
 
-RUNBOOK = Path(sys.executable).with_name("runbook")
 S5CMD = ROOT / ".cache" / "tools" / "bin" / "s5cmd"
 BODY = b"x" * 10_000
 BATCH = 10
@@ -50,7 +47,7 @@ def billed(latency_ms: float, batches: int) -> pd.DataFrame:
                 answer = replicate.handler(event, lambda_context("replicate"))
             ended, ended_cpu = time.perf_counter(), time.process_time()
             if answer["batchItemFailures"]:
-                raise SystemExit(f"not all were copied: {answer}")
+                raise RuntimeError(f"not all were copied: {answer}")
             rows.append((ended - began, ended_cpu - began_cpu, len(asked)))
     measured = pd.DataFrame(rows[1:], columns=["wall", "cpu", "calls"]) / BATCH
     middle = measured.median()
@@ -63,9 +60,9 @@ def billed(latency_ms: float, batches: int) -> pd.DataFrame:
 def rates(objects: int) -> pd.DataFrame:
     """Return how many objects arrive a second, by *migrate* as it is deployed, and by s5cmd."""
     with local_aws() as (server, patch):
-        subprocess.run([RUNBOOK, "run", "migrate", "--no-exercise"], check=True, stdout=subprocess.PIPE)
+        quietly([RUNBOOK, "run", "migrate", "--no-exercise"])
         client = clients(server)
-        source, target = (_output(f"migrate.{name}_bucket") for name in ("source", "target"))
+        source, target = (output(f"migrate.{name}_bucket") for name in ("source", "target"))
         west, east = client("s3", "us-west-1"), client("s3")
         (mapping,) = client("lambda").list_event_source_mappings()["EventSourceMappings"]
         turn = client("lambda").update_event_source_mapping
@@ -86,7 +83,7 @@ def rates(objects: int) -> pd.DataFrame:
         subprocess.run([*command, f"s3://{source}/a/*", "s3://by-s5cmd/"], check=True, stdout=subprocess.PIPE)
         theirs = time.perf_counter() - began
         if _count(west, "by-s5cmd") != objects:
-            raise SystemExit("s5cmd did not copy all")
+            raise RuntimeError("s5cmd did not copy all")
     rows = [
         ("migrate, all delivered", f"{objects / ours:.0f}", f"{theirs / ours:.2f}"),
         ("s5cmd cp", f"{objects / theirs:.0f}", "1.00"),
@@ -97,9 +94,3 @@ def rates(objects: int) -> pd.DataFrame:
 def _count(client, bucket: str) -> int:
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     return sum(len(page.get("Contents", [])) for page in pages)
-
-
-def _output(name: str) -> str:
-    return subprocess.run(
-        [RUNBOOK, "output", name], check=True, capture_output=True, text=True
-    ).stdout.strip()

@@ -49,7 +49,7 @@ def rates(counts: list[int]) -> pd.DataFrame:
             began, cpu = time.perf_counter(), time.process_time()
             with redirect_stdout(StringIO()):
                 if made.deliver(record):
-                    raise SystemExit("the file was not stored")
+                    raise RuntimeError("the file was not stored")
             ours, ours_cpu = time.perf_counter() - began, time.process_time() - cpu
             began, cpu = time.perf_counter(), time.process_time()
             _write(text, make_table(session, made.settings).name)

@@ -1,15 +1,15 @@
 """Profiles of CSV files: the handler's beside DuckDB's `SUMMARIZE` on one thread and `wc -l`."""
 
-import os
 import random
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 
 import pandas as pd
+from support.bench.process import Measured, measure
+from support.bench.servers import told
 from support.handler_support import HANDLERS
 
 MIB = 2**20
@@ -32,6 +32,7 @@ MEASURED = {
     "summarize": [sys.executable, "-c", PROFILE],
 }
 WIDE_BYTES = 628_000
+LIMIT = {"MEMORY_LIMIT_MB": "512"}
 REPEATS = 3  # by turns, since others use the machine, too; the least of a processor counts
 
 
@@ -69,17 +70,6 @@ def wide_csv(path: Path, columns: int, size: int) -> None:
             written += file.write(",".join(kinds[number % 4]() for number in range(columns)) + "\n")
 
 
-def measure(command: list[str]) -> tuple[float, float, float]:
-    """Return seconds, seconds of a processor and peak MiB of a command."""
-    started = time.perf_counter()
-    environment = os.environ | {"MEMORY_LIMIT_MB": "512"}
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{command[:2]} failed")
-    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
 def narrow(sizes_mib: list[int]) -> pd.DataFrame:
     """Return how long files of these sizes take, of a processor too, the ratio to DuckDB's, and memory."""
     rows = []
@@ -87,15 +77,16 @@ def narrow(sizes_mib: list[int]) -> pd.DataFrame:
         path = Path(folder) / "data.csv"
         for mib in sizes_mib:
             narrow_csv(path, mib * MIB)
-            measure(["wc", "-l", str(path)])  # into the page cache
-            found: dict[str, tuple[float, float, float]] = {}
+            measure(["wc", "-l", path])  # into the page cache
+            found: dict[str, Measured] = {}
             for name, command in [*MEASURED.items()] * REPEATS:
-                each = measure([*command, str(path)])
-                found[name] = min(found.get(name, each), each, key=lambda times: times[1])
-            peer = found["DuckDB SUMMARIZE"][1]
+                told(f"{mib} MiB by {name}")
+                each = measure([*command, path], variables=LIMIT)
+                found[name] = min(found.get(name, each), each, key=attrgetter("cpu"))
+            peer = found["DuckDB SUMMARIZE"].cpu
             rows += [
-                (f"{mib} MiB", name, f"{wall:.2f}", f"{cpu:.2f}", f"{cpu / peer:.2f}", f"{peak:.0f}")
-                for name, (wall, cpu, peak) in found.items()
+                (f"{mib} MiB", name, f"{m.wall:.2f}", f"{m.cpu:.2f}", f"{m.cpu / peer:.2f}", f"{m.peak:.0f}")
+                for name, m in found.items()
             ]
     columns = ["file", "what", "seconds", "of a processor", "× DuckDB's", "peak MiB"]
     return pd.DataFrame(rows, columns=columns)
@@ -108,9 +99,11 @@ def wide(shapes: list[tuple[int, int]]) -> pd.DataFrame:
         path = Path(folder) / "data.csv"
         for columns, size in shapes:
             wide_csv(path, columns, size)
-            wall, cpu, peak = measure([*MEASURED["summarize"], str(path)])
-            first = first or cpu
-            times = f"{cpu / first:.1f}" if size == shapes[0][1] else ""
-            rows.append((f"{columns:,}", f"{size:,}", f"{wall:.2f}", f"{cpu:.2f}", times, f"{peak:.0f}"))
+            told(f"{columns:,} columns")
+            m = measure([*MEASURED["summarize"], path], variables=LIMIT)
+            first = first or m.cpu
+            times = f"{m.cpu / first:.1f}" if size == shapes[0][1] else ""
+            cells = f"{m.wall:.2f}", f"{m.cpu:.2f}", times, f"{m.peak:.0f}"
+            rows.append((f"{columns:,}", f"{size:,}", *cells))
     names = ["columns", "bytes", "seconds", "of a processor", "× the first", "peak MiB"]
     return pd.DataFrame(rows, columns=names)

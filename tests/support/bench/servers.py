@@ -1,9 +1,12 @@
 """A local AWS of a measurement's own, and handlers in this process that work on it."""
 
 import io
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import boto3
@@ -16,6 +19,8 @@ from lib.local import ministack
 from lib.local.deployer import ROOT_KEY
 from lib.local.ministack import LocalAws
 from lib.target import lag_of
+
+RUNBOOK = Path(sys.executable).with_name("runbook")
 
 
 @contextmanager
@@ -55,3 +60,23 @@ def handler(name: str):
 def clients(server: LocalAws) -> Callable:
     """Return what makes root's clients: `client("s3", "us-west-1")`."""
     return lambda service, region=TARGET_REGION: root(server, service, region)
+
+
+def quietly(command: list) -> None:
+    """Run a command, and show what it wrote only if it fails."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(
+            f"{command} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
+
+
+def told(what: str) -> None:
+    """Say how far it has come: a measurement takes minutes."""
+    print(f"{datetime.now():%H:%M:%S} {what}", file=sys.stderr, flush=True)
+
+
+def output(name: str) -> str:
+    """Return an output of a pipeline, such as `migrate.source_bucket`."""
+    done = subprocess.run([RUNBOOK, "output", name], check=True, capture_output=True, text=True)
+    return done.stdout.strip()

@@ -80,3 +80,28 @@ ADDRESSES = Correction(
         "tests/local/in_server/test_addresses.py::test_nothing_that_is_told_or_stored_has_the_old_address",
     ),
 )
+LONG_QUEUES = Correction(
+    name="sqs-long-queues",
+    title="Whenever messages are received or deleted, all of the queue's are looked at, several times",
+    replaces={
+        "ministack.services.sqs:_expire_retained": "f35fdf500d9a",
+        "ministack.services.sqs:_dlq_sweep": "3045deaef85a",
+        "ministack.services.sqs:_collect_msgs": "e51917c669f0",
+        "ministack.services.sqs:_delete_messages_for_esm": "1d9249273502",
+    },
+    ministack="Each receive goes through all messages for those that have expired, for those that are due "
+    "for the dead letters, to complete them, and for those that are visible, and each delete through all "
+    "again.",
+    aws="A standard queue has any number of messages, and a nearly unlimited number of calls a second.",
+    sources=(
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Stop at the last message that is given out, and go through a long queue once a second for those "
+    "that have expired or are due for the dead letters.",
+    steps=(
+        "Send 20,000 messages to a queue that is mapped to a function, with the mapping turned off.",
+        "Turn it on, and look at how many messages leave the queue each second: fewer than at the end.",
+    ),
+    tests=("tests/local/in_server/test_sqs.py::test_of_a_long_queue_only_the_first_messages_are_looked_at",),
+)
