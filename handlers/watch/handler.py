@@ -85,7 +85,7 @@ def look_at_queue(found: Look, region: str, url: str, worked_off: Iterable[str])
     if said["QueueArn"] not in worked_off:
         found.not_done += visible + in_flight
         if visible + in_flight:
-            logger.info("not done", key=queue.name, region=region, messages=visible + in_flight)
+            logger.info("was not done", key=queue.name, region=region, messages=visible + in_flight)
         return
     before = past(NAMESPACE, "MessagesWaiting", dimensions(queue.name), PAST)
     if visible or any(before):  # an idle queue has no metric, which would cost something
