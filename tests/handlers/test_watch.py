@@ -140,7 +140,7 @@ def test_what_is_in_a_queue_that_nobody_works_off_was_not_done_in_any_region(env
     seen = environment.watch()
     assert environment.published("MessagesNotDone") == [3]
     assert environment.published("MessagesWaiting", Queue=f"{environment.name}-uploads") == [3]
-    keys = {line["key"] for line in seen.lines if line["message"] == "not done"}
+    keys = {line["key"] for line in seen.lines if line["message"] == "was not done"}
     assert keys == {f"{environment.name}-dead-letters", f"{environment.name}-failures"}
 
 
