@@ -14,8 +14,10 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+SHORTEST_DAYS = 1 / 24 / 60  # of times that are shown: a minute
 # Of text and lines: as a picture alone it must be legible on white and on black; a page has its own.
 INK = "#010203"  # which nobody else takes, so that it can be replaced
 INK_LIGHT, INK_DARK = "#595959", "#d0d0d0"
@@ -62,6 +64,24 @@ def style() -> AbstractContextManager[None]:
     import matplotlib as mpl  # half a second, for whoever draws
 
     return mpl.rc_context(STYLE)
+
+
+def show_times(axes: "Axes", most: int) -> None:
+    """Let the lower axis of what was drawn tell times, as few words as need be.
+
+    Args:
+        axes: On which something is drawn, over times.
+        most: So many marks at most.
+    """
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    first, last = axes.dataLim.intervalx
+    if last - first < SHORTEST_DAYS:  # matplotlib would show years around a single moment
+        axes.set_xlim(first - SHORTEST_DAYS / 2, last + SHORTEST_DAYS / 2)
+    # With 5 units at least, as matplotlib has it, there are hours for which it knows no distance of few marks.
+    locator = AutoDateLocator(tz="UTC", minticks=2, maxticks=most)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))
 
 
 class Chart:

@@ -1,12 +1,14 @@
 import base64
 import re
+import warnings
 import xml.etree.ElementTree as ElementTree
 
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from support import browser
 
-from lib.base.chart import COLOURS, INK, INK_DARK, INK_LIGHT, Chart, style
+from lib.base.chart import COLOURS, INK, INK_DARK, INK_LIGHT, Chart, show_times, style
 
 WHITE, DARK = "#ffffff", "#111111"  # of JupyterLab's two themes
 
@@ -76,3 +78,22 @@ def test_in_a_browser_it_has_the_colours_of_the_page(scheme, ground, ink):
         assert picture.evaluate("svg => svg.tagName") == "svg"
         colour = picture.locator("text").first.evaluate("text => getComputedStyle(text).fill")
         assert colour == f"rgb({', '.join(str(int(ink[at : at + 2], 16)) for at in (1, 3, 5))})"
+
+
+@pytest.mark.parametrize("most", [6, 8])
+@pytest.mark.parametrize(
+    "lasts",
+    ["0s", "1s", "59s", "90s", "35min", "100min", "3h", "7h", "23h", "2D", "9D", "40D", "400D", "1900D"],
+)
+def test_times_of_any_length_have_few_marks_and_no_warning(lasts, most):
+    first = pd.Timestamp("2026-11-30T15:54:43.894Z")
+    with style(), warnings.catch_warnings(action="error"):
+        figure = Figure(figsize=(4, 2), layout="constrained")
+        axes = figure.subplots()
+        axes.plot([first, first + pd.Timedelta(lasts)], [0, 1])
+        show_times(axes, most)
+        Chart(figure, "times").svg()
+    begin, end = axes.get_xlim()
+    seen = [tick for tick in axes.get_xticks() if begin <= tick <= end]
+    assert 1 <= len(seen) <= most
+    assert end - begin <= 1.2 * (pd.Timedelta(lasts) + pd.Timedelta("1min")) / pd.Timedelta("1D")

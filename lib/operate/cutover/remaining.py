@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib.base import frames, paths
-from lib.base.chart import COLOURS, Chart, style
+from lib.base.chart import COLOURS, Chart, show_times, style
 from lib.base.errors import RunbookError
 from lib.base.retry import wait_until
 from lib.base.run_data import file_of
@@ -141,7 +141,6 @@ class Timeline:
     def draw(self) -> Chart:
         """Draw how many objects were left against time; a line for the time from which on it was frozen."""
         # Half a second, for a cut-over that has begun only.
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
         from matplotlib.figure import Figure
         from matplotlib.ticker import MaxNLocator
 
@@ -160,9 +159,8 @@ class Timeline:
             )
             axes.set(title=title, ylim=(0, max(1, 1.1 * table["left"].max())))
             axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-            locator = AutoDateLocator(tz="UTC", maxticks=8)
-            axes.xaxis.set_major_locator(locator)
-            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))
+            if len(table):
+                show_times(axes, most=8)
             if (frozen := self.frozen_since()) is not None:
                 axes.axvline(frozen, linestyle="--", color=COLOURS[1], label="frozen")
                 axes.legend()

@@ -5,13 +5,12 @@ from typing import Any
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from pandas.api import types
 
 from lib.base import frames
-from lib.base.chart import COLOURS, Chart, style
+from lib.base.chart import COLOURS, Chart, show_times, style
 from lib.base.shown import counted
 from lib.operate.observe.activity import Activity
 from lib.operate.observe.cost import TOTAL
@@ -150,7 +149,7 @@ def changes(prices: pd.DataFrame) -> Chart:
             axes.plot(relative.index, relative[name], label=name, color=colour)
         axes.set(title="change of the price since the beginning", ylabel="")
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-        _times(axes)
+        show_times(axes, most=6)
         figure.legend(loc="outside right center")
     each = ", ".join(f"{name} {change:+.1%}" for name, change in last.items())
     return Chart(figure, f"Change of the price from the beginning to the end: {each}.")
@@ -215,12 +214,6 @@ def _say(axes: Axes, text: str) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _times(axes: Axes) -> None:
-    locator = AutoDateLocator(tz="UTC", maxticks=6)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))
-
-
 def _lags(axes: Axes, lag: pd.DataFrame, tips: Tips) -> str:
     """Draw how long objects took: a bar for half of them, and behind it one for 99 of 100."""
     axes.set(title="lag: of half, and of 99 of 100 objects")
@@ -257,7 +250,7 @@ def _lines(axes: Axes, table: pd.DataFrame, title: str, noun: str) -> str:
             axes.plot(shown.index, shown[name], label=name, color=colour, marker=".", drawstyle="steps-mid")
     axes.set(ylim=(0, 1.1 * shown.max(axis=None)))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    _times(axes)
+    show_times(axes, most=6)
     axes.legend()
     most = ", ".join(f"{name} {counts.max():,.0f}" for name, counts in shown.items() if counts.any())
     return f"{title.capitalize()}, {noun}s a minute at most: {most}"
