@@ -78,7 +78,7 @@ def show_times(axes: "Axes", most: int) -> None:
     first, last = axes.dataLim.intervalx
     if last - first < SHORTEST_DAYS:  # matplotlib would show years around a single moment
         axes.set_xlim(first - SHORTEST_DAYS / 2, last + SHORTEST_DAYS / 2)
-    # With 5 units at least, as matplotlib has it, there are hours for which it knows no distance of few marks.
+    # With 5 units at least, as matplotlib has it, there are hours for which it knows no distance of few.
     locator = AutoDateLocator(tz="UTC", minticks=2, maxticks=most)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))
