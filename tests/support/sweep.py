@@ -70,8 +70,8 @@ def row(name: str, scale: float | None) -> dict:
     counts = {"calls disturbed": 0}
     with pytest.MonkeyPatch.context() as patch:
         if scale:
-            for module, name in POLLS:
-                patch.setattr(module, name, POLL_S)
+            for module, constant in POLLS:
+                patch.setattr(module, constant, POLL_S)
         late_s = LOOKS_OTHERWISE_S if scale else 0
         subject = Subject(pipeline, f"{'adopt' if adopts else 'sweep'}{pipeline}", adopted, late_s)
         stopped = list(interrupted(subject))
