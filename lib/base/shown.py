@@ -30,8 +30,12 @@ def shown_bytes(number: float) -> str:
     Args:
         number: Of bytes.
     """
-    power = min(int(math.log(abs(number), 1024)), len(UNITS) - 1) if abs(number) >= 1 else 0
-    return f"{number:,.0f} B" if power == 0 else f"{number / 1024**power:,.1f} {UNITS[power]}"
+    if not math.isfinite(number):
+        return str(number)
+    size, power = float(number), 0
+    while abs(round(size, 1 if power else 0)) >= 1024 and power < len(UNITS) - 1:
+        size, power = size / 1024, power + 1
+    return f"{size:,.1f} {UNITS[power]}" if power else f"{size:,.0f} B"
 
 
 def counted(number: int, noun: str) -> str:

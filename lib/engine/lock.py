@@ -25,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from lib.base.errors import LockError, NotOursError, ParameterError, RunbookError
+from lib.base.paths import home
 from lib.base.retry import retry_passing
 from lib.base.shown import counted
 from lib.base.signals import uninterrupted
@@ -328,7 +329,7 @@ class Lock:
     def _keep_records(self) -> None:
         """Keep the records that the home has on this machine: it is about to go, and they shall not."""
         if kept := self.records.keep_all():
-            print(f"{counted(kept, 'record')} of runs: kept in {self.records.folder}")
+            print(f"{counted(kept, 'record')} of runs: kept in {self.records.folder.relative_to(home())}")
         if not self.records.days:
             self.ledger.forget_head()
 

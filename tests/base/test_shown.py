@@ -36,7 +36,8 @@ def test_a_name_is_one_line_and_can_be_written_anywhere(text):
 
 @pytest.mark.parametrize(
     ("number", "said"),
-    [(0, "0 B"), (1023, "1,023 B"), (1024, "1.0 KiB"), (-2048, "-2.0 KiB"), (2**70, "1,048,576.0 PiB")],
+    [(0, "0 B"), (1023, "1,023 B"), (1024, "1.0 KiB"), (-2048, "-2.0 KiB"), (2**70, "1,048,576.0 PiB")]
+    + [(1024**2 - 1, "1.0 MiB"), (1023.7, "1.0 KiB"), (float("inf"), "inf"), (float("nan"), "nan")],
 )
 def test_sizes(number, said):
     assert shown_bytes(number) == said

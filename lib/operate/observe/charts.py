@@ -112,7 +112,10 @@ def bars(table: pd.DataFrame, title: str, unit: str) -> Chart:
         axes = figure.subplots()
         begin = pd.Series(0.0, index=numbers.index)
         for column, colour in zip(numbers.columns, _colours(len(numbers.columns)), strict=True):
-            drawn = axes.barh(rows, numbers[column], left=begin, color=colour, label=str(column))
+            places = range(len(rows))  # two may have one name
+            drawn = axes.barh(
+                places, numbers[column], left=begin, color=colour, label=str(column), tick_label=rows
+            )
             begin += numbers[column]
             texts = [f"{number:,g} {unit}" for number in numbers[column]]
             _tell(tips, drawn, [f"{row}, {column}: {text}" for row, text in zip(rows, texts, strict=True)])
@@ -151,7 +154,7 @@ def changes(prices: pd.DataFrame) -> Chart:
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         show_times(axes, most=6)
         figure.legend(loc="outside right center")
-    each = ", ".join(f"{name} {change:+.1%}" for name, change in last.items())
+    each = ", ".join(f"{name} {round(change, 3) + 0.0:+.1%}" for name, change in last.items())
     return Chart(figure, f"Change of the price from the beginning to the end: {each}.")
 
 

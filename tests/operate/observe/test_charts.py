@@ -94,8 +94,17 @@ def test_bars_have_their_parts_and_their_numbers():
     assert charts.NOTHING in charts.bars(table.iloc[:0], title="objects", unit="objects").text
 
 
+def test_two_rows_of_one_name_have_a_place_each():
+    table = pd.DataFrame({"s": [3, 1, 2]}, index=["airlines.csv", "airlines.csv", "planes.csv"])
+    drawn = charts.bars(table, title="versions", unit="s")
+    assert len({bar.get_y() for bar in drawn.figure.axes[0].patches}) == len(table)
+    assert [label.get_text() for label in drawn.figure.axes[0].get_yticklabels()] == list(table.index)
+
+
 def test_changes_are_of_the_first_price():
     prices = pd.DataFrame({"A": [2.0, 3.0], "B": [4.0, 3.0]}, index=pd.date_range(NOW, periods=2, freq="s"))
     drawn = charts.changes(prices)
     assert "A +50.0%, B -25.0%" in drawn.text
+    nearly = pd.DataFrame({"A": [10000.0, 9999.9]}, index=prices.index)
+    assert "A +0.0%" in charts.changes(nearly).text
     assert [list(line.get_ydata()) for line in drawn.figure.axes[0].lines] == [[0, 0.5], [0, -0.25]]
