@@ -91,7 +91,9 @@ def test_the_audit_reads_the_sections_of_the_pipelines(tmp_path: Path) -> None:
     """The first cells of the real notebook, with values that no default has."""
     audit = nbformat.read(run.NOTEBOOKS / "70_audit.ipynb", as_version=4)
     show = nbformat.v4.new_code_cell("print(parameters.model_dump_json())")
-    audit.cells = [*[cell for cell in audit.cells if cell.cell_type == "code"][:3], show]
+    code = [cell for cell in audit.cells if cell.cell_type == "code"]
+    read = next(number for number, cell in enumerate(code) if "parameters = " in cell.source)
+    audit.cells = [*code[: read + 1], show]
     nbformat.write(audit, tmp_path / "70_audit.ipynb")
     other = {"backup": {"dr_region": "eu-west-1", "delete_sync": False}, "migrate": {"key_prefix": "in/"}}
     (folder := tmp_path / "out").mkdir()
