@@ -271,8 +271,9 @@ def _run(
         with run_alone(parameters, makes_roles=any(has_a_plan(job.notebook) for job in jobs)) as running:
             first()
             folder = new_folder(began)
+            running.told["folder"] = folder  # also for a run that is interrupted meanwhile
             results = execute_all(jobs, parameters, folder, at_once, ended=terminal.say_ended)
-            running.told |= {"folder": folder, **_told(results)}
+            running.told |= _told(results)
             if go_back and any(result.outcome != "ok" for result in results):
                 recovery.go_back_if_possible(parameters, running.run)
     index = write_report(folder, results, parameters, began, running.record)

@@ -24,11 +24,11 @@ import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from lib.base.errors import LockError, NotOursError, ParameterError, RunbookError
+from lib.base.errors import LockError, NotOursError, ParameterError
 from lib.base.retry import retry_passing
 from lib.base.shown import counted
 from lib.base.signals import uninterrupted
-from lib.base.told import named
+from lib.base.told import DELETED, named, note
 from lib.base.waits import Wait
 from lib.engine.accounts import ACCOUNT
 from lib.engine.ledger import RUN_VARIABLE, Ledger, new_run_id, run_id
@@ -390,14 +390,13 @@ class Lock:
         # Which a renewal need not have seen yet.
         is_left = self.is_left or self.ledger.has_left_home(run_id())
         is_gone = is_left and not self.records.days
-        said = self.recording.end(
-            self.ledger, error, last=is_gone or (self.is_last and not self.records.days)
-        )
+        is_last = is_gone or (self.is_last and not self.records.days)
         try:
+            said = self.recording.end(self.ledger, error, last=is_last)
             self.record = self.records.append_here(said) if is_gone else self.records.append(said)
             if not is_gone:
                 self._know_head(self.record)
-        except (ClientError, BotoCoreError, RunbookError) as failure:
+        except Exception as failure:  # whatever it is, such as a full disk: it hides no other error
             if error is None:
                 raise
             print(f"the end of this run is not recorded: {failure}", file=sys.stderr)
@@ -410,8 +409,11 @@ class Lock:
             name: Its name.
             region: Where it was.
         """
-        if self.recording:
-            self.recording.told.setdefault("deleted", []).append(named(noun, name, region))
+        recording = _held.get(self.home.name, self).recording
+        if recording:
+            recording.told.setdefault("deleted", []).append(named(noun, name, region))
+        else:  # the command that runs us records it
+            note(DELETED, what=named(noun, name, region))
 
     def _know_head(self, record: dict[str, Any]) -> None:
         self.ledger.know_head(record["chain"], record["number"], record["digest"])

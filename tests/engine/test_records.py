@@ -1,8 +1,10 @@
 """The records of runs: a chain in the account, of which any change, gap or other order is found."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -12,15 +14,19 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as some
+from support import cases
 from support.calls import Recorder, watched
 from support.command_line import runbook
 
+from lib.base import told
 from lib.base.errors import RunbookError
+from lib.base.paths import ROOT
 from lib.engine import lock, records
 from lib.engine.inventory import Inventory
 from lib.engine.ledger import run_id
 from lib.engine.lock import Lock, locked
 from lib.engine.records import Kept, Records, check, digest_of, key_of, sealed, text_of, unended
+from lib.engine.stack import Stack
 from lib.parameters import Parameters
 from lib.resources.s3 import empty_bucket
 from lib.target import Target, connect
@@ -456,6 +462,34 @@ def test_an_end_that_cannot_be_recorded_hides_no_other_error(of, target, paramet
     assert "the end of this run is not recorded: S3 is away" in capsys.readouterr().err
     with pytest.raises(RunbookError, match="S3 is away"), locked(target, parameters):
         pass
+
+
+def test_an_end_of_which_something_cannot_be_read_hides_no_other_error(of, target, parameters, capsys):
+    with pytest.raises(KeyError), locked(target, parameters) as one:
+        one.recording.told["notebooks"] = 5  # no list, as nothing that a run tells is
+        raise KeyError("x")
+    assert "the end of this run is not recorded: 1 validation error" in capsys.readouterr().err
+
+
+def test_what_a_part_of_a_run_deleted_before_it_failed_is_in_the_record(of, target, parameters, tmp_path):
+    """The ledger forgets it only when all is proven to be gone; the part is a process of its own."""
+    stack = Stack(target, parameters, "migrate")
+    queue = cases.sqs.queue(stack)
+    stack.apply()
+    destroy = (
+        "from lib.engine.inventory import Inventory; from lib.parameters import Parameters; "
+        "from lib.target import connect; its = Parameters.check({'env': 'records'}); "
+        "Inventory(connect(its), its, 'migrate').destroy(); raise SystemExit(9)"
+    )
+    with locked(target, parameters) as one:
+        one.recording.told["folder"] = tmp_path
+        kernel = {**os.environ, "RUNBOOK_RUN": run_id(), told.FACTS_VARIABLE: str(tmp_path / told.KERNELS)}
+        done = subprocess.run([sys.executable, "-c", destroy], env=kernel, cwd=ROOT, check=False)
+        assert done.returncode == 9
+    record = of.last().record
+    assert f"SQS queue {queue.name} in us-east-1" in record["deleted"]
+    assert "facts" not in record
+    one.ledger.forget("migrate")
 
 
 def test_a_bucket_of_their_own_is_locked_and_stays(target, parameters, monkeypatch, somebody, capsys):
