@@ -289,7 +289,8 @@ class Recording:
             counts[FORGOTTEN] += forgotten
         path = folder / call_ledger.KERNELS if folder else None
         if path and path.exists():
-            for call in call_ledger.read(path, torn := []):
+            torn: list[str] = []
+            for call in call_ledger.read(path, torn):
                 counts[call.service, call.operation, call.outcome] += 1
                 self._caller = self._caller or call.caller
             if torn:
