@@ -25,6 +25,7 @@ KERNELS = "calls.jsonl"  # that file in a run's folder
 # So many calls stay in memory, some 10 MB; the file has them all.
 REMEMBERED = 20_000
 STASH = "runbook_call"
+SHOWN = 200  # characters of a line that is no call
 
 
 class CallLedgerError(RunbookError):
@@ -166,11 +167,26 @@ def ledger() -> CallLedger:
     return CallLedger(path)
 
 
-def read(path: Path) -> Iterator[Call]:
-    """Read the calls that were kept in a file."""
-    for line in path.read_text("utf-8").splitlines():
-        kept = json.loads(line)
-        yield Call(**{**kept, "parameters": tuple(kept["parameters"])})
+def read(path: Path, torn: list[str] | None = None) -> Iterator[Call]:
+    """Read the calls that were kept in a file.
+
+    Args:
+        path: The file.
+        torn: Gets the lines that are no calls, as of a process that was killed while it wrote.
+
+    Raises:
+        CallLedgerError: If a line is none, and nobody takes it.
+    """
+    for line in path.read_text("utf-8", errors="replace").splitlines():
+        try:
+            kept = json.loads(line)
+            call = Call(**{**kept, "parameters": tuple(kept["parameters"])})
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            if torn is None:
+                raise CallLedgerError(f"{path}: this line is no call: {line[:SHOWN]!r}") from error
+            torn.append(line)
+            continue
+        yield call
 
 
 def table(calls: list[Call]) -> pd.DataFrame:

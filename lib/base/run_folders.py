@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from time import time
 
 from lib.base import paths
 from lib.base.shown import counted, shown_bytes
@@ -12,10 +13,13 @@ from lib.base.shown import counted, shown_bytes
 # The folder of a run, by when it began; drills and cut-overs have records beside them, which nothing deletes.
 RUN = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ(-\d+)?")
 MOST_RUNS = 50
+AT_WORK_S = 24 * 60 * 60  # no run is so long without a call to AWS, which its folder has
 
 
 def forget(runs: Path, most: int = MOST_RUNS) -> list[Path]:
     """Delete the folders of old runs, but for the one that `latest` leads to; records of other kinds stay.
+
+    One that has no report yet stays, too, while something in it is younger than a day: that run is at work.
 
     Args:
         runs: The folder that has them.
@@ -26,10 +30,21 @@ def forget(runs: Path, most: int = MOST_RUNS) -> list[Path]:
     """
     latest = (runs / "latest").resolve()
     folders = sorted(path for path in runs.iterdir() if path.is_dir() and RUN.fullmatch(path.name))
-    old = [path for path in folders[: max(0, len(folders) - most)] if path.resolve() != latest]
+    old = folders[: max(0, len(folders) - most)]
+    old = [path for path in old if path.resolve() != latest and not _is_at_work(path)]
     for path in old:
         shutil.rmtree(path, ignore_errors=True)  # somebody else may be forgetting it, too
     return old
+
+
+def _is_at_work(folder: Path) -> bool:
+    if (folder / "index.html").exists():
+        return False
+    try:
+        newest = max(path.stat().st_mtime for path in [folder, *folder.iterdir()])
+    except FileNotFoundError:  # somebody else may be forgetting it, or it is just writing
+        return True
+    return time() - newest < AT_WORK_S
 
 
 def records_of(account_id: str, prefix: str, env: str) -> Path:

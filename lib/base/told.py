@@ -12,6 +12,7 @@ ADOPTING = "application/vnd.runbook.adopting+json"  # what adopting a bucket mea
 FOUND = "application/x-runbook-found+json"  # what was found, in a few words
 # Names the file that kernels write facts to, for the record of their run; and that file in a run's folder.
 FACTS_VARIABLE, KERNELS = "RUNBOOK_FACTS", "facts.jsonl"
+DELETED = "deleted"  # the kind of a fact that names what a part of a run has deleted
 MOST_FACTS = 1000  # that wait for the record of a run
 POINTS = "application/x-runbook-points+json"  # all points of a checklist
 

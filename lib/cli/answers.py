@@ -255,7 +255,7 @@ class PastRun(_Part):
     created: int = Field(description="how many that are still there it created")
     changed: int
     by: str = Field("", description="who, on which machine; empty if nothing is recorded of it")
-    commit: str = Field("", description="of the runbook; with a + if files were not as in it")
+    commit: str = Field("", description="of the runbook; with a + if files were not as in it, ? if not known")
     outcome: str = Field("", description="ok, failed, interrupted, or that it has not ended")
     records: str = Field("", description="the numbers of its records")
 

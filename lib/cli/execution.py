@@ -1,5 +1,6 @@
 """Notebooks executed for a command: their results shown, told to machines, and made an exit code."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -97,6 +98,11 @@ class Ran:
         return next(iter(ill + not_run), None)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether each came to its own end, be it a failure."""
+        return not any(result.outcome in ("interrupted", "not run") for result in self.results)
+
+    @property
     def exit_code(self) -> int:
         """What the program ends with: what failed comes first, then what differs, then what was left out."""
         failures = [result.failure for result in self.results if result.failure]
@@ -125,8 +131,9 @@ def plan(
         parameters: Their mode is `plan`.
         asked: What the command was asked.
         markdown: Whether to show them as Markdown, such as for a comment on a pull request.
-        out: Where to keep the plan for `runbook run --plan`, if anywhere.
-        alert: Whether the topic of alerts is told of what differs.
+        out: Where to keep the plan for `runbook run --plan`, if anywhere; one that did not come to its end
+            is not kept.
+        alert: Whether the topic of alerts is told of what differs; not by one that did not come to its end.
 
     Raises:
         NotDeployedError: If it is to be told, and is not there.
@@ -152,10 +159,13 @@ def plan(
         _show(ran)
         if not ran.bad:
             _say_next(parameters, asked)
-    if out:
-        saved_plan.write(out, asked.names, parameters, answer)
-    if not (ran.bad and ran.bad.outcome == "interrupted"):
+    if ran.is_whole:
+        if out:
+            saved_plan.write(out, asked.names, parameters, answer)
         telling.tell(alerts, "plan", asked.names, telling.of_plan(answer))
+    else:  # what was not looked at is no all-clear
+        for what in [*([f"{out} was not written"] if out else []), *(["no alert was told"] if alert else [])]:
+            print(f"the plan did not come to its end: {what}", file=sys.stderr)
     _end(ran)
 
 
@@ -271,8 +281,9 @@ def _run(
         with run_alone(parameters, makes_roles=any(has_a_plan(job.notebook) for job in jobs)) as running:
             first()
             folder = new_folder(began)
+            running.told["folder"] = folder  # also for a run that is interrupted meanwhile
             results = execute_all(jobs, parameters, folder, at_once, ended=terminal.say_ended)
-            running.told |= {"folder": folder, **_told(results)}
+            running.told |= _told(results)
             if go_back and any(result.outcome != "ok" for result in results):
                 recovery.go_back_if_possible(parameters, running.run)
     index = write_report(folder, results, parameters, began, running.record)

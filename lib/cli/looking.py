@@ -252,23 +252,29 @@ def history(
 
 def _recorded(parameters: "Parameters") -> dict[str, dict[str, str]]:
     """Return what is recorded of the last runs, by their ids: in the account, or else on this machine."""
+    from lib.base.run_folders import records_of
     from lib.engine.ledger import RUNS_KEPT
     from lib.engine.lock import Lock
-    from lib.engine.records import ENDED
+    from lib.engine.records import ENDED, copies_in
 
     _, can_be_asked = whereabouts(parameters)
     with terminal.aside():
         kept = []
         if can_be_asked:
             kept = list(Lock(connect(parameters), parameters).records.of_account(newest=2 * RUNS_KEPT))
+    if not kept:  # such as after a destruction
+        here = copies_in(records_of(parameters.account_id, parameters.prefix, parameters.env))
+        kept = [one for copies in here.values() for one in copies]
     found: dict[str, dict[str, str]] = {}
     for one in kept:
         record = one.record
-        who, code = record.get("who", {}), record.get("code", {})
+        who, code = (each if isinstance(each := record.get(name), dict) else {} for name in ("who", "code"))
         known = found.setdefault(str(record.get("run")), {"records": ""})
         known["records"] = " ".join(filter(None, [known["records"], str(one.number)]))
         known["by"] = f"{who.get('user', '')}@{who.get('host', '')}"
-        known["commit"] = str(code.get("commit", ""))[:SHORT_COMMIT] + ("" if code.get("clean") else "+")
+        if commit := str(code.get("commit", ""))[:SHORT_COMMIT]:
+            is_clean = code.get("clean")
+            known["commit"] = commit + ("" if is_clean is True else "+" if is_clean is False else "?")
         ended = record.get("event") == ENDED
         known["outcome"] = str(record.get("outcome")) if ended else "not ended: killed, or at work"
     return found

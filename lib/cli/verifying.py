@@ -70,14 +70,15 @@ def verify(
 
 def _verify_runs(parameters: "Parameters", sha256: str) -> None:
     from lib.cli import answers
-    from lib.engine.lock import Lock
+    from lib.engine.lock import LEDGER_KEY, Lock
     from lib.engine.records import look
 
     known(parameters)  # what the account's copy of the ledger says of the last record
     with terminal.aside():
         lock = Lock(connect(parameters), parameters)
         holder = lock.holder()
-        looked = look(lock.records, holder.run if holder else "", sha256)
+        is_there = lock.kept(LEDGER_KEY) is not None
+        looked = look(lock.records, holder.run if holder else "", sha256, is_there)
     code = EXIT_DIFFERS if looked.findings else EXIT_LEFT_OUT if looked.left_out else 0
     answer = answers.VerifyAnswer(
         environment=answers.Environment.of(parameters),

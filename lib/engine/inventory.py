@@ -353,6 +353,8 @@ class Inventory:
             ours = _going(ours, keep_data)
             self._require_unprotected(ours)
             contents = self._with_contents(ours).held
+            if not self.scope.pipeline:  # all may go, also a bucket of records that shall be kept no more
+                lock.records.keep_all()
             with Wait("Destroy", total=len(ours), unit="resource") as wait:
                 for item in wait.each(ours):
                     wait.say(f"{item.type.noun} {item.found.name}")

@@ -24,12 +24,12 @@ import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from lib.base.errors import LockError, NotOursError, ParameterError, RunbookError
+from lib.base.errors import LockError, NotOursError, ParameterError
 from lib.base.paths import home
 from lib.base.retry import retry_passing
 from lib.base.shown import counted
 from lib.base.signals import uninterrupted
-from lib.base.told import named
+from lib.base.told import DELETED, named, note
 from lib.base.waits import Wait
 from lib.engine.accounts import ACCOUNT
 from lib.engine.ledger import RUN_VARIABLE, Ledger, new_run_id, run_id
@@ -263,27 +263,36 @@ class Lock:
         if self.is_parents:
             self.ledger.leave_home(run_id())  # first, for whoever renews the lock meanwhile
             self._keep_records()
-            self.ledger.forget(PIPELINE)
+            self._forget_home()
             # A copy of the ledger that was on its way by then comes there meanwhile; the next try deletes it.
             retry_passing("changing", "busy", sleep=sleep)(Bucket.delete, self.client, self.home.name)
         _held.get(self.home.name, self).is_last = True
 
     def _remove_home(self) -> None:
         """Delete the home, unless the environment has another bucket, or somebody took the lock meanwhile."""
-        if self._is_alone():
+        if not self._is_alone():
+            return
+        # What is there now is ours; what comes from now on is the next operator's, as is the lock then.
+        found = self._beside()
+        self._keep_records()
+        if self.holder() is None:
+            self._remove(found)
             retry_passing("changing", "busy", sleep=sleep)(self._delete_home)
 
     def _delete_home(self) -> None:
         try:
-            if self.holder() is None:  # or else the next operator has come, whose all this is
-                self._remove_records()
             self.client.delete_bucket(Bucket=self.home.name)
         except ClientError as error:
-            if _code(error) == "BucketNotEmpty" and self.holder():  # the next operator has come
+            if _code(error) == "BucketNotEmpty":  # the next operator has come
                 return
             if _code(error) not in GONE:
                 raise
+        self._forget_home()
+
+    def _forget_home(self) -> None:
         self.ledger.forget(PIPELINE)
+        if not self.records.days:
+            self.ledger.forget_head()
 
     def take_ledger(self) -> None:
         """Take over what others have done in this environment, by the ledger's copy beside the lock."""
@@ -330,15 +339,29 @@ class Lock:
         """Keep the records that the home has on this machine: it is about to go, and they shall not."""
         if kept := self.records.keep_all():
             print(f"{counted(kept, 'record')} of runs: kept in {self.records.folder.relative_to(home())}")
-        if not self.records.days:
-            self.ledger.forget_head()
 
-    def _remove_records(self) -> None:
-        """Delete what is kept beside the lock: the ledger's copy, records, and what was acknowledged."""
-        self._keep_records()
-        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.home.name):
-            for found in (found for found in page.get("Contents", []) if found["Key"] != KEY):
-                self.client.delete_object(Bucket=self.home.name, Key=found["Key"])
+    def _beside(self) -> dict[str, str]:
+        """Return what is kept beside the lock: the keys of the ledger's copy, records, …, to their ETags."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.home.name)
+        found: dict[str, str] = {}
+        with suppress(self.client.exceptions.NoSuchBucket):  # somebody was faster
+            for page in pages:
+                found |= {each["Key"]: each["ETag"] for each in page.get("Contents", [])}
+        found.pop(KEY, None)
+        return found
+
+    def _remove(self, found: dict[str, str]) -> None:
+        """Delete what was found beside the lock, but for what was written anew since.
+
+        Args:
+            found: Keys to ETags.
+        """
+        for key, etag in found.items():
+            try:
+                self.client.delete_object(Bucket=self.home.name, Key=key, IfMatch=etag)
+            except ClientError as error:
+                if _code(error) not in (*TAKEN, *GONE):
+                    raise
 
     def begin_record(self, parameters: Parameters) -> None:
         """Record that a run begins, before it writes anything: one that is killed has left that.
@@ -368,14 +391,13 @@ class Lock:
         # Which a renewal need not have seen yet.
         is_left = self.is_left or self.ledger.has_left_home(run_id())
         is_gone = is_left and not self.records.days
-        said = self.recording.end(
-            self.ledger, error, last=is_gone or (self.is_last and not self.records.days)
-        )
+        is_last = is_gone or (self.is_last and not self.records.days)
         try:
+            said = self.recording.end(self.ledger, error, last=is_last)
             self.record = self.records.append_here(said) if is_gone else self.records.append(said)
             if not is_gone:
                 self._know_head(self.record)
-        except (ClientError, BotoCoreError, RunbookError) as failure:
+        except Exception as failure:  # whatever it is, such as a full disk: it hides no other error
             if error is None:
                 raise
             print(f"the end of this run is not recorded: {failure}", file=sys.stderr)
@@ -388,8 +410,11 @@ class Lock:
             name: Its name.
             region: Where it was.
         """
-        if self.recording:
-            self.recording.told.setdefault("deleted", []).append(named(noun, name, region))
+        recording = _held.get(self.home.name, self).recording
+        if recording:
+            recording.told.setdefault("deleted", []).append(named(noun, name, region))
+        else:  # the command that runs us records it
+            note(DELETED, what=named(noun, name, region))
 
     def _know_head(self, record: dict[str, Any]) -> None:
         self.ledger.know_head(record["chain"], record["number"], record["digest"])

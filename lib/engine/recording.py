@@ -1,9 +1,9 @@
 """What the record of a run says: who, with what, what for, and what came of it; and no secret."""
 
-import json
 import platform
 import re
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,8 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lib.base import call_ledger, told
 from lib.base.explained import explained
+from lib.base.json_text import json_object
 from lib.base.paths import ROOT, home, runbook_version
 from lib.base.refusals import DENIED
+from lib.base.shown import counted
 from lib.engine.ledger import Ledger
 from lib.engine.records import whose
 from lib.parameters import Parameters
@@ -39,6 +41,7 @@ GIVEN = re.compile(r"(?<==)(?=\S*[A-Z])(?=\S*[a-z])(?=\S*[0-9])[A-Za-z0-9/+]{40}
 EXTERNAL_ID = re.compile(r"(external_id['\"]?\s*[=:]\s*)[^\s,;}]+", re.IGNORECASE)
 PACKAGES = ("boto3", "botocore", "papermill", "ministack")
 FORGOTTEN = ("", "not remembered", "")  # calls of which a process that made very many knows the number only
+GIT_TIMEOUT_S = 30
 MOST_FILES = 20  # that are named of those which the commit does not have so
 MESSAGE_CHARACTERS = 2000
 Outcome = Literal["ok", "failed", "interrupted"]
@@ -155,8 +158,10 @@ def without_secrets(value: Any) -> Any:
 @cache
 def code() -> Code:
     """Return with what this process works, as it was when it was first asked."""
-    commit = _git("rev-parse", "HEAD").strip()
-    changed = [line[3:] for line in _git("status", "--porcelain").splitlines()] if commit else []
+    commit = (_git("rev-parse", "HEAD") or "").strip()
+    # Whatever the person's own settings of git leave out of it.
+    status = _git("status", "--porcelain", "--untracked-files=normal") if commit else None
+    changed = [line[3:] for line in (status or "").splitlines()]
     packages = {}
     for name in PACKAGES:
         try:
@@ -166,22 +171,23 @@ def code() -> Code:
     return Code(
         version=runbook_version(),
         commit=commit,
-        clean=not changed if commit else None,
+        clean=None if status is None else not changed,
         changed=changed[:MOST_FILES],
         python=platform.python_version(),
         packages=packages,
     )
 
 
-def _git(*arguments: str) -> str:
-    """Return what git says of the project; nothing where there is no git, or the project is not its own."""
+def _git(*arguments: str) -> str | None:
+    """Return what git says of the project; None if it cannot tell, or the project is no repository itself."""
     command = ["git", "-C", str(ROOT), "--no-optional-locks", *arguments]
     try:
         if arguments[0] != "rev-parse" or _is_own_repository():
-            return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+            done = subprocess.run(command, capture_output=True, check=True, timeout=GIT_TIMEOUT_S)
+            return done.stdout.decode("utf-8", errors="replace")  # names of files are any bytes
     except (OSError, subprocess.SubprocessError):
         pass
-    return ""
+    return None
 
 
 def _is_own_repository() -> bool:
@@ -235,7 +241,10 @@ class Recording:
         after = ledger.entries()
         changed = [arn for arn, facts in after.items() if _is_changed(facts, self.known.get(arn), self.run)]
         gone = {arn: self.known[arn] for arn in self.known if arn not in after}
-        deleted = {*map(_name, gone, gone.values()), *self.told.get("deleted", [])}
+        facts = [*told.take_facts(), *_facts_of(folder)]
+        # Those of kernels are facts; what was deleted before something failed is in the ledger still.
+        said = [str(fact.get("what")) for fact in facts if fact["kind"] == told.DELETED]
+        deleted = {*map(_name, gone, gone.values()), *self.told.get("deleted", []), *said}
         return self._said(
             "ended",
             now,
@@ -247,7 +256,7 @@ class Recording:
             created=sorted(_name(arn, after[arn]) for arn in after if arn not in self.known),
             changed=sorted(_name(arn, after[arn]) for arn in changed),
             deleted=sorted(deleted),
-            facts=[*told.take_facts(), *_facts_of(folder)],
+            facts=[fact for fact in facts if fact["kind"] != told.DELETED],
             calls=_summed(counts),
             evidence=list(self._evidence(folder)),
             last=last,
@@ -280,9 +289,13 @@ class Recording:
             counts[FORGOTTEN] += forgotten
         path = folder / call_ledger.KERNELS if folder else None
         if path and path.exists():
-            for call in call_ledger.read(path):
+            torn: list[str] = []
+            for call in call_ledger.read(path, torn):
                 counts[call.service, call.operation, call.outcome] += 1
                 self._caller = self._caller or call.caller
+            if torn:
+                counts[FORGOTTEN] += len(torn)
+                _say_torn(path, len(torn))
         return counts
 
     def _evidence(self, folder: Path | None) -> Iterator[Evidence]:
@@ -347,7 +360,17 @@ def _facts_of(folder: Path | None) -> list[dict[str, Any]]:
     path = folder / told.KERNELS if folder else None
     if path is None or not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    lines = path.read_text("utf-8", errors="replace").splitlines()
+    facts = [fact for fact in map(json_object, lines) if isinstance(fact.get("kind"), str)]
+    if torn := len(lines) - len(facts):
+        _say_torn(path, torn)
+        facts.append({"kind": "left out", "file": path.name, "lines": torn})
+    return facts
+
+
+def _say_torn(path: Path, lines: int) -> None:
+    """Say that some of what a kernel has written is none, as of one that was killed while it wrote."""
+    print(f"{path}: {counted(lines, 'line')} cannot be read; the record goes on without", file=sys.stderr)
 
 
 def who(holder: Mapping[str, Any]) -> Who:

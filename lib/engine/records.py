@@ -5,17 +5,20 @@ docs/decisions/0044-a-record-is-chained-to-the-one-before-it.md says why.
 
 import json
 import re
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from lib.base import paths
 from lib.base.errors import RunbookError
@@ -37,7 +40,7 @@ NO_RECORD_BEFORE = ""  # what the first record says of the one before it
 # Somebody else has just written the next one: whose turn it is then is asked again.
 TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 GONE = ("NoSuchBucket", "404")
-ATTEMPTS = 20
+ATTEMPTS, ATTEMPT_WAIT_S = 20, 0.5  # waits at most so long
 NAME = re.compile(r"[A-Za-z0-9-]{1,64}")  # of a chain; what the account says of it becomes a folder here
 
 
@@ -127,6 +130,15 @@ COMPARE = (
 MISSING = "look for it below runs/records of the machine that ran it, and ask CloudTrail who deleted it"
 
 
+NOT_THERE = (
+    "the account does not have it any more, and no record here says that the environment was destroyed"
+)
+
+
+class _TakenError(Exception):
+    """Somebody else has written, or is just writing, the record of our number."""
+
+
 class Records:
     """The records of one environment: those in the account, and the copies of them on this machine.
 
@@ -164,13 +176,14 @@ class Records:
         """
         return self._target.with_config(Config()).client("s3", self.home.region)
 
-    def append(self, said: Mapping[str, Any]) -> dict[str, Any]:
+    def append(self, said: Mapping[str, Any], sleep: Callable[[float], None] = sleep) -> dict[str, Any]:
         """Write the next record, into the account and on this machine.
 
         S3 takes one object of a number only, so that it is the next one, whoever else writes at this moment.
 
         Args:
             said: What it says, as JSON has it, without numbers that are not whole.
+            sleep: Waits between two attempts, if others write at the same moment.
 
         Returns:
             The record.
@@ -178,23 +191,43 @@ class Records:
         Raises:
             RunbookError: If others were always faster.
         """
-        for _ in range(ATTEMPTS):
-            record = self._next(said)
-            try:
-                self._put(record)
-            except ClientError as error:
-                if code_of(error) not in TAKEN:
-                    raise
-                self._last = None
-                if self._text(self._bucket.name, key_of(record["number"])) != text_of(record):
-                    continue  # else the answer to our own was lost
-            self._last = Kept(record["number"], self._bucket.name, text_of(record))
-            self.keep(record)
-            return record
-        raise RunbookError(
-            f"the record of this run could not be written: {ATTEMPTS} times somebody else wrote the next. "
-            "Run again when the others have ended"
+        retrying = Retrying(
+            retry=retry_if_exception_type(_TakenError),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_random(0, ATTEMPT_WAIT_S),
+            sleep=sleep,
         )
+        try:
+            return retrying(self._append, said)
+        except RetryError as error:
+            raise RunbookError(
+                f"the record of this run could not be written: {ATTEMPTS} times somebody else wrote the "
+                "next. Run again when the others have ended"
+            ) from error
+
+    def _append(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        record = self._next(said)
+        try:
+            self._put(record)
+        except ClientError as error:
+            if code_of(error) not in TAKEN:
+                raise
+            self._last = None
+            if not self._is_there(record):  # else the answer to our own was lost
+                raise _TakenError from error
+        self._last = Kept(record["number"], self._bucket.name, text_of(record))
+        self.keep(record)
+        return record
+
+    def _is_there(self, record: Mapping[str, Any]) -> bool:
+        """Return whether the account has just this; after a conflict it need not have any of its number yet.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-error-response
+        """
+        try:
+            return self._text(self._bucket.name, key_of(record["number"])) == text_of(record)
+        except self.client.exceptions.NoSuchKey:
+            return False
 
     def append_here(self, said: Mapping[str, Any]) -> dict[str, Any]:
         """Write the last record of an environment that is no more, on this machine alone.
@@ -218,26 +251,39 @@ class Records:
         Returns:
             Its file.
         """
-        chain = str(record.get("chain"))
-        folder = self.folder / (chain if NAME.fullmatch(chain) else "unknown")
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{record['number']:08}.json"
-        paths.write_atomically(path, text_of(record))
-        return path
+        return self._keep(record["number"], record, text_of(record))
 
     def keep_all(self) -> int:
         """Keep a copy of every record of the account on this machine, before they are deleted there.
 
+        Also of their own bucket, whether or not this machine knows that there is one.
+
         Returns:
             How many there are.
         """
-        found = list(self.of_account())
+        found = list(self._read([self.home.name, self.own.name]))
         for one in found:
-            chain = str(one.record.get("chain"))
-            folder = self.folder / (chain if NAME.fullmatch(chain) else "unknown")
-            folder.mkdir(parents=True, exist_ok=True)
-            paths.write_atomically(folder / f"{one.number:08}.json", one.text)
+            self._keep(one.number, one.record, one.text)
         return len(found)
+
+    def _keep(self, number: int, record: Mapping[str, Any], text: str) -> Path:
+        """Keep a text; if another is here of that number, beside it, for nobody knows which is right."""
+        chain = str(record.get("chain"))
+        folder = self.folder / (chain if NAME.fullmatch(chain) else "unknown")
+        folder.mkdir(parents=True, exist_ok=True)
+        path, others = folder / f"{number:08}.json", 0
+        while path.exists():
+            if path.read_text("utf-8", errors="replace") == text:
+                return path
+            others += 1
+            path = folder / f"{number:08}.account{f'-{others}' if others > 1 else ''}.json"
+        paths.write_atomically(path, text)
+        if others:
+            print(
+                f"record {number}: the account's is not the copy here; both are kept, that one as {path}",
+                file=sys.stderr,
+            )
+        return path
 
     def of_account(self, newest: int | None = None) -> Iterator[Kept]:
         """Yield the records of the account, in their order.
@@ -245,7 +291,10 @@ class Records:
         Args:
             newest: How many of the last ones; None for all.
         """
-        named = sorted((number, bucket) for bucket in self._places() for number in self._numbers(bucket))
+        yield from self._read(self._places(), newest)
+
+    def _read(self, places: Iterable[str], newest: int | None = None) -> Iterator[Kept]:
+        named = sorted((number, bucket) for bucket in places for number in self._numbers(bucket))
         if newest is not None:
             named = named[-newest:] if newest else []
 
@@ -258,12 +307,7 @@ class Records:
 
     def of_machine(self) -> dict[str, list[Kept]]:
         """Return the copies that this machine keeps: chains to records in their order."""
-        found: dict[str, list[Kept]] = {}
-        for path in sorted(self.folder.glob("*/*.json")):
-            if path.stem.isdecimal():
-                one = Kept(int(path.stem), str(path), path.read_text("utf-8", errors="replace"))
-                found.setdefault(path.parent.name, []).append(one)
-        return found
+        return copies_in(self.folder)
 
     def replaced(self) -> list[Finding]:
         """Return which records were written over or deleted, by their versions; none where there are none."""
@@ -272,9 +316,10 @@ class Records:
         versions: Counter[str] = Counter()
         deleted: set[str] = set()
         pages = self.client.get_paginator("list_object_versions")
-        for page in pages.paginate(Bucket=self.own.name, Prefix=PREFIX):
-            versions.update(each["Key"] for each in page.get("Versions", []))
-            deleted |= {each["Key"] for each in page.get("DeleteMarkers", [])}
+        with suppress(self.client.exceptions.NoSuchBucket):  # the first run makes it
+            for page in pages.paginate(Bucket=self.own.name, Prefix=PREFIX):
+                versions.update(each["Key"] for each in page.get("Versions", []))
+                deleted |= {each["Key"] for each in page.get("DeleteMarkers", [])}
         own = self.own.name
         return [
             Finding(
@@ -335,14 +380,16 @@ class Records:
 
     def _next(self, said: Mapping[str, Any]) -> dict[str, Any]:
         self._last = self._last or self.last()
-        before = self._last.record if self._last else {}
-        place = {
-            "number": self._last.number + 1 if self._last else 1,
-            # What is damaged is told by whoever looks; it stops nobody's work.
-            "previous": str(before.get("digest", "")),
-            "chain": str(before.get("chain") or new_run_id()),
-        }
-        return sealed({**said, **place})
+        if self._last is None:
+            return sealed({**said, "number": 1, "previous": NO_RECORD_BEFORE, "chain": new_run_id()})
+        # What is damaged is told by whoever looks; it stops nobody's work, and the chain goes on behind it.
+        before, known = self._last.record, self.ledger.head()
+        chain, previous = before.get("chain"), before.get("digest")
+        if not (isinstance(chain, str) and NAME.fullmatch(chain)):
+            chain = known.get("chain") or new_run_id()
+        if not isinstance(previous, str):
+            previous = known["digest"] if known.get("number") == self._last.number else ""
+        return sealed({**said, "number": self._last.number + 1, "previous": previous, "chain": chain})
 
     def _put(self, record: Mapping[str, Any]) -> None:
         self.client.put_object(
@@ -352,6 +399,20 @@ class Records:
             ContentType="application/json",
             IfNoneMatch="*",
         )
+
+
+def copies_in(folder: Path) -> dict[str, list[Kept]]:
+    """Return the copies that a machine keeps of an environment's records: chains to records in their order.
+
+    Args:
+        folder: As `run_folders.records_of` says.
+    """
+    found: dict[str, list[Kept]] = {}
+    for path in sorted(folder.glob("*/*.json")):
+        if path.stem.isdecimal():
+            one = Kept(int(path.stem), str(path), path.read_text("utf-8", errors="replace"))
+            found.setdefault(path.parent.name, []).append(one)
+    return found
 
 
 def check(found: Sequence[Kept], whose: Mapping[str, str]) -> Iterator[Finding]:
@@ -451,12 +512,12 @@ def unended(found: Iterable[Kept]) -> list[dict[str, Any]]:
     Args:
         found: The records, in their order.
     """
-    open_ones: dict[Any, dict[str, Any]] = {}
+    open_ones: dict[str, dict[str, Any]] = {}
     for record in (one.record for one in found):
         if record.get("event") == BEGAN:
-            open_ones[record.get("digest")] = record
+            open_ones[str(record.get("digest"))] = record
         elif record.get("event") == ENDED:
-            open_ones.pop(record.get("began_as"), None)
+            open_ones.pop(str(record.get("began_as")), None)
     return list(open_ones.values())
 
 
@@ -484,15 +545,19 @@ class Looked:
         return str(self.account[-1].record.get("digest", "")) if self.account else ""
 
 
-def look(of: Records, at_work: str = "", sha256: str = "") -> Looked:
+def look(of: Records, at_work: str = "", sha256: str = "", is_there: bool = True) -> Looked:
     """Look at all records of an environment, in the account and on this machine. Writes nothing.
 
     Args:
         of: The records.
         at_work: The id of the run that holds the lock now, if any does.
         sha256: The digest of a record that somebody has kept; empty for none.
+        is_there: Whether the account has the environment, as far as is known: another machine may have
+            destroyed one of which this one knows.
     """
-    account, machine = list(of.of_account()), of.of_machine()
+    # In this order: a run that goes on meanwhile has in the account what is here, and more.
+    machine, head = of.of_machine(), of.ledger.head()
+    account = list(of.of_account())
     findings = [*check(account, of.whose), *of.replaced()]
     chain = str(account[0].record.get("chain")) if account else ""
     findings += compare(account, machine.get(chain, []))
@@ -506,12 +571,17 @@ def look(of: Records, at_work: str = "", sha256: str = "") -> Looked:
                 f"{len(copies)} copies are of a chain that ended when the environment was destroyed: {name}"
             )
         else:
-            left_out[f"{len(copies)} copies of the chain {name}"] = (
-                "the account does not have it any more, and no record here says that the environment was "
-                f"destroyed; if it was, from another machine, move "
-                f"{of.folder / name} away, and if not, ask CloudTrail who deleted it"
+            left_out[f"{counted(len(copies), 'copy')} of the chain {name}"] = (
+                f"{NOT_THERE}; if it was, from another machine, move {of.folder / name} away, and if not, "
+                "ask CloudTrail who deleted it"
             )
-    findings += _beyond(account, of.ledger.head(), chain)
+    if account or is_there:
+        findings += _beyond(account, head, chain)
+    elif head and head["chain"] not in machine:
+        left_out[f"{counted(head['number'], 'record')} of the chain {head['chain']}"] = (
+            f"{NOT_THERE}; if it was, from another machine, the next run begins another, and if not, ask "
+            "CloudTrail who deleted it"
+        )
     if sha256 and sha256 not in {str(one.record.get("digest")) for one in account}:
         findings.append(
             Finding(

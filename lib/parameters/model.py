@@ -94,7 +94,11 @@ class Parameters(Section):
         description="days that nobody can delete a run's record, in a bucket that stays; 0: beside the lock",
     )
     runs_kept: int = Field(
-        50, ge=1, le=100_000, description="how many runs of this machine keep their reports; records all stay"
+        50,
+        ge=1,
+        le=100_000,
+        description="how many runs of this machine, of all environments, keep their reports when a run of "
+        "this one ends; so the smallest of them counts. Records all stay",
     )
     waivers: list[Waiver] = Field(
         [], description="warnings of the plan that are meant to be, each with its reason"

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+import typer
 from support.running import eventually
 
 from lib.base.paths import ROOT
+from lib.cli import execution
 from lib.cli.execution import Ran
 from lib.cli.options import EXIT_FAILED, EXIT_INTERRUPTED
 from lib.engine.inventory import Inventory
@@ -58,3 +60,29 @@ def test_a_run_that_did_not_come_to_its_end_is_no_success(outcomes, code):
     ]
     ran = Ran(results, "a run", Path("index.html"), is_plan=False)
     assert (ran.exit_code, bool(ran.bad)) == (code, code != 0)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "is_told"),
+    [(["ok", "failed"], True), (["ok", "interrupted"], False), (["ok", "not run"], False)],
+)
+@pytest.mark.parametrize("alert", [True, False])
+def test_a_plan_that_did_not_come_to_its_end_gives_no_all_clear(
+    outcomes, is_told, alert, tmp_path, monkeypatch, capsys
+):
+    told, out = [], tmp_path / "plan.json"
+    results = [
+        Result(f"{number}0_a", outcome, failure=Failure("Error", "said") if outcome == "failed" else None)
+        for number, outcome in enumerate(outcomes)
+    ]
+    ran = Ran(results, "a run", Path("index.html"), is_plan=True)
+    monkeypatch.setattr(execution, "_run", lambda *_: ran)
+    monkeypatch.setattr(execution, "connect", lambda _: None)
+    monkeypatch.setattr(execution.telling, "alerts_of", lambda *_, **__: "the topic")
+    monkeypatch.setattr(execution.telling, "tell", lambda alerts, *_: told.append(alerts))
+    with pytest.raises(typer.Exit):
+        execution.plan([], Parameters.check({"mode": "plan"}), execution.Asked(), out=out, alert=alert)
+    assert (out.exists(), told) == (is_told, [("the topic" if alert else None)] if is_told else [])
+    said = capsys.readouterr().err
+    assert (f"{out} was not written" in said) is not is_told
+    assert ("no alert was told" in said) is (alert and not is_told)

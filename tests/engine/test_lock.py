@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from lib.base.call_ledger import CallLedgerError
 from lib.base.errors import LockError, NotOursError, ParameterError, RunbookError
 from lib.cli.main import app
-from lib.engine import ledger, lock
+from lib.engine import ledger, lock, records
 from lib.engine.inventory import Inventory
 from lib.engine.ledger import Ledger
 from lib.engine.lock import Lock, locked
@@ -409,7 +409,8 @@ def test_a_home_that_a_part_of_this_run_is_just_emptying_is_left_and_nothing_is_
         s3.delete_object(Bucket=one.home.name, Key=lock.KEY)
         one.ledger.record_outputs("index", {"bucket": "b"})
         one.leave_ledger()
-        assert "Contents" not in s3.list_objects_v2(Bucket=one.home.name)
+        found = s3.list_objects_v2(Bucket=one.home.name)["Contents"]
+        assert [each["Key"] for each in found] == [records.key_of(1)], "which was there before"
         one.renew()
         assert (one.is_left, one.is_lost) == (True, False)
 

@@ -1,7 +1,10 @@
 """What a record says: who did what, with what, and no secret."""
 
 import json
+import os
+import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -77,7 +80,7 @@ def test_parameters_that_are_not_their_defaults_come_first_and_external_ids_not_
     assert {"backup.dr_external_id": "''"}.items() <= {each.parameter: each.value for each in usual}.items()
 
 
-def test_a_record_tells_what_was_made_changed_and_deleted(parameters, tmp_path, monkeypatch):
+def test_a_record_tells_what_was_made_changed_and_deleted(parameters, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))
     told.take_facts()
     ledger = Ledger.of(parameters)
@@ -98,7 +101,12 @@ def test_a_record_tells_what_was_made_changed_and_deleted(parameters, tmp_path, 
     call = dict.fromkeys(call_ledger.Call.__dataclass_fields__, "") | {"parameters": [], "ms": 1}
     calls = [call | {"outcome": outcome} for outcome in ("ok", "ok", "AccessDenied", "NoSuchKey")]
     (folder / call_ledger.KERNELS).write_text("".join(f"{json.dumps(each)}\n" for each in calls))
-    (folder / told.KERNELS).write_text('{"kind": "drill", "passed": "yes"}\n')
+    torn = '{"kind": "drill", "pas'
+    noted = {"kind": told.DELETED, "what": "SQS queue half in us-east-1"}
+    facts = ['{"kind": "drill", "passed": "yes"}', json.dumps(noted), "[]", torn]
+    (folder / told.KERNELS).write_text("\n".join(facts))
+    with (folder / call_ledger.KERNELS).open("a") as file:
+        file.write(torn)
     (tmp_path / "runs" / "drills").mkdir()
     drill = tmp_path / "runs" / "drills" / "000000000000-runbook-recording-now.json"
     drill.write_text("{}")
@@ -107,9 +115,18 @@ def test_a_record_tells_what_was_made_changed_and_deleted(parameters, tmp_path, 
     record = RunRecord(**said, digest="")
     assert record.created == ["SQS queue new in us-east-1"]
     assert record.changed == ["SQS queue changes in us-east-1"]
-    assert record.deleted == ["S3 bucket b in us-east-1", "SQS queue goes in us-east-1"]
-    assert record.facts == [{"kind": "lag", "longest_s": "1.5"}, {"kind": "drill", "passed": "yes"}]
-    assert (record.calls.made, record.calls.refused, record.calls.failed) == (4, 1, 1)
+    assert record.deleted == [
+        "S3 bucket b in us-east-1",
+        "SQS queue goes in us-east-1",
+        "SQS queue half in us-east-1",
+    ]
+    assert record.facts == [
+        {"kind": "lag", "longest_s": "1.5"},
+        {"kind": "drill", "passed": "yes"},
+        {"kind": "left out", "file": told.KERNELS, "lines": 2},
+    ]
+    assert (record.calls.made, record.calls.refused, record.calls.failed) == (5, 1, 1)
+    assert capsys.readouterr().err.count("cannot be read; the record goes on without") == 2
     assert [each.file for each in record.evidence] == ["runs/r/10_x.ipynb", str(drill.relative_to(tmp_path))]
     assert (record.outcome, record.began_as, record.who) == ("failed", "digest", WHO)
     assert one.end(ledger, None, last=False).get("facts", [])[:1] != record.facts[:1], "it is told once"
@@ -124,3 +141,30 @@ def test_it_says_the_commit_and_whether_all_is_as_in_it(tmp_path, monkeypatch):
     assert (nowhere.commit, nowhere.clean) == ("", None)
     monkeypatch.setenv("PATH", "")
     assert code.__wrapped__().commit == ""
+
+
+def a_repository(path) -> None:
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        who = ["-c", "user.name=u", "-c", "user.email=u@example.org"]
+        subprocess.run(["git", "-C", str(path), *who, *arguments], check=True)
+
+
+def test_a_file_that_git_does_not_know_is_not_in_the_commit_whatever_its_name_and_the_settings(
+    tmp_path, monkeypatch
+):
+    a_repository(tmp_path)
+    subprocess.run(["git", "-C", str(tmp_path), "config", "status.showUntrackedFiles", "no"], check=True)
+    subprocess.run(["git", "-C", str(tmp_path), "config", "core.quotePath", "false"], check=True)
+    monkeypatch.setattr(recording, "ROOT", tmp_path)
+    assert code.__wrapped__().clean is True
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.py")).touch()
+    found = code.__wrapped__()
+    assert (found.clean, len(found.changed)) == (False, 1)
+
+
+def test_a_commit_of_which_git_cannot_tell_whether_all_is_as_in_it_is_not_called_clean(tmp_path, monkeypatch):
+    a_repository(tmp_path)
+    (tmp_path / ".git" / "index").write_bytes(b"torn")
+    monkeypatch.setattr(recording, "ROOT", tmp_path)
+    found = code.__wrapped__()
+    assert (len(found.commit), found.clean, found.changed) == (40, None, [])

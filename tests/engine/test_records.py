@@ -1,24 +1,32 @@
 """The records of runs: a chain in the account, of which any change, gap or other order is found."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from threading import Barrier, Thread
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as some
+from support import cases
 from support.calls import Recorder, watched
 from support.command_line import runbook
 
+from lib.base import told
 from lib.base.errors import RunbookError
+from lib.base.paths import ROOT
 from lib.engine import lock, records
 from lib.engine.inventory import Inventory
 from lib.engine.ledger import run_id
 from lib.engine.lock import Lock, locked
 from lib.engine.records import Kept, Records, check, digest_of, key_of, sealed, text_of, unended
+from lib.engine.stack import Stack
 from lib.parameters import Parameters
 from lib.resources.s3 import empty_bucket
 from lib.target import Target, connect
@@ -160,8 +168,9 @@ def of(target, parameters, tmp_path, monkeypatch) -> Iterator[Records]:
             pass
     yield Lock(target, parameters).records
     lock._held.clear()
-    home = Lock(target, parameters).home.name
-    empty_bucket(target.client("s3", parameters.home_region), home)
+    s3 = target.client("s3", parameters.home_region)
+    with suppress(s3.exceptions.NoSuchBucket):
+        empty_bucket(s3, Lock(target, parameters).home.name)
     one = Lock(target, parameters)
     one.ledger.forget_head()
     shutil.rmtree(one.records.folder, ignore_errors=True)
@@ -251,10 +260,74 @@ def test_a_copy_that_somebody_changed_is_found(of):
 
 
 def test_a_chain_that_is_gone_from_the_account_is_not_taken_for_one_that_was_destroyed(of, somebody):
+    """Another machine may have destroyed the environment: this one knows its copies, or the ledger alone."""
     empty_bucket(somebody("s3"), of.home.name)
-    of.ledger.forget_head()
     unknown = runbook("verify", *ENV)
     assert (unknown.exit_code, "left out: 4 copies of the chain" in unknown.stdout) == (5, True)
+    shutil.rmtree(of.folder)
+    unknown = runbook("verify", *ENV)
+    assert (unknown.exit_code, "left out: 4 records of the chain" in unknown.stdout) == (5, True)
+    of.ledger.forget_head()
+    assert runbook("verify", *ENV).exit_code == 0
+
+
+def test_records_that_are_all_gone_while_the_environment_is_there_are_found(of, somebody):
+    for number in range(1, 5):
+        somebody("s3").delete_object(Bucket=of.home.name, Key=key_of(number))
+    found = json.loads(runbook("verify", "--json", *ENV).stdout)
+    assert "4 missing at the end: the ledger knows 4" in [each["found"] for each in found["findings"]]
+
+
+def test_a_run_that_goes_on_while_somebody_verifies_is_no_finding(of, target, parameters):
+    """What it writes after the account was listed is here, and in the ledger, but not in the list."""
+    listed = of.of_account
+
+    def meanwhile():
+        found = list(listed())
+        with locked(target, parameters):
+            pass
+        return iter(found)
+
+    of.of_account = meanwhile
+    assert not records.look(of).findings
+
+
+def test_a_bucket_of_their_own_that_no_run_has_made_yet_holds_up_nobody(of):
+    asked = runbook("verify", *ENV, "--set", "record_lock_days=1")
+    assert asked.exit_code == 0, asked.output
+
+
+def test_a_conflict_with_somebody_whose_put_then_fails_is_tried_again(of):
+    """S3 answers 409 while another put of the key is under way, which need not come to anything."""
+    put, waits = of.client.put_object, []
+
+    def conflict(**_):
+        of.client.put_object = put
+        raise ClientError({"Error": {"Code": "ConditionalRequestConflict"}}, "PutObject")
+
+    of.client.put_object = conflict
+    said = {"run": run_id(), "event": "ended", "environment": of.whose}
+    assert of.append(said, sleep=waits.append)["number"] == 5
+    assert len(waits) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["no JSON", "{}", '{"chain": ["x"], "digest": {}, "who": "x", "code": 5, "event": "began"}'],
+)
+def test_a_last_record_that_is_none_begins_no_other_chain_and_stops_nobody(
+    of, somebody, target, parameters, text
+):
+    known = of.ledger.head()
+    somebody("s3").put_object(Bucket=of.home.name, Key=key_of(4), Body=text.encode())
+    with locked(target, parameters):
+        pass
+    fifth, sixth = [one.record for one in of.of_account()][4:]
+    assert (fifth["chain"], fifth["previous"]) == (known["chain"], known["digest"])
+    assert (sixth["chain"], sixth["previous"]) == (known["chain"], fifth["digest"])
+    found = json.loads(runbook("verify", "--json", *ENV).stdout)
+    assert {each["record"] for each in found["findings"]} == {4, 5}
+    assert runbook("history", *ENV).exit_code == 0
 
 
 def test_whoever_destroys_all_keeps_what_the_account_had(of, target, parameters, capsys):
@@ -265,12 +338,44 @@ def test_whoever_destroys_all_keeps_what_the_account_had(of, target, parameters,
     assert not list(check(copies, of.whose))
     assert copies[-1].record["last"]
     assert "6 records of runs: kept in" in capsys.readouterr().out
+    runs = json.loads(runbook("history", "--json", *ENV).stdout)["runs"]
+    assert runs[-1]["records"] == "1 2 3 4 5 6", "of this machine's copies"
     ended = runbook("verify", *ENV)
     assert (ended.exit_code, "ended when the environment was destroyed" in ended.stdout) == (0, True)
     with locked(target, parameters):
         pass
     assert [one.number for one in of.of_account()] == [1, 2], "another environment of its name"
     assert runbook("verify", *ENV).exit_code == 0
+
+
+def test_a_destruction_keeps_a_copy_that_the_account_contradicts(of, target, parameters, somebody, capsys):
+    (copy,) = of.folder.glob("*/00000002.json")
+    genuine = copy.read_text()
+    meddle_change(somebody("s3"), of.home.name)
+    Inventory(target, parameters).destroy()
+    assert copy.read_text() == genuine
+    other = copy.with_name("00000002.account.json")
+    assert '"no"' in other.read_text()
+    said = "record 2: the account's is not the copy here; both are kept"
+    assert capsys.readouterr().err.count(said) == 1
+    assert not list(of.folder.glob("*/*.account-2.json")), "what is kept is not kept twice"
+
+
+def test_the_next_operator_who_comes_while_the_home_goes_loses_nothing(of, target, parameters, somebody):
+    s3, came = somebody("s3"), []
+
+    def come(params: dict, **_: object) -> None:
+        """They take the lock, begin a record and leave a ledger, before anything is deleted."""
+        if params["Key"] != lock.KEY and not came:
+            came.extend([key_of(99), lock.LEDGER_KEY])
+            for key in came:
+                s3.put_object(Bucket=params["Bucket"], Key=key, Body=b'{"their": "own"}')
+
+    Inventory(watched(target, "provide-client-params.s3.DeleteObject", come), parameters).destroy()
+    found = s3.list_objects_v2(Bucket=of.home.name)["Contents"]
+    assert sorted(each["Key"] for each in found) == sorted(came)
+    assert of.ledger.head(), "it goes on"
+    assert len(next(iter(of.of_machine().values()))) >= 6
 
 
 @pytest.mark.parametrize(
@@ -359,6 +464,34 @@ def test_an_end_that_cannot_be_recorded_hides_no_other_error(of, target, paramet
         pass
 
 
+def test_an_end_of_which_something_cannot_be_read_hides_no_other_error(of, target, parameters, capsys):
+    with pytest.raises(KeyError), locked(target, parameters) as one:
+        one.recording.told["notebooks"] = 5  # no list, as nothing that a run tells is
+        raise KeyError("x")
+    assert "the end of this run is not recorded: 1 validation error" in capsys.readouterr().err
+
+
+def test_what_a_part_of_a_run_deleted_before_it_failed_is_in_the_record(of, target, parameters, tmp_path):
+    """The ledger forgets it only when all is proven to be gone; the part is a process of its own."""
+    stack = Stack(target, parameters, "migrate")
+    queue = cases.sqs.queue(stack)
+    stack.apply()
+    destroy = (
+        "from lib.engine.inventory import Inventory; from lib.parameters import Parameters; "
+        "from lib.target import connect; its = Parameters.check({'env': 'records'}); "
+        "Inventory(connect(its), its, 'migrate').destroy(); raise SystemExit(9)"
+    )
+    with locked(target, parameters) as one:
+        one.recording.told["folder"] = tmp_path
+        kernel = {**os.environ, "RUNBOOK_RUN": run_id(), told.FACTS_VARIABLE: str(tmp_path / told.KERNELS)}
+        done = subprocess.run([sys.executable, "-c", destroy], env=kernel, cwd=ROOT, check=False)
+        assert done.returncode == 9
+    record = of.last().record
+    assert f"SQS queue {queue.name} in us-east-1" in record["deleted"]
+    assert "facts" not in record
+    one.ledger.forget("migrate")
+
+
 def test_a_bucket_of_their_own_is_locked_and_stays(target, parameters, monkeypatch, somebody, capsys):
     monkeypatch.delenv("RUNBOOK_RUN", raising=False)
     with locked(target, parameters):
@@ -381,15 +514,22 @@ def test_a_bucket_of_their_own_is_locked_and_stays(target, parameters, monkeypat
     assert f"kept: {of.own.name} has the records of runs" in capsys.readouterr().out
     assert of.last().record["event"] == "ended"
     assert not of.last().record.get("last", False)
-    _empty(somebody("s3"), of.own.name)
+    (copy,) = of.folder.glob("*/00000004.json")
+    theirs = copy.read_text()
+    copy.unlink()  # as of a run on another machine
+    of.ledger.path.unlink()  # and nothing here knows of the bucket
+    _unlock(somebody("s3"), of.own.name)
     Inventory(target, parameters).destroy()
     assert Inventory(target, parameters).existing() == []
+    assert copy.read_text() == theirs
     shutil.rmtree(of.folder, ignore_errors=True)
 
 
-def _empty(s3, bucket: str) -> None:
-    found = s3.list_object_versions(Bucket=bucket)
-    for each in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]:
-        s3.delete_object(
-            Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"], BypassGovernanceRetention=True
-        )
+def _unlock(s3, bucket: str) -> None:
+    """Let nothing hold what is in it, as after so many days."""
+    s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
+    for each in s3.list_object_versions(Bucket=bucket)["Versions"]:
+        version = {"Bucket": bucket, "Key": each["Key"], "VersionId": each["VersionId"]}
+        body = s3.get_object(**version)["Body"].read()
+        s3.delete_object(**version, BypassGovernanceRetention=True)
+        s3.put_object(Bucket=bucket, Key=each["Key"], Body=body)
