@@ -3,7 +3,7 @@
 import hashlib
 import heapq
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lib.base.errors import NotDeployedError
@@ -87,19 +87,24 @@ class Alerts:
         return f"{environment_of(self.parameters)}: {what} {found}"[:MOST_SUBJECT_CHARACTERS]
 
 
-def count_audit(target: Target, parameters: Parameters, audits: Iterable[Audit]) -> bool:
+def count_audit(
+    target: Target, parameters: Parameters, audits: Iterable[Audit], left_out: Collection[str]
+) -> bool:
     """Count an audit of all pipelines, by which an alarm knows when the last one was, and what it has found.
 
     Args:
         target: The AWS to tell.
         parameters: Whose pipelines.
         audits: Of each.
+        left_out: Names of pipelines that are there and could not be looked at; those that no audit can judge
+            are none.
 
     Returns:
-        Whether it was counted: one that did not come to its end is none.
+        Whether it was counted: one is not that left out a pipeline, did not come to the end of one, could not
+        judge an object, or judged by other parameters than what is deployed, so that an alarm misses it.
     """
     every = list(audits)
-    if any(one.error for one in every):
+    if left_out or any(one.error or one.contradiction or one.findings.unjudged for one in every):
         return False
     dimensions = [{"Name": DIMENSION, "Value": environment_of(parameters)}]
     numbers = {AUDITS: 1, DIFFERENCES: sum(one.findings.to_do for one in every)}
