@@ -970,7 +970,8 @@ class Observe(Section):
         "for nobody",
     )
     audit_overdue_h: Annotated[int, Field(ge=0, le=168)] = Field(
-        26, description="hours after which an alarm says that no audit of all pipelines was made; 0 for never"
+        26,
+        description="hours after which an alarm says that no audit has judged all pipelines; 0 for never",
     )
     oldest_message_alarm_s: Annotated[int, Field(ge=1, le=1_209_600)] = Field(
         3600, description="seconds that a message may wait for its turn before an alarm says so"

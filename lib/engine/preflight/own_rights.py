@@ -18,8 +18,8 @@ from lib.target import Target, principal_of
 
 MAKE, WRITE, BOUND = "iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"
 KEY = "iam:PermissionsBoundary"
-# IAM names what all statements of the caller's policies go by, also those on other actions, such as kms:ViaService;
-# of a service's own keys these actions have KEY alone, which is given: https://github.com/boto/boto3/issues/3111
+# IAM names what all statements of the caller's policies go by, also those on other actions, such as
+# kms:ViaService: https://github.com/boto/boto3/issues/3111. Of a service's keys ours have KEY alone.
 GLOBAL_KEYS = "aws:"
 # Nobody is there by this ARN, or it is of a session that no role is told of, such as one of federation.
 NOT_FOUND = ("InvalidInput", "NoSuchEntity", "ValidationError")

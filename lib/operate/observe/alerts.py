@@ -88,9 +88,13 @@ class Alerts:
 
 
 def count_audit(
-    target: Target, parameters: Parameters, audits: Iterable[Audit], left_out: Collection[str]
+    target: Target,
+    parameters: Parameters,
+    audits: Iterable[Audit],
+    left_out: Collection[str],
+    with_differences: bool = True,
 ) -> bool:
-    """Count an audit of all pipelines, by which an alarm knows when the last one was, and what it has found.
+    """Count an audit of all pipelines, by which alarms know when the last one was, and what it has found.
 
     Args:
         target: The AWS to tell.
@@ -98,6 +102,7 @@ def count_audit(
         audits: Of each.
         left_out: Names of pipelines that are there and could not be looked at; those that no audit can judge
             are none.
+        with_differences: Whether an alarm is to tell of what it has found; not if that was told line by line.
 
     Returns:
         Whether it was counted: one is not that left out a pipeline, did not come to the end of one, could not
@@ -107,7 +112,8 @@ def count_audit(
     if left_out or any(one.error or one.contradiction or one.findings.unjudged for one in every):
         return False
     dimensions = [{"Name": DIMENSION, "Value": environment_of(parameters)}]
-    numbers = {AUDITS: 1, DIFFERENCES: sum(one.findings.to_do for one in every)}
+    differences = {DIFFERENCES: sum(one.findings.to_do for one in every)} if with_differences else {}
+    numbers = {AUDITS: 1, **differences}
     target.client("cloudwatch", parameters.observe.region).put_metric_data(
         Namespace=NAMESPACE,
         MetricData=[

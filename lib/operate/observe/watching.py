@@ -122,8 +122,9 @@ def _alarms(stack: Stack, function: Function, topic: Topic) -> Iterator[tuple[Al
     too_long = "A message has waited too long for its turn: the log of watch says in which queue"
     said = {"metric": "OldestMessageSeconds", "threshold": wait_s, "period_s": period_s}
     yield Alarm("oldest-message", region, description=too_long, **said, **own), True
-    differs = "The last audit has found differences: runbook audit says which"
-    said = {"metric": DIFFERENCES, "threshold": 0, "period_s": 24 * HOUR_S}
+    differs = "An audit of all pipelines has found differences: runbook audit says which are left"
+    # Short, so that each audit is judged by itself: what the next one finds is told of, too.
+    said = {"metric": DIFFERENCES, "threshold": 0, "period_s": HOUR_S}
     yield Alarm("audit-differences", region, description=differs, **said, **own), True
     overdue = "Nobody has audited all pipelines for too long: runbook audit --alert"
     hours = settings.audit_overdue_h or 1  # one that is not wanted has a period, too

@@ -129,11 +129,12 @@ def test_an_audit_is_counted_with_what_it_found_and_none_that_has_not_judged_all
     ):
         assert not count_audit(aws, own, [*audits, one], left_out=())
     assert not count_audit(aws, own, audits, left_out=["backup"])
+    assert count_audit(aws, own, audits, left_out=(), with_differences=False)
     found = {}
     for metric in somebody("cloudwatch", "us-east-1").list_metrics(Namespace="runbook")["Metrics"]:
         if metric["Dimensions"] == [{"Name": "Environment", "Value": "runbook-telling"}]:
             found[metric["MetricName"]] = _sum(somebody, metric)
-    assert found == {AUDITS: 1, DIFFERENCES: 2}
+    assert found == {AUDITS: 2, DIFFERENCES: 2}
 
 
 def _sum(somebody, metric: dict) -> float:
