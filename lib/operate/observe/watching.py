@@ -35,7 +35,7 @@ NEVER = {
         "NotificationsNotDelivered",
         "A topic could not deliver: is its queue gone, or does it refuse? The log of watch says which",
     ),
-    "short": ("ObjectsShort", "A source has more objects than there are copies: runbook audit says which"),
+    "short": ("ObjectsShort", "A source has objects that have no copy: runbook audit says which"),
     "not-looked-at": ("NotLookedAt", "watch could not look at something: its log says at what, and why"),
 }
 
@@ -80,8 +80,10 @@ def _function(stack: Stack, pipelines: Iterable[Pipeline]) -> Iterator[Resource]
         "WATCHED": environment_of(stack.parameters),
         "REGIONS": ",".join(stack.parameters.regions),
         "COPIES": json.dumps([*_copies(pipelines)], separators=(",", ":")),
+        "OWNER": stack.parameters.account_id,
         "MOST_COUNTED": str(settings.most_counted),
         "GRACE_S": str(settings.copy_grace_s),
+        "PERIOD_S": str(settings.watch_period_s),
     }
     code = bundle(handler, stack.target.runtime) if settings.watch else b""  # which takes its time
     size = {"timeout_s": TIMEOUT_S, "memory_mb": MEMORY_MB}
