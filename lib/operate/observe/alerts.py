@@ -2,7 +2,6 @@
 
 import hashlib
 import heapq
-import textwrap
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -154,5 +153,8 @@ def _message(lines: Sequence[str], count: int) -> str:
     if not lines:
         return "What was told of before is not found any more."
     more = count - len(lines)
-    cut = [textwrap.shorten(line, MOST_LINE_CHARACTERS, placeholder="…") for line in lines]
+    cut = [
+        line if len(line) <= MOST_LINE_CHARACTERS else f"{line[: MOST_LINE_CHARACTERS - 1]}…"
+        for line in lines
+    ]
     return "\n".join([*cut, *([f"… and {more:,} more"] if more > 0 else [])])

@@ -82,7 +82,10 @@ def test_of_very_many_or_very_long_findings_the_first_are_told_and_the_rest_is_c
     assert subject == "runbook-telling: redrive finds 20,000"
     *lines, last = text.splitlines()
     assert [line[:6] for line in lines] == [f"{number:06d}" for number in range(MOST_LINES)]
-    assert max(map(len, lines)) <= MOST_LINE_CHARACTERS
+    assert {len(line) for line in lines} == {MOST_LINE_CHARACTERS}, (
+        "a long key without spaces is cut, not left out"
+    )
+    assert {line[6:].replace("z", "") for line in lines} == {" …"}
     assert last == "… and 19,900 more"
 
 
