@@ -10,10 +10,12 @@ from support.command_line import runbook
 from support.mailbox import Mailbox
 from support.the_five import pipelines
 
+from lib.base import told
 from lib.base.run_data import file_of
 from lib.engine.alerting import alerts_topic
 from lib.engine.lock import Lock, locked
 from lib.engine.stack import Stack
+from lib.operate.audits import acknowledged
 from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
 from lib.target import Target, connect
@@ -81,6 +83,22 @@ def test_what_is_acknowledged_is_shown_ever_after_until_it_is_another_object(tar
     assert runbook("acknowledge", "migrate", "lost", "--withdraw", *ENV).exit_code == 0
     assert runbook("audit", "migrate", *ENV).exit_code == 3
     assert runbook("acknowledge", "migrate", "lost", "--withdraw", *ENV).exit_code == 2
+
+
+def test_what_could_not_be_written_is_in_no_record(target, own, migrate, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError
+
+    acknowledged.acknowledge(target, own, "migrate", "known", "so it is")
+    monkeypatch.setattr(Lock, "keep", fail)
+    told.take_facts()
+    with pytest.raises(OSError):
+        acknowledged.acknowledge(target, own, "migrate", "other", "so it is")
+    with pytest.raises(OSError):
+        acknowledged.withdraw(target, own, "migrate", "known")
+    assert not [fact for fact in told.take_facts() if fact["kind"] in ("acknowledged", "withdrawn")]
+    monkeypatch.undo()
+    acknowledged.withdraw(target, own, "migrate", "known")
 
 
 def test_redrive_tells_by_its_code_whether_anything_is_stuck(target, migrate):
