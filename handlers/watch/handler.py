@@ -3,8 +3,9 @@
 Invoked by an EventBridge schedule; what the event says does not matter. Alarms on what it counts tell people.
 Environment: NAMES_BEGIN_WITH, as all names of the environment do; WATCHED, what its metrics are known by;
 REGIONS, with commas; COPIES, JSON: of each pipeline that copies objects its name, what the keys begin with,
-and bucket and region of source and destination; MOST_COUNTED, objects that are counted in a bucket at most;
-GRACE_S, seconds that an object may be on its way.
+and bucket and region of source and destination; OWNER, the account that these are of; MOST_COUNTED, objects
+that are looked at in a bucket at most; GRACE_S, seconds that an object may be on its way; PERIOD_S, seconds
+within which it looks at least twice.
 """
 
 import json
@@ -19,12 +20,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 from common.clients import clients
 from common.observed import NAMESPACE, log_and_metrics
-from looking import Counted, Look, Waiting, count, grows, queues, topics
+from looking import GROWN_TIMES, Look, Waiting, grows, lacking, objects, queues, topics
 
 logger, metrics = log_and_metrics("watch")
 client = clients()
-PAST = timedelta(hours=3)  # of which a queue's numbers are compared: it grows, or it does not
-FAILED_WITHIN = timedelta(minutes=30)  # a notification that was not delivered is told of for so long
+RECENT = timedelta(minutes=30)  # what CloudWatch tells late is still seen
+MOST_POINTS = 1440  # of a call: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html
 MOST_DATA = 1000  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 
 
@@ -87,7 +88,8 @@ def look_at_queue(found: Look, region: str, url: str, worked_off: Iterable[str])
         if visible + in_flight:
             logger.info("was not done", key=queue.name, region=region, messages=visible + in_flight)
         return
-    before = past(NAMESPACE, "MessagesWaiting", dimensions(queue.name), PAST)
+    # Longer ago than it takes to look so often: a queue whose numbers are compared grows, or it does not.
+    before = past(NAMESPACE, "MessagesWaiting", dimensions(queue.name), (GROWN_TIMES + 2) * period())
     if visible or any(before):  # an idle queue has no metric, which would cost something
         found.waiting.append(queue)
     if grows([*before, visible]):
@@ -95,7 +97,7 @@ def look_at_queue(found: Look, region: str, url: str, worked_off: Iterable[str])
         logger.info("grows", key=queue.name, region=region, messages=visible, before=before)
     if visible:
         of_queue = [{"Name": "QueueName", "Value": queue.name}]
-        ages = past("AWS/SQS", "ApproximateAgeOfOldestMessage", of_queue, FAILED_WITHIN, region=region)
+        ages = past("AWS/SQS", "ApproximateAgeOfOldestMessage", of_queue, recently(), region=region)
         found.oldest_s = max(found.oldest_s, *ages[-1:], 0)
         logger.info("waits", key=queue.name, region=region, messages=visible, oldest_s=ages[-1:])
 
@@ -104,26 +106,59 @@ def look_at_topics(found: Look, region: str) -> None:
     """Count the notifications of a region's topics that could not be delivered."""
     for name in topics(client("sns", region), os.environ["NAMES_BEGIN_WITH"]):
         of_topic = [{"Name": "TopicName", "Value": name}]
-        of = ("AWS/SNS", "NumberOfNotificationsFailed", of_topic, FAILED_WITHIN)
+        of = ("AWS/SNS", "NumberOfNotificationsFailed", of_topic, recently())
         if failed := int(sum(past(*of, region=region, statistic="Sum"))):
             found.undelivered += failed
             logger.info("not delivered", key=name, region=region, notifications=failed)
 
 
 def compare(found: Look, copy: dict) -> None:
-    """Compare how many objects a source has with how many copies there are, if they are quickly counted."""
+    """Count the objects of a source that have no copy, as far as that is quickly seen."""
     due = datetime.now(UTC) - timedelta(seconds=int(os.environ["GRACE_S"]))
     most = int(os.environ["MOST_COUNTED"])
-
-    def counted(end: dict, before: datetime | None) -> Counted:
-        where = {"Bucket": end["bucket"], "Prefix": copy["prefix"]}
-        return count(client("s3", end["region"]), where, most=most, before=before)
-
-    source = counted(copy["source"], due)
-    copies = counted(copy["destination"], None)
-    if source.is_whole and copies.is_whole and (short := source.objects - copies.objects) > 0:
+    ends = [copy["source"], copy["destination"]]
+    try:
+        source, copies = (listed(end, copy["prefix"]) for end in ends)
+        short = lacking(source, copies, before=due, most=most)
+    except ClientError as error:
+        if not is_gone(error) or not all(bucket_is_gone(end) for end in ends):
+            raise
+        logger.info("not deployed any more", key=copy["pipeline"])
+        return
+    if short:
         found.short += short
-        logger.info("short", key=copy["pipeline"], objects=source.objects, copies=copies.objects)
+        logger.info("short", key=copy["pipeline"], objects=short)
+
+
+def listed(end: dict, prefix: str) -> Iterator[dict]:
+    """Yield the objects of a bucket, as S3 lists them."""
+    return objects(client("s3", end["region"], owner=os.environ["OWNER"]), end["bucket"], prefix)
+
+
+def bucket_is_gone(end: dict) -> bool:
+    """Return whether there is no such bucket."""
+    try:
+        next(listed(end, ""), None)
+    except ClientError as error:
+        if is_gone(error):
+            return True
+        raise
+    return False
+
+
+def is_gone(error: ClientError) -> bool:
+    """Return whether a call failed since there is no such bucket."""
+    return error.response["Error"]["Code"] == "NoSuchBucket"
+
+
+def period() -> timedelta:
+    """Return within which time it looks at least twice."""
+    return timedelta(seconds=int(os.environ["PERIOD_S"]))
+
+
+def recently() -> timedelta:
+    """Return how far back a look looks for what has happened since the one before."""
+    return max(period(), RECENT)
 
 
 def past(
@@ -134,15 +169,16 @@ def past(
     region: str = "",
     statistic: str = "Maximum",
 ) -> list[float]:
-    """Return a metric's values of the last time, a minute each, the oldest first."""
+    """Return a metric's values of the last time, a minute each or, if it is long, some; oldest first."""
     now = datetime.now(UTC)
+    minutes = -(-window // timedelta(minutes=MOST_POINTS))
     points = client("cloudwatch", region).get_metric_statistics(
         Namespace=namespace,
         MetricName=metric,
         Dimensions=whose,
         StartTime=now - window,
         EndTime=now,
-        Period=60,
+        Period=60 * minutes,
         Statistics=[statistic],
     )["Datapoints"]
     return [point[statistic] for point in sorted(points, key=lambda point: point["Timestamp"])]

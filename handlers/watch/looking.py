@@ -1,11 +1,13 @@
 """What *watch* looks at, and what it has found."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 GROWN_TIMES = 3  # in a row, and a queue grows
+MOST_QUEUES = 1000  # of a page
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Look:
         growing: Queues whose backlog grew each time for a while.
         oldest_s: Age of the oldest message that waits for its turn, in seconds, as far as SQS tells it.
         undelivered: Notifications of topics that could not be delivered.
-        short: Objects of sources that have no copy yet, of those that were there long enough.
+        short: Objects of sources that have no copy, of those that were there long enough.
         not_looked_at: What could not be looked at.
         waiting: The queues with a backlog, now or a while ago.
     """
@@ -52,14 +54,6 @@ class Look:
         }
 
 
-@dataclass(frozen=True)
-class Counted:
-    """How many objects there are; of a bucket with more than are counted, `is_whole` is false."""
-
-    objects: int
-    is_whole: bool
-
-
 def grows(values: Sequence[float]) -> bool:
     """Return whether the last values, each a later one, have grown each time.
 
@@ -71,8 +65,15 @@ def grows(values: Sequence[float]) -> bool:
 
 
 def queues(client, beginning: str) -> Iterator[str]:
-    """Yield the URLs of the queues of a region whose names begin so."""
-    for page in client.get_paginator("list_queues").paginate(QueueNamePrefix=beginning):
+    """Yield the URLs of the queues of a region whose names begin so.
+
+    There is a next page only if one says how long a page is:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html
+    """
+    pages = client.get_paginator("list_queues").paginate(
+        QueueNamePrefix=beginning, PaginationConfig={"PageSize": MOST_QUEUES}
+    )
+    for page in pages:
         yield from page.get("QueueUrls", [])
 
 
@@ -83,20 +84,34 @@ def topics(client, beginning: str) -> Iterator[str]:
         yield from (name for name in names if name.startswith(beginning))
 
 
-def count(client, where: dict, most: int, before: datetime | None = None) -> Counted:
-    """Count the objects of a bucket.
+def objects(client, bucket: str, prefix: str) -> Iterator[dict]:
+    """Yield the objects of a bucket in the order of their keys; asks for no page before it is wanted.
 
     Args:
         client: An S3 client of its region.
-        where: `Bucket` and `Prefix`.
-        most: So many are counted; of more nothing is known.
-        before: Only those that were written before.
+        bucket: Its name.
+        prefix: What the keys begin with.
     """
-    seen = objects = 0
-    for page in client.get_paginator("list_objects_v2").paginate(**where):
-        listed = page.get("Contents", [])
-        seen += len(listed)
-        if seen > most:
-            return Counted(objects, is_whole=False)
-        objects += sum(before is None or one["LastModified"] < before for one in listed)
-    return Counted(objects, is_whole=True)
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        yield from page.get("Contents", [])
+
+
+def lacking(source: Iterable[dict], copies: Iterable[dict], before: datetime, most: int) -> int:
+    """Return how many objects have no copy, among those that come first.
+
+    Args:
+        source: Objects in the order of their keys.
+        copies: Likewise.
+        before: Only objects that were written before.
+        most: So many objects, and copies, are looked at; of what comes later nothing is known.
+    """
+    there = iter(copies)
+    copy, seen, found = next(there, None), 1, 0
+    for one in islice(source, most):
+        while copy and copy["Key"] < one["Key"]:
+            copy, seen = next(there, None), seen + 1
+            if copy and seen > most:
+                return found
+        is_copied = copy is not None and copy["Key"] == one["Key"]
+        found += not is_copied and one["LastModified"] < before
+    return found

@@ -71,6 +71,12 @@ class Waiting:
         """Return about how many messages are in it, those included that are being worked on."""
         return sum(self.depths())
 
+    def visibility_timeout_s(self) -> int:
+        """Return for how many seconds a message that is being worked on is hidden."""
+        names = ["VisibilityTimeout"]
+        answer = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
+        return int(answer["Attributes"][names[0]])
+
     def came(self) -> int:
         """Return about how many messages are in it besides those of before."""
         return max(0, self.depth() - self.before)

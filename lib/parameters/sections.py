@@ -35,7 +35,9 @@ from lib.parameters.types import (
 from lib.resources.base import DESTINATION, SOURCE, WRITTEN, Adopted, Scope
 from lib.resources.logs import RetentionDays
 from lib.resources.other_account import OtherAccount
+from lib.resources.schedules import interval
 
+DAY_S = 86_400
 OLD_NAMES_REGION = "us-east-1"  # where buckets had more names, until 2018
 # What the names of files end with that *summarize* is told of, CSV first.
 SUMMARIZED = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
@@ -961,8 +963,9 @@ class Observe(Section):
         "whom alert_email names; --alert of audit, plan and redrive needs it",
     )
     watch_schedule: RuleSchedule = Field("rate(15 minutes)", description="when it looks")
-    watch_period_s: Annotated[int, Field(ge=60, le=86_400, multiple_of=60)] = Field(
-        1800, description="seconds within which it looks at least once; alarms look so far back"
+    watch_period_s: Annotated[int, Field(ge=60, le=DAY_S, multiple_of=60)] = Field(
+        1800,
+        description="seconds within which it looks at least twice; alarms look so far back",
     )
     alert_email: Email = Field(
         "",
@@ -970,15 +973,16 @@ class Observe(Section):
         "for nobody",
     )
     audit_overdue_h: Annotated[int, Field(ge=0, le=168)] = Field(
-        26, description="hours after which an alarm says that no audit of all pipelines was made; 0 for never"
+        26,
+        description="hours after which an alarm says that no audit has judged all pipelines; 0 for never",
     )
     oldest_message_alarm_s: Annotated[int, Field(ge=1, le=1_209_600)] = Field(
         3600, description="seconds that a message may wait for its turn before an alarm says so"
     )
     most_counted: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         10_000,
-        description="objects and their copies are counted in buckets with no more than this; it takes a "
-        "request for each thousand",
+        description="objects of a bucket, the first ones by key, that are held against their copies; it "
+        "takes a request for each thousand",
     )
     copy_grace_s: Annotated[int, Field(ge=0, le=604_800)] = Field(
         3600, description="seconds that an object may be without a copy before it is counted as short of one"
@@ -986,6 +990,19 @@ class Observe(Section):
     log_retention_days: RetentionDays = Field(
         30, description="days that the log of the function that watches is kept"
     )
+
+    @model_validator(mode="after")
+    def _it_looks_often_enough(self) -> "Observe":
+        """One look may be late: who looks back over less than two would be told that there is none."""
+        every = interval(self.watch_schedule)
+        if every and self.watch_period_s < (least_s := 2 * int(every.total_seconds())):
+            longer = f"set it to {least_s} or more, or " if least_s <= DAY_S else ""
+            raise ValueError(
+                f"watch_period_s: {self.watch_period_s} is less than two intervals of watch_schedule, "
+                f"{self.watch_schedule}, so that alarms would miss looks that come in time: {longer}look "
+                "more often"
+            )
+        return self
 
 
 class Audit(Queried):

@@ -61,8 +61,18 @@ def latest_due(expression: str, now: datetime) -> datetime | None:
         expression: `rate(…)`, which counts from when the rule was made; of anything else it is not said.
         now: From when on.
     """
+    every = interval(expression)
+    return now + every if every else None
+
+
+def interval(expression: str) -> timedelta | None:
+    """Return how often a `rate(…)` fires; None of anything else.
+
+    Args:
+        expression: A rule's schedule.
+    """
     match = RATE.fullmatch(expression)
-    return now + timedelta(**{f"{match[2]}s": int(match[1])}) if match else None
+    return timedelta(**{f"{match[2]}s": int(match[1])}) if match else None
 
 
 def _least_minutes(expression: str) -> int:

@@ -10,10 +10,13 @@ from support.command_line import runbook
 from support.mailbox import Mailbox
 from support.the_five import pipelines
 
+from lib.base import told
 from lib.base.run_data import file_of
 from lib.engine.alerting import alerts_topic
 from lib.engine.lock import Lock, locked
 from lib.engine.stack import Stack
+from lib.operate.audits import acknowledged
+from lib.operate.observe.alerts import AUDITS, DIMENSION, NAMESPACE
 from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
 from lib.target import Target, connect
@@ -83,6 +86,22 @@ def test_what_is_acknowledged_is_shown_ever_after_until_it_is_another_object(tar
     assert runbook("acknowledge", "migrate", "lost", "--withdraw", *ENV).exit_code == 2
 
 
+def test_what_could_not_be_written_is_in_no_record(target, own, migrate, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError
+
+    acknowledged.acknowledge(target, own, "migrate", "known", "so it is")
+    monkeypatch.setattr(Lock, "keep", fail)
+    told.take_facts()
+    with pytest.raises(OSError):
+        acknowledged.acknowledge(target, own, "migrate", "other", "so it is")
+    with pytest.raises(OSError):
+        acknowledged.withdraw(target, own, "migrate", "known")
+    assert not [fact for fact in told.take_facts() if fact["kind"] in ("acknowledged", "withdrawn")]
+    monkeypatch.undo()
+    acknowledged.withdraw(target, own, "migrate", "known")
+
+
 def test_redrive_tells_by_its_code_whether_anything_is_stuck(target, migrate):
     nothing = runbook("redrive", "--json", *ENV)
     assert (nothing.exit_code, json.loads(nothing.stdout)["messages"]) == (0, 0), nothing.output
@@ -146,7 +165,7 @@ def test_an_alert_where_there_is_no_topic_is_a_failure_before_any_work(target, m
         assert "observe.watch=true" in failed.stderr
 
 
-def test_what_cron_finds_is_told_once_and_that_it_is_gone(target, migrate, mailbox):
+def test_what_cron_finds_is_told_once_and_that_it_is_gone(target, migrate, mailbox, somebody):
     for each in ("lost", "poison"):
         target.client("s3", migrate.source.region).delete_object(Bucket=migrate.source.name, Key=each)
     put(target, migrate.source, "lost again")
@@ -158,6 +177,15 @@ def test_what_cron_finds_is_told_once_and_that_it_is_gone(target, migrate, mailb
     put(target, migrate.destination, "lost again")
     assert runbook("audit", "--alert", *ENV).exit_code == 0
     assert [subject for subject, _ in mailbox.read()] == ["runbook-looking: audit finds nothing any more"]
+    of_ours = [{"Name": DIMENSION, "Value": "runbook-looking"}]
+    asked = {"Namespace": NAMESPACE, "Dimensions": of_ours}
+    counted = somebody("cloudwatch", "us-east-1").list_metrics(**asked)["Metrics"]
+    assert {metric["MetricName"] for metric in counted} == {AUDITS}, "no alarm tells it a second time"
+    key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"k" * 32}
+    secret = {"Bucket": migrate.source.name, "Key": "secret"}
+    target.client("s3", migrate.source.region).put_object(**secret, Body=b"1", **key)
+    assert "not counted as an audit of all" in runbook("audit", "--alert", *ENV).stderr
+    target.client("s3", migrate.source.region).delete_object(**secret)
 
 
 def test_what_is_stuck_or_differs_is_told_too(target, migrate, mailbox):

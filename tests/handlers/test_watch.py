@@ -1,6 +1,8 @@
 """*watch* counts what is not well in an environment: in queues, topics and copies, whatever their names."""
 
 import json
+import sys
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +15,7 @@ from support.seen import LOG_GROUP, Seen
 from support.watched import Invocation, watched
 
 load_handler("watch")
-from looking import GROWN_TIMES, grows  # noqa: E402
+from looking import GROWN_TIMES, grows, lacking, queues  # noqa: E402
 
 HOME, ELSEWHERE = "us-east-1", "us-west-1"
 CONTEXT = lambda_context("watch")
@@ -35,8 +37,10 @@ class Environment:
             "WATCHED": self.name,
             "REGIONS": ",".join(regions),
             "COPIES": json.dumps([copy]),
+            "OWNER": "000000000000",
             "MOST_COUNTED": "3",
             "GRACE_S": "0",
+            "PERIOD_S": "3600",
         }
         policy = {
             "our_queue_arn": f"arn:aws:sqs:*:000000000000:{self.name}-*",
@@ -177,14 +181,65 @@ def test_the_age_of_the_oldest_and_what_was_not_delivered_are_those_that_cloudwa
     assert (totals["OldestMessageSeconds"], totals["NotificationsNotDelivered"]) == (7200, 4)
 
 
-def test_objects_without_a_copy_are_counted_unless_there_are_too_many_to_count(environment):
+def test_the_first_objects_are_counted_that_have_no_copy_whatever_other_copies_there_are(environment):
     s3 = environment.client("s3")
-    for key in ("a", "b", "c"):
+    for key in ("a", "c", "d"):
+        s3.put_object(Bucket=environment.copies, Key=key, Body=b"")
+    for key in ("b", "a", "c", "d"):
         s3.put_object(Bucket=environment.source, Key=key, Body=b"")
-    s3.put_object(Bucket=environment.copies, Key="a", Body=b"")
-    assert environment.handler.handler({}, CONTEXT)["ObjectsShort"] in (1, 2)  # S3 tells times to the second
-    s3.put_object(Bucket=environment.source, Key="d", Body=b"")
-    assert environment.handler.handler({}, CONTEXT)["ObjectsShort"] == 0
+    assert environment.handler.handler({}, CONTEXT)["ObjectsShort"] in (0, 1)  # S3 tells times to the second
+    s3.put_object(Bucket=environment.copies, Key="b2", Body=b"")  # the third one: of d nothing is known
+    s3.delete_object(Bucket=environment.copies, Key="d")
+    due = time.monotonic() + 30
+    while (short := environment.handler.handler({}, CONTEXT)["ObjectsShort"]) != 1:
+        assert time.monotonic() < due, short
+
+
+KEYS, AT = st.sets(st.sampled_from("abcdefgh")), datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@given(KEYS, KEYS, KEYS, st.integers(0, 9))
+def test_what_lacks_a_copy_is_known_as_far_as_both_are_listed(source, new, copies, most):
+    def listed(keys: set[str]) -> list[dict]:
+        return [{"Key": key, "LastModified": AT + timedelta(seconds=key in new)} for key in sorted(keys)]
+
+    ends = [sorted(keys)[most] for keys in (source, copies) if len(keys) > most]
+    expected = {key for key in source - copies - new if all(key < end for end in ends)}
+    found = lacking(listed(source), listed(copies), before=AT + timedelta(seconds=1), most=most)
+    assert found == len(expected)
+
+
+def test_a_pipeline_that_is_not_deployed_any_more_is_nothing_that_cannot_be_looked_at(environment):
+    for bucket in (environment.source, environment.copies):
+        environment.client("s3").delete_bucket(Bucket=bucket)
+    seen = environment.watch()
+    assert environment.published("NotLookedAt") == [0]
+    assert [line["key"] for line in seen.lines if line["message"] == "not deployed any more"] == ["copying"]
+
+
+def test_a_bucket_that_is_somebody_else_s_by_now_is_not_looked_at(environment, monkeypatch):
+    monkeypatch.setenv("OWNER", "111111111111")
+    assert environment.handler.handler({}, CONTEXT)["NotLookedAt"] == 1
+
+
+def test_there_are_more_queues_than_one_page_has(environment, monkeypatch):
+    for what in ("dead-letters", "failures", "held"):
+        environment.queue(what, 1)
+    monkeypatch.setattr(sys.modules[queues.__module__], "MOST_QUEUES", 2)
+    assert environment.handler.handler({}, CONTEXT)["MessagesNotDone"] == 3
+
+
+def test_a_look_back_over_days_asks_for_no_more_values_than_cloudwatch_gives(environment, monkeypatch):
+    monkeypatch.setenv("PERIOD_S", "86400")
+    environment.queue("uploads", 4, is_worked_off=True)
+    whose = {"Environment": environment.name, "Queue": f"{environment.name}-uploads"}
+    for days in (1, 2, 3):
+        environment.told("runbook", "MessagesWaiting", 4 - days, whose, timedelta(days=days))
+    seen = environment.watch()
+    assert environment.published("BacklogsGrowing") == [1]
+    for name, asked in seen.calls:
+        if name == "cloudwatch:GetMetricStatistics":
+            assert (asked["EndTime"] - asked["StartTime"]).total_seconds() <= 1440 * asked["Period"]
 
 
 def test_what_cannot_be_looked_at_is_counted_and_holds_up_nothing_else(environment):
@@ -209,4 +264,8 @@ def scenario(operator, as_handler, _environment) -> Seen:
     of_topic = {"TopicName": f"{made.name}-topic"}
     made.told("AWS/SNS", "NumberOfNotificationsFailed", 1, of_topic, timedelta(minutes=2))
     made.client("s3").put_object(Bucket=made.source, Key="a", Body=b"")
-    return Seen([(0, new)], [made.watch()])
+    bad = made.watch()
+    made.client("s3").delete_object(Bucket=made.source, Key="a")
+    for bucket in (made.source, made.copies):
+        made.client("s3").delete_bucket(Bucket=bucket)
+    return Seen([(0, new)], [bad, made.watch()])

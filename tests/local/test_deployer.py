@@ -202,6 +202,12 @@ def test_the_deployer_may_look_by_hand_and_only_look(local_aws, somebody):
         mine["sqs"].list_dead_letter_source_queues(QueueUrl=url)
     query = mine["logs"].start_query(logGroupName=log, startTime=0, endTime=1, queryString="fields @message")
     assert "status" in mine["logs"].get_query_results(queryId=query["queryId"])
+    for listed_or_stopped in (
+        mine["logs"].describe_queries,
+        lambda: mine["logs"].stop_query(queryId=query["queryId"]),
+    ):  # which would be those of everybody
+        with pytest.raises(ClientError, match="AccessDenied|not authorized"):
+            listed_or_stopped()
     assert "logStreams" in mine["logs"].describe_log_streams(logGroupName=log)
     assert "Subscriptions" in mine["sns"].list_subscriptions()
     assert "Metrics" in mine["cloudwatch"].list_metrics()

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import papermill
@@ -12,6 +13,7 @@ from support.mailbox import Mailbox
 
 from lib.operate.invocation import invoke
 from lib.operate.observe import activity, usage
+from lib.operate.observe.alerts import DIFFERENCES, DIMENSION, NAMESPACE
 from lib.operate.pipelines import buckets, deployed, those_deployed
 from lib.parameters import Parameters
 
@@ -126,11 +128,34 @@ def test_what_watches_comes_and_goes_with_its_parameter_and_tells_of_what_was_no
         assert "runbook redrive" in alarm["AlarmDescription"]
         invoke(function, "runbook-tindex-observe-watch", payload={})
         assert mailbox.read() == [], "it is wrong still, and was told"
+        each_audit_is_judged_by_itself(somebody, mailbox)
     finally:
         sqs.purge_queue(QueueUrl=queue.output(sqs))
     gone = observe.run(observe={**wanted["observe"], "watch": False})
     assert (counts(gone)["to delete"], counts(gone)["unchanged"]) == (17, 1)
     assert observe.counts()["unchanged"] == 1
+
+
+def each_audit_is_judged_by_itself(somebody, mailbox: Mailbox) -> None:
+    """What an audit of some hours ago has found raises no alarm, and so does not hide what is found now."""
+    client = somebody("cloudwatch", "us-east-1")
+    name = "runbook-tindex-observe-audit-differences"
+    for hours, raised in ((2, False), (0, True)):
+        client.put_metric_data(
+            Namespace=NAMESPACE,
+            MetricData=[
+                {
+                    "MetricName": DIFFERENCES,
+                    "Dimensions": [{"Name": DIMENSION, "Value": "runbook-tindex"}],
+                    "Value": 1,
+                    "Timestamp": datetime.now(UTC) - timedelta(hours=hours),
+                }
+            ],
+        )
+        (alarm,) = client.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        assert (hours, alarm["StateValue"] == "ALARM") == (hours, raised)
+    ((_, text),) = mailbox.read()
+    assert json.loads(text)["AlarmName"] == name
 
 
 def test_what_is_late_or_was_not_done_fails_it(index, observe, somebody):

@@ -313,3 +313,18 @@ def test_a_mistake_in_the_notebook_s_own_cell_is_refused_until_it_is_mended(mist
     ):
         Parameters.from_notebook({**namespace, "In": [wrong, "%magic x", "x = 1"]})
     assert Parameters.from_notebook({**namespace, "In": [wrong, own]}).env == "test"
+
+
+def test_who_looks_back_over_less_than_two_looks_is_told_how_far():
+    def observe(schedule: str, period_s: int) -> Parameters:
+        return Parameters.check({"observe": {"watch_schedule": schedule, "watch_period_s": period_s}})
+
+    enough = [("rate(15 minutes)", 1800), ("rate(12 hours)", 86_400), ("cron(0 8 * * ? *)", 60)]
+    for schedule, period_s in enough:
+        assert observe(schedule, period_s).observe.watch_period_s == period_s
+    with pytest.raises(
+        ParameterError, match="watch_period_s: 1800 is less than two .*set it to 7200 or more"
+    ):
+        observe("rate(1 hour)", 1800)
+    with pytest.raises(ParameterError, match=r"rate\(1 day\), so that .* in time: look more often"):
+        observe("rate(1 day)", 86_400)

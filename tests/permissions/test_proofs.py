@@ -124,6 +124,8 @@ def test_what_lets_one_look_by_hand_may_only_read_by_aws_s_own_data_and_on_what_
         "secretsmanager:GetSecretValue",
         "sns:TagResource",
         "s3:PutBucketAcl",
+        "logs:StopQuery",
+        "athena:StopQueryExecution",
     ):
         one = Statement("MayLook", (action,), ("*",), "{}")
         assert f"MayLook: {action}" in unproven([one], proofs(DEPLOYER, [one], {}))

@@ -133,7 +133,7 @@ def test_what_is_found_is_told_the_topic_of_alerts(aws: Target, own: Parameters,
     before = len(recorder.writes)
     try:
         assert Alerts.of(aws, own).tell("audit", ["something"])
-        assert count_audit(aws, own, [audit(aws, own, "backup")])
+        assert count_audit(aws, own, [audit(aws, own, "backup")], left_out=())
     finally:
         remove(deployer)
     assert {*recorder.writes[before:]} - LOOKS == {"Publish", "TagResource", "PutMetricData"}

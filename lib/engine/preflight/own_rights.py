@@ -18,6 +18,9 @@ from lib.target import Target, principal_of
 
 MAKE, WRITE, BOUND = "iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"
 KEY = "iam:PermissionsBoundary"
+# IAM names what all statements of the caller's policies go by, also those on other actions, such as
+# kms:ViaService: https://github.com/boto/boto3/issues/3111. Of a service's keys ours have KEY alone.
+GLOBAL_KEYS = "aws:"
 # Nobody is there by this ARN, or it is of a session that no role is told of, such as one of federation.
 NOT_FOUND = ("InvalidInput", "NoSuchEntity", "ValidationError")
 ANY = "any"  # of the role by whose name is asked for all of an environment
@@ -102,7 +105,8 @@ def _refused(target: Target, boundary: str, arn: str) -> tuple[dict[str, str], d
             continue
         # Without a boundary the request has no such key; https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
         each_resource = [one, *one.get("ResourceSpecificResults", [])]
-        if keys := {key for each in each_resource for key in each.get("MissingContextValues", [])} - {KEY}:
+        missing = {key for each in each_resource for key in each.get("MissingContextValues", [])}
+        if keys := {key for key in missing if key.lower().startswith(GLOBAL_KEYS)}:
             unseen[one["EvalActionName"]] = keys
         else:
             refused[one["EvalActionName"]] = one["EvalDecision"]

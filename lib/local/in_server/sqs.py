@@ -109,7 +109,8 @@ def sweep(queue: dict) -> None:
 @LONG_QUEUES.replacing("ministack.services.sqs:_collect_msgs")
 def collect(queue: dict, at_most: int, visibility_timeout_s: int) -> list[dict]:
     """Take the first messages that are visible, and look at no more than these and those before them."""
-    if queue["is_fifo"]:
+    if queue["is_fifo"]:  # which looks at all of its messages anyway
+        sweep.original(queue)
         return collect.original(queue, at_most, visibility_timeout_s)
     now = time.time()
     found = _visible(queue, at_most, now)

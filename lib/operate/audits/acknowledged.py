@@ -63,8 +63,8 @@ def acknowledge(target: Target, parameters: Parameters, name: str, key: str, rea
     at = datetime.now(UTC).isoformat(timespec="seconds")
     new = Acknowledged(_etag(source, key), reason.strip(), at, target.caller)
     with locked(target, parameters, is_run=False) as lock:
-        told.note("acknowledged", pipeline=name, key=key, reason=new.reason)
         _write(lock, name, {**_read(lock, name), key: new})
+        told.note("acknowledged", pipeline=name, key=key, reason=new.reason)
     return new
 
 
@@ -85,8 +85,8 @@ def withdraw(target: Target, parameters: Parameters, name: str, key: str) -> Non
         known = _read(lock, name)
         if known.pop(key, None) is None:
             raise ParameterError(f"{name}: {key!r} was not acknowledged; nothing was written")
-        told.note("withdrawn", pipeline=name, key=key)
         _write(lock, name, known)
+        told.note("withdrawn", pipeline=name, key=key)
 
 
 def known(target: Target, parameters: Parameters, name: str) -> dict[str, Acknowledged]:

@@ -22,7 +22,7 @@ from lib.s3.listing import Range
 from lib.target import Target
 
 POLL_S = 1
-RESTS_S = 60  # after so long with as many messages, those that are left are none that are being worked on
+RESTS_S = 60  # so long at least there are as many messages in a queue before they are waited for no more
 
 
 def missing(target: Target, parameters: Parameters) -> pd.DataFrame:
@@ -56,9 +56,11 @@ def until_in_place(
     parameters: Parameters,
     sleep: Callable[[float], None] = time.sleep,
 ) -> pd.DataFrame:
-    """Wait until no event waits in the queue, or the same number for a minute, then until nothing is missing.
+    """Wait until no event waits in the queue, or the same number for a while, then until nothing is missing.
 
-    A message that somebody sent by hand, which no function can read, is tried again for half an hour.
+    A message that somebody sent by hand, which no function can read, is tried again for half an hour. And one
+    that is being worked on is in the queue until its function is done with it: a while is at least as long as
+    the queue hides it.
 
     Args:
         target: The AWS to look at.
@@ -70,20 +72,23 @@ def until_in_place(
     """
     timeout_s = parameters.backfill.watch_timeout_s
     pipeline, _ = selection(target, parameters)
+    left = 0
     if isinstance(pipeline.created, Queue):  # asking its depth is one call, an audit is many
-        _until_it_rests(Waiting.of(target, pipeline.created), timeout_s, sleep)
+        left = _until_it_rests(Waiting.of(target, pipeline.created), timeout_s, sleep)
     return wait_until(
         lambda: missing(target, parameters),
         lambda found: (found["state"] == UNJUDGED).all(),  # what cannot be judged is not waited for
         timeout_s,
-        POLL_S,
+        RESTS_S if left else POLL_S,  # what is left is worked on slowly, or never
         sleep,
         what="Until all is in place",
     )
 
 
-def _until_it_rests(queue: Waiting, timeout_s: float, sleep: Callable[[float], None]) -> None:
-    depths: deque[int] = deque(maxlen=RESTS_S // POLL_S)
+def _until_it_rests(queue: Waiting, timeout_s: float, sleep: Callable[[float], None]) -> int:
+    """Return about how many messages are in the queue then."""
+    rests_s = max(RESTS_S, queue.visibility_timeout_s())
+    depths: deque[int] = deque(maxlen=rests_s // POLL_S)
 
     def rests() -> bool:
         depths.append(queue.depth())
@@ -91,7 +96,9 @@ def _until_it_rests(queue: Waiting, timeout_s: float, sleep: Callable[[float], N
 
     wait_until(rests, bool, timeout_s, POLL_S, sleep, what="No event waits")
     if depths[-1]:
-        print(f"{counted(depths[-1], 'message')} in the queue, which nothing becomes of: not waited for")
+        since = f"as many as {len(depths) * POLL_S} s ago" if len(set(depths)) == 1 else "still"
+        print(f"{counted(depths[-1], 'message')} in the queue, {since}; the objects are looked at instead")
+    return depths[-1]
 
 
 def enter(checklist: Checklist, left: pd.DataFrame) -> None:

@@ -2,8 +2,7 @@
 
 import hashlib
 import heapq
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lib.base.errors import NotDeployedError
@@ -87,22 +86,33 @@ class Alerts:
         return f"{environment_of(self.parameters)}: {what} {found}"[:MOST_SUBJECT_CHARACTERS]
 
 
-def count_audit(target: Target, parameters: Parameters, audits: Iterable[Audit]) -> bool:
-    """Count an audit of all pipelines, by which an alarm knows when the last one was, and what it has found.
+def count_audit(
+    target: Target,
+    parameters: Parameters,
+    audits: Iterable[Audit],
+    left_out: Collection[str],
+    with_differences: bool = True,
+) -> bool:
+    """Count an audit of all pipelines, by which alarms know when the last one was, and what it has found.
 
     Args:
         target: The AWS to tell.
         parameters: Whose pipelines.
         audits: Of each.
+        left_out: Names of pipelines that are there and could not be looked at; those that no audit can judge
+            are none.
+        with_differences: Whether an alarm is to tell of what it has found; not if that was told line by line.
 
     Returns:
-        Whether it was counted: one that did not come to its end is none.
+        Whether it was counted: one is not that left out a pipeline, did not come to the end of one, could not
+        judge an object, or judged by other parameters than what is deployed, so that an alarm misses it.
     """
     every = list(audits)
-    if any(one.error for one in every):
+    if left_out or any(one.error or one.contradiction or one.findings.unjudged for one in every):
         return False
     dimensions = [{"Name": DIMENSION, "Value": environment_of(parameters)}]
-    numbers = {AUDITS: 1, DIFFERENCES: sum(one.findings.to_do for one in every)}
+    differences = {DIFFERENCES: sum(one.findings.to_do for one in every)} if with_differences else {}
+    numbers = {AUDITS: 1, **differences}
     target.client("cloudwatch", parameters.observe.region).put_metric_data(
         Namespace=NAMESPACE,
         MetricData=[
@@ -143,5 +153,8 @@ def _message(lines: Sequence[str], count: int) -> str:
     if not lines:
         return "What was told of before is not found any more."
     more = count - len(lines)
-    cut = [textwrap.shorten(line, MOST_LINE_CHARACTERS, placeholder="…") for line in lines]
+    cut = [
+        line if len(line) <= MOST_LINE_CHARACTERS else f"{line[: MOST_LINE_CHARACTERS - 1]}…"
+        for line in lines
+    ]
     return "\n".join([*cut, *([f"… and {more:,} more"] if more > 0 else [])])

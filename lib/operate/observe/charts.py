@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -117,12 +118,12 @@ def bars(table: pd.DataFrame, title: str, unit: str) -> Chart:
                 places, numbers[column], left=begin, color=colour, label=str(column), tick_label=rows
             )
             begin += numbers[column]
-            texts = [f"{number:,g} {unit}" for number in numbers[column]]
+            texts = [f"{_number(number)} {unit}" for number in numbers[column]]
             _tell(tips, drawn, [f"{row}, {column}: {text}" for row, text in zip(rows, texts, strict=True)])
         if numbers.empty:
             _say(axes, NOTHING)
             return Chart(figure, f"{title.capitalize()}: {NOTHING}.")
-        axes.bar_label(drawn, [f"{total:,g}" for total in begin], padding=3)
+        axes.bar_label(drawn, [_number(total) for total in begin], padding=3)
         axes.set(title=f"{title}, {unit}", xlim=(0, max(1.15 * begin.max(), 1e-9)))
         axes.xaxis.set_major_locator(
             MaxNLocator(5, integer=all(types.is_integer_dtype(kind) for kind in table.dtypes))
@@ -131,7 +132,7 @@ def bars(table: pd.DataFrame, title: str, unit: str) -> Chart:
         if len(numbers.columns) > 1:
             figure.legend(loc="outside lower center", ncols=min(len(numbers.columns), 6))
     each = (
-        f"{row}: {', '.join(f'{number:,g} {column}' for column, number in parts.items() if number) or 'none'}"
+        f"{row}: {', '.join(f'{_number(each)} {column}' for column, each in parts.items() if each) or 'none'}"
         for row, (_, parts) in zip(rows, numbers.iterrows(), strict=True)
     )
     return Chart(figure, f"{title.capitalize()}, in {unit}: {'; '.join(each)}.", tips)
@@ -196,6 +197,17 @@ def airports(places: pd.DataFrame, above_ft: float) -> Chart:
 
 def _rows(places: pd.DataFrame) -> Any:
     return places.rename(columns={"name": "name_"}).itertuples()  # `name` is a tuple's own
+
+
+def _number(number: float) -> str:
+    """Return a number without an exponent, whole ones to the last digit."""
+    if float(number).is_integer():
+        return f"{number:,.0f}"
+    return (
+        f"{number:,.1f}"
+        if abs(number) >= 100
+        else np.format_float_positional(number, precision=3, fractional=False, trim="-")
+    )
 
 
 def _colours(number: int) -> list[str]:

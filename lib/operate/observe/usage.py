@@ -64,6 +64,8 @@ def of_handler(said: Facts, memory_mb: float) -> Usage:
 def of_watching(parameters: Parameters) -> Usage:
     """Return what is used in a month by what watches at night, its function's few cents aside.
 
+    Besides there is a metric for each queue that has a backlog, as long as it has one.
+
     Args:
         parameters: `observe` says whether it does, and whether an audit can be overdue.
     """

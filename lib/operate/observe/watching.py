@@ -35,7 +35,7 @@ NEVER = {
         "NotificationsNotDelivered",
         "A topic could not deliver: is its queue gone, or does it refuse? The log of watch says which",
     ),
-    "short": ("ObjectsShort", "A source has more objects than there are copies: runbook audit says which"),
+    "short": ("ObjectsShort", "A source has objects that have no copy: runbook audit says which"),
     "not-looked-at": ("NotLookedAt", "watch could not look at something: its log says at what, and why"),
 }
 
@@ -80,8 +80,10 @@ def _function(stack: Stack, pipelines: Iterable[Pipeline]) -> Iterator[Resource]
         "WATCHED": environment_of(stack.parameters),
         "REGIONS": ",".join(stack.parameters.regions),
         "COPIES": json.dumps([*_copies(pipelines)], separators=(",", ":")),
+        "OWNER": stack.parameters.account_id,
         "MOST_COUNTED": str(settings.most_counted),
         "GRACE_S": str(settings.copy_grace_s),
+        "PERIOD_S": str(settings.watch_period_s),
     }
     code = bundle(handler, stack.target.runtime) if settings.watch else b""  # which takes its time
     size = {"timeout_s": TIMEOUT_S, "memory_mb": MEMORY_MB}
@@ -122,8 +124,9 @@ def _alarms(stack: Stack, function: Function, topic: Topic) -> Iterator[tuple[Al
     too_long = "A message has waited too long for its turn: the log of watch says in which queue"
     said = {"metric": "OldestMessageSeconds", "threshold": wait_s, "period_s": period_s}
     yield Alarm("oldest-message", region, description=too_long, **said, **own), True
-    differs = "The last audit has found differences: runbook audit says which"
-    said = {"metric": DIFFERENCES, "threshold": 0, "period_s": 24 * HOUR_S}
+    differs = "An audit of all pipelines has found differences: runbook audit says which are left"
+    # Short, so that each audit is judged by itself: what the next one finds is told of, too.
+    said = {"metric": DIFFERENCES, "threshold": 0, "period_s": HOUR_S}
     yield Alarm("audit-differences", region, description=differs, **said, **own), True
     overdue = "Nobody has audited all pipelines for too long: runbook audit --alert"
     hours = settings.audit_overdue_h or 1  # one that is not wanted has a period, too

@@ -10,6 +10,7 @@ from support.described import describe
 
 from lib.base.errors import ParameterError, PreflightError
 from lib.base.paths import ROOT
+from lib.engine.plan import Left
 from lib.engine.preflight import own_rules
 from lib.engine.stack import Stack
 from lib.parameters import Parameters
@@ -82,6 +83,14 @@ def test_the_second_example_warns_until_it_is_waived_with_a_reason(stack):
     (waived,) = [one for one in plan.warned if "messages-are-kept" in one.why]
     assert waived.action == "waived"
     assert "of no use the next day" in waived.why
+
+
+def test_the_third_example_counts_what_a_move_would_remove_too():
+    rules = own_rules.load(EXAMPLES)
+    left = [Left("SQS queue", f"runbook-ruled-migrate-{number}", "us-east-1", "") for number in range(4)]
+    assert own_rules.require(rules, "migrate", [], left[:3], {}) == []
+    with pytest.raises(PreflightError, match="deletes three resources at most"):
+        own_rules.require(rules, "migrate", [], left, {})
 
 
 def test_what_is_refused_cannot_be_waived(stack):

@@ -25,10 +25,18 @@ class Message(dict):
         return super().__getitem__(name)
 
 def new(number):
-    return Message(id=str(number), body=str(number), visible_at=0, receive_count=0, sent_at=time.time())
+    text = str(number)
+    return Message(
+        id=text, body=text, group_id=text, visible_at=0, receive_count=0, sent_at=time.time()
+    )
 
-url = sqs._act_create_queue({"QueueName": "long", "Attributes": {"VisibilityTimeout": "30"}}, "")["QueueUrl"]
-dead = sqs._act_create_queue({"QueueName": "dead"}, "")["QueueUrl"]
+def create(name, **attributes):
+    kind = {"FifoQueue": "true"} if sys.argv[3] else {}
+    asked = {"QueueName": name + sys.argv[3], "Attributes": {**attributes, **kind}}
+    return sqs._act_create_queue(asked, "")["QueueUrl"]
+
+url = create("long", VisibilityTimeout="30")
+dead = create("dead")
 queue = sqs._get_q(url)
 queue["messages"] = [new(number) for number in range(int(sys.argv[2]))]
 received = []
@@ -50,12 +58,12 @@ print(json.dumps({
 """
 
 
-def run(folder: Path, messages: int) -> dict:
+def run(folder: Path, messages: int, kind: str = "") -> dict:
     environment = {"STATE_DIR": "data", "S3_DATA_DIR": "s3", "TMPDIR": "tmp", "AUTH": "true"}
     for name in ("data", "s3", "tmp"):
         (folder / name).mkdir()
     done = subprocess.run(
-        [ensure_installed(), "-c", PROGRAM, ROOT / "lib" / "local" / "hypercorn_config.py", str(messages)],
+        [ensure_installed(), "-c", PROGRAM, ROOT / "lib/local/hypercorn_config.py", str(messages), kind],
         cwd=folder,
         env=os.environ | environment,
         capture_output=True,
@@ -75,3 +83,12 @@ def test_of_a_long_queue_only_the_first_messages_are_looked_at(tmp_path: Path, m
     assert found["left"] == messages - 100
     # By each receive those that it gives out, and those in hand before them; and all, once a second.
     assert found["looked"] < 1_000 + 2 * messages
+
+
+@pytest.mark.parametrize("messages", [200, 5_000])
+def test_of_a_long_fifo_queue_no_message_is_given_out_that_is_due_for_the_dead_letters(
+    tmp_path: Path, messages: int
+) -> None:
+    found = run(tmp_path, messages, ".fifo")
+    assert found["dead"] == [str(number) for number in range(9, 100, 10)]
+    assert found["again"] == [str(number) for number in range(100, 110)]

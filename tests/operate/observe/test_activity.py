@@ -7,6 +7,7 @@ import pytest
 from support.log_lines import NOW, SINCE, done, failed, metrics, report, taken
 from support.the_five import pipelines
 
+from lib.base import told
 from lib.engine.stack import Stack
 from lib.operate.observe import activity, operation
 from lib.operate.observe.activity import Activity
@@ -21,6 +22,13 @@ def test_lag_is_of_what_was_worked_on():
     )
     (row,) = found.lag().to_dict("records")
     assert row == {"pipeline": "migrate", "objects": 2, "p50": 2.0, "p99": pytest.approx(2.98), "longest": 3}
+
+
+def test_the_record_is_told_of_a_lag_once_however_often_it_is_asked_for():
+    told.take_facts()
+    found = taken(metrics(Lag=1000, ObjectsCopied=1))
+    assert found.lag().equals(found.lag())
+    assert [(fact["kind"], fact["longest_s"]) for fact in told.take_facts()] == [("lag", 1.0)]
 
 
 def test_counts_are_summed_by_minute_with_empty_minutes_in_between():

@@ -14,7 +14,7 @@ from lib.base.errors import NotDeployedError
 from lib.engine.alerting import alerts_topic
 from lib.engine.stack import Stack
 from lib.operate.audits.audit import Audit
-from lib.operate.audits.findings import Finding, Findings
+from lib.operate.audits.findings import UNJUDGED, Finding, Findings
 from lib.operate.observe.alerts import (
     AUDITS,
     DIFFERENCES,
@@ -82,7 +82,10 @@ def test_of_very_many_or_very_long_findings_the_first_are_told_and_the_rest_is_c
     assert subject == "runbook-telling: redrive finds 20,000"
     *lines, last = text.splitlines()
     assert [line[:6] for line in lines] == [f"{number:06d}" for number in range(MOST_LINES)]
-    assert max(map(len, lines)) <= MOST_LINE_CHARACTERS
+    assert {len(line) for line in lines} == {MOST_LINE_CHARACTERS}, (
+        "a long key without spaces is cut, not left out"
+    )
+    assert {line[6:].replace("z", "") for line in lines} == {" …"}
     assert last == "… and 19,900 more"
 
 
@@ -111,23 +114,30 @@ def test_what_is_told_of_does_not_show_as_drift(alerts, own, topic):
     assert stack.plan().count("unchanged") == 1
 
 
-def test_an_audit_is_counted_with_what_it_found_and_none_that_ended_early(aws, own, somebody):
-    def audit(name: str, *findings: Finding, error: Exception | None = None) -> Audit:
+def test_an_audit_is_counted_with_what_it_found_and_none_that_has_not_judged_all(aws, own, somebody):
+    def audit(name: str, *findings: Finding, **more) -> Audit:
         found = Findings(most=10)
         for each in findings:
             found.add(each)
         found.close()
-        return Audit(name, None, found, error=error)
+        return Audit(name, None, found, **more)
 
     lacking = [Finding("a", "missing"), Finding("b", "stale"), Finding("c", "extra", by_design=True)]
     audits = [audit("migrate", *lacking), audit("index")]
-    assert count_audit(aws, own, audits)
-    assert not count_audit(aws, own, [*audits, audit("backup", error=ValueError())])
+    assert count_audit(aws, own, audits, left_out=())
+    for one in (
+        audit("backup", error=ValueError()),
+        audit("backup", contradiction="it copies elsewhere"),
+        audit("backup", Finding("d", UNJUDGED, "SSE-C")),
+    ):
+        assert not count_audit(aws, own, [*audits, one], left_out=())
+    assert not count_audit(aws, own, audits, left_out=["backup"])
+    assert count_audit(aws, own, audits, left_out=(), with_differences=False)
     found = {}
     for metric in somebody("cloudwatch", "us-east-1").list_metrics(Namespace="runbook")["Metrics"]:
         if metric["Dimensions"] == [{"Name": "Environment", "Value": "runbook-telling"}]:
             found[metric["MetricName"]] = _sum(somebody, metric)
-    assert found == {AUDITS: 1, DIFFERENCES: 2}
+    assert found == {AUDITS: 2, DIFFERENCES: 2}
 
 
 def _sum(somebody, metric: dict) -> float:

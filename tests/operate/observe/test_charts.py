@@ -101,6 +101,18 @@ def test_two_rows_of_one_name_have_a_place_each():
     assert [label.get_text() for label in drawn.figure.axes[0].get_yticklabels()] == list(table.index)
 
 
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(1_234_567, "1,234,567"), (10**9, "1,000,000,000"), (0.1 + 0.2, "0.3"), (0.0123456, "0.0123")]
+    + [(999.7, "999.7"), (12.345, "12.3"), (1234.56, "1,234.6"), (0, "0"), (0.0000123, "0.0000123")],
+)
+def test_a_number_beside_a_bar_is_told_without_an_exponent(number, told):
+    drawn = charts.bars(pd.DataFrame({"of": [number]}, index=["a"]), title="objects", unit="objects")
+    assert [label.get_text() for label in drawn.figure.axes[0].texts] == [told]
+    assert drawn.text == f"Objects, in objects: a: {f'{told} of' if number else 'none'}."
+    assert [f"a, of: {told} objects"] in drawn._tips.values()
+
+
 def test_changes_are_of_the_first_price():
     prices = pd.DataFrame({"A": [2.0, 3.0], "B": [4.0, 3.0]}, index=pd.date_range(NOW, periods=2, freq="s"))
     drawn = charts.changes(prices)

@@ -24,7 +24,9 @@ TAKE_ON = "lib/policies/other-account-policy.json"
 OF_BOUNDARIES = [boundary_uses.DEPLOYER_BOUNDARY, boundary_uses.LIVE, boundary_uses.BOUNDARY]
 POLICIES = [*HANDLERS, *OF_SERVICES, DEPLOYER, READER, TAKE_ON, ELSEWHERE, RESTORE, *OF_BOUNDARIES]
 # Statements that let a person look by hand: that they do no more is told by AWS's own data, action by action.
+# And by its name: AWS says of logs:StopQuery that it reads, and it ends what others do.
 MAY_LOOK, LEVELS = "MayLook", ("List", "Read")
+LOOKING = ("Describe", "Get", "List", "StartQuery")
 LOOKED = "a look by hand is refused; AWS's level of access says that it only reads"
 REFERENCE = (
     f"{DOCS}/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html"
@@ -91,9 +93,12 @@ def proofs(path: str, policy: list[Statement], calls: dict[Shape, set[str]]) -> 
 
 
 def only_looks(action: str, resource: str) -> bool:
-    """Return whether an action is of a service that we use, only reads, and works on such a resource."""
+    """Return whether an action is of a service that we use, only reads, and works on such a resource.
+
+    Not if it ends something, whatever AWS calls that.
+    """
     service, _, name = action.partition(":")
-    if service not in SERVICES:
+    if service not in SERVICES or not name.startswith(LOOKING):
         return False
     level = get_service_prefix_data(service)["privileges"][name]["access_level"]
     # Part by part: a wildcard would match colons, too.
