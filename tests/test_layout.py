@@ -16,7 +16,7 @@ import yaml
 from support.reach import Module, reached
 
 from lib.base.paths import ROOT
-from lib.ipython_extension import Conditions, names
+from lib.ipython_extension.cells import Conditions, names
 from lib.operate import facts
 from lib.parameters import Parameters, names_in
 from lib.parameters import pipelines as further

@@ -18,7 +18,7 @@ THROUGH = {
     "base/told.py": "execution/test_run.py",
     "base/aws_models.py": "resources/test_checks.py",
     "base/refusals.py": "engine/test_regions.py",
-    "base/errors.py": "test_ipython_extension.py",  # how they are shown
+    "base/errors.py": "ipython_extension/test_cells.py",  # how they are shown
     "cli/endpoints.py": "cli/test_exports.py",  # runs in a process of its own
     "cli/live.py": "execution/test_live_run.py",
     "cli/saved_plan.py": "cli/test_answers.py",

@@ -33,7 +33,7 @@ export default {
     box.append(element("label", { for: id }, "Choose a file of your own, or drop it here"), input);
     box.append(element("p", { id: `${id}-told` }, model.get("told")), status, wrong, end);
     el.append(box);
-    let file = null, patience = null;
+    let file = null, sending = null, patience = null; // `sending`: an id of what was chosen here; there may be another view
 
     const busy = (is) => (input.disabled = is);
     const say = (text, fraction) => {
@@ -47,11 +47,12 @@ export default {
     const begin = (chosen) => {
       if (!chosen || input.disabled) return;
       file = chosen;
+      sending = Math.random().toString(36).slice(2);
       wrong.textContent = "";
       end.replaceChildren();
       busy(true);
       say(`${file.name}: sent to the kernel …`, 0);
-      model.send({ name: file.name, size: file.size });
+      model.send({ id: sending, name: file.name, size: file.size });
       wait();
     };
     input.addEventListener("change", () => begin(input.files[0]));
@@ -75,8 +76,9 @@ export default {
       file = null;
     };
     const shown = async () => {
-      clearTimeout(patience);
       const state = model.get("state");
+      if (state.id !== sending) return;
+      clearTimeout(patience);
       if (state.wrong) return failed(state.wrong);
       if (state.end) {
         end.innerHTML = state.end; // the kernel has escaped it
@@ -88,7 +90,7 @@ export default {
         say(`${file.name}: sent to the kernel …`, state.next / file.size);
         try {
           const part = await file.slice(state.next, state.next + model.get("chunk")).arrayBuffer();
-          model.send({ at: state.next }, undefined, [part]);
+          model.send({ id: state.id, at: state.next }, undefined, [part]);
           wait();
         } catch (error) {
           failed(`The browser cannot read ${file.name}: ${error.message}`);

@@ -93,7 +93,7 @@ class Chooser:
         self._key_prefix, self._suffixes = key_prefix, tuple(each for each in suffixes if each)
         self.told = " ".join(filter(None, (f"It is put into s3://{place.bucket}/{key_prefix}.", also)))
         self._said = 0
-        self._receiving: tuple[str, int, IO[bytes]] | None = None
+        self._receiving: _Receiving | None = None
 
     @property
     def text(self) -> str:
@@ -145,59 +145,79 @@ class Chooser:
 
         Args:
             shown: The widget, which shows how far it is.
-            content: `name` and `size` of a file, in bytes; or `at`, from where on these bytes are.
+            content: `id` of a file that was chosen, which every state about it has, too, as one chooser may
+                have two views; and its `name` and `size` in bytes, or `at`, from where on these bytes are.
             buffers: The bytes.
         """
         try:
             self._take(shown, content, buffers)
         except (Exception, KeyboardInterrupt) as error:  # nobody else would say it: a widget has no cell
-            self._forget()
+            if self._is_receiving(content["id"]):
+                self._forget()
             said = str(explained(error) or error) or type(error).__name__
-            self._say(shown, wrong=said)
+            self._say(shown, content["id"], wrong=said)
 
     def _take(self, shown: Any, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
         if "name" in content:
-            self._forget()
             self.key_of(content["name"])  # before anything is sent
-            self._receiving = content["name"], content["size"], tempfile.TemporaryFile()  # noqa: SIM115
-            self._say(shown, next=0)
-        if self._receiving is None:
-            return
-        name, size, file = self._receiving
+            self._forget()
+            self._receiving = _Receiving(content["id"], content["name"], content["size"])
+            self._say(shown, content["id"], next=0)
+        receiving = self._receiving
+        if receiving is None or not self._is_receiving(content["id"]):
+            raise ParameterError(
+                "another file was chosen meanwhile, and this one was not uploaded; choose it again"
+            )
         if "at" in content:
-            file.seek(content["at"])
+            receiving.file.seek(content["at"])
             for buffer in buffers:
-                file.write(buffer)
-            self._say(shown, next=file.tell())
-        if file.seek(0, io.SEEK_END) < size:
+                receiving.file.write(buffer)
+            self._say(shown, receiving.id, next=receiving.file.tell())
+        if receiving.file.seek(0, io.SEEK_END) < receiving.size:
             return
         printed = io.StringIO()
-        with shown_on(_Status(shown, name, size)), contextlib.redirect_stdout(printed):
-            table = self.send(name, file)
+        with shown_on(_Status(shown, receiving)), contextlib.redirect_stdout(printed):
+            table = self.send(receiving.name, receiving.file)
         self._forget()
         notes = "".join(f"<p>{escape(printable(line))}</p>" for line in printed.getvalue().splitlines())
-        self._say(shown, end=f"<p>{escape(name)}, {shown_bytes(size)}:</p>{frames.html(table)}{notes}")
+        self._say(shown, receiving.id, end=f"<p>{escape(str(receiving))}:</p>{frames.html(table)}{notes}")
 
-    def _say(self, shown: Any, **state: Any) -> None:
+    def _say(self, shown: Any, of: str, **state: Any) -> None:
         # The same said twice is said twice: an unchanged value would not reach the browser.
         self._said += 1
-        shown.state = {**state, "number": self._said}
+        shown.state = {**state, "id": of, "number": self._said}
+
+    def _is_receiving(self, of: str) -> bool:
+        return self._receiving is not None and self._receiving.id == of
 
     def _forget(self) -> None:
         if self._receiving:
-            self._receiving[2].close()
+            self._receiving.file.close()
         self._receiving = None
+
+
+@dataclass
+class _Receiving:
+    """A file of which parts have come."""
+
+    id: str
+    name: str
+    size: int
+    file: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
+
+    def __str__(self) -> str:
+        return f"{self.name}, {shown_bytes(self.size)}"
 
 
 class _Status:
     """Shows in the widget what is awaited."""
 
-    def __init__(self, shown: Any, name: str, size: int):
-        self._shown = shown
-        shown.state = {"status": f"{name}, {shown_bytes(size)}: on its way", "done": None}
+    def __init__(self, shown: Any, file: _Receiving):
+        self._shown, self._id = shown, file.id
+        self.show([f"{file}: on its way"], None)
 
     def show(self, lines: list[str], fraction: float | None) -> None:
-        self._shown.state = {"status": " | ".join(lines), "done": fraction}
+        self._shown.state = {"status": " | ".join(lines), "done": fraction, "id": self._id}
 
     def clear(self) -> None:
         """What became of it is shown next."""

@@ -72,7 +72,7 @@ class SamplesFolder:
         pipeline: The pipeline's name.
         parameters: Which know where lies what it derives of an object.
         ours: Every key that is known to be ours, also of other folders: of what the pipeline derives of a
-            sample, and of markers, nothing else tells.
+            sample, and of markers, nothing else tells. Folders end with a slash.
         erased: How many versions and markers were erased.
         others: The keys of what is not ours.
         refused: Why S3 does not let the rest be erased; empty if it does.
@@ -117,11 +117,16 @@ class SamplesFolder:
         if samples:
             self.ours |= {key, *self.parameters.keys_derived_in(self.pipeline, key)}
         # Of what is derived of a sample no version is marked.
-        mine = samples or (versions if key in self.ours else [])
-        if key in self.ours and len(mine) == len(versions):
+        is_ours = self._is_known(key)
+        mine = samples or (versions if is_ours else [])
+        if is_ours and len(mine) == len(versions):
             return history
         self.others.add(key)
         return mine
+
+    def _is_known(self, key: str) -> bool:
+        """Say whether a key is one of ours, or lies in a folder of what is derived of ours."""
+        return key in self.ours or f"{key.rpartition('/')[0]}/" in self.ours
 
     def _is_sample(self, version: Version) -> bool:
         seen = (version.key, version.id)
@@ -135,7 +140,7 @@ class SamplesFolder:
         pages = self.place.client.get_paginator("list_multipart_uploads")
         for page in pages.paginate(**where, Prefix=self.prefix):
             for upload in page.get("Uploads", []):
-                if upload["Key"] not in self.ours:
+                if not self._is_known(upload["Key"]):
                     self.others.add(upload["Key"])
                     continue
                 self.place.client.abort_multipart_upload(

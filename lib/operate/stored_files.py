@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import closing
+from itertools import chain, islice
 
 import pandas as pd
 from botocore.client import BaseClient
@@ -10,9 +11,12 @@ from botocore.client import BaseClient
 from lib.base.retry import wait_until
 from lib.operate import facts, large_files, log_events
 from lib.operate.watch import CLOCKS_DIFFER
+from lib.parameters.sections import PIECES_PREFIX
+from lib.s3.listing import listing
 from lib.s3.objects import Place
 
 COLUMNS = ["key", "state", "rows_stored", "rows_rejected", "why"]
+IN_PIECES = "0"  # the number of the line that says so
 FIRST_ROWS = 3  # of those that were rejected, so many reasons are told
 
 
@@ -66,16 +70,30 @@ def follow(
     )
     rows = [(key, *ended.get(key, ("not yet", 0, 0, ""))) for key in versions]
     told = [
-        (*row[:4], _reasons(rejected, rejected_prefix + row[0]) if row[3] and not row[4] else row[4])
+        (*row[:4], _reasons(rejected, rejected_prefix, row[0]) if row[3] and not row[4] else row[4])
         for row in rows
     ]
     return pd.DataFrame(told, columns=COLUMNS)
 
 
-def _reasons(place: Place, key: str) -> str:
+def _reasons(place: Place, prefix: str, key: str) -> str:
     """Return why the first rows of a file were rejected, each with its line."""
-    if place.head(key) is None:  # those of pieces have objects of their own
-        return f"see the objects below {key}"
-    with closing(place.client.get_object(Bucket=place.bucket, Key=key)["Body"]) as body:
+    first = _first_rejected(place, f"{prefix}{key}")
+    if any(line == IN_PIECES for line, _ in first):  # those of pieces have objects of their own
+        folder = f"{prefix}{PIECES_PREFIX}{key}/"
+        listed = (entry.key for entry in listing(place, folder))
+        pieces = (name for name in listed if "/" not in name.removeprefix(folder))
+        rows = chain.from_iterable(_first_rejected(place, name) for name in pieces)
+        first = list(islice(rows, FIRST_ROWS))
+    return "; ".join(f"line {line}: {reason}" for line, reason in first) or "its rejected rows are gone"
+
+
+def _first_rejected(place: Place, key: str) -> list[tuple[str, str]]:
+    """Return the first rows of an object with rejected rows, line and reason; none if it is gone."""
+    try:
+        body = place.client.get_object(Bucket=place.bucket, Key=key)["Body"]
+    except place.client.exceptions.NoSuchKey:
+        return []
+    with closing(body):
         table = pd.read_csv(body, dtype=str, nrows=FIRST_ROWS, keep_default_na=False)
-    return "; ".join(f"line {row.line}: {row.reason}" for row in table.itertuples())
+    return list(zip(table["line"], table["reason"], strict=True))

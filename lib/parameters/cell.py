@@ -2,7 +2,7 @@
 
 import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -21,27 +21,44 @@ def literal(value: Any) -> str:
     return repr(value)
 
 
+def assigned(source: str) -> set[str]:
+    """Return the names that a cell assigns so that `with_values` can give them other values.
+
+    Args:
+        source: The cell's.
+    """
+    return {name for name, _ in _assignments(source)}
+
+
 def with_values(source: str, values: Mapping[str, Any]) -> str:
     """Return a parameters cell with other values of the names that it assigns; comments stay.
 
     Args:
-        source: The cell's, such as papermill reads or injects: one assignment a name.
+        source: The cell's, such as papermill reads or injects: one assignment a name, with a type or without.
         values: Names to values; those that the cell does not assign are left out.
     """
     encoded = source.encode()  # in which Python counts its columns
     begins = [0]
     for line in encoded.splitlines(keepends=True):
         begins.append(begins[-1] + len(line))
-    for node in reversed(ast.parse(source).body):
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        names = [target.id for target in targets if isinstance(target, ast.Name)]
-        if len(names) == 1 and names[0] in values and isinstance(node, ast.Assign):
-            place, new = node.value, values[names[0]]
+    for name, place in reversed(list(_assignments(source))):
+        if name in values:
+            new = values[name]
             begin = begins[place.lineno - 1] + place.col_offset
             end = begins[(place.end_lineno or place.lineno) - 1] + (place.end_col_offset or 0)
             if not _is(place, new):
                 encoded = encoded[:begin] + literal(new).encode() + encoded[end:]
     return encoded.decode()
+
+
+def _assignments(source: str) -> Iterator[tuple[str, ast.expr]]:
+    """Yield each name to which a value of its own is assigned, with a type or without, and that value."""
+    for node in ast.parse(source).body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if len(targets) == 1 and isinstance(targets[0], ast.Name) and node.value:
+            yield targets[0].id, node.value
 
 
 def _is(node: ast.expr, value: Any) -> bool:

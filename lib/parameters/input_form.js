@@ -90,6 +90,19 @@ function hasFailed(cell) {
   return outputs.some((output) => output.output_type === "error");
 }
 
+// The cells to which buttons run, each below that of the one before it; whatever else only has such text in it is none.
+function stopsIn(sources, stops) {
+  const found = [];
+  let at = -1;
+  for (const stop of stops) {
+    const is = (source) => (stop.cell.endsWith("(") ? source.includes(stop.cell) : source.trim() === stop.cell);
+    at = sources.findIndex((source, n) => n > at && is(source));
+    if (at < 0) break;
+    found.push({ ...stop, at });
+  }
+  return found;
+}
+
 // JupyterLab's own object, which `runbook lab` has it give away: the notebook in which an element stands.
 function notebookOf(el) {
   const lab = globalThis.jupyterapp;
@@ -102,6 +115,7 @@ function notebookOf(el) {
     cells,
     own: () => cells().findIndex((cell) => cell.node.contains(el)),
     source: (cell) => cell.model.sharedModel.getSource(),
+    isCode: (cell) => cell.model.type === "code",
     write: (cell, text) => cell.model.sharedModel.setSource(text),
     tags: (cell) => cell.model.getMetadata("tags") ?? [],
     async run(from, to) {
@@ -127,7 +141,7 @@ export default {
 
     const send = () => {
       clearTimeout(pause);
-      for (const [name, text] of waiting) model.send({ name, text, number: ++number });
+      for (const [name, text] of waiting) model.send({ name, text, view: prefix, number: ++number });
       if (waiting.size) {
         clearTimeout(patience);
         patience = setTimeout(() => (told.textContent = "The kernel has not answered yet: it runs a cell, or it was restarted. Then run this cell again."), PATIENCE_MS);
@@ -165,26 +179,32 @@ export default {
     el.append(root);
 
     // Buttons, each for what comes after what the one before it has run.
-    let ran = -1, generation = 0, stops = [];
+    let ran = -1, generation = 0, running = false, stops = [];
+    const isJudged = () => waiting.size === 0 && number <= (model.get("seen")[prefix] ?? 0);
     const allow = () => {
       const wrong = Object.keys(model.get("mistakes")).length > 0;
-      stops.forEach((stop, n) => (stop.button.disabled = wrong || n > ran + 1));
+      stops.forEach((stop, n) => (stop.button.disabled = wrong || running || !isJudged() || n > ran + 1));
     };
     const makeButtons = (notebook) => {
-      const below = () => notebook.cells().map((cell, n) => [n, notebook.source(cell)]).filter(([n]) => n > notebook.own());
-      const wanted = model.get("stops").filter((stop) => below().some(([, source]) => source.includes(stop.cell)));
-      const find = (stop) => below().find(([, source]) => source.includes(stop.cell))[0];
-      stops = wanted.map((stop, n) => {
+      const below = () => notebook.cells().map((cell, n) => (n > notebook.own() && notebook.isCode(cell) ? notebook.source(cell) : ""));
+      const there = () => stopsIn(below(), model.get("stops"));
+      stops = there().map((stop, n) => {
         const button = element("button", { type: "button" }, stop.label);
         button.addEventListener("click", async () => {
-          send();
+          const places = there().map(({ at }) => at); // now: cells may have been put in or taken out
+          if (places.length <= n) {
+            told.textContent = `${stop.label}: the cell ${stop.cell} is not there any more. Run this cell again.`;
+            return;
+          }
           follow(notebook);
-          const to = find(stop);
-          const from = n > 0 && ran >= n - 1 ? find(stops[n - 1]) + 1 : notebook.own() + 1;
-          stops.forEach((each) => (each.button.disabled = true));
+          const to = places[n];
+          const from = n > 0 && ran >= n - 1 ? places[n - 1] + 1 : notebook.own() + 1;
+          running = true;
+          allow();
           told.textContent = `${stop.label}: the cells below run …`;
           const mine = generation;
           const well = await notebook.run(from, to).catch(() => false);
+          running = false;
           if (mine === generation) ran = well ? Math.max(n, ran) : n - 1;
           told.textContent = well ? `${stop.label}: done, further down.` : `${stop.label}: a cell has failed; it says what to do.`;
           allow();
@@ -211,10 +231,10 @@ export default {
       observer.observe(root);
     };
 
-    // What is set is written into the cell it came from, unless something else stands there by now.
+    // What is set is written into the cell it came from, unless something else stands there by now; returns what is said of it.
     const keep = (notebook) => {
       kept.replaceChildren();
-      const changedCells = model.get("cells").filter((cell) => cell.known.length > 1);
+      const changedCells = model.get("cells").filter((cell) => cell.now !== null);
       for (const cell of changedCells) {
         const place = notebook?.cells().find((each) => notebook.tags(each).includes(cell.tag));
         const is = place && notebook.source(place);
@@ -225,11 +245,15 @@ export default {
           kept.append(element("p", {}, why), element("pre", { tabindex: 0 }, cell.now));
         }
       }
+      const unwritten = model.get("unwritten");
+      if (unwritten.length) kept.append(element("p", {}, `They hold now, but no parameters cell assigns them in a line of its own: ${unwritten.join(", ")}.`));
+      const done = kept.hasChildNodes() ? "Set; to keep it, see below." : changedCells.length ? "Set, and written into the parameters cell." : "Set.";
       const command = model.get("command");
       if (changedCells.length && command) {
         const line = `runbook run ${notebook?.name ?? "NAME"} ${command}`;
         kept.append(element("p", {}, "The same without a notebook:"), element("pre", { tabindex: 0 }, line));
       }
+      return done;
     };
 
     const show = (notebook) => {
@@ -240,15 +264,15 @@ export default {
         const folded = rows.get(name)?.closest("details");
         if (folded) folded.open = true;
       }
-      keep(notebook);
       allow();
+      return keep(notebook);
     };
     let notebook = null;
     model.on("change:seen", () => {
-      clearTimeout(patience);
+      if (isJudged()) clearTimeout(patience);
       const wrong = Object.keys(model.get("mistakes")).length;
-      told.textContent = wrong ? `${wrong} to mend; until then the values before hold.` : notebook ? "Set, and written into the parameters cell." : "Set.";
-      show(notebook);
+      const done = show(notebook);
+      told.textContent = wrong ? `${wrong} to mend; until then the values before hold.` : done;
     });
     // Only when it stands in the page is it known in which notebook.
     let frames = 0;

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.widgets import Clickable, widget
-from lib.parameters.cell import with_values
+from lib.parameters.cell import assigned, with_values
 from lib.parameters.described import Described, described, description, yaml_value
 from lib.parameters.layers import merged, nested
-from lib.parameters.model import Parameters, cells_of, schema_of
+from lib.parameters.model import Parameters, assigned_names, cells_of, schema_of
 from lib.parameters.text import BOOLEANS, WHOLE_NUMBER, kind_of, resolved
 from lib.parameters.types import regions
 
 SCRIPT = Path(__file__).with_name("input_form.js")
-TEXT = "In JupyterLab there is a form here for these parameters, with buttons that plan and apply."
+TEXT = "In JupyterLab there is a form here for these parameters."
 ENVIRONMENT, OF_ENVIRONMENT = "The environment", "its account and home, and what a run does in it"
-# The cells to which the buttons run, by what stands in them; those that a notebook has.
+# The cells to which the buttons run, each below that of the one before it, by all that stands in them; by a
+# call's beginning if that ends with a bracket. A notebook has them up to the first whose cell it lacks.
 STOPS = (
     ("Plan", "stack.plan()"),
     ("Apply", "stack.apply()"),
@@ -40,7 +41,9 @@ class Form:
         self._namespace = namespace
         self._given = {name: namespace[name] for name in Parameters.model_fields if name in namespace}
         self.values = merged({}, self._given)
-        self.cells = [_Cell(tag, source) for tag, source in cells_of(namespace.get("In", [])).items()]
+        history = namespace.get("In", [])
+        self.cells = [_Cell(tag, source, self.values) for tag, source in cells_of(history).items()]
+        self._names = set().union(*assigned_names(history))
 
     def fields(self) -> list[dict[str, Any]]:
         """Return the parameters of this notebook, each with what a form needs to show it."""
@@ -82,7 +85,12 @@ class Form:
                 cell.take(self.values)
 
     def command(self) -> str:
-        """Return the options by which `runbook run` works with these values."""
+        """Return the options by which `runbook run` works with these values; empty if they cannot say all.
+
+        A notebook's own parameters, such as *destroy*'s `pipeline`, are no options of it.
+        """
+        if self._names - set(Parameters.model_fields):
+            return ""
         options = [option for one in described() for option in self._option(one)]
         return " ".join(options)
 
@@ -92,8 +100,14 @@ class Form:
         return {
             "mistakes": wrong,
             "cells": [cell.state() for cell in self.cells],
+            "unwritten": [] if wrong else self._unwritten(),
             "command": "" if wrong else self.command(),
         }
+
+    def _unwritten(self) -> list[str]:
+        """Return what was changed and no cell can be made to set: none assigns it in a line of its own."""
+        changed = {name for name, value in self.values.items() if value != self._given.get(name)}
+        return sorted(changed - set().union(*(assigned(cell.source) for cell in self.cells)))
 
     def _sections(self) -> Iterator[str]:
         yield from (name for name in Parameters.sections() if name in self.values)
@@ -130,17 +144,20 @@ class Form:
 class _Cell:
     """A cell that sets parameters, as it was run, and as it is to be."""
 
-    def __init__(self, tag: str, source: str):
-        self._tag, self._source = tag, source
-        self._written = [source]
+    def __init__(self, tag: str, source: str, values: Mapping[str, Any]):
+        self._tag, self.source = tag, source
+        # What an earlier form has set stands in it already, although it was not run again.
+        self._known = {source, with_values(source, values)}
+        self._now: str | None = None
 
     def take(self, values: Mapping[str, Any]) -> None:
         """Have it set these values."""
-        self._written.append(with_values(self._source, values))
+        self._now = with_values(self.source, values)
+        self._known.add(self._now)
 
     def state(self) -> dict[str, Any]:
-        """Return its tag, all that may stand in it, and what shall."""
-        return {"tag": self._tag, "known": sorted(set(self._written)), "now": self._written[-1]}
+        """Return its tag, all that may stand in it, and what shall; None if nothing was set."""
+        return {"tag": self._tag, "known": sorted(self._known), "now": self._now}
 
 
 def show(namespace: dict[str, Any]) -> Clickable:
@@ -154,16 +171,34 @@ def show(namespace: dict[str, Any]) -> Clickable:
         form = Form(namespace)
 
         def told(shown: Any, content: dict[str, Any], buffers: list[memoryview]) -> None:
-            form.set(content["name"], content["text"])
-            for name, value in form.state().items():
+            for name, value in answered(form, content, shown.seen).items():
                 setattr(shown, name, value)
-            shown.seen = content["number"]
 
-        stops = [{"label": label, "cell": cell} for label, cell in STOPS]
-        fixed = {"fields": form.fields(), "sections": form.sections(), "stops": stops}
-        return widget(SCRIPT, {**fixed, **form.state(), "seen": 0}, told)
+        return widget(SCRIPT, begun(form), told)
 
     return Clickable(TEXT, begin)
+
+
+def begun(form: Form) -> dict[str, Any]:
+    """Return what the script is given at first.
+
+    Args:
+        form: To be shown.
+    """
+    stops = [{"label": label, "cell": cell} for label, cell in STOPS]
+    return {"fields": form.fields(), "sections": form.sections(), "stops": stops, **form.state(), "seen": {}}
+
+
+def answered(form: Form, content: Mapping[str, Any], seen: Mapping[str, int]) -> dict[str, Any]:
+    """Set what the script has sent, and return what it is given then, by names; last `seen`.
+
+    Args:
+        form: That is shown.
+        content: `name` and `text` of a parameter, and the `number` of this message from this `view`.
+        seen: Views to the newest numbers that were answered.
+    """
+    form.set(content["name"], content["text"])
+    return {**form.state(), "seen": {**seen, content["view"]: content["number"]}}
 
 
 def _schema(section: str, name: str) -> Mapping[str, Any]:

@@ -523,7 +523,7 @@ def cells_of(history: list[str]) -> dict[str, str]:
         https://papermill.readthedocs.io/en/latest/usage-parameterize.html
     """
     newest_first = [(source, _names_assigned(source)) for source in reversed(history)]
-    injected = (source for source, _ in newest_first if source.startswith(INJECTED))
+    injected = (source for source, names in newest_first if names and source.startswith(INJECTED))
     with_names = ((source, names) for source, names in newest_first if names >= OWN_NAMES)
     own = (source for source, _ in with_names if not source.startswith(INJECTED))
     found = {"parameters": next(own, ""), "injected-parameters": next(injected, "")}

@@ -337,6 +337,9 @@ class Pipeline(Section):
 
         Args:
             key: The object's.
+
+        Returns:
+            Keys; one that ends with a slash is a folder, and stands for all that lies in it itself.
         """
         return ()
 
@@ -774,6 +777,10 @@ class Ingest(Adopting, Queried):
                 f"timestamp, but {' and '.join(found)}; set generate to false for files of your own"
             )
         return self
+
+    def derived_keys(self, key: str) -> tuple[str, ...]:
+        """As for every pipeline: what is rejected of a file, and of its pieces."""
+        return f"{REJECTED_PREFIX}{key}", f"{REJECTED_PREFIX}{PIECES_PREFIX}{key}/"
 
     def _ends(self) -> Iterable[tuple[str, str, str, str, tuple[str, ...]]]:
         rejected = (f"{REJECTED_PREFIX}{folder}{self.key_prefix}" for folder in ("", PIECES_PREFIX))

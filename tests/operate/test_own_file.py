@@ -1,8 +1,10 @@
+import base64
 import threading
 from io import BytesIO
 
 import pytest
 from botocore.exceptions import ClientError
+from support import browser
 
 from lib.base.errors import ParameterError
 from lib.base.waits import Wait
@@ -42,10 +44,10 @@ class Somewhere:
 def send(to, name, body, chunk=4):
     """Give a file over as the browser does, part by part."""
     shown = Shown()
-    to.receive(shown, {"name": name, "size": len(body)}, [])
+    to.receive(shown, {"id": "1", "name": name, "size": len(body)}, [])
     while "next" in shown.states[-1] and shown.states[-1]["next"] < len(body):
         at = shown.states[-1]["next"]
-        to.receive(shown, {"at": at}, [memoryview(body[at : at + chunk])])
+        to.receive(shown, {"id": "1", "at": at}, [memoryview(body[at : at + chunk])])
     return shown.states
 
 
@@ -70,11 +72,85 @@ def test_a_file_comes_whole_and_is_followed(place, body):
     assert len(set(numbers)) == len(numbers)
 
 
+def test_two_views_of_one_chooser_never_mix_their_files(place):
+    """The newer one goes on; the older one is told, and what it sends is in no file."""
+    one, shown = Chooser(followed, place, key_prefix="", suffixes=[".csv"]), Shown()
+    one.receive(shown, {"id": "a", "name": "a.csv", "size": 6}, [])
+    one.receive(shown, {"id": "a", "at": 0}, [b"aaa"])
+    one.receive(shown, {"id": "c", "name": "no.pdf", "size": 3}, [])
+    assert (shown.state["id"], "wrong" in shown.state) == ("c", True)
+    one.receive(shown, {"id": "b", "name": "b.csv", "size": 6}, [])
+    one.receive(shown, {"id": "a", "at": 3}, [b"aaa"])
+    assert shown.state["id"] == "a"
+    assert "another file was chosen meanwhile" in shown.state["wrong"]
+    one.receive(shown, {"id": "b", "at": 0}, [b"bbb"])
+    assert (shown.state["id"], shown.state["next"]) == ("b", 3)
+    one.receive(shown, {"id": "b", "at": 3}, [b"bbb"])
+    assert place.client.kept == {"b.csv": b"bbbbbb"}
+    assert (shown.state["id"], "end" in shown.state) == ("b", True)
+    assert all("id" in state for state in shown.states)
+
+
+def test_a_name_that_is_refused_does_not_end_what_another_view_sends(place):
+    one, shown = Chooser(followed, place, key_prefix="", suffixes=[".csv"]), Shown()
+    one.receive(shown, {"id": "a", "name": "a.csv", "size": 3}, [])
+    one.receive(shown, {"id": "b", "name": "b.pdf", "size": 3}, [])
+    one.receive(shown, {"id": "a", "at": 0}, [b"aaa"])
+    assert place.client.kept == {"a.csv": b"aaa"}
+
+
+VIEWS = """async (script) => {
+    const handlers = [];
+    const state = { told: "", accept: "", chunk: 4, state: {} };
+    globalThis.model = {
+        sent: [],
+        get: (name) => state[name],
+        on: (event, told) => handlers.push(told),
+        send: (message, _, parts) => {
+            const bytes = (parts ?? []).map((part) => new TextDecoder().decode(part));
+            model.sent.push([message, bytes]);
+        },
+        answer: (next) => ((state.state = next), handlers.forEach((told) => told())),
+    };
+    const chooser = await import(`data:text/javascript;base64,${script}`);
+    for (const name of ["one", "other"]) {
+        const el = document.body.appendChild(document.createElement("div"));
+        el.id = name;
+        chooser.default.render({ model, el });
+    }
+}"""
+
+
+def test_in_a_browser_two_views_send_their_own_files(place):
+    chooser = Chooser(followed, place, key_prefix="", suffixes=[])
+    with browser.browser() as chromium:
+        page = chromium.new_page()
+        page.evaluate(VIEWS, base64.b64encode(own_file.SCRIPT.read_bytes()).decode())
+        for view, name in (("one", "a.csv"), ("other", "b.csv")):
+            file = {"name": name, "mimeType": "text/csv", "buffer": name[:1].encode() * 9}
+            page.locator(f"#{view} input").set_input_files(file)
+        page.wait_for_function("model.sent.length == 2")
+        ended: set[str] = set()
+        while len(ended) < 2:
+            page.wait_for_function("model.sent.length")
+            content, parts = page.evaluate("model.sent.shift()")
+            shown = Shown()
+            chooser.receive(shown, content, [part.encode() for part in parts])
+            ended |= {state["id"] for state in shown.states if "end" in state or "wrong" in state}
+            for state in shown.states:
+                page.evaluate("state => model.answer(state)", state)
+        assert place.client.kept == {"b.csv": b"b" * 9}
+        assert "chosen meanwhile" in page.locator("#one .wrong").inner_text()
+        assert page.locator("#one table").count() == 0
+        assert "b.csv" in page.locator("#other table").inner_text()
+        assert page.locator("#other .wrong").inner_text() == ""
+
+
 @pytest.mark.parametrize("name", ["a.pdf", "a.CSV", "a.csv.zip", "..", "/", "a\x1bb.csv", f"{10**1025}.csv"])
 def test_what_the_pipeline_would_not_follow_is_refused_before_it_is_sent(place, name):
     one = Chooser(followed, place, key_prefix="own/", suffixes=[".csv", ".csv.gz"])
     states = send(one, name, b"abc")
-    assert [*states[-1]] == ["wrong", "number"]
+    assert [*states[-1]] == ["wrong", "id", "number"]
     assert place.client.kept == {}
     again = send(one, name, b"abc")  # the same once more is said once more
     assert again[-1] != states[-1]
@@ -122,7 +198,7 @@ def test_what_is_awaited_is_shown_in_the_widget(place, monkeypatch):
         return followed(uploads)
 
     one = Chooser(waits, place, key_prefix="", suffixes=[])
-    one.receive(shown, {"name": "a", "size": 0}, [])
+    one.receive(shown, {"id": "1", "name": "a", "size": 0}, [])
     assert any("In place 0 of 1 object" in state.get("status", "") for state in shown.states)
 
 
@@ -147,7 +223,7 @@ def test_the_follower_is_told_what_it_is_to_know(place, monkeypatch):
     shown._begin()
     assert made["state"]["accept"] == ".csv,.gz"
     assert made["state"]["told"].endswith("Small.")
-    made["told"](Shown(), {"name": "a.csv", "size": 0}, [])
+    made["told"](Shown(), {"id": "1", "name": "a.csv", "size": 0}, [])
     assert seen == {"place": "there", "timeout_s": 3}
 
 

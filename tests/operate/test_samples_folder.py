@@ -1,14 +1,18 @@
 """Samples in a bucket that is not ours: they alone are taken back, whatever else lies in their folder."""
 
 import secrets
+from io import BytesIO
 
+import nbformat
 import pytest
 from support.described import describe
 from support.somebodys import Somebodys
 
 from lib.base.errors import RunbookError
+from lib.base.paths import ROOT
 from lib.engine.stack import Stack
 from lib.operate import samples
+from lib.operate.own_file import OwnFile
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.target import connect
@@ -97,3 +101,38 @@ def test_copies_and_what_is_derived_of_samples_are_taken_back_too(bucket):
         rejected: "",
     }
     assert bucket.objects() == before
+
+
+def test_of_a_file_of_ones_own_what_was_rejected_is_taken_back_too(bucket):
+    """Of *ingest*, in pieces and not, with what is somebody's beside it: as its notebook calls it."""
+    stack, adopted = exercised(bucket, "ingest")
+    settings = stack.parameters.ingest
+    folders = [f"{folder}{settings.key_prefix}" for folder in ("", "rejected/", "rejected/pieces/")]
+    there, rejected, pieces = (samples.folder(adopted, each) for each in folders)
+    name = {"Bucket": bucket.name}
+    for key in (f"{rejected}theirs.csv", f"{pieces}theirs.csv/000000000001.csv", f"{pieces}own.csv/a/b.csv"):
+        bucket.s3.put_object(**name, Key=key, Body=b"1")
+    before = bucket.objects()
+    own = OwnFile(f"{there}own.csv", b"", file=BytesIO(b"a,b\n1,2\n"))
+    samples.upload(bucket.s3, bucket.name, [own])
+    bucket.s3.put_object(**name, Key=f"{rejected}own.csv", Body=b"1")
+    for line in (1, 20):
+        bucket.s3.put_object(**name, Key=f"{pieces}own.csv/{line:012}.csv", Body=b"1")
+    taken = samples.take_back(stack, [adopted], folders, sleep=lambda _: None).set_index("folder")
+    assert taken["erased"].to_dict() == {there: 1, rejected: 1, pieces: 2}
+    assert bucket.objects() == before
+
+
+def test_the_notebook_of_ingest_takes_back_what_can_be_sent_before(bucket):
+    cells = nbformat.read(ROOT / "notebooks" / "50_ingest.ipynb", as_version=4).cells
+    (sent,) = (n for n, cell in enumerate(cells) if "own_file.chooser(" in cell.source)
+    (taken,) = (n for n, cell in enumerate(cells) if "samples.take_back(" in cell.source)
+    assert sent < taken
+    assert cells[taken].source.startswith("%when stack.exercises\n")  # whoever generates nothing sends, too
+    stack, adopted = exercised(bucket, "ingest")
+    namespace = {"settings": stack.parameters.ingest}
+    exec(cells[taken].source.splitlines()[1], namespace)
+    key = f"{samples.folder(adopted, stack.parameters.ingest.key_prefix)}own.csv"
+    places = [samples.folder(adopted, each) for each in namespace["folders"]]
+    for each in (key, *stack.parameters.keys_derived_in("ingest", key)):
+        assert any(each.startswith(place) for place in places), each

@@ -30,7 +30,8 @@ def told(stack, somebody):
             {"timestamp": int(began.timestamp() * 1000) + n, "message": json.dumps(line)}
             for n, line in enumerate(lines)
         ]
-        logs.put_log_events(logGroupName=group.name, logStreamName="s", logEvents=events)
+        if events:
+            logs.put_log_events(logGroupName=group.name, logStreamName="s", logEvents=events)
         return stored_files.follow(
             pd.DataFrame(UPLOADED).assign(time=began),
             stack.client(group),
@@ -40,6 +41,7 @@ def told(stack, somebody):
             timeout_s=0,
         )
 
+    tell.place = place
     return tell
 
 
@@ -53,6 +55,22 @@ def test_rows_that_were_rejected_are_told_with_their_reasons_and_other_versions_
     assert list(found.loc["a.csv"])[:3] == ["stored", 3, 5]
     assert found.loc["a.csv", "why"] == "line 2: no 2; line 3: no 3; line 4: no 4"
     assert list(found.loc["b.csv"]) == ["not yet", 0, 0, ""]
+
+
+def test_of_a_file_in_pieces_the_first_rows_of_all_of_them_are_told(told, somebody):
+    """As *consume* leaves them; its key may be the folder of another one's."""
+    place = told.place
+    for first, rows in ((1, "3,no 3,x\n"), (20, "21,no 21,x\n27,no 27,x\n28,no 28,x\n")):
+        piece = {"Bucket": place.bucket, "Key": f"rejected/pieces/a.csv/{first:012}.csv"}
+        somebody("s3").put_object(**piece, Body=f"line,reason,row\n{rows}".encode())
+    others = {"Bucket": place.bucket, "Key": "rejected/pieces/a.csv/b.csv/000000000001.csv"}
+    somebody("s3").put_object(**others, Body=b"line,reason,row\n2,of another,x\n")
+    whole = {"Bucket": place.bucket, "Key": "rejected/a.csv"}
+    somebody("s3").put_object(**whole, Body=b'line,reason,row\n0,"in pieces, a file for each: x/",\n')
+    stored = line("a.csv", "1", rows_stored=3, rows_rejected=4)
+    assert told(stored).set_index("key").loc["a.csv", "why"] == "line 3: no 3; line 21: no 21; line 27: no 27"
+    somebody("s3").delete_object(**whole)
+    assert told().set_index("key").loc["a.csv", "why"] == "its rejected rows are gone"
 
 
 def test_what_is_tried_again_says_why_until_it_is_stored(told):

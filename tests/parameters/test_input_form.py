@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.base import waits
-from lib.base.paths import ROOT
 from lib.parameters import Parameters, input_form
 from lib.parameters.described import described
 from lib.parameters.input_form import Form
@@ -58,7 +57,7 @@ def test_each_mistake_is_told_of_its_own_field_and_nothing_holds_meanwhile():
     assert "did you mean us-east-1" in wrong["migrate.source_region"]
     assert "migrate.batch_size" not in wrong["migrate.batch_size"]  # it stands beside it
     assert (namespace["migrate"], namespace["env"]) == ({}, "local")
-    assert form.state()["cells"][0]["now"] == OWN
+    assert form.state()["cells"][0]["now"] is None
     assert form.state()["command"] == ""
 
 
@@ -138,7 +137,32 @@ def test_where_nobody_looks_it_is_text(monkeypatch):
     assert "application/vnd.jupyter.widget-view+json" in looked_at
 
 
-def test_its_buttons_run_to_cells_that_there_are():
-    sources = [path.read_text("utf-8") for path in (ROOT / "notebooks").glob("*.ipynb")]
-    for _, cell in input_form.STOPS:
-        assert any(cell in source for source in sources)
+def test_a_form_that_is_shown_anew_knows_what_the_one_before_it_wrote():
+    namespace = notebook(OWN)
+    first = Form(namespace)
+    first.set("migrate.batch_size", "5")
+    (written,) = first.state()["cells"]
+    again = Form(namespace)
+    assert again.state()["cells"] == [{**written, "now": None}]
+    again.set("migrate.batch_size", "6")
+    (cell,) = again.state()["cells"]
+    assert written["now"] in cell["known"]
+    assert '"batch_size": 6' in cell["now"]
+
+
+def test_what_no_cell_can_be_made_to_set_is_named():
+    namespace = notebook(OWN.replace('env = "local"', 'env = prefix = "local"'))
+    form = Form(namespace)
+    form.set("env", "test")
+    form.set("migrate.batch_size", "5")
+    assert form.state()["unwritten"] == ["env"]
+    del namespace["In"]
+    assert Form(namespace).state()["unwritten"] == []
+
+
+def test_where_a_notebook_has_parameters_of_its_own_no_command_is_shown():
+    """`runbook run` has no option for them: it would destroy all of it."""
+    form = Form(notebook(OWN + 'pipeline = "migrate"\nkeep_data = True\n'))
+    form.set("env", "test")
+    assert form.mistakes() == {}
+    assert form.state()["command"] == ""

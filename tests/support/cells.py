@@ -2,7 +2,7 @@
 
 import ast
 
-from lib.ipython_extension import MAGIC, Conditions
+from lib.ipython_extension.cells import MAGIC, Conditions
 
 CONDITIONS = "__conditions__"  # among the names: under which conditions they were set
 

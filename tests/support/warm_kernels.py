@@ -21,7 +21,7 @@ READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MPL")
 MOST = 2  # of such processes; what is seldom is not worth one
 MODULES = (
     "ipykernel.kernelapp",
-    "lib.ipython_extension",
+    "lib.ipython_extension.cells",
     "lib.engine.alerting",
     "lib.engine.checklist",
     "lib.engine.picture",

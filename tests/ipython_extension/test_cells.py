@@ -1,12 +1,15 @@
 """`%when`: a cell runs, is skipped, or fails with its own error; and so does what uses what it makes."""
 
 import re
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from lib.base.errors import wrapped
+from lib.ipython_extension import cells
 from lib.parameters import Parameters
 
 
@@ -101,7 +104,7 @@ def test_a_condition_reaches_into_other_magics_and_sql(shell, capsys):
 
 
 def test_a_cell_whose_conditions_cannot_be_told_does_not_run(shell, capsys, monkeypatch):
-    monkeypatch.setattr("lib.ipython_extension.names", lambda tree: 1 / 0)
+    monkeypatch.setattr(cells, "names", lambda tree: 1 / 0)
     for _ in range(2):  # IPython leaves a transformer out that has failed once
         result = shell.run_cell("%when False\nx = 5")
         assert "x" not in shell.user_ns
@@ -275,3 +278,10 @@ def test_a_command_in_a_message_stays_whole():
     assert "\n" in shown
     assert "`runbook run migrate --set a=b`" in shown
     assert all(len(line) <= 100 for line in shown.splitlines())
+
+
+def test_what_shows_life_imports_nothing_that_takes_long():
+    """Before its first sign a cell that loads the extension has read neither pandas nor botocore."""
+    code = "import sys, lib.ipython_extension; print({'pandas', 'botocore', 'boto3'} & {*sys.modules})"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "set()\n"

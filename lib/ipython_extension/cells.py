@@ -1,4 +1,4 @@
-"""The IPython extension of the notebooks: `%when`, `%calls`, how tables, waits and errors look."""
+"""What cells are extended with: `%when`, `%calls`, how tables, waits and errors look."""
 
 import ast
 import re
@@ -18,7 +18,7 @@ MAGIC = "%when "
 TITLE_CHARACTERS = 60  # of a cell's first line, which is what is said to run
 
 
-def load_ipython_extension(shell) -> None:
+def extend(shell, importing: Wait) -> None:
     """Let cells begin with `%when expression`, and show tables whole, and empty ones as what they are.
 
     A cell that begins so runs only if the expression is true, and so does every cell that reads a variable
@@ -29,11 +29,12 @@ def load_ipython_extension(shell) -> None:
 
     Args:
         shell: IPython's shell.
+        importing: Is ended with the cell that runs.
     """
     guards = _Guards(shell)
     shell.input_transformers_cleanup.append(guards)
     shell.ast_transformers.append(guards)
-    _WaitsOfCells(shell)
+    _WaitsOfCells(shell, importing)
     shell.register_magic_function(_CallsOfCells(shell).table, "line", "calls")
     shell.set_custom_exc(TRANSLATED, _say_what_to_do)
     pd.options.display.max_colwidth = None
@@ -197,12 +198,10 @@ def _say_what_to_do(shell, kind, error: BaseException, trace, tb_offset: int | N
 class _WaitsOfCells:
     """Shows of a cell that takes longer that it is alive, and what it asked of AWS last."""
 
-    def __init__(self, shell) -> None:
-        self._wait: Wait | None = None
+    def __init__(self, shell, running: Wait) -> None:
+        self._wait: Wait | None = running
         shell.events.register("pre_run_cell", self._of_cell)
         shell.events.register("post_run_cell", self._end)
-        if hasattr(shell, "kernel"):  # the cell that loads this goes on to import all else
-            self._begin("Import")
 
     def _of_cell(self, info) -> None:
         lines = [line for line in info.raw_cell.splitlines() if line.strip() and line[0] not in "%#"]
