@@ -24,6 +24,7 @@ import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
+from lib.base import paths
 from lib.base.errors import LockError, NotOursError, ParameterError
 from lib.base.retry import retry_passing
 from lib.base.shown import counted
@@ -337,7 +338,9 @@ class Lock:
     def _keep_records(self) -> None:
         """Keep the records that the home has on this machine: it is about to go, and they shall not."""
         if kept := self.records.keep_all():
-            print(f"{counted(kept, 'record')} of runs: kept in {self.records.folder}")
+            print(
+                f"{counted(kept, 'record')} of runs: kept in {self.records.folder.relative_to(paths.home())}"
+            )
 
     def _beside(self) -> dict[str, str]:
         """Return what is kept beside the lock: the keys of the ledger's copy, records, …, to their ETags."""
