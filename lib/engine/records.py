@@ -280,7 +280,8 @@ class Records:
         paths.write_atomically(path, text)
         if others:
             print(
-                f"record {number}: the account's is not the copy here; both are kept, that one as {path}",
+                f"record {number}: the account's is not the copy here; both are kept, that one as "
+                f"{path.relative_to(paths.home())}",
                 file=sys.stderr,
             )
         return path
