@@ -65,9 +65,8 @@ def _profile_utf8(path: Path, dialect: Dialect) -> tuple[int, list[dict]]:
     with (DuckDbCells if is_wide else DuckDbEngine)(path, dialect, functions) as engine:
         if functions is EXACT:
             engine.keep([Column(number, name, VARCHAR) for number, name in enumerate(dialect.names)])
-        return profile(
-            engine, dialect, samples(path, dialect) if functions is APPROXIMATE and not is_wide else ()
-        )
+        has_sample = functions is APPROXIMATE and not is_wide and not dialect.has_quoted_newlines
+        return profile(engine, dialect, samples(path, dialect) if has_sample else ())
 
 
 def _has_carriage_returns(path: Path) -> bool:
