@@ -199,8 +199,8 @@ def _described(measured: Measured, rows: int, top: list[dict], engine: Engine) -
 def _measured(column: Column, values: Sequence) -> Measured:
     count, of_type, distinct, minimum, maximum, mean, deviation, quartiles, drawn, candidates = values
     numbers = int(count), int(of_type or 0), int(distinct)  # DuckDB's count_if of nothing is null
-    of_numbers = mean, deviation, _array(quartiles), None if drawn is None else int(drawn)
-    return Measured(column, *numbers, minimum, maximum, *of_numbers, _array(candidates))
+    ends, moments, drawn = (minimum, maximum), (mean, deviation), None if drawn is None else int(drawn)
+    return Measured(column, *numbers, *ends, *moments, _array(quartiles), drawn, _array(candidates))
 
 
 def _array(value: list | str | None) -> list | None:
