@@ -66,7 +66,6 @@ THROUGH = {
     "operate/audits/derived_objects.py": "operate/audits/test_index.py",
     "operate/audits/items.py": "operate/audits/test_index.py",
     "operate/audits/history.py": "operate/audits/test_audit.py",
-    "operate/audits/repairing.py": "operate/audits/test_audit.py",
     "operate/audits/table_rows.py": "operate/audits/test_table_files.py",
     "operate/audits/table_shape.py": "operate/audits/test_table_files.py",
     "operate/audits/athena_tables.py": "operate/audits/test_audit.py",

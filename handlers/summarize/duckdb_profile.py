@@ -15,7 +15,7 @@ from csv_text import (
     unify_line_ends,
 )
 from duckdb_cells import DuckDbCells
-from duckdb_engine import APPROXIMATE, EXACT, EXACT_UP_TO_BYTES, WIDE_COLUMNS, DuckDbEngine
+from duckdb_engine import APPROXIMATE, EXACT, EXACT_UP_TO_BYTES, WIDE_COLUMNS, DuckDbEngine, guarded
 from profiling import profile
 from rejection import RejectedError
 
@@ -62,12 +62,12 @@ def _dialect(path: Path) -> Dialect:
 def _profile_utf8(path: Path, dialect: Dialect) -> tuple[int, list[dict]]:
     functions = EXACT if path.stat().st_size <= EXACT_UP_TO_BYTES else APPROXIMATE
     is_wide = len(dialect.names) > WIDE_COLUMNS
-    with (DuckDbCells if is_wide else DuckDbEngine)(path, dialect, functions) as engine:
+    engine_of = DuckDbCells if is_wide else DuckDbEngine
+    with guarded(path, dialect.quote), engine_of(path, dialect, functions) as engine:
         if functions is EXACT:
             engine.keep([Column(number, name, VARCHAR) for number, name in enumerate(dialect.names)])
-        return profile(
-            engine, dialect, samples(path, dialect) if functions is APPROXIMATE and not is_wide else ()
-        )
+        has_sample = functions is APPROXIMATE and not is_wide and not dialect.has_quoted_newlines
+        return profile(engine, dialect, samples(path, dialect) if has_sample else ())
 
 
 def _has_carriage_returns(path: Path) -> bool:

@@ -68,9 +68,10 @@ def measures(functions: Functions, column: Column) -> list[str]:
     numeric = _as_double(column, value)
     mean_of = value if column.center is None else numeric
     of_type = count_of_type(column, column_type, value, functions)
-    quartiles = functions.quartiles.format(v=numeric)
+    quartiles, drawn = functions.quartiles.format(v=numeric), "NULL"
     if column.share < 1:
         quartiles += f" FILTER (draw < {column.share})"
+        drawn = f"count({column.text}) FILTER (draw < {column.share})"
     return [
         f"count({column.text})",
         f"count({column.text})" if column_type is VARCHAR else of_type,
@@ -80,6 +81,7 @@ def measures(functions: Functions, column: Column) -> list[str]:
         f"avg({mean_of})" if column_type.is_number else "NULL",
         f"stddev_samp({numeric})" if column_type.is_number else "NULL",
         quartiles if column_type.is_number else "NULL",
+        drawn if column_type.is_number else "NULL",
         _candidates(column, functions) if column.repeats else "NULL",
     ]
 

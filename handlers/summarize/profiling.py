@@ -21,7 +21,7 @@ from column_types import (
     written,
 )
 from csv_dialect import Dialect
-from csv_sample import Sample
+from csv_sample import Sample, are_enough
 from profile_sql import MAX_VALUE_CHARACTERS, TOP_VALUES, Functions, measures, type_counts
 from rejection import RejectedError
 
@@ -62,12 +62,23 @@ class Measured:
     mean: Number | None
     standard_deviation: Number | None
     quartiles: list | None
+    drawn: int | None  # how many values, drawn at random, these are of; None if of all
     candidates: list | None  # texts; if the column has such, how often each of them is there
 
     @property
     def is_of_type(self) -> bool:
         """Whether all its values are of the column's type; a column of nulls is of any, and called text."""
         return self.of_type == self.count and (self.count > 0 or self.column.type is VARCHAR)
+
+    @property
+    def has_enough_drawn(self) -> bool:
+        """Whether its quartiles are of all values, or of enough of them."""
+        return self.drawn is None or are_enough(self.drawn, self.count)
+
+    @property
+    def lacks_top_values(self) -> bool:
+        """Whether its most frequent texts are still to be counted."""
+        return self.count > 0 and self.column.repeats and self.column.candidates is None
 
     @property
     def is_beyond_doubles(self) -> bool:
@@ -81,6 +92,8 @@ class Measured:
 def profile(engine: Engine, dialect: Dialect, samples: Sequence[Sample] = ()) -> tuple[int, list[dict]]:
     """Profile a CSV file: types by the first records, and again where the others turn out not to agree.
 
+    Again as well where fewer values were drawn for quartiles than the sample let expect.
+
     Args:
         engine: Reads the file.
         dialect: Names of the columns, and the first records.
@@ -90,9 +103,15 @@ def profile(engine: Engine, dialect: Dialect, samples: Sequence[Sample] = ()) ->
         The number of rows, and a profile of each column.
     """
     rows, measured = measure(engine, guessed(dialect, engine.functions.are_exact, samples))
-    wrong = [each.column for each in measured.values() if not each.is_of_type]
-    engine.keep(wrong)
-    measured |= measure(engine, infer(engine, wrong))[1]
+    wrong = {
+        number: each.column if each.has_enough_drawn else replace(each.column, share=1)
+        for number, each in measured.items()
+        if not (each.is_of_type and each.has_enough_drawn)
+    }
+    if wrong:
+        asked = [number for number, each in measured.items() if number in wrong or each.lacks_top_values]
+        engine.keep([measured[number].column for number in asked])
+    measured |= measure(engine, infer(engine, list(wrong.values())))[1]
     top = most_frequent(engine, list(measured.values()))
     return rows, [_described(each, rows, top[number], engine) for number, each in sorted(measured.items())]
 
@@ -137,11 +156,10 @@ def infer(engine: Engine, columns: Sequence[Column]) -> list[Column]:
 def most_frequent(engine: Engine, measured: Sequence[Measured]) -> dict[int, list[dict]]:
     """Return the most frequent texts of each column, by its number, with exact counts."""
     found: dict[int, list[dict]] = {each.column.number: [] for each in measured}
-    repeating = [each for each in measured if each.count and each.column.repeats]
-    for each in repeating:
-        if each.column.candidates is not None:  # these are counted already
+    for each in measured:
+        if each.count and each.column.repeats and each.column.candidates is not None:  # counted already
             found[each.column.number] = _largest(each.column.candidates, each.candidates or [])
-    others = [each.column for each in repeating if each.column.candidates is None]
+    others = [each.column for each in measured if each.lacks_top_values]
     candidates = {each.column.number: each.candidates for each in measured}
     for number, text, count in engine.top_values(others, candidates):
         found[number].append({"value": text, "count": count})
@@ -179,11 +197,10 @@ def _described(measured: Measured, rows: int, top: list[dict], engine: Engine) -
 
 
 def _measured(column: Column, values: Sequence) -> Measured:
-    count, of_type, distinct, minimum, maximum, mean, deviation, quartiles, candidates = values
+    count, of_type, distinct, minimum, maximum, mean, deviation, quartiles, drawn, candidates = values
     numbers = int(count), int(of_type or 0), int(distinct)  # DuckDB's count_if of nothing is null
-    return Measured(
-        column, *numbers, minimum, maximum, mean, deviation, _array(quartiles), _array(candidates)
-    )
+    ends, moments, drawn = (minimum, maximum), (mean, deviation), None if drawn is None else int(drawn)
+    return Measured(column, *numbers, *ends, *moments, _array(quartiles), drawn, _array(candidates))
 
 
 def _array(value: list | str | None) -> list | None:

@@ -125,10 +125,12 @@ def ranges(places: Iterable[Place], key_prefix: str = "", at_most: int = 16, aft
     Returns:
         The ranges, in key order; together they are all keys.
     """
+    if at_most < 2:
+        return [Range(after)]
     folders = {folder for place in places for folder in _folders(place, key_prefix)}
     folders = {folder for folder in folders if order(folder) > order(after)}
     borders = sorted(folders, key=order)
-    step = -(-len(borders) // max(1, at_most - 1)) or 1
+    step = -(-len(borders) // (at_most - 1)) or 1
     borders = borders[::step]
     return [Range(*limits) for limits in zip([after, *borders], [*borders, None], strict=True)]
 

@@ -68,9 +68,10 @@ class Selection:
         Args:
             target: Where the bucket is.
             objects: How many there are: with a page of a listing or so in each range, few are listed twice;
-                None if nobody knows.
+                None if nobody knows. Where not all that is listed is taken, it does not count.
         """
-        at_most = RANGES if objects is None else min(RANGES, objects // PAGE_KEYS + 1)
+        is_known = objects is not None and self._takes_all
+        at_most = min(RANGES, (objects or 0) // PAGE_KEYS + 1) if is_known else RANGES
         return ranges([Place.of(target, self.bucket)], self.key_prefix, at_most)
 
     def objects(self, target: Target, within: Range) -> Iterator[Entry]:
@@ -111,6 +112,14 @@ class Selection:
         pages = client.get_paginator("list_buckets").paginate(Prefix=self.bucket.name)
         made = {each["Name"]: each["CreationDate"] for page in pages for each in page["Buckets"]}
         return made[self.bucket.name].isoformat()
+
+    @property
+    def _takes_all(self) -> bool:
+        """Whether it takes every key that begins with its prefix."""
+        any_time = self.modified_after is None and self.modified_before is None
+        return any_time and any(
+            not each.suffix and self.key_prefix.startswith(each.prefix) for each in self.filters
+        )
 
     def _takes(self, entry: Entry) -> bool:
         return (

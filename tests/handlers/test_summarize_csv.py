@@ -119,6 +119,8 @@ def test_a_type_that_shows_late(summarize):
         (b"a,b\n1,2\n3\n", "Line 3 has 1 fields, the header has 2", 3),
         (b"a,b\n1,2\n3,4,5\n", "Line 3 has 3 fields, the header has 2", 3),
         (b'a,b\n1,"2\n', "quote that is not closed", 2),
+        (b'a,b\n1,2\n1,"2""', "quote that is not closed", 3),
+        (b"a,b\n" + b"1,2\n" * 3_000_000 + b'1,"2\n3,4', "quote that is not closed", 3_000_002),
         (b"a,b\n1," + b"x" * 3_000_000 + b"\n", "longer than", 2),
         (b"PK\x03\x04rest", "ZIP", None),
         (b"\x1f\x8brest", "gzip", None),
@@ -187,6 +189,16 @@ def test_a_thousand_columns(summarize):
     assert (found.rows, [column["name"] for column in found.columns]) == (100, names)
     assert found.by_name["c999"]["max"] == str(999 * 99)
     assert found.by_name["c999"]["top_values"][0] == {"value": "0", "count": 1}
+
+
+def test_values_of_many_lines_in_a_file_that_is_read_in_pieces(summarize):
+    value = "7,abc\n" * 100
+    body = "id,text\n" + "".join(f'{row},"{value}"\n' for row in range(15_000))
+    assert len(body) > 8 * 2**20  # DuckDB's pieces
+    found = summarize(body.encode())
+    assert (found.reason, found.rows) == (None, 15_000)
+    top = found.by_name["text"]["top_values"]
+    assert top == [{"value": value[:200], "count": 15_000}]
 
 
 def test_long_values_are_cut(summarize):

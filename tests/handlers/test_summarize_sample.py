@@ -50,3 +50,39 @@ def test_values_with_quotes_blanks_and_line_ends_are_counted(profiled):
     found = profiled(["number,text", *(f"{row},{texts[each]}" for row, each in enumerate(drawn))])
     counts = sorted((-drawn.count(place), text) for place, text in enumerate(meant))
     assert [(-top["count"], top["value"]) for top in found[1]["top_values"]] == counts[:5]
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["from the first line on", "late"])
+@pytest.mark.parametrize("last", ["7", "seven"], ids=["of its type", "not of its type"])
+def test_of_values_that_go_on_in_the_next_line_the_most_frequent_are_found(profiled, is_late, last):
+    before = [f"{row % 50},text {row % 500}" for row in range(60_000 if is_late else 0)]
+    lines = [f'{row % 50},"{"a,b" if row % 3 else "c"}\n5,abc\n7,abc"' for row in range(60_000)]
+    number, text = profiled(["number,text", *before, *lines, f"{last},end"])
+    assert number["type"] == ("bigint" if last == "7" else "varchar")
+    assert number["top_values"][0]["count"] >= 1_200
+    assert text["top_values"][:2] == [
+        {"value": "a,b\n5,abc\n7,abc", "count": 40_000},
+        {"value": "c\n5,abc\n7,abc", "count": 20_000},
+    ]
+
+
+@pytest.mark.parametrize(("line_bytes", "rows"), [(5_000, 1_000), (20_000, 500), (100_000, 100)])
+def test_of_long_lines_the_most_frequent_values_are_found(profiled, line_bytes, rows):
+    # in order, so that no one place tells of all
+    lines = [f"{'a' if row < rows * 0.6 else 'b'},{'x' * line_bytes}" for row in range(rows)]
+    found = profiled(["letter,text", *lines])
+    assert found[0]["top_values"] == [
+        {"value": "a", "count": rows * 0.6},
+        {"value": "b", "count": rows * 0.4},
+    ]
+
+
+def test_quartiles_for_which_too_few_values_were_drawn_are_measured_again(profiled, monkeypatch):
+    monkeypatch.setattr(sys.modules["csv_sample"], "QUARTILE_VALUES", 2**15)
+    sample = sys.modules["csv_sample"].Sample
+    # as if rows had seemed to be a hundred times as many
+    monkeypatch.setattr(
+        sys.modules["duckdb_profile"], "samples", lambda *_: [sample(("1",), 2**15 / ROWS / 100)]
+    )
+    (found,) = profiled(["number", *map(str, range(ROWS))])
+    assert found["quartiles"] == pytest.approx([ROWS / 4, ROWS / 2, ROWS * 3 / 4], abs=0.002 * ROWS)

@@ -187,6 +187,7 @@ def test_a_large_file_whose_columns_are_what_they_seem_is_read_once(both, tmp_pa
     monkeypatch.setattr(profile, "EXACT_UP_TO_BYTES", 0)
     path = tmp_path / "large.csv"
     columns = [VALUES[name] for name in ("whole", "large", "booleans", "codes")]
+    columns = [[value for value in values if "\n" not in value] for values in columns]
     path.write_bytes(as_csv(columns, 3_000))
     _, _, found = profile.profile_file(path)
     assert len([sql for sql in asked if "read_csv" in sql]) == 1

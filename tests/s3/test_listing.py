@@ -78,7 +78,7 @@ def test_ranges_are_all_keys_each_once(place, at_most):
     divided = ranges([place], at_most=at_most)
     listed = [found.key for within in divided for found in listing(place, "", within)]
     assert listed == sorted(KEYS, key=order)
-    assert len(divided) <= max(at_most, 2)
+    assert len(divided) <= at_most
 
 
 @pytest.fixture
@@ -102,6 +102,11 @@ def test_a_small_bucket_is_one_stream_and_one_call_a_page(place, asked):
     (only,) = map(list, read(place))
     assert [found.key for found in only] == sorted(KEYS, key=order)
     assert len(asked) == 1
+
+
+def test_a_single_range_asks_for_nothing(place, asked):
+    assert ranges([place], at_most=1, after="a") == [Range("a")]
+    assert not asked
 
 
 @pytest.mark.parametrize("first", [1, 2, 7, len(KEYS) - 1, len(KEYS)])

@@ -70,6 +70,19 @@ def test_a_time_span_has_its_beginning_and_not_its_end(filled, target):
     assert selected(target, Selection(bucket, modified_after=first)) == KEYS
 
 
+def test_few_that_are_chosen_of_many_are_listed_in_ranges_nonetheless(filled, target):
+    bucket, written = filled
+    first = min(written.values())
+    assert len(Selection(bucket, "in/").ranges(target, 3)) == 1
+    chosen = [
+        Selection(bucket, "in/", modified_after=first),
+        Selection(bucket, "in/", modified_before=first),
+        Selection(bucket, "in/", (KeyFilter("in/", ".csv"),)),
+        Selection(bucket, "in/", (KeyFilter("in/0/"),)),
+    ]
+    assert all(len(each.ranges(target, 3)) > 1 for each in chosen)
+
+
 def test_it_says_what_it_is(filled):
     bucket, _ = filled
     where = f"objects s3://{bucket.name}/in/*"

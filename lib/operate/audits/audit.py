@@ -215,6 +215,7 @@ def repair(
     name: str,
     audit_of_it: Audit,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Audit:
     """Send what differs through the pipeline's own entrance, wait until it is done, and audit again.
 
@@ -228,6 +229,7 @@ def repair(
         name: The pipeline's.
         audit_of_it: What its audit found.
         sleep: Waits between two looks.
+        clock: Tells the seconds.
 
     Returns:
         The audit after it; the same one if there was nothing to do, or it did not come to its end.
@@ -259,5 +261,6 @@ def repair(
         parameters.audit.repair_timeout_s,
         sleep,
         given_up=lambda: set_aside | dead(target, pipeline),
+        clock=clock,
     )
     return audit(target, parameters, name)

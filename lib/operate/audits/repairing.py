@@ -75,6 +75,7 @@ def wait(
     timeout_s: float,
     sleep: Callable[[float], None] = time.sleep,
     given_up: Callable[[], Collection[str]] = tuple,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Wait until keys are mended, or the time is up; the audit after it tells which are not.
 
@@ -87,26 +88,28 @@ def wait(
         timeout_s: How long, in seconds.
         sleep: Waits between two looks.
         given_up: Tells which keys of whatever objects these are by now.
+        clock: Tells the seconds.
     """
     left = list(keys)
-    hopeless, turn = set[str](), 0
+    hopeless, next_look = set[str](), clock() + GIVEN_UP_S
     with Wait("Mended", total=len(keys), unit="object", timeout_s=timeout_s) as progress:
 
         def are_mended() -> bool:
-            nonlocal turn
-            turn += 1
+            nonlocal next_look
+            if clock() >= next_look:
+                hopeless.update(given_up())
+                next_look = clock() + GIVEN_UP_S
+            left.sort(key=hopeless.__contains__)  # so that these are looked at last
             looks = ((key, or_fault(look)(key)) for key in left)
             left[:] = [key for key, seen in looks if not isinstance(seen, Fault) and seen.state != SAME]
             progress.update(len(keys) - len(left) - progress.n)
-            if left and turn % (GIVEN_UP_S / POLL_S) == 0:
-                hopeless.update(given_up())
             hopeless.intersection_update(left)
             return len(hopeless) == len(left)
 
         wait_until(are_mended, bool, timeout_s, POLL_S, sleep)
     if hopeless:
         what = such_as(len(hopeless), "objects", min(hopeless))
-        print(f"not waited for: {what}, whose events failed for good: `runbook redrive` says why")
+        print(f"not waited for: {what}, whose earlier events failed for good: `runbook redrive` says why")
 
 
 def _event(source: Place, finding: Finding) -> ObjectEvent:
