@@ -119,6 +119,17 @@ def test_what_fails_is_named_as_a_dead_letter_and_does_not_hold_up_the_rest(
     somebody("sqs").purge_queue(QueueUrl=dead_letters.url)
 
 
+def test_drift_is_named_and_repaired_and_somebody_elses_statement_survives(deployed, places, tmp_path):
+    plan = execute("10_migrate", tmp_path, **PARAMETERS, mode="plan")
+    assert counts(plan)["to change"] == 1  # the visibility timeout of the test above
+    assert "VisibilityTimeout: '1' → '60'" in str(plan.cells)
+    execute("10_migrate", tmp_path, **PARAMETERS)
+    assert counts(execute("10_migrate", tmp_path, **PARAMETERS))["to change"] == 0
+    source, _ = places
+    policy = json.loads(source.client.get_bucket_policy(Bucket=source.bucket)["Policy"])
+    assert {s["Sid"] for s in policy["Statement"]} == {"RunbookDenyInsecureTransport", "SomebodyElses"}
+
+
 def test_a_message_that_somebody_sent_by_hand_is_named_and_a_run_goes_on(
     deployed, queues, somebody, tmp_path
 ):
@@ -129,17 +140,6 @@ def test_a_message_that_somebody_sent_by_hand_is_named_and_a_run_goes_on(
         name = waiting.url.rpartition("/")[2]
         assert f"{name} holds 1 message of before, which the checks leave out" in str(done.cells)
         somebody("sqs").purge_queue(QueueUrl=waiting.url)
-
-
-def test_drift_is_named_and_repaired_and_somebody_elses_statement_survives(deployed, places, tmp_path):
-    plan = execute("10_migrate", tmp_path, **PARAMETERS, mode="plan")
-    assert counts(plan)["to change"] == 1  # the visibility timeout of the test above
-    assert "VisibilityTimeout: '1' → '60'" in str(plan.cells)
-    execute("10_migrate", tmp_path, **PARAMETERS)
-    assert counts(execute("10_migrate", tmp_path, **PARAMETERS))["to change"] == 0
-    source, _ = places
-    policy = json.loads(source.client.get_bucket_policy(Bucket=source.bucket)["Policy"])
-    assert {s["Sid"] for s in policy["Statement"]} == {"RunbookDenyInsecureTransport", "SomebodyElses"}
 
 
 PROBE = """
