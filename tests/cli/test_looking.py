@@ -185,6 +185,8 @@ def test_what_cron_finds_is_told_once_and_that_it_is_gone(target, migrate, mailb
     secret = {"Bucket": migrate.source.name, "Key": "secret"}
     target.client("s3", migrate.source.region).put_object(**secret, Body=b"1", **key)
     assert "not counted as an audit of all" in runbook("audit", "--alert", *ENV).stderr
+    ((_, text),) = mailbox.read()
+    assert "secret" in text
     target.client("s3", migrate.source.region).delete_object(**secret)
 
 
