@@ -122,6 +122,8 @@ def test_what_the_deployer_may_do_to_all_is_listing_or_has_no_resources() -> Non
         "MappingsOfOurFunctions",
         "ClassifiersHaveNoResourceLevelPermissions",
         "CrawlersAreMadeWithOurRolesOnly",
+        "MayLookWhereNoResourceIsNamed",
+        "CountAudits",  # PutMetricData has none; the namespace is a condition
     }
 
 

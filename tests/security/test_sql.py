@@ -62,7 +62,7 @@ KNOWN = {
         "relation",
     },
     # A profile's expressions, built by profile_sql, which quotes every column's name
-    "handlers/summarize/table_queries.py": {"flat", "self.relation(some)"},
+    "handlers/summarize/table_queries.py": {"flat", "relation"},
     "handlers/summarize/duckdb_cells.py": {
         "WANTED",
         "csv_file(cells, one_column)",
@@ -71,6 +71,7 @@ KNOWN = {
         "of_record",  # how many cells a record has
         "of_record - 1",
         "only",
+        "relation",
         "selected",
         "self.file()",
         "shortened(alike, self.functions)",
@@ -79,6 +80,7 @@ KNOWN = {
         "counts",
         "number",
         "', '.join(names)",
+        "''.join(values)",
         "texts",
         "relation",
         "sets",
@@ -89,7 +91,6 @@ KNOWN = {
     "handlers/summarize/other_formats.py": {"literal(str(rows))", "source", "texts"},
     # The file's own dialect and columns' names, each as a literal or a quoted name
     "handlers/summarize/duckdb_engine.py": {
-        "counts",
         "dialect.lines_before",
         "literal(dialect.delimiter)",
         "literal(no_text)",
@@ -97,7 +98,6 @@ KNOWN = {
         "names",
         "quote",
         "self._texts(columns)",
-        "source",
         "self.file()",
         "texts",
     },
