@@ -1,5 +1,6 @@
 """What asks a program to end: Ctrl-C, and the SIGTERM that CI sends when it cancels a job."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
+STANDARD_ERROR = 2
 
 
 @contextmanager
@@ -37,8 +39,9 @@ def uninterrupted(doing: str) -> Iterator[None]:
     Args:
         doing: What that is, said to whoever asks to end it.
     """
-    told = f"{doing}, which is not interrupted; SIGKILL leaves things behind"
-    with _taken_by(lambda *_: print(told)):
+    told = f"{doing}, which is not interrupted; SIGKILL leaves things behind\n".encode()
+    # Not by print: it may be what was interrupted, and standard output has results alone.
+    with _taken_by(lambda *_: os.write(STANDARD_ERROR, told)):
         yield
 
 
