@@ -20,6 +20,7 @@ AUDITS, DIFFERENCES = "Audits", "AuditDifferences"
 # What was told last of each kind of finding stands on the topic itself: from whatever machine one looks.
 TOLD = "told:"
 NOTHING = "nothing"
+MOST_KEY_CHARACTERS = 128  # of a tag: https://docs.aws.amazon.com/sns/latest/api/API_Tag.html
 MOST_LINES = 100  # of a message, which SNS limits to 256 KiB: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 MOST_LINE_CHARACTERS = 400
 MOST_SUBJECT_CHARACTERS = 99
@@ -73,12 +74,13 @@ class Alerts:
         count = Count()
         lines = heapq.nsmallest(MOST_LINES, count.each(findings))
         tags = tag_dict(client.list_tags_for_resource(ResourceArn=self.arn)["Tags"])
-        if tags.get(TOLD + what, NOTHING) == count.digest:
+        last = _tag_of(what)
+        if tags.get(last, NOTHING) == count.digest:
             return False
         message = _message(lines, count.lines)
         client.publish(TopicArn=self.arn, Subject=self._subject(what, count.lines), Message=message)
         # Afterwards: who is killed in between tells twice, and not never.
-        client.tag_resource(ResourceArn=self.arn, Tags=tag_list({TOLD + what: count.digest}))
+        client.tag_resource(ResourceArn=self.arn, Tags=tag_list({last: count.digest}))
         return True
 
     def _subject(self, what: str, count: int) -> str:
@@ -147,6 +149,12 @@ class Count:
     def digest(self) -> str:
         """What is another one if any line is."""
         return f"{self.total % 2**256:064x}" if self.lines else NOTHING
+
+
+def _tag_of(what: str) -> str:
+    """Return the key of the tag that says what was told last; of many names a digest, as no key is longer."""
+    key = TOLD + what
+    return key if len(key) <= MOST_KEY_CHARACTERS else TOLD + hashlib.sha256(what.encode()).hexdigest()
 
 
 def _message(lines: Sequence[str], count: int) -> str:

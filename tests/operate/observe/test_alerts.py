@@ -89,6 +89,17 @@ def test_of_very_many_or_very_long_findings_the_first_are_told_and_the_rest_is_c
     assert last == "… and 19,900 more"
 
 
+def test_what_was_told_last_is_known_of_however_many_names(alerts, mailbox):
+    """No key of a tag is longer than 128 characters, which the local AWS does not know."""
+    many = " ".join(["plan", *(f"{number}_a_notebook" for number in range(10, 40))])
+    assert [alerts.tell(many, ["one"]) for _ in range(2)] == [True, False]
+    assert alerts.tell(f"{many} 40_another", ["one"]) is True
+    client = alerts.target.client("sns", alerts.parameters.observe.region)
+    tags = client.list_tags_for_resource(ResourceArn=alerts.arn)["Tags"]
+    assert max(len(tag["Key"]) for tag in tags) <= 128
+    assert len(mailbox.read()) == 2
+
+
 def test_a_key_with_whatever_is_in_it_is_one_line(alerts, mailbox):
     assert alerts.tell("audit of keys", ["index: missing: a\nb\x1b[31m\x00ü🚀"])
     ((_, text),) = mailbox.read()
