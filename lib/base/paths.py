@@ -1,6 +1,7 @@
-"""Where things are: the project, and the folders that runs write to; and how a file there is replaced."""
+"""Where things are: the project, and the folders that runs write to; their size, and how a file is replaced."""
 
 import os
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,20 @@ def home() -> Path:
         The project's folder, or what the environment variable RUNBOOK_HOME names (tests use their own).
     """
     return Path(os.environ.get("RUNBOOK_HOME") or ROOT).resolve()
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of all files below a folder; what goes meanwhile has none.
+
+    Args:
+        folder: Which may be missing, too.
+    """
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(place, name).lstat().st_size
+    return total
 
 
 @cache

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from time import time
@@ -78,11 +77,8 @@ def kept(runs: Path, most: int = MOST_RUNS) -> str:
         most: How many runs stay.
     """
     found = [path for path in runs.iterdir() if RUN.fullmatch(path.name)] if runs.is_dir() else []
-    files = [file for path in found for file in path.rglob("*") if file.is_file()]
-    said = f"{len(found)} of the last {counted(most, 'run')}, {shown_bytes(_size(files))}"
-    records = list((runs / "records").glob("*/*/*.json"))
-    return f"{said}; {counted(len(records), 'record')}, {shown_bytes(_size(records))}" if records else said
-
-
-def _size(files: Iterable[Path]) -> int:
-    return sum(file.stat().st_size for file in files)
+    size = sum(map(paths.size_of, found))
+    said = f"{len(found)} of the last {counted(most, 'run')}, {shown_bytes(size)}"
+    records = len(list((runs / "records").glob("*/*/*.json")))
+    size = paths.size_of(runs / "records")
+    return f"{said}; {counted(records, 'record')}, {shown_bytes(size)}" if records else said

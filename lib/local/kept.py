@@ -1,11 +1,11 @@
 """What the local AWS takes of this machine, and for how long."""
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
+from lib.base.paths import size_of
 from lib.base.shown import counted, shown_bytes
 
 IDLE_S = 300  # after which a process that ran a handler ends, but for the last of each function
@@ -20,25 +20,15 @@ def kept(state: Path, pid: int | None) -> str:
         state: Its folder.
         pid: Of its server; None if it does not run.
     """
-    sizes = {said: _size(state / name) for name, said in PARTS.items()}
+    sizes = {said: size_of(state / name) for name, said in PARTS.items()}
     parts = ", ".join(f"{shown_bytes(size)} {said}" for said, size in sizes.items())
-    disk = f"{shown_bytes(_size(state))} on disk ({parts}; `runbook local reset` deletes all)"
+    disk = f"{shown_bytes(size_of(state))} on disk ({parts}; `runbook local reset` deletes all)"
     if pid is None:
         return disk
     server, handlers = _memory(pid)
     memory = f"{shown_bytes(server + sum(handlers))} of memory, {shown_bytes(server)} of that the server's"
     ends = f"an idle one ends after {IDLE_S // 60} minutes, but for one a function"
     return f"{disk}; {memory}, the rest that of {counted(len(handlers), 'environment')} of functions: {ends}"
-
-
-def _size(folder: Path) -> int:
-    """Return the bytes of all files below a folder; what goes meanwhile has none."""
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                total += Path(place, name).lstat().st_size
-    return total
 
 
 def _memory(pid: int) -> tuple[int, list[int]]:
