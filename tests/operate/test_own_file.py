@@ -25,6 +25,9 @@ class Shown:
 
     @state.setter
     def state(self, value):
+        self.keep(value)
+
+    def keep(self, value):
         self.states.append(value)
 
 
@@ -179,13 +182,8 @@ def test_what_is_awaited_is_shown_in_the_widget(place, monkeypatch):
     seen = threading.Event()
 
     class Seen(Shown):
-        @property
-        def state(self):
-            return self.states[-1]
-
-        @state.setter
-        def state(self, value):
-            self.states.append(value)
+        def keep(self, value):
+            super().keep(value)
             if "In place" in value.get("status", ""):
                 seen.set()
 
