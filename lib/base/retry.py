@@ -12,9 +12,12 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception,
+    retry_if_exception_type,
     retry_if_result,
+    stop_after_attempt,
     stop_after_delay,
     wait_fixed,
+    wait_random,
 )
 from tenacity.wait import wait_base
 
@@ -116,6 +119,28 @@ def retry_passing(*names: str, sleep: Callable[[float], None]) -> Retrying:
         sleep=sleep,
         before_sleep=_say_why,
         reraise=True,
+    )
+
+
+def retry_beaten(
+    beaten: type[Exception], attempts: int, longest_s: float, sleep: Callable[[float], None]
+) -> Retrying:
+    """Return a caller that calls again if somebody else was faster, who writes the same at this moment.
+
+    Args:
+        beaten: What says so when it is raised.
+        attempts: How often it is called; then tenacity.RetryError is raised.
+        longest_s: The wait between two calls, in seconds, is anything up to this, so that one gets ahead.
+        sleep: Waits between two calls.
+
+    Returns:
+        As `retry_on`.
+    """
+    return Retrying(
+        retry=retry_if_exception_type(beaten),
+        stop=stop_after_attempt(attempts),
+        wait=wait_random(0, longest_s),
+        sleep=sleep,
     )
 
 

@@ -12,7 +12,7 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
 
 from lib.base.errors import LockedError, ParameterError, ProtectedError, RunbookError
 from lib.base.retry import retry_passing, seen_last
-from lib.base.told import COUNTS
+from lib.base.told import COUNTS, named
 from lib.base.waits import Wait, progress
 from lib.engine import accounts, adoption
 from lib.engine.holdings import Held, holding
@@ -318,7 +318,7 @@ class Inventory:
         reasons = (
             (item, item.type.protection(self.client(item), item.found, by_us=self.protects)) for item in items
         )
-        return {f"{item.type.noun} {item.found.name} in {item.region}": why for item, why in reasons if why}
+        return {named(item.type.noun, item.found.name, item.region): why for item, why in reasons if why}
 
     def _require_unprotected(self, items: Iterable[Existing]) -> None:
         if protected := self.protected(items):

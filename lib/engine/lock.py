@@ -22,11 +22,12 @@ from typing import Any
 
 import psutil
 from botocore.exceptions import BotoCoreError, ClientError
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+from tenacity import RetryError
 
 from lib.base.errors import LockError, NotOursError, ParameterError
 from lib.base.paths import home
-from lib.base.retry import retry_passing
+from lib.base.refusals import code_of
+from lib.base.retry import retry_beaten, retry_passing
 from lib.base.shown import counted
 from lib.base.signals import uninterrupted
 from lib.base.told import DELETED, named, note
@@ -36,7 +37,7 @@ from lib.engine.ledger import RUN_VARIABLE, Ledger, new_run_id, run_id
 from lib.engine.preflight import own_rights
 from lib.engine.recording import Recording, who
 from lib.engine.records import PREFIX as RECORDS
-from lib.engine.records import Records, sealed
+from lib.engine.records import TAKEN, Records, sealed
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.target import Target, connect
@@ -47,7 +48,6 @@ RENEWAL_S = 30
 STALE_S = 300  # ten renewals that did not come
 ATTEMPTS, ATTEMPT_WAIT_S = 5, 2  # others take the lock and give it back meanwhile; waits at most so long
 WAIT_POLL_S = 5  # while somebody else holds it, and we were told to wait
-TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 GONE = ("NoSuchBucket", "NoSuchKey", "404")
 # A conflict is with somebody who writes at the same moment; whose the lock is then, the next renewal shows:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-error-response
@@ -218,14 +218,8 @@ class Lock:
                 waited_s += step_s
 
     def _acquire(self, sleep: Callable[[float], None]) -> bool:
-        retrying = Retrying(
-            retry=retry_if_exception_type(_AgainError),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_random(0, ATTEMPT_WAIT_S),
-            sleep=sleep,
-        )
         try:
-            return retrying(self._try)
+            return retry_beaten(_AgainError, ATTEMPTS, ATTEMPT_WAIT_S, sleep)(self._try)
         except RetryError as error:
             raise LockError(
                 f"the lock of env {self.env!r} changed hands {ATTEMPTS} times while this tried to take it; "
@@ -237,10 +231,10 @@ class Lock:
         try:
             self._put(IfNoneMatch="*")
         except ClientError as error:
-            if _code(error) in GONE:
+            if code_of(error) in GONE:
                 self.ledger.forget(PIPELINE)
                 raise _AgainError from error
-            if _code(error) not in TAKEN:
+            if code_of(error) not in TAKEN:
                 raise
             if not self._take_over():
                 return False
@@ -252,7 +246,7 @@ class Lock:
         try:
             self.client.delete_object(Bucket=self.home.name, Key=KEY, IfMatch=self._etag)
         except ClientError as error:
-            if _code(error) not in (*GONE, *TAKEN):
+            if code_of(error) not in (*GONE, *TAKEN):
                 raise
         if self.is_last:
             self._remove_home()
@@ -284,9 +278,9 @@ class Lock:
         try:
             self.client.delete_bucket(Bucket=self.home.name)
         except ClientError as error:
-            if _code(error) == "BucketNotEmpty" and (self._beside() or self.holder()):
+            if code_of(error) == "BucketNotEmpty" and (self._beside() or self.holder()):
                 return  # the next operator has come
-            if _code(error) not in GONE:
+            if code_of(error) not in GONE:
                 raise
         self._forget_home()
 
@@ -321,7 +315,7 @@ class Lock:
         try:
             found = self.client.get_object(Bucket=self.home.name, Key=key)
         except ClientError as error:
-            if _code(error) in GONE:
+            if code_of(error) in GONE:
                 return None
             raise
         with closing(found["Body"]) as body:
@@ -363,7 +357,7 @@ class Lock:
             try:
                 self.client.delete_object(Bucket=self.home.name, Key=key, **condition)
             except ClientError as error:
-                if _code(error) not in (*TAKEN, *GONE):
+                if code_of(error) not in (*TAKEN, *GONE):
                     raise
 
     def begin_record(self, parameters: Parameters) -> None:
@@ -448,7 +442,7 @@ class Lock:
             self._put(IfMatch=self._etag)
             self._failure = None
         except Exception as error:  # none may end the thread that renews; `require` tells of it
-            code = _code(error) if isinstance(error, ClientError) else ""
+            code = code_of(error) if isinstance(error, ClientError) else ""
             self.is_left = code in GONE and self.ledger.has_left_home(run_id())
             self.is_lost = code in BROKEN and not self.is_left
             self._failure = error
@@ -480,7 +474,7 @@ class Lock:
         try:
             self.client.head_bucket(Bucket=name)
         except ClientError as error:
-            return _code(error) not in GONE
+            return code_of(error) not in GONE
         return True
 
     def _make_home(self) -> None:
@@ -528,7 +522,7 @@ class Lock:
         try:
             self._put(IfMatch=etag)
         except ClientError as error:
-            if _code(error) in (*GONE, *TAKEN):
+            if code_of(error) in (*GONE, *TAKEN):
                 raise _AgainError from error
             raise
         return True
@@ -545,7 +539,7 @@ class Lock:
         try:
             answer = self.client.get_object(Bucket=self.home.name, Key=KEY)
         except ClientError as error:
-            if _code(error) in GONE:
+            if code_of(error) in GONE:
                 return None
             raise
         return Holder.of(json.load(answer["Body"])), answer["ETag"], _idle_s(answer)
@@ -683,10 +677,6 @@ def _refusal(env: str, holder: Holder, idle_s: float) -> str:
 def _idle_s(answer: dict) -> float:
     now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     return (now - answer["LastModified"]).total_seconds()
-
-
-def _code(error: ClientError) -> str:
-    return error.response["Error"]["Code"]
 
 
 def _user() -> str:

@@ -18,12 +18,13 @@ from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+from tenacity import RetryError
 
 from lib.base import paths
 from lib.base.errors import RunbookError
 from lib.base.json_text import json_object
 from lib.base.refusals import code_of
+from lib.base.retry import retry_beaten
 from lib.base.run_folders import records_of
 from lib.base.shown import counted
 from lib.base.threads import in_threads
@@ -191,14 +192,8 @@ class Records:
         Raises:
             RunbookError: If others were always faster.
         """
-        retrying = Retrying(
-            retry=retry_if_exception_type(_TakenError),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_random(0, ATTEMPT_WAIT_S),
-            sleep=sleep,
-        )
         try:
-            return retrying(self._append, said)
+            return retry_beaten(_TakenError, ATTEMPTS, ATTEMPT_WAIT_S, sleep)(self._append, said)
         except RetryError as error:
             raise RunbookError(
                 f"the record of this run could not be written: {ATTEMPTS} times somebody else wrote the "
