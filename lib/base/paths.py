@@ -1,4 +1,4 @@
-"""Where things are: the project, and the folders that runs write to; their size, and how a file is replaced."""
+"""Where things are: the project, and what runs write to; how large that is, and how a file is replaced."""
 
 import os
 from contextlib import suppress
