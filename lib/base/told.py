@@ -14,6 +14,7 @@ FOUND = "application/x-runbook-found+json"  # what was found, in a few words
 FACTS_VARIABLE, KERNELS = "RUNBOOK_FACTS", "facts.jsonl"
 DELETED = "deleted"  # the kind of a fact that names what a part of a run has deleted
 MOST_FACTS = 1000  # that wait for the record of a run
+UNCHANGED = "unchanged"  # the action of a row of what is as described already
 POINTS = "application/x-runbook-points+json"  # all points of a checklist
 
 

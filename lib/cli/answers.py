@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from lib.base.paths import ROOT
-from lib.base.told import named
+from lib.base.told import UNCHANGED, named
 from lib.engine.recording import RunRecord
 from lib.parameters import Parameters
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # it brings papermill with it, which takes a second and a hal
     from lib.execution.run import Result
 
 FOLDER = ROOT / "docs" / "schemas"
-UNCHANGED = "unchanged"
 Outcome = Literal["ok", "failed", "interrupted", "not run"]
 
 

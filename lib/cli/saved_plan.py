@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from lib.base.errors import ParameterError
 from lib.base.json_text import json_object
 from lib.base.paths import runbook_version
+from lib.base.told import UNCHANGED
 from lib.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 # What differs between a plan and its run, and says nothing of what is to be.
 OF_THE_RUN = ("mode", "exercise", "lock_wait_s")
 TOLD = 10  # differences of a plan from what is now
-UNCHANGED = "unchanged"
 
 
 def write(path: Path, names: Sequence[str], parameters: Parameters, plan: "PlanAnswer") -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from lib.base.told import UNCHANGED
 from lib.cli import terminal
 from lib.parameters import Parameters
 from lib.target import Target
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from lib.operate.audits.audit import Audit
     from lib.operate.observe.alerts import Alerts
 
-UNCHANGED = ("unchanged", "kept", "waived")
+NOTHING_TO_DO = (UNCHANGED, "kept", "waived")
 
 
 def alerts_of(target: Target, parameters: Parameters, asked: bool) -> "Alerts | None":
@@ -77,6 +78,6 @@ def of_plan(answer: "PlanAnswer") -> Iterator[str]:
         if one.failure:
             yield f"{one.notebook}: cannot be planned: {one.failure.kind}: {one.failure.message}"
         for step in one.steps:
-            if step.action not in UNCHANGED:
+            if step.action not in NOTHING_TO_DO:
                 yield f"{one.notebook}: {step.action} {step.type} {step.name} in {step.region}: {step.why}"
     yield from (f"{each.what}: left out: {each.reason}" for each in answer.left_out)
