@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.servers import create_function, eventually, is_saved, root
+from support.servers import create_function, eventually, file_of, is_named, is_saved, root
 
 from lib.local import ministack
 from lib.local.deployer import credentials
@@ -173,12 +173,6 @@ def make_table(dynamodb, name: str) -> str:
     )["TableDescription"]["TableId"]
 
 
-def file_of(server, service: str) -> str:
-    """What is saved of a service but for its pieces: which tables, queues and log streams there are."""
-    path = server.state / "data" / f"{service}.json"
-    return path.read_text() if path.exists() else ""
-
-
 def test_what_has_not_changed_of_a_table_is_not_written_again(server):
     dynamodb = root(server, "dynamodb")
     make_table(dynamodb, "kept")
@@ -247,8 +241,9 @@ def test_items_messages_and_events_come_back_as_they_were_changed_last(server, k
     log(now + 500, "second")
     sqs.send_message(QueueUrl=urls["kept"], MessageBody="the last")
     eventually(lambda: is_saved(server, "sqs", "the last") and is_saved(server, "logs", "second"))
-    eventually(lambda: made_anew in file_of(server, "dynamodb"))
-    eventually(lambda: not any('"deleted"' in file_of(server, name) for name in ("dynamodb", "sqs", "logs")))
+    eventually(lambda: is_named(server, "dynamodb", made_anew))
+    eventually(lambda: not any(is_named(server, name, ":deleted") for name in ("sqs", "logs")))
+    eventually(lambda: not is_named(server, "dynamodb", '"deleted"'))
     kill(server.pid)
 
     again = ministack.start()
@@ -283,10 +278,10 @@ def test_what_was_deleted_and_not_saved_yet_comes_back_whole(server, kill):
         logs.create_log_stream(logGroupName=name, logStreamName="one")
         event = {"timestamp": 1000 * int(time.time()), "message": f"event of {name}"}
         logs.put_log_events(logGroupName=name, logStreamName="one", logEvents=[event])
-    eventually(lambda: all(table in file_of(server, "dynamodb") for table in ids.values()))
-    eventually(lambda: '"made-anew"' in file_of(server, "sqs") and '"made-anew"' in file_of(server, "logs"))
+    eventually(lambda: all(is_named(server, "dynamodb", table) for table in ids.values()))
+    eventually(lambda: all(is_named(server, name, ":made-anew") for name in ("sqs", "logs")))
     eventually(lambda: is_saved(server, "logs", "event of made-anew"))
-    in_the_way = [server.state / "data" / f"{name}.json.tmp" for name in ("dynamodb", "sqs", "logs")]
+    in_the_way = [file_of(server, name).with_suffix(".json.tmp") for name in ("dynamodb", "sqs", "logs")]
     for path in in_the_way:
         path.mkdir()
 
@@ -331,7 +326,7 @@ def test_what_was_deleted_and_not_saved_yet_comes_back_whole(server, kill):
     logs.create_log_stream(logGroupName="made-anew", logStreamName="one")
     for path in in_the_way:
         path.rmdir()
-    eventually(lambda: new in file_of(server, "dynamodb"))
+    eventually(lambda: is_named(server, "dynamodb", new))
     eventually(lambda: {text for _, text in pieces(server).values() if "of deleted" in text} == set())
     kill(server.pid)
     clients = [root(ministack.start(), name) for name in ("dynamodb", "sqs", "logs")]

@@ -6,6 +6,7 @@ import sqlite3
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 from botocore.client import BaseClient
 from botocore.config import Config
@@ -14,8 +15,10 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from lib.local.deployer import ROOT_KEY, local_session
 from lib.local.ministack import LocalAws
 
+FILES = {"logs": "cloudwatch_logs"}
 
-def eventually(look: Callable[[], bool], timeout_s: float = 600, every_s: float = 0.1) -> None:
+
+def eventually(look: Callable[[], bool], timeout_s: float = 120, every_s: float = 0.1) -> None:
     """Look again and again until it is true."""
     retrying = Retrying(
         retry=retry_if_result(lambda seen: not seen),
@@ -38,12 +41,22 @@ def root(server: LocalAws, service: str, region: str = "us-east-1") -> BaseClien
     )
 
 
+def file_of(server: LocalAws, service: str) -> Path:
+    """Return the file of a service's state but for its pieces, which has MiniStack's name of the service."""
+    return server.state / "data" / f"{FILES.get(service, service)}.json"
+
+
+def is_named(server: LocalAws, service: str, what: str) -> bool:
+    """Whether something stands in the file of a service's state."""
+    path = file_of(server, service)
+    return path.exists() and what in path.read_text("utf-8")
+
+
 def is_saved(server: LocalAws, service: str, what: str) -> bool:
     """Whether something stands in the file of a service's state, or in a piece of it."""
-    path = server.state / "data" / f"{service}.json"
-    if path.exists() and what in path.read_text():
+    if is_named(server, service, what):
         return True
-    with closing(sqlite3.connect(path.with_name("pieces.sqlite"))) as pieces:
+    with closing(sqlite3.connect(server.state / "data" / "pieces.sqlite")) as pieces:
         kind = {"dynamodb": "item", "sqs": "message", "logs": "event"}.get(service, "")
         rows = pieces.execute("SELECT text FROM pieces WHERE kind = ?", [kind])
         return any(what in text for (text,) in rows)
