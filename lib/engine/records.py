@@ -35,7 +35,7 @@ from lib.target import Target
 
 FORMAT = "runbook.record/1"
 PREFIX = "records/"
-KEY = re.compile(r"records/([0-9]{8})\.json")
+KEY = re.compile(r"records/([0-9]{8}|[1-9][0-9]{8,17})\.json")  # somebody's 99999999 ends no chain
 BEGAN, ENDED = "began", "ended"
 NO_RECORD_BEFORE = ""  # what the first record says of the one before it
 # Somebody else has just written the next one: whose turn it is then is asked again.
@@ -404,10 +404,10 @@ def copies_in(folder: Path) -> dict[str, list[Kept]]:
         folder: As `run_folders.records_of` says.
     """
     found: dict[str, list[Kept]] = {}
-    for path in sorted(folder.glob("*/*.json")):
-        if path.stem.isdecimal():
-            one = Kept(int(path.stem), str(path), path.read_text("utf-8", errors="replace"))
-            found.setdefault(path.parent.name, []).append(one)
+    paths_of = {path: int(path.stem) for path in folder.glob("*/*.json") if path.stem.isdecimal()}
+    for path in sorted(paths_of, key=lambda path: (path.parent, paths_of[path])):
+        one = Kept(paths_of[path], str(path), path.read_text("utf-8", errors="replace"))
+        found.setdefault(path.parent.name, []).append(one)
     return found
 
 

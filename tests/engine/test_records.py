@@ -330,6 +330,24 @@ def test_a_last_record_that_is_none_begins_no_other_chain_and_stops_nobody(
     assert runbook("history", *ENV).exit_code == 0
 
 
+def test_one_with_the_last_number_of_eight_digits_ends_no_chain(of, somebody, target, parameters):
+    last = 99_999_999
+    somebody("s3").put_object(Bucket=of.home.name, Key=key_of(last), Body=b"no JSON")
+    for _ in range(2):
+        with locked(target, parameters):
+            pass
+    written = [one.number for one in of.of_account()]
+    assert written[4:] == [last, *range(last + 1, last + 5)]
+    copies = next(kept for kept in of.of_machine().values() if kept[-1].number == last + 4)
+    assert [one.number for one in copies] == [*written[:4], *written[5:]]
+    (gap,) = [
+        one
+        for one in json.loads(runbook("verify", "--json", *ENV).stdout)["findings"]
+        if one["record"] > last
+    ]
+    assert gap["record"] == last + 1
+
+
 def test_whoever_destroys_all_keeps_what_the_account_had(of, target, parameters, capsys):
     Inventory(target, parameters).destroy()
     assert not list(of.of_account())
