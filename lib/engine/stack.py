@@ -162,9 +162,13 @@ class Stack:
         described = progress("Plan", [*self.resources.values()], unit="resource")
         steps = [self._step(resource, ledger) for resource in described]
         self.frozen = [*self._frozen()]
-        left = [*self.frozen, *moving.rows(self._left(steps), ledger)]
+        items = self._left(steps)
+        superseded = [self._superseded(item) for item in items]
+        old = [self._step(one, ledger, wanted=False) for one in superseded if one]
+        rest = [item for item, one in zip(items, superseded, strict=True) if not one]
+        left = [*self.frozen, *moving.rows(rest, ledger)]
         left += [key for step in steps for key in moving.left_key(self.target, step.resource, step.found)]
-        steps = [*(step for step in unwanted if step.found is not None), *steps]
+        steps = [*(step for step in (*old, *unwanted) if step.found is not None), *steps]
         return Plan(steps, left, [*warned, *preflight.require_own(self, steps, left)])
 
     def _frozen(self) -> Iterator[Left]:
@@ -174,6 +178,13 @@ class Stack:
                 for name in freezes_of(self.client(one), one.name):
                     why = f"{one.name} is frozen: {Freeze.stays}"
                     yield Left(Freeze.noun, name, one.region, why, is_accepted=True)
+
+    def _superseded(self, item: Existing) -> Resource | None:
+        """Describe what is simply deleted once nothing describes it; None of all else."""
+        found = item.type.superseded(item.found, {**self.unwanted, **self.resources})
+        if found:
+            found.scope = self.scope
+        return found
 
     def _left(self, steps: Iterable[Step] = ()) -> list[Existing]:
         """Return what is there of the pipeline and described no more; of a part of it, nobody can say."""

@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import IntEnum, auto
 from itertools import product
@@ -384,6 +384,19 @@ class Resource(ABC):
             self.create(client)
         elif changes := differences(found, self.desired()):
             self.update(client, changes)
+
+    @classmethod
+    def superseded(cls, found: Found, described: Mapping[str, "Resource"]) -> "Resource | None":
+        """Describe what an apply deletes once nothing describes it any more; nothing of most types.
+
+        Args:
+            found: What is there, and is described no more.
+            described: ARNs to what is, wanted or not.
+
+        Returns:
+            What it was described as; None if the plan shall name it, and a move leave it in order.
+        """
+        return None
 
     @classmethod
     @abstractmethod

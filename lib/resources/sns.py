@@ -1,7 +1,7 @@
 """SNS: topics and their subscriptions."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -151,6 +151,10 @@ class Subscription(Resource):
         """The topic's ARN and the endpoint; SNS ends a subscription's own ARN with a UUID."""
         return f"{self.topic.arn}#{self.endpoint}"
 
+    @property
+    def note(self) -> str:
+        return f"mails {self.endpoint}" if self.protocol == "email" else ""
+
     def desired(self) -> Settings:
         # Raw: the queue holds S3's event itself, not wrapped in an envelope of SNS. Mail has no such choice.
         return {"RawMessageDelivery": "true"} if self.protocol == "sqs" else {}
@@ -202,6 +206,15 @@ class Subscription(Resource):
                     endpoint = subscription["Endpoint"]
                     name, arn = f"{topic.name} → {endpoint}", f"{topic.arn}#{endpoint}"
                     yield Found(subscription["SubscriptionArn"], name, arn, topic.tags)
+
+    @classmethod
+    def superseded(cls, found: Found, described: Mapping[str, Resource]) -> Resource | None:
+        """Somebody who is mailed no more: no work is on its way there, as it is in a queue."""
+        arn, _, endpoint = found.arn.partition("#")
+        topic = described.get(arn)
+        if not isinstance(topic, Topic) or "@" not in endpoint:
+            return None
+        return cls(topic.what, topic.region, topic=topic, endpoint=endpoint, protocol="email")
 
     @classmethod
     def delete(cls, client, identifier: str) -> None:

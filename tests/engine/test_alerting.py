@@ -31,3 +31,26 @@ def test_who_has_an_address_is_mailed_and_nobody_else(undeployed):
     topic = alerts_topic(undeployed, "us-west-1", email="ops@example.org")
     (mail,) = [one for one in undeployed.resources.values() if isinstance(one, Subscription)]
     assert (mail.topic, mail.protocol, mail.endpoint) == (topic, "email", "ops@example.org")
+
+
+def test_who_shall_be_mailed_no_more_is_not(target, parameters, stack, somebody):
+    def mailed(email: str) -> dict[str, str]:
+        one = Stack(target, parameters, stack.scope.pipeline)
+        topic = alerts_topic(one, "us-west-1", email=email)
+        plan = one.plan()
+        assert plan.left_behind == []
+        one.apply()
+        assert {step.action for step in one.plan()} == {"unchanged"}
+        subscribed = somebody("sns", "us-west-1").list_subscriptions_by_topic(TopicArn=topic.arn)
+        found[:] = [each["Endpoint"] for each in subscribed["Subscriptions"]]
+        return {step.why: step.action for step in plan if isinstance(step.resource, Subscription)}
+
+    found: list[str] = []
+    assert mailed("a@example.org") == {"does not exist; mails a@example.org": "create"}
+    assert mailed("b@example.org") == {
+        "is not wanted any more; mails a@example.org": "delete",
+        "does not exist; mails b@example.org": "create",
+    }
+    assert found == ["b@example.org"]
+    assert mailed("") == {"is not wanted any more; mails b@example.org": "delete"}
+    assert found == []

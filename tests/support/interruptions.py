@@ -1,6 +1,7 @@
 """A pipeline stopped at any of its calls to AWS, run again, and compared with one that nobody disturbed."""
 
 import functools
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from support.described import describe
 from support.somebodys import Somebodys
 
 BEFORE, AFTER = "before-call", "after-call"
+NUMBER = "number of the call"  # in what botocore keeps of it
 
 
 @dataclass
@@ -36,23 +38,26 @@ class Death:
     made: list[str] = field(default_factory=list)
     is_dead: bool = False
     end: Callable[[], None] | None = None
+    _one_counts: threading.Lock = field(default_factory=threading.Lock)
 
     def set(self, number: int = 0, event: str = AFTER) -> None:
         """Live again, up to another call."""
         self.number, self.event, self.is_dead = number, event, False
         self.made.clear()
 
-    def before(self, model: Any, **_: Any) -> None:
+    def before(self, model: Any, context: dict, **_: Any) -> None:
         if self.is_dead:
             raise Killed(model.name)
-        self.made.append(model.name)
-        self._at(BEFORE, model)
+        with self._one_counts:  # what is read in threads is, too
+            self.made.append(model.name)
+            context[NUMBER] = len(self.made)
+        self._at(BEFORE, model, context)
 
-    def after(self, model: Any, **_: Any) -> None:
-        self._at(AFTER, model)
+    def after(self, model: Any, context: dict, **_: Any) -> None:
+        self._at(AFTER, model, context)
 
-    def _at(self, event: str, model: Any) -> None:
-        if (event, len(self.made)) == (self.event, self.number):
+    def _at(self, event: str, model: Any, context: dict) -> None:
+        if (event, context.get(NUMBER)) == (self.event, self.number):
             self.is_dead = True
             if self.end:
                 self.end()
