@@ -17,7 +17,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 	--generate-hashes $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run plan destroy lab live types test browser docs test-long soak fuzz bench lag sweep corrections notebooks record-calls tools \
+.PHONY: help install run plan destroy lab live types test browser pictures docs test-long soak fuzz bench lag sweep corrections notebooks record-calls tools \
 	upgrade-local-aws requirements clean
 
 help: ## List what there is
@@ -80,8 +80,12 @@ browser: $(INSTALLED) ## Install a browser, and look with it at JupyterLab and a
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		apt-get install --yes --quiet --no-install-recommends chromium
 	@$(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install --requirement tests/cli/browser.txt
-	@$(BIN)/pytest tests/cli/test_lab.py tests/cli/test_lab_notebook.py $(ARGS)
+	@$(BIN)/pytest tests/cli/test_lab.py tests/cli/test_lab_notebook.py tests/cli/test_lab_tour.py $(ARGS)
 	@ls .cache/browser/*.png
+
+pictures: $(INSTALLED) ## Have the browser take the tour, and keep what it sees as the pictures of the README; docs/pictures
+	@$(MAKE) --no-print-directory browser ARGS="--deselect tests/cli/test_lab.py --deselect tests/cli/test_lab_notebook.py"
+	@PYTHONPATH=tests $(BIN)/python -m support.pictures
 
 # In an environment of its own, since what builds it is no part of the runbook; without a network once that is there.
 docs: $(INSTALLED) .cache/site/installed ## Build the site of the documents: notebooks with their outputs, guides, decisions, reference; .cache/site/html
@@ -124,11 +128,14 @@ lag: $(INSTALLED) ## Run all pipelines, destroy them and run them again on a loc
 sweep: $(INSTALLED) ## Stop and disturb every pipeline at every call to AWS; takes most of an hour
 	@PYTHONPATH=tests $(BIN)/python -m support.sweep $(ARGS)
 
-# In a home of their own, so that the outputs are those of a first run.
+# In a home of their own, so that the outputs are those of a first run: the tour deploys what 10_migrate deploys, so
+# that its turn comes when all is removed.
+TOUR := notebooks/01_tour.ipynb
+IN_ORDER = $(filter-out $(TOUR),$(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))) $(TOUR)
 notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, or ARGS=NN_NAME, and keep the outputs in them
 	@RUNBOOK_HOME=$$(mktemp -d); export RUNBOOK_HOME; \
 	$(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
-		$(if $(ARGS),$(ARGS:%=notebooks/%.ipynb),notebooks/[0-9][0-9]_*.ipynb); status=$$?; \
+		$(if $(ARGS),$(ARGS:%=notebooks/%.ipynb),$(IN_ORDER)); status=$$?; \
 	$(BIN)/runbook local reset --yes; rm -rf "$$RUNBOOK_HOME"; exit $$status
 
 # Their permissions are proven from these: tests/permissions, docs/permissions.md. In a home of its own.

@@ -103,7 +103,7 @@ def run(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run notebooks headlessly: all in order, or those named; what may run side by side does.
+    """Run notebooks headlessly: all but the tour in order, or those named; what may run side by side does.
 
     On a real account it asks first.
     """

@@ -27,6 +27,8 @@ from lib.parameters.types import did_you_mean
 
 NOTEBOOKS = ROOT / "notebooks"
 DESTROY = "90_destroy"
+# Not run unless they are named: what removes all, and what deploys only what another deploys.
+BY_NAME = ("01_tour", DESTROY)
 PLAN = "stack.plan()"  # the cell in which the description of a stack ends
 ENGINE = "runbook"
 LOOK_AGAIN_S = 0.5
@@ -127,7 +129,7 @@ def select(names: Sequence[str]) -> list[Path]:
     """Find runbooks by name.
 
     Args:
-        names: Such as `migrate`, `10_migrate` or `notebooks/10_migrate.ipynb`; none for all but 90_destroy.
+        names: Such as `migrate`, `10_migrate` or `notebooks/10_migrate.ipynb`; none for all but BY_NAME.
 
     Returns:
         Their files, each once, in the order of the names.
@@ -137,7 +139,7 @@ def select(names: Sequence[str]) -> list[Path]:
     """
     known = {path.stem: path for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
     if not names:
-        return [path for stem, path in known.items() if stem != DESTROY]
+        return [path for stem, path in known.items() if stem not in BY_NAME]
     short = {short_name(stem): path for stem, path in known.items()}
     for name in names:
         if short_name(name) not in short:

@@ -26,12 +26,7 @@ def folder(tmp_path_factory):
     """A copy of the notebooks, as they are before anybody has run them."""
     copy = tmp_path_factory.mktemp("lab")
     shutil.copytree(ROOT / "notebooks", copy / "notebooks")
-    for path in (copy / "notebooks").glob("*.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-        nbformat.write(notebook, path)
+    browser.forget_outputs(copy / "notebooks")
     return copy
 
 

@@ -30,7 +30,7 @@ PARAMETERS = Parameters(target="aws", env="test", account_id="111122223333", mig
 @pytest.fixture
 def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of runbooks."""
-    for name in ("00_start", "10_migrate", "90_destroy", "draft"):
+    for name in ("00_start", "01_tour", "10_migrate", "90_destroy", "draft"):
         notebook_files.write(tmp_path / f"{name}.ipynb")
     monkeypatch.setattr(run, "NOTEBOOKS", tmp_path)
     return tmp_path
@@ -44,7 +44,7 @@ def execute(tmp_path: Path, *sources: str) -> Result:
     return result
 
 
-def test_without_a_name_all_runbooks_are_taken_in_order_but_not_destroy(notebooks: Path) -> None:
+def test_without_a_name_all_are_taken_in_order_but_neither_the_tour_nor_destroy(notebooks: Path) -> None:
     assert [path.stem for path in run.select([])] == ["00_start", "10_migrate"]
 
 
@@ -61,7 +61,7 @@ def test_notebooks_that_make_nothing_have_no_plan():
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(notebooks: Path) -> None:
-    with pytest.raises(ParameterError, match="'migrat' – did you mean migrate.*start, migrate, destroy"):
+    with pytest.raises(ParameterError, match="'migrat' – did you mean migrate.*tour, migrate, destroy"):
         run.select(["migrat"])
 
 

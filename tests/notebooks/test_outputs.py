@@ -33,7 +33,8 @@ def empty_aws(tmp_path):
 
 @pytest.mark.timeout(7200)
 def test_the_committed_outputs_are_true(empty_aws):
-    notebooks = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    first = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    notebooks = sorted(first, key=lambda path: path.stem == "01_tour")  # from nothing, as after 90_destroy
     command = [sys.executable, *NBVAL, *OPTIONS, *notebooks]
     run = subprocess.run(command, cwd=ROOT, env=empty_aws, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr + complaints(empty_aws["RUNBOOK_HOME"])

@@ -14,6 +14,7 @@ ALL = ["Plan", "Apply", "Send a file of your own"]
 DEPLOYING = ["Plan", "Apply"]
 BUTTONS = {
     "00_start": [],
+    "01_tour": DEPLOYING,
     "10_migrate": ALL,
     "20_backup": ALL,
     "30_index": ALL,

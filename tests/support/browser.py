@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from lib.base.paths import ROOT
@@ -66,6 +67,16 @@ def browser() -> Iterator:
             yield opened
         finally:
             opened.close()
+
+
+def forget_outputs(folder: Path) -> None:
+    """Have notebooks as they are before anybody has run them."""
+    for path in folder.glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        nbformat.write(notebook, path)
 
 
 def barriers(page, *places: str) -> list[str]:

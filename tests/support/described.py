@@ -32,7 +32,8 @@ def is_described(pipeline: str) -> bool:
     return any(cell.source == PLAN for cell in nbformat.read(NOTEBOOKS[pipeline], 4).cells)
 
 
-NEED_OTHERS = ("observe",)  # a dashboard of what is deployed: there is nothing to describe without
+# A dashboard of what is deployed: there is nothing to describe without; the tour describes what migrate does.
+NEED_OTHERS = ("observe", "tour")
 PIPELINES = [name for name in NOTEBOOKS if is_described(name) and name not in NEED_OTHERS]
 
 
