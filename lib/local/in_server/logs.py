@@ -10,12 +10,11 @@ from ministack.core.responses import error_response_json, json_response, new_uui
 from ministack.services import cloudwatch_logs
 
 from lib.local.in_server.corrections import cloudwatch as corrections
+from lib.local.in_server.pieces import DROP_FROM
 
 SETS_A_KEY = ("AssociateKmsKey", "DisassociateKmsKey")
 DAY_MS = 86_400_000
 DROP_EVERY_S = 3600
-# A stream is written anew when its first events go, so they go when they are so much of it.
-DROP_FROM = 0.1
 
 _tasks: list[asyncio.Task] = []  # the loop alone would let them be collected
 
