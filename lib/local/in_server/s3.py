@@ -362,7 +362,7 @@ def version_entry(there: dict, version_id: str, data) -> dict:
     return version_entry.original(there, version_id, None if s3.S3_PERSIST else data)
 
 
-@corrections.EMPTY_FOLDERS.replacing("ministack.services.s3:_delete_version_file")
+@corrections.FILES_OF_THE_DELETED.replacing("ministack.services.s3:_delete_version_file")
 def delete_version_file(bucket: str, key: str, version_id: str) -> None:
     """Delete the bytes of a version, and the folders that held nothing else."""
     path = s3.S3_PERSIST and s3._version_disk_path(bucket, key, version_id)
@@ -370,12 +370,21 @@ def delete_version_file(bucket: str, key: str, version_id: str) -> None:
     delete_empty(path, s3.DATA_DIR, s3._VERSIONS_DIR, s3.get_account_id(), bucket)
 
 
-@corrections.EMPTY_FOLDERS.replacing("ministack.services.s3:_delete_persisted_object")
+@corrections.FILES_OF_THE_DELETED.replacing("ministack.services.s3:_delete_persisted_object")
 def delete_persisted_object(bucket: str, key: str) -> None:
     """Delete what is stored of an object, and the folders that held nothing else."""
     path = s3.S3_PERSIST and s3._object_disk_path(bucket, key)
     delete_persisted_object.original(bucket, key)
     delete_empty(path, s3.DATA_DIR, s3.get_account_id(), bucket)
+
+
+@corrections.FILES_OF_THE_DELETED.replacing("ministack.services.s3:_persist_delete_marker")
+def persist_delete_marker(bucket: str, key: str, marker: dict) -> None:
+    """Store a delete marker; what is under it is stored with the versions."""
+    persist_delete_marker.original(bucket, key, marker)
+    kept = [each for each in s3._object_versions.get((bucket, key), []) if not each.get("is_delete_marker")]
+    if s3.S3_PERSIST and all(s3._version_file_exists(bucket, key, each["version_id"]) for each in kept):
+        Path(s3._object_disk_path(bucket, key)).unlink(missing_ok=True)
 
 
 def delete_empty(path: str | None, *top: str) -> None:

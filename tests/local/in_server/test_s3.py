@@ -201,17 +201,20 @@ def test_a_server_does_not_hold_the_bytes_of_versions(local_aws, versioned):
 
 
 @pytest.mark.parametrize("key", ["a/b/c", "a//b", "k" * 300])
-def test_what_is_deleted_leaves_no_folders(local_aws, versioned, key):
+def test_what_is_deleted_leaves_nothing_on_the_disk(local_aws, versioned, key):
     s3, bucket = versioned
-    versions = [s3.put_object(Bucket=bucket, Key=key, Body=b"1")["VersionId"] for _ in range(3)]
+    where = {"Bucket": bucket, "Key": key}
+    versions = [s3.put_object(**where, Body=b"1")["VersionId"] for _ in range(3)]
     kept = s3.put_object(Bucket=bucket, Key="a/kept", Body=b"1")
-    versions.append(s3.delete_object(Bucket=bucket, Key=key)["VersionId"])
+    versions.append(s3.delete_object(**where)["VersionId"])
+    objects = local_aws.state / "s3"
+    folders = [*objects.glob(f"*/{bucket}"), *objects.glob(f".versions/*/{bucket}")]
+    stored = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert len([path for path in stored if path.suffix != ".json"]) == 3 + 1  # each once, and what is kept
+    for each in versions[:3]:
+        assert s3.get_object(**where, VersionId=each)["Body"].read() == b"1"
     for each in versions:
-        s3.delete_object(Bucket=bucket, Key=key, VersionId=each)
-    folders = [
-        *(local_aws.state / "s3").glob(f"*/{bucket}"),
-        *(local_aws.state / "s3").glob(f".*/*/{bucket}"),
-    ]
+        s3.delete_object(**where, VersionId=each)
     left = [path.relative_to(folder) for folder in folders for path in folder.rglob("*")]
     assert sorted(map(str, left)) == ["a", "a/kept", "a/kept.meta.json"]
     assert s3.get_object(Bucket=bucket, Key="a/kept")["VersionId"] == kept["VersionId"]

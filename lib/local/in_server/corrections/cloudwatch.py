@@ -142,8 +142,8 @@ RETENTION = Correction(
     aws="Events older than retentionInDays are marked for deletion: they are none of storedBytes any more, "
     "and are deleted, typically within 72 hours. PutLogEvents refuses them (expiredLogEventEndIndex). "
     "Streams stay. Here they are not answered from then on, and dropped hourly, of a stream from "
-    "a tenth of its events on. (That AWS takes no event that is older than 14 days is not held here, so that "
-    "logs of earlier can be tried.)",
+    "a tenth of its events on. That AWS takes no event that is older than 14 days is not held here, so that "
+    "logs of earlier can be tried.",
     sources=(
         "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html",
         "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html",

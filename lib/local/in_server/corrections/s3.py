@@ -467,8 +467,8 @@ LIFECYCLE_RULES = Correction(
     "is kept as text, with which GetBucketLifecycleConfiguration fails. A rule has no ID of its own.",
     aws="A rule of old keeps its prefix, and is answered as it was given. What nobody could follow is "
     "refused: MalformedXML, InvalidRequest, or InvalidArgument for a Date that is not midnight. "
-    "S3 makes an ID. (Rules that a server before this correction has kept without their prefix are left "
-    "alone.)",
+    "S3 makes an ID. Rules that a server before this correction has kept without their prefix are left "
+    "alone.",
     sources=(
         "https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleRule.html",
         "https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleExpiration.html",
@@ -590,19 +590,26 @@ BYTES_IN_MEMORY = Correction(
     ),
     tests=("tests/local/in_server/test_s3.py::test_a_server_does_not_hold_the_bytes_of_versions",),
 )
-EMPTY_FOLDERS = Correction(
-    name="s3-empty-folders",
-    title="With S3_PERSIST=1, the folders of what was deleted stay",
-    replaces={f"{S3}_delete_version_file": "b063f6c6d96c", f"{S3}_delete_persisted_object": "c22ac8a3c839"},
-    ministack="Deleting an object or a version deletes files alone. Of each version that was ever deleted an "
-    "empty folder stays, which takes a block of the disk, and so do the folders of keys with slashes.",
+FILES_OF_THE_DELETED = Correction(
+    name="s3-files-of-the-deleted",
+    title="With S3_PERSIST=1, bytes and folders of what was deleted stay",
+    replaces={
+        f"{S3}_delete_version_file": "b063f6c6d96c",
+        f"{S3}_delete_persisted_object": "c22ac8a3c839",
+        f"{S3}_persist_delete_marker": "363077140dfd",
+    },
+    goes_by={f"{S3}_persist_displaced_version": "72fa87f6390a"},
+    ministack="Under a delete marker, the bytes of an object are stored twice: as those of a version, and "
+    "where they were. When the version is deleted, the others stay. Deleting deletes files alone: of each version "
+    "an empty folder stays, which takes a block of the disk, and so do the folders of keys with slashes.",
     aws="What is deleted takes nothing.",
     sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectVersions.html",),
     upstream=NOT_FOUND,
-    change="Delete the folders that are empty then, up to that of the bucket.",
+    change="Delete the bytes under a delete marker once they are stored as a version's, and the folders that "
+    "are empty then, up to that of the bucket.",
     steps=(
-        "With S3_PERSIST=1, put two versions under a/b/c, and delete both.",
-        "Look into S3_DATA_DIR: folders are left of the key, and one of each version.",
+        "With S3_PERSIST=1, put two versions under a/b/c, delete the object, then both versions.",
+        "Look into S3_DATA_DIR: the bytes of the second are there, and a folder of each version.",
     ),
-    tests=("tests/local/in_server/test_s3.py::test_what_is_deleted_leaves_no_folders",),
+    tests=("tests/local/in_server/test_s3.py::test_what_is_deleted_leaves_nothing_on_the_disk",),
 )
