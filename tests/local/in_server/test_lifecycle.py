@@ -233,6 +233,7 @@ class Aged:
         self.server = ministack.start()
         self.s3, self.sqs = root(self.server, "s3"), root(self.server, "sqs")
         self.ages: dict[tuple[str, str, str], float] = {}  # of bucket, key and version
+        self.young: set[tuple[str, str, str]] = set()  # what was put since the last start
         self.begun: dict[tuple[str, str], float] = {}  # the ages of uploads in parts
 
     def make(self, name: str, bucket: Bucket) -> None:
@@ -254,6 +255,7 @@ class Aged:
             answer = self.s3.put_object(**where, Body=body, **({"Tagging": tags} if tags else {}), **named)
         version_id = answer.get("VersionId", "null")
         self.ages[name, key, version_id] = days
+        self.young.add((name, key, version_id))
         return version_id
 
     def rules(self, name: str, rules: list[dict]) -> None:
@@ -269,10 +271,11 @@ class Aged:
             kept = json.loads(path.read_text("utf-8"))
             for each in (kept, *kept.get("versions", [])):
                 which = (bucket, kept["key"], each.get("version_id") or "null")
-                if (days := self.ages.get(which)) is not None:
-                    each["last_modified"] = ago(days)
+                if which in self.young:
+                    each["last_modified"] = ago(self.ages[which])
             path.write_text(json.dumps(kept), "utf-8")
         self._age_settings(state / "data")
+        self.young.clear()
         self.server = ministack.start()
         self.s3, self.sqs = root(self.server, "s3"), root(self.server, "sqs")
         eventually(lambda: self.left(LAST) == {})

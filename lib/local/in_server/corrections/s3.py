@@ -601,7 +601,7 @@ FILES_OF_THE_DELETED = Correction(
     goes_by={f"{S3}_persist_displaced_version": "72fa87f6390a"},
     ministack="Under a delete marker, the bytes of an object are stored twice: as those of a version, and "
     "where they were. When the version is deleted, the others stay. Deleting deletes files alone: of "
-    "each version an empty folder stays, which takes a block of the disk, and so do those of keys with slashes.",
+    "each version an empty folder stays, which takes a block of the disk, as do those of keys with slashes.",
     aws="What is deleted takes nothing.",
     sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectVersions.html",),
     upstream=NOT_FOUND,
