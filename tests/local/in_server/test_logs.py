@@ -174,7 +174,7 @@ def test_what_is_over_is_dropped_and_its_stream_stays(own_logs, kill):
 
     server = ministack.start()
     logs = root(server, "logs")
-    eventually(lambda: not is_saved(server, "logs", "all of it"))
+    eventually(lambda: not is_saved(server, "logs", "all of it: "))
     said = [event["message"] for event in logs.filter_log_events(logGroupName="kept")["events"]]
     assert sorted(said) == ["little of it: 0"] * 19 + ["one: 0"]
     streams = logs.describe_log_streams(logGroupName="kept")["logStreams"]
