@@ -128,7 +128,7 @@ def is_for(rule: Rule, key: str, tags: Mapping[str, str], size: int | None) -> b
         tags: Its tags.
         size: Its bytes; None for what is no object, to which no rule applies that asks for sizes.
     """
-    asked = rule.get("Filter") or {}
+    asked: Rule = rule.get("Filter") or {}
     asked = asked.get("And", asked)
     if not key.startswith(rule.get("Prefix") or asked.get("Prefix") or ""):
         return False
