@@ -62,6 +62,7 @@ for _name in (
     "logs",
     "s3",
     "s3_inventory",
+    "s3_lifecycle",
     "sqs",
     "addresses",
     "deliveries",

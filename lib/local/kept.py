@@ -22,7 +22,8 @@ def kept(state: Path, pid: int | None) -> str:
     """
     sizes = {said: size_of(state / name) for name, said in PARTS.items()}
     parts = ", ".join(f"{shown_bytes(size)} {said}" for said, size in sizes.items())
-    disk = f"{shown_bytes(size_of(state))} on disk ({parts}; `runbook local reset` deletes all)"
+    less = "what expires goes each day, `runbook local reset` deletes all"
+    disk = f"{shown_bytes(size_of(state))} on disk ({parts}; {less})"
     if pid is None:
         return disk
     server, handlers = _memory(pid)

@@ -266,6 +266,37 @@ def test_items_messages_and_events_come_back_as_they_were_changed_last(server, k
     assert [event["message"] for event in events] == ["first", "second", "third"]
 
 
+def test_points_of_metrics_are_saved_in_pieces_and_come_back(server, kill):
+    cloudwatch, now = root(server, "cloudwatch"), int(time.time())
+
+    def put(name: str, *points: tuple[int, float]) -> None:
+        of_it = {"MetricName": name, "Dimensions": [{"Name": "of", "Value": "it's \u00fc"}]}
+        data = [of_it | {"Timestamp": at, "Value": value} for at, value in points]
+        cloudwatch.put_metric_data(Namespace="kept", MetricData=data)
+
+    put("one", (now - 60, 4711), (now, 1))
+    put("long ago", (now - 30 * 86400, 4712))
+    eventually(lambda: is_saved(server, "cloudwatch", "4711.0"))
+    put("one", (now, 4713))
+    eventually(lambda: is_saved(server, "cloudwatch", "4713.0"))
+    assert not is_named(server, "cloudwatch", "4711.0")
+    eventually(lambda: not is_saved(server, "cloudwatch", "4712.0"))
+    kill(server.pid)
+    cloudwatch = root(ministack.start(), "cloudwatch")
+    found = [each["MetricName"] for each in cloudwatch.list_metrics(Namespace="kept")["Metrics"]]
+    assert found == ["one"]
+    (total,) = cloudwatch.get_metric_statistics(
+        Namespace="kept",
+        MetricName="one",
+        Dimensions=[{"Name": "of", "Value": "it's \u00fc"}],
+        StartTime=now - 3600,
+        EndTime=now + 3600,
+        Period=86400,
+        Statistics=["Sum", "SampleCount"],
+    )["Datapoints"]
+    assert (total["Sum"], total["SampleCount"]) == (4711 + 1 + 4713, 3)
+
+
 def test_what_was_deleted_and_not_saved_yet_comes_back_whole(server, kill):
     """Killed between the pieces and the files that name the tables, queues and log streams they are of."""
     dynamodb, sqs, logs = root(server, "dynamodb"), root(server, "sqs"), root(server, "logs")

@@ -57,8 +57,8 @@ def is_saved(server: LocalAws, service: str, what: str) -> bool:
     if is_named(server, service, what):
         return True
     with closing(sqlite3.connect(server.state / "data" / "pieces.sqlite")) as pieces:
-        kind = {"dynamodb": "item", "sqs": "message", "logs": "event"}.get(service, "")
-        rows = pieces.execute("SELECT text FROM pieces WHERE kind = ?", [kind])
+        kinds = {"dynamodb": "item", "sqs": "message", "logs": "event", "cloudwatch": "point"}
+        rows = pieces.execute("SELECT text FROM pieces WHERE kind = ?", [kinds.get(service, "")])
         return any(what in text for (text,) in rows)
 
 

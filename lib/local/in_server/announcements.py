@@ -13,6 +13,10 @@ NO_LOG_FILES = (
 NO_REPORTS = (
     "no stand-in: S3 Inventory: the local AWS keeps the configuration of reports, but never writes a report"
 )
+NO_TRANSITIONS = (
+    "no stand-in: S3 Lifecycle: the local AWS deletes what expires, but moves nothing to another class of "
+    "storage"
+)
 MADE_WITH_OLD_NAME = (
     "no such bucket on AWS: since March 2018 nobody makes one of that name; the local AWS does, so that "
     "adopting one from before can be tried"

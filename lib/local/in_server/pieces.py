@@ -1,4 +1,4 @@
-"""Saves piece by piece what there can be hundreds of thousands of: items, messages and log events.
+"""Saves piece by piece what there is much of: items, messages, log events and points of metrics.
 
 Only what has changed is written, so that saving takes as long with a full table as with an empty one. All
 kinds are written in one transaction: a message that is gone and the item that was made of it, or neither.
@@ -7,10 +7,12 @@ was not saved comes back whole.
 `corrections/saving.py` says why.
 """
 
+import ast
 import json
 import os
 import sqlite3
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,11 +22,13 @@ from typing import Any
 
 from ministack.core import persistence
 from ministack.core.responses import AccountRegionScopedDict
-from ministack.services import cloudwatch_logs, dynamodb, sqs
+from ministack.services import cloudwatch, cloudwatch_logs, dynamodb, sqs
 
 from lib.local.in_server.corrections import saving as corrections
 
-ITEM, MESSAGE, EVENT = "item", "message", "event"
+ITEM, MESSAGE, EVENT, POINT = "item", "message", "event", "point"
+# A list of which the first go is written anew, so they go when they are so much of it.
+DROP_FROM = 0.1
 
 
 @dataclass
@@ -32,8 +36,8 @@ class Changes:
     """What has changed of one kind since it was saved last.
 
     Attributes:
-        kind: ITEM, MESSAGE or EVENT.
-        anew: The owners (tables, queues, log streams) of which all rows are written anew.
+        kind: ITEM, MESSAGE, EVENT or POINT.
+        anew: The owners (tables, queues, log streams, metrics) of which all rows are written anew.
         rows: Owner, key and what is now there, or None if nothing is.
         gone: The owners that are deleted, of which there still are rows.
         saved: Called when the rows are written.
@@ -216,32 +220,46 @@ class Messages:
             yield json.dumps([account, region, queue["name"]]), queue
 
 
-class Events:
-    """Which events of logs are new: streams are added to; one that was changed otherwise is written anew."""
+class Lists:
+    """What is new in lists that are added to; one that was changed otherwise is written anew.
+
+    A kind of them says where they are.
+    """
+
+    kind: str
 
     def __init__(self) -> None:
-        # Of each stream how many there are, its first and its last.
+        # Of each list how many there are, its first and its last.
         self._saved: dict[str, tuple[int, list[dict]]] = {}
 
+    def places(self) -> Iterator[tuple[str, dict, Any]]:
+        """Yield the owners that there are, and for each what holds its list, by which name."""
+        raise NotImplementedError
+
+    def place(self, owner: str) -> tuple[dict, Any] | None:
+        """Return what is to hold the list of an owner, by which name; None if the owner is gone."""
+        raise NotImplementedError
+
     def load(self, saved: dict[str, list[tuple[str, Any]]]) -> None:
-        """Put events into their streams; those of a stream that is gone are known until they are deleted."""
+        """Put what was saved to where it was; what has no place is known until it is deleted."""
         self._saved = {owner: (len(rows), []) for owner, rows in saved.items()}
-        for owner, stream in self._streams():
-            if found := saved.get(owner):
-                stream["events"] = [event for _, event in found]
-                self._saved[owner] = _length_and_ends(stream["events"])
+        for owner, rows in saved.items():
+            if place := self.place(owner):
+                holder, name = place
+                holder[name] = [value for _, value in rows]
+                self._saved[owner] = _length_and_ends(holder[name])
 
     def changes(self) -> Changes:
         """Return what has changed."""
-        found, now = Changes(EVENT), dict[str, tuple[int, list[dict]]]()
-        for owner, stream in self._streams():
-            events = list(stream["events"])
+        found, now = Changes(self.kind), dict[str, tuple[int, list[dict]]]()
+        for owner, holder, name in self.places():
+            values = list(holder[name])
             count, ends = self._saved.get(owner, (0, []))
-            if count and not self._goes_on(events, count, ends):
+            if count and not self._goes_on(values, count, ends):
                 found.anew.add(owner)
                 count = 0
-            found.rows += [(owner, f"{place}", event) for place, event in enumerate(events[count:], count)]
-            now[owner] = _length_and_ends(events)
+            found.rows += [(owner, f"{place}", value) for place, value in enumerate(values[count:], count)]
+            now[owner] = _length_and_ends(values)
         of_the_gone = {owner: facts for owner, facts in self._saved.items() if owner not in now}
 
         def saved(known: dict) -> None:
@@ -252,17 +270,46 @@ class Events:
         return found
 
     @staticmethod
-    def _goes_on(events: list[dict], count: int, ends: list[dict]) -> bool:
-        return len(events) >= count and bool(ends) and events[0] is ends[0] and events[count - 1] is ends[1]
+    def _goes_on(values: list[dict], count: int, ends: list[dict]) -> bool:
+        return len(values) >= count and bool(ends) and values[0] is ends[0] and values[count - 1] is ends[1]
 
-    def _streams(self) -> Iterator[tuple[str, dict]]:
+
+class Events(Lists):
+    """The events of log streams."""
+
+    kind = EVENT
+
+    def places(self) -> Iterator[tuple[str, dict, Any]]:
+        """Yield all streams that there are."""
         for key, group in list(cloudwatch_logs._log_groups._data.items()):
             for name, stream in list(group["streams"].items()):
-                yield json.dumps([*key, name]), stream
+                yield json.dumps([*key, name]), stream, "events"
+
+    def place(self, owner: str) -> tuple[dict, Any] | None:
+        """Return a stream, if it was saved that it is there."""
+        *key, name = json.loads(owner)
+        group = cloudwatch_logs._log_groups._data.get(tuple(key), {"streams": {}})
+        stream = group["streams"].get(name)
+        return (stream, "events") if stream else None
+
+
+class Points(Lists):
+    """The points of metrics, of which there is no more than these."""
+
+    kind = POINT
+
+    def places(self) -> Iterator[tuple[str, dict, Any]]:
+        """Yield all metrics that there are."""
+        for key in list(cloudwatch._metrics._data):
+            yield repr(key), cloudwatch._metrics._data, key
+
+    def place(self, owner: str) -> tuple[dict, Any] | None:
+        """Return where a metric belongs."""
+        return cloudwatch._metrics._data, ast.literal_eval(owner)
 
 
 store = Store(Path(os.environ["STATE_DIR"]) / "pieces.sqlite")
-items, messages, events = Items(), Messages(), Events()
+items, messages, events, points = Items(), Messages(), Events(), Points()
 
 
 def load() -> None:
@@ -272,6 +319,7 @@ def load() -> None:
     items.load(store.of(ITEM))
     messages.load(store.of(MESSAGE))
     events.load(store.of(EVENT))
+    points.load(store.of(POINT))
 
 
 def save() -> list[Changes]:
@@ -283,7 +331,7 @@ def save() -> list[Changes]:
     if not corrections.PIECES.is_applied:
         return []
     try:
-        changes = [items.changes(), messages.changes(), events.changes()]
+        changes = [each.changes() for each in (items, messages, events, points)]
         store.write(changes)
     except Exception as error:  # something changes it just now, or the disk is full
         items.put_back()
@@ -378,6 +426,25 @@ def state_of_logs() -> dict:
     names = ["destinations", "resource_policies", "log_group_policies", "metric_filters", "queries"]
     names += ["log_records", "delivery_sources", "delivery_destinations", "deliveries"]
     return {"log_groups": _each(cloudwatch_logs._log_groups, bare), **_of(cloudwatch_logs, names)}
+
+
+@corrections.PIECES.replacing("ministack.services.cloudwatch:get_state")
+def state_of_cloudwatch() -> dict:
+    """Return all but the points of metrics."""
+    names = ["alarms", "composite_alarms", "composite_triggers", "alarm_history", "dashboards"]
+    return {"metrics": AccountRegionScopedDict(), **_of(cloudwatch, [*names, "resource_tags"])}
+
+
+@corrections.PIECES.replacing("ministack.services.cloudwatch:_evict_old_metrics")
+def evict_old_metrics() -> None:
+    """Drop points that are old, of a metric from a tenth of it on: it is written anew then."""
+    since = time.time() - cloudwatch.TWO_WEEKS_SECONDS
+    for key, known in list(cloudwatch._metrics.items()):
+        kept = [point for point in known if point["Timestamp"] >= since]
+        if not kept:
+            del cloudwatch._metrics[key]
+        elif len(known) - len(kept) >= DROP_FROM * len(known):
+            cloudwatch._metrics[key] = kept
 
 
 def _each(records: AccountRegionScopedDict, change: Callable[[dict], dict]) -> AccountRegionScopedDict:

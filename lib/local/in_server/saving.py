@@ -1,7 +1,8 @@
 """Saves MiniStack's state while it runs and when it ends.
 
 Buckets and their settings are written down before the call that changed them is answered, and all else
-every few seconds while the server is used: of items, messages and log events what has changed (`pieces.py`).
+every few seconds while the server is used: of items, messages, log events and metrics what has changed
+(`pieces.py`).
 When it is stopped, nothing new is begun, what handlers do may end for a few seconds, all is saved until that
 succeeds, and what was not done is as it was before, to be done by the next server. `corrections/saving.py`
 says why.

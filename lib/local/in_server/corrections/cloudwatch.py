@@ -2,6 +2,8 @@
 
 from lib.local.in_server.correction import NOT_FOUND, Correction
 
+LOGS = "ministack.services.cloudwatch_logs:"
+
 DASHBOARDS = Correction(
     name="cloudwatch-dashboard-not-found",
     title="DeleteDashboards of what is not there: DashboardNotFoundError instead of ResourceNotFound",
@@ -94,4 +96,73 @@ logs.disassociate_kms_key(logGroupName="keys")
 (group,) = logs.describe_log_groups(logGroupNamePrefix="keys")["logGroups"]
 assert not group.get("kmsKeyId"), group
 """,
+)
+EVENTS_ONCE = Correction(
+    name="logs-events-once",
+    title="CloudWatch Logs: each event is kept twice, and the second time saved with all others",
+    replaces={
+        f"{LOGS}_append_log_events": "9e5ca828df1d",
+        f"{LOGS}_put_log_events": "8429f856af5e",
+        f"{LOGS}_collect_query_records": "c375ced9b853",
+        f"{LOGS}_get_log_record": "688b451c5007",
+    },
+    ministack="What PutLogEvents stores, and what a query of Logs Insights reads, is copied into "
+    "_log_records, by which GetLogRecord finds it. Nothing goes from there before its stream does, and "
+    "the whole of it is saved each time. Events that Lambda writes have no eventId, so that "
+    "FilterLogEvents answers none, and what a query has pointed to is not found after a restart.",
+    aws="An event has an id, whoever has written it; the pointer of a query is to the event.",
+    sources=(
+        "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilteredLogEvent.html",
+        "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogRecord.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Give each event its id when it is stored, and find it by that in its stream.",
+    steps=(
+        "With PERSIST_STATE=1, put 100,000 events into a log stream, and save, as at a stop.",
+        "Put one more, and save: the message of each event stands in cloudwatch_logs.json twice.",
+    ),
+    tests=(
+        "tests/local/in_server/test_logs.py::test_an_event_is_saved_once_and_found_by_its_pointer_after_a_kill",
+    ),
+)
+RETENTION = Correction(
+    name="logs-retention",
+    title="CloudWatch Logs: nothing is ever deleted, whatever a group's retention is",
+    replaces={
+        f"{LOGS}_get_log_events": "65305143a046",
+        f"{LOGS}_filter_log_events": "a890491f9f82",
+        f"{LOGS}_collect_query_records": "c375ced9b853",
+        f"{LOGS}_put_log_events": "8429f856af5e",
+        f"{LOGS}_describe_log_groups": "bd2cbd6ef4a1",
+        f"{LOGS}_describe_log_streams": "39dd2ecf3c0f",
+        "ministack.app:_load_persisted_state": "bb9ec2b2f3ef",
+    },
+    goes_by={f"{LOGS}_resolve_log_group_name": "51e544bf4f3d", f"{LOGS}_build_log_record": "46cebfd276a9"},
+    ministack="PutRetentionPolicy is kept and told, and that is all: what runs for weeks only grows.",
+    aws="Events older than retentionInDays are marked for deletion: they are none of storedBytes any more, "
+    "and are deleted, typically within 72 hours. PutLogEvents refuses them (expiredLogEventEndIndex). "
+    "Streams stay. Here they are not answered from then on, and dropped hourly, of a stream from "
+    "a tenth of its events on. That AWS takes no event that is older than 14 days is not held here, so that "
+    "logs of earlier can be tried.",
+    sources=(
+        "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html",
+        "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html",
+        "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Working-with-log-groups-and-streams.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Answer no event that is older than its group's retention, and drop such events now and then.",
+    reproduce="""
+import time
+logs = client("logs")
+group = {"logGroupName": "retention"}
+logs.create_log_group(**group)
+logs.create_log_stream(**group, logStreamName="one")
+now = int(time.time() * 1000)
+events = [{"timestamp": now - days * 86_400_000, "message": f"{days} days ago"} for days in (3, 0)]
+logs.put_log_events(**group, logStreamName="one", logEvents=events)
+logs.put_retention_policy(**group, retentionInDays=1)
+found = logs.filter_log_events(**group)["events"]
+assert [each["message"] for each in found] == ["0 days ago"], found
+""",
+    tests=("tests/local/in_server/test_logs.py::test_what_is_over_is_dropped_and_its_stream_stays",),
 )

@@ -457,3 +457,159 @@ assert found == ["a%3Db/"], found
 """,
     tests=("tests/resources/test_s3.py::test_a_filter_is_for_keys_of_any_characters",),
 )
+EXPIRED = "tests/local/in_server/test_lifecycle.py::"
+LIFECYCLE_RULES = Correction(
+    name="s3-lifecycle-rules",
+    title="Lifecycle rules: a prefix of old is lost, and what AWS refuses is taken",
+    replaces={f"{S3}_put_bucket_lifecycle": "a914576a41a1", f"{S3}_get_bucket_lifecycle": "2596ab81d855"},
+    ministack="A rule with <Prefix> instead of <Filter> becomes one for the whole bucket. Rules without an "
+    "action, with neither or both of them, and with Days and Date are taken; one with a number that is none "
+    "is kept as text, with which GetBucketLifecycleConfiguration fails. A rule has no ID of its own.",
+    aws="A rule of old keeps its prefix, and is answered as it was given. What nobody could follow is "
+    "refused: MalformedXML, InvalidRequest, or InvalidArgument for a Date that is not midnight. "
+    "S3 makes an ID. Rules that a server before this correction has kept without their prefix are left "
+    "alone.",
+    sources=(
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleRule.html",
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleExpiration.html",
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Keep a rule's own prefix, make an ID, and refuse what S3 refuses.",
+    reproduce="""
+s3 = client("s3")
+s3.create_bucket(Bucket="rules-of-old")
+rule = {"Prefix": "logs/", "Status": "Enabled", "Expiration": {"Days": 1}}
+s3.put_bucket_lifecycle_configuration(Bucket="rules-of-old", LifecycleConfiguration={"Rules": [rule]})
+(found,) = s3.get_bucket_lifecycle_configuration(Bucket="rules-of-old")["Rules"]
+assert found.pop("ID") and found == rule, found
+""",
+    tests=(f"{EXPIRED}test_a_rule_that_nobody_could_follow_is_refused",),
+)
+LIFECYCLE = Correction(
+    name="s3-lifecycle",
+    title="Lifecycle rules: nothing ever expires",
+    replaces={
+        "ministack.app:_load_persisted_state": "bb9ec2b2f3ef",
+        f"{S3}_s3_event_to_eventbridge": "68b92b90445b",
+    },
+    goes_by={
+        f"{S3}_record_delete_marker": "15d882b5e2d1",
+        f"{S3}_delete_object_version": "26ff57e8870b",
+        f"{S3}_purge_current_object": "33910d230fbe",
+        f"{S3}_persist_version_state": "95f3362c4529",
+        f"{S3}_check_object_lock": "2345820c5d95",
+    },
+    ministack="PutBucketLifecycleConfiguration is kept and told, and that is all.",
+    aws="Once a day S3 looks what has expired. Days count from the creation of an object, or from when a "
+    "version became noncurrent, to the next midnight, UTC. What expires in a bucket with versions gets a "
+    "delete marker, of that midnight, which replaces the null version if versioning is suspended; noncurrent "
+    "versions go for good, unless they are locked; so does a marker that nothing is under. "
+    "s3:LifecycleExpiration:* tells of it, never s3:ObjectRemoved:*. Uploads in parts are given up. "
+    "Here it is looked at the start and after each midnight. Transitions to other storage classes are "
+    "kept, and nothing is moved, which the answer says: that is not built.",
+    sources=(
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-expire-general-considerations.html",
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html",
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-configure-notification.html",
+        "https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html",
+        "https://repost.aws/questions/QUvjf44qlYSMmQLyRUtTrevg",
+    ),
+    upstream=NOT_FOUND,
+    change="Look once a day, and delete what has expired.",
+    steps=(
+        "With PERSIST_STATE=1 and S3_PERSIST=1, create a bucket with a rule of Expiration in 1 day.",
+        "Put an object, stop MiniStack, and set last_modified in the object's .meta.json to a week ago.",
+        "Start it again: the object stays.",
+    ),
+    tests=(f"{EXPIRED}test_what_has_expired_is_gone_and_nothing_else",),
+)
+EXPIRATION_HEADER = Correction(
+    name="s3-expiration-header",
+    title="Nothing says when an object expires: x-amz-expiration is missing",
+    replaces={
+        f"{S3}_get_object": "5e50aa2639cf",
+        f"{S3}_head_object": "f9a1a41aba22",
+        f"{S3}_put_object": "e8c0f1e29e94",
+        f"{S3}_copy_object": "b1878e6a9122",
+        f"{S3}_complete_multipart_upload": "d2236b2083f2",
+    },
+    ministack="The header x-amz-expiration is never there.",
+    aws="If a rule ends an object, the answers about its current version say when, and by which rule.",
+    sources=(
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html",
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html",
+    ),
+    upstream=NOT_FOUND,
+    change="Compute the end of what is answered by the rules of its bucket.",
+    reproduce="""
+s3 = client("s3")
+s3.create_bucket(Bucket="expiring")
+rule = {"ID": "a b", "Status": "Enabled", "Filter": {"Prefix": ""}}
+rule["Expiration"] = {"Date": "2099-01-01T00:00:00Z"}
+s3.put_bucket_lifecycle_configuration(Bucket="expiring", LifecycleConfiguration={"Rules": [rule]})
+said = 'expiry-date="Thu, 01 Jan 2099 00:00:00 GMT", rule-id="a%20b"'
+assert s3.put_object(Bucket="expiring", Key="a")["Expiration"] == said
+assert s3.head_object(Bucket="expiring", Key="a")["Expiration"] == said
+""",
+)
+LOCKS = Correction(
+    name="s3-locks-are-saved",
+    title="Object Lock: what keeps a version from being deleted is forgotten when the server ends",
+    replaces={
+        f"{S3}_PERSISTED_BUCKET_DICTS[object_retention]": ABSENT,
+        f"{S3}_PERSISTED_BUCKET_DICTS[object_legal_hold]": ABSENT,
+    },
+    ministack="Retention and legal hold of objects are kept in memory alone: after a restart, each version "
+    "can be deleted.",
+    aws="A version that is locked is not deleted before its time, by nobody and by no lifecycle rule.",
+    sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html",),
+    upstream=NOT_FOUND,
+    change="Save both with the settings of buckets.",
+    steps=(
+        "With PERSIST_STATE=1 and S3_PERSIST=1, create a bucket with Object Lock, and put an object under a "
+        "legal hold.",
+        "Stop MiniStack, and start it again: GetObjectLegalHold finds none, and the version can be deleted.",
+    ),
+    tests=(f"{EXPIRED}test_what_is_locked_stays_and_is_locked_still",),
+)
+BYTES_IN_MEMORY = Correction(
+    name="s3-bytes-in-memory",
+    title="With S3_PERSIST=1, the bytes of each version stay in memory for as long as the server runs",
+    replaces={f"{S3}_version_entry_from_record": "d103de390cf4"},
+    goes_by={f"{S3}_version_body": "affd09bff71f", f"{S3}_persist_displaced_version": "72fa87f6390a"},
+    ministack="An object's bytes are written into a file, and forgotten; but its entry among the versions of "
+    "its key keeps them. The memory of a server grows by all that is put into buckets with versions.",
+    aws="What is stored takes nothing of who asks for it.",
+    sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html",),
+    upstream=NOT_FOUND,
+    change="Keep no bytes with a version if they are stored: _version_body reads them from there.",
+    steps=(
+        "With S3_PERSIST=1, put an object of 10 MB into a bucket with versioning a hundred times.",
+        "The memory of the process has grown by a gigabyte.",
+    ),
+    tests=("tests/local/in_server/test_s3.py::test_a_server_does_not_hold_the_bytes_of_versions",),
+)
+FILES_OF_THE_DELETED = Correction(
+    name="s3-files-of-the-deleted",
+    title="With S3_PERSIST=1, bytes and folders of what was deleted stay",
+    replaces={
+        f"{S3}_delete_version_file": "b063f6c6d96c",
+        f"{S3}_delete_persisted_object": "c22ac8a3c839",
+        f"{S3}_persist_delete_marker": "363077140dfd",
+    },
+    goes_by={f"{S3}_persist_displaced_version": "72fa87f6390a"},
+    ministack="Under a delete marker, the bytes of an object are stored twice: as those of a version, and "
+    "where they were. When the version is deleted, the others stay. Deleting deletes files alone: of "
+    "each version an empty folder stays, which takes a block of the disk, as do those of keys with slashes.",
+    aws="What is deleted takes nothing.",
+    sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectVersions.html",),
+    upstream=NOT_FOUND,
+    change="Delete the bytes under a delete marker once they are stored as a version's, and the folders that "
+    "are empty then, up to that of the bucket.",
+    steps=(
+        "With S3_PERSIST=1, put two versions under a/b/c, delete the object, then both versions.",
+        "Look into S3_DATA_DIR: the bytes of the second are there, and a folder of each version.",
+    ),
+    tests=("tests/local/in_server/test_s3.py::test_what_is_deleted_leaves_nothing_on_the_disk",),
+)
