@@ -62,11 +62,13 @@ def test_from_the_first_cell_to_the_last_it_shows_a_plan_a_picture_and_a_check(p
     outputs = page.evaluate(OUTPUTS)
     assert [each for each in outputs if each["output_type"] == "error" or each.get("name") == "stderr"] == []
     assert "✓  nothing is missing in the answer" in outputs[-1]["data"]["text/plain"]
-    show(page, "stack.plan()").locator("summary").first.click()
-    show(page, "## What will happen?")
+    show(page, "stack.plan()").locator("table").first.wait_for()
     browser.keep(page, "tour-plan")
-    assert show(page, "charts.airports(").locator(".runbook-chart svg, .runbook-chart img").count()
-    show(page, "## One picture")
+    show(page, "charts.airports(")
+    chart = page.locator(".jp-mod-active .runbook-chart :is(svg, img)").first
+    chart.wait_for()
+    chart.evaluate("chart => chart.scrollIntoView({ block: 'end' })")
+    page.wait_for_timeout(500)
     browser.keep(page, "tour-map")
 
 

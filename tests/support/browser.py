@@ -17,7 +17,7 @@ from lib.base.paths import ROOT
 from lib.cli import lab
 
 PICTURES = ROOT / ".cache" / "browser"
-PATIENCE_S = 60
+PATIENCE_S = 300  # a bound for what hangs; no test judges time
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
