@@ -7,6 +7,7 @@ import subprocess
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +77,25 @@ def test_code_is_unpacked_once_and_new_code_anew(local_aws, somebody, function):
     somebody("lambda").update_function_code(FunctionName="starts", ZipFile=a_zip(WHERE.format(version=2)))
     _, elsewhere, version = invoke(somebody)
     assert (version, elsewhere == where) == (2, False)
+
+
+def test_the_invocations_of_an_environment_write_into_one_log_stream(somebody, function):
+    create_function(somebody, WHERE.format(version=1))
+    logs, group = somebody("logs"), {"logGroupName": "/aws/lambda/starts"}
+    with suppress(logs.exceptions.ResourceNotFoundException):  # of another test's function of that name
+        logs.delete_log_group(**group)
+    processes = [invoke(somebody)[0] for _ in range(3)]
+    assert len(set(processes)) == 1
+    (stream,) = logs.describe_log_streams(**group)["logStreams"]
+    invoke(somebody, "fail")  # ends the environment
+    invoke(somebody)
+    streams = [each["logStreamName"] for each in logs.describe_log_streams(**group)["logStreams"]]
+    assert stream["logStreamName"] in streams and 2 <= len(streams) <= 3
+    events = logs.filter_log_events(**group)["events"]
+    starts = [each["message"] for each in events if each["message"].startswith("START")]
+    assert len(set(starts)) == 5
+    of_first = [each["message"] for each in events if each["logStreamName"] == stream["logStreamName"]]
+    assert sum(each.startswith("START") for each in of_first) >= 3
 
 
 def test_code_that_nobody_runs_is_kept_for_a_while_and_code_in_use_for_ever(local_aws, tmp_path):

@@ -57,6 +57,28 @@ ENVIRONMENTS = Correction(
         "test_an_environment_that_dies_while_it_starts_takes_no_other_with_it",
     ),
 )
+LOG_STREAMS = Correction(
+    name="lambda-log-streams",
+    title="Each invocation has a log stream of its own, and not each execution environment",
+    replaces={
+        "ministack.core.lambda_runtime:Worker.invoke": "a6a851a473be",
+        f"{LAMBDA}_emit_lambda_logs": "744516da3da5",
+        f"{LAMBDA}new_uuid": "908d2824ad02",
+    },
+    ministack="Every invocation writes into a new log stream. A function that a schedule invokes each minute "
+    "has 20,000 of them in two weeks; each is saved anew each time, and a search goes through all.",
+    aws="An execution environment has one log stream, into which all its invocations write.",
+    sources=("https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html",),
+    upstream=NOT_FOUND,
+    change="Name the stream by the worker that has run the invocation.",
+    steps=(
+        "Create a function, and invoke it three times, one after another.",
+        "DescribeLogStreams of its log group finds three.",
+    ),
+    tests=(
+        "tests/local/in_server/test_lambda.py::test_the_invocations_of_an_environment_write_into_one_log_stream",
+    ),
+)
 CODE_LOCATION = Correction(
     name="lambda-code-location",
     title="Where a function's code can be had is told with the scheme of a server without TLS",
