@@ -127,6 +127,20 @@ def waiting(target: Target, pipeline: Pipeline) -> int:
     return Waiting.of(target, entrance).depth() if isinstance(entrance, Queue) else 0
 
 
+def still_waiting(target: Target, pipeline: Pipeline, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Return about how many events wait in the pipeline's own queue after all was done; 0 if it has none.
+
+    What SQS says may be a minute old, so a number is asked for again for so long.
+
+    Args:
+        target: The AWS to look at.
+        pipeline: Whose.
+        sleep: Waits between two looks.
+    """
+    entrance = pipeline.created
+    return Waiting.of(target, entrance).settle(sleep=sleep) if isinstance(entrance, Queue) else 0
+
+
 def dead(target: Target, pipeline: Pipeline) -> int:
     """Return about how many messages are in the pipeline's queues of work that was not done.
 

@@ -9,7 +9,7 @@ from lib.engine.checklist import Checklist
 from lib.engine.inventory import Inventory
 from lib.engine.stack import Stack
 from lib.operate.audits.comparisons import is_copying
-from lib.operate.backfills.arrivals import dead, waiting
+from lib.operate.backfills.arrivals import dead, still_waiting
 from lib.operate.pipelines import Pipeline, deployed
 from lib.parameters import Parameters
 from lib.resources.base import differences
@@ -141,7 +141,7 @@ def enter(checklist: Checklist, target: Target, pipeline: Pipeline) -> None:
         pipeline: Which.
     """
     checklist.check("nobody can write to the source", is_frozen(target, pipeline), state(target, pipeline))
-    queued, letters = waiting(target, pipeline), dead(target, pipeline)
+    queued, letters = still_waiting(target, pipeline), dead(target, pipeline)
     if isinstance(pipeline.created, Queue):
         checklist.check("no event waits", queued == 0, f"{queued:,} in the queue")
     else:

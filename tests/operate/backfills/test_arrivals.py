@@ -7,7 +7,8 @@ from support.backfill_pipeline import Queued
 from support.cleanup import remove
 
 from lib.engine.checklist import Checklist
-from lib.operate.backfills.arrivals import POLL_S, RESTS_S, enter, missing, until_in_place
+from lib.operate.backfills.arrivals import POLL_S, RESTS_S, enter, missing, still_waiting, until_in_place
+from lib.operate.backfills.backfill import selection
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,11 @@ def test_a_message_that_is_worked_on_for_more_than_a_minute_is_said_nothing_of(q
 
     until_in_place(queued.target, queued.parameters(key_prefix="none/"), sleep=done_after)
     assert (len(waited), "in the queue" in capsys.readouterr().out) == (90, False)
+
+
+def test_a_count_that_is_of_a_minute_ago_is_asked_for_again(queued, stray):
+    pipeline, _ = selection(queued.target, queued.parameters())
+    assert still_waiting(queued.target, pipeline, sleep=lambda _: stray()) == 0
 
 
 def test_if_messages_stay_the_objects_are_looked_at_seldom(queued, stray):
