@@ -3,7 +3,6 @@
 import time
 import uuid
 
-import psutil
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
@@ -182,39 +181,3 @@ def test_buckets_with_names_of_old_are_served(somebody):
     for client, bad, more in ((west, f"{name[:-1]}x", where), (s3, "no", {}), (s3, "not a name", {})):
         with pytest.raises((ClientError, ParamValidationError)):
             client.create_bucket(Bucket=bad, **more)
-
-
-def test_a_server_does_not_hold_the_bytes_of_versions(local_aws, versioned):
-    s3, bucket = versioned
-    body, number = bytes(4 * 1024 * 1024), 20
-
-    def memory() -> int:
-        return psutil.Process(local_aws.pid).memory_info().rss
-
-    s3.put_object(Bucket=bucket, Key="a", Body=body)
-    before = memory()
-    put = [s3.put_object(Bucket=bucket, Key="a", Body=body + bytes([each])) for each in range(number)]
-    assert memory() - before < number * len(body) / 2
-    for each in (0, number - 1):
-        found = s3.get_object(Bucket=bucket, Key="a", VersionId=put[each]["VersionId"])
-        assert found["Body"].read() == body + bytes([each])
-
-
-@pytest.mark.parametrize("key", ["a/b/c", "a//b", "k" * 300])
-def test_what_is_deleted_leaves_nothing_on_the_disk(local_aws, versioned, key):
-    s3, bucket = versioned
-    where = {"Bucket": bucket, "Key": key}
-    versions = [s3.put_object(**where, Body=b"1")["VersionId"] for _ in range(3)]
-    kept = s3.put_object(Bucket=bucket, Key="a/kept", Body=b"1")
-    versions.append(s3.delete_object(**where)["VersionId"])
-    objects = local_aws.state / "s3"
-    folders = [*objects.glob(f"*/{bucket}"), *objects.glob(f".versions/*/{bucket}")]
-    stored = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    assert len([path for path in stored if path.suffix != ".json"]) == 3 + 1  # each once, and what is kept
-    for each in versions[:3]:
-        assert s3.get_object(**where, VersionId=each)["Body"].read() == b"1"
-    for each in versions:
-        s3.delete_object(**where, VersionId=each)
-    left = [path.relative_to(folder) for folder in folders for path in folder.rglob("*")]
-    assert sorted(map(str, left)) == ["a", "a/kept", "a/kept.meta.json"]
-    assert s3.get_object(Bucket=bucket, Key="a/kept")["VersionId"] == kept["VersionId"]
