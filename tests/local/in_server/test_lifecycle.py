@@ -313,7 +313,8 @@ class Aged:
 
 
 @pytest.fixture(scope="module")
-def aged(tmp_path_factory) -> Iterator[Aged]:
+def aged(local_aws, tmp_path_factory) -> Iterator[Aged]:
+    """What has become old in a server of its own; that which all tests share has begun before, elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNBOOK_HOME", str(share_bundles(tmp_path_factory.mktemp("aged"))))
         aged = Aged()
