@@ -169,6 +169,7 @@ def test_what_is_over_is_dropped_and_its_stream_stays(own_logs, kill):
     log("for ever", "one", 500)
     logs.put_retention_policy(logGroupName="kept", retentionInDays=1)
     eventually(lambda: is_saved(server, "logs", "one: 500"))
+    eventually(lambda: is_saved(server, "logs", '"retentionInDays": 1'))
     assert is_saved(server, "logs", "all of it: 3")
     kill(server.pid)
 
