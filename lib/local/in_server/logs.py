@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ SETS_A_KEY = ("AssociateKmsKey", "DisassociateKmsKey")
 DAY_MS = 86_400_000
 DROP_EVERY_S = 3600
 
+logger = logging.getLogger("retention")
 _tasks: list[asyncio.Task] = []  # the loop alone would let them be collected
 
 
@@ -193,7 +195,10 @@ def load() -> None:
 async def keep_dropping() -> None:
     """Drop events again and again."""
     while True:
-        drop()
+        try:
+            drop()
+        except Exception:  # something changes it just now; the next time
+            logger.exception("log events whose time is over could not be dropped")
         await asyncio.sleep(DROP_EVERY_S)
 
 

@@ -7,7 +7,8 @@ Requests are answered meanwhile: it works for a moment, and then waits as long.
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import formatdate
 from urllib.parse import quote
@@ -69,7 +70,8 @@ async def look(now: float) -> None:
     keys: dict[tuple[str, str], dict[str, None]] = {}
     for account, bucket in list(s3._bucket_lifecycle._data):
         with request_scope(account, get_region()):
-            give_up_uploads(bucket, rules_of(bucket), now)
+            with logged(f"unfinished uploads into {bucket}"):
+                give_up_uploads(bucket, rules_of(bucket), now)
             if any(name in rule for rule in rules_of(bucket) for name in DELETES):
                 keys[account, bucket] = dict.fromkeys((s3._buckets.get(bucket) or NOTHING)["objects"])
     for account, (bucket, key) in list(s3._object_versions._data) if keys else ():
@@ -79,11 +81,18 @@ async def look(now: float) -> None:
     for (account, bucket), of_it in keys.items():
         with request_scope(account, get_region()):
             for key in of_it:
-                try:
+                with logged(f"{bucket}/{key}"):
                     expire(bucket, key, rules_of(bucket), now)
-                except Exception:
-                    logger.exception("lifecycle of %s: %r could not be looked at", bucket, key)
                 await pace.keep()
+
+
+@contextmanager
+def logged(what: str) -> Iterator[None]:
+    """Log that something could not be looked at, and go on with the rest."""
+    try:
+        yield
+    except Exception:
+        logger.exception("lifecycle: %s could not be looked at", what)
 
 
 class Pace:
@@ -109,11 +118,23 @@ def give_up_uploads(bucket: str, rules: Sequence[Rule], now: float) -> None:
 
 
 def rules_of(bucket: str) -> list[Rule]:
-    """Return the rules of a bucket that are known whole; one that was kept without its prefix is not."""
+    """Return the rules of a bucket that are known whole.
+
+    One that a server before has kept without its prefix is not, nor one with a number that is none.
+    """
     found = s3._bucket_lifecycle.get(bucket)
     if not isinstance(found, list):
         return []
-    return [rule for rule in found if rule.get("Filter") or "Prefix" in rule]
+    return [rule for rule in found if (rule.get("Filter") or "Prefix" in rule) and numbers_are_whole(rule)]
+
+
+def numbers_are_whole(value: object) -> bool:
+    """Return whether what is to be a number is one, wherever it stands in a rule."""
+    if not isinstance(value, dict):
+        return True
+    return all(
+        isinstance(each, int) if name in NUMBERS else numbers_are_whole(each) for name, each in value.items()
+    )
 
 
 def expire(bucket: str, key: str, rules: Sequence[Rule], now: float) -> None:

@@ -213,6 +213,12 @@ BUCKETS = {
     "transitions": Bucket(
         [rule(Transitions=[{"Days": 1, "StorageClass": "GLACIER"}])], [("a", SMALL, 99)], {"a": [99]}
     ),
+    # As an earlier server kept a number that is none: as text.
+    "kept-with-a-text": Bucket(
+        [rule(expire=1, AbortIncompleteMultipartUpload={"DaysAfterInitiation": 1})],
+        [("a", SMALL, 9)],
+        {"a": [9]},
+    ),
     # As an earlier server kept it, in which nobody can see any more that it was for a prefix.
     "kept-without-its-prefix": Bucket(
         [{"ID": "o", "Status": "Enabled", "Prefix": "a", "Expiration": {"Days": 1}}],
@@ -291,6 +297,10 @@ class Aged:
             uploads.write_bytes(pickle.dumps(kept))
         settings = json.loads((data / "s3.json").read_text("utf-8"))
         for name, rules in settings["payload"]["bucket_lifecycle"]["data"].items():
+            if "kept-with-a-text" in name:
+                for each in rules:
+                    each["Expiration"]["Days"] = "soon"
+                    each["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] = "soon"
             if "kept-without-its-prefix" in name:
                 for each in rules:
                     each.pop("Prefix", None)
@@ -491,12 +501,17 @@ def make_uploads(aged: Aged) -> None:
     for key, days in BEGUN.items():
         aged.s3.create_multipart_upload(Bucket=UPLOADS, Key=key)
         aged.begun[UPLOADS, key] = days
+    aged.s3.create_multipart_upload(Bucket="kept-with-a-text", Key="begun")
+    aged.begun["kept-with-a-text", "begun"] = 9
     aged.rules(UPLOADS, [rule("old/", AbortIncompleteMultipartUpload={"DaysAfterInitiation": 3})])
 
 
 def test_uploads_that_were_begun_long_ago_are_given_up(aged: Aged):
     listed = aged.s3.list_multipart_uploads(Bucket=UPLOADS)["Uploads"]
     assert sorted(each["Key"] for each in listed) == ["a", "old/b"]
+    (begun,) = aged.s3.list_multipart_uploads(Bucket="kept-with-a-text")["Uploads"]
+    assert begun["Key"] == "begun"
+    assert aged.s3.get_object(Bucket="kept-with-a-text", Key="a")["Body"].read() == SMALL
 
 
 def test_a_second_look_on_the_same_day_finds_nothing(aged: Aged):
