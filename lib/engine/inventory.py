@@ -291,6 +291,8 @@ class Inventory:
         ]
 
     def _has_our_name(self, text: str) -> bool:
+        if "@" in text:  # a mailbox, which we have not named
+            return False
         beginning = self.scope.beginning
         return beginning in text or beginning.replace("-", "_") in text or text == INVOKE_CONFIG
 
