@@ -73,8 +73,8 @@ def until_in_place(
     timeout_s = parameters.backfill.watch_timeout_s
     pipeline, _ = selection(target, parameters)
     left = 0
-    if isinstance(pipeline.created, Queue):  # asking its depth is one call, an audit is many
-        left = _until_it_rests(Waiting.of(target, pipeline.created), timeout_s, sleep)
+    if entrance := _entrance(target, pipeline):  # asking its depth is one call, an audit is many
+        left = _until_it_rests(entrance, timeout_s, sleep)
     return wait_until(
         lambda: missing(target, parameters),
         lambda found: (found["state"] == UNJUDGED).all(),  # what cannot be judged is not waited for
@@ -123,8 +123,8 @@ def waiting(target: Target, pipeline: Pipeline) -> int:
         target: The AWS to look at.
         pipeline: Whose.
     """
-    entrance = pipeline.created
-    return Waiting.of(target, entrance).depth() if isinstance(entrance, Queue) else 0
+    entrance = _entrance(target, pipeline)
+    return entrance.depth() if entrance else 0
 
 
 def still_waiting(target: Target, pipeline: Pipeline, sleep: Callable[[float], None] = time.sleep) -> int:
@@ -137,8 +137,12 @@ def still_waiting(target: Target, pipeline: Pipeline, sleep: Callable[[float], N
         pipeline: Whose.
         sleep: Waits between two looks.
     """
-    entrance = pipeline.created
-    return Waiting.of(target, entrance).settle(sleep=sleep) if isinstance(entrance, Queue) else 0
+    entrance = _entrance(target, pipeline)
+    return entrance.settle(sleep=sleep) if entrance else 0
+
+
+def _entrance(target: Target, pipeline: Pipeline) -> Waiting | None:
+    return Waiting.of(target, pipeline.created) if isinstance(pipeline.created, Queue) else None
 
 
 def dead(target: Target, pipeline: Pipeline) -> int:
