@@ -5,12 +5,20 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from support import browser
 
 from lib.engine import lock
 from lib.engine.preflight import own_rights
 from lib.execution import run
 
 AWS = "target: aws\nenv: test\naccount_id: '111122223333'\n"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser; without one the test is skipped."""
+    with browser.browser() as opened:
+        yield opened
 
 
 @pytest.fixture

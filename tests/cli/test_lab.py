@@ -53,12 +53,6 @@ def test_its_terminals_know_runbook(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser.browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def page(chromium, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
     notebook = new_notebook(cells=list(map(new_code_cell, SOURCES)), metadata={"kernelspec": KERNEL})

@@ -1,14 +1,8 @@
 """A notebook in JupyterLab, of a person who writes no code: the form, its buttons, a file of one's own."""
 
-import os
-import re
-import shutil
-
 import nbformat
 import pytest
 from support import browser
-
-from lib.base.paths import ROOT
 
 NOTEBOOK = "10_migrate.ipynb"
 MINUTES_MS = 240_000
@@ -16,30 +10,18 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser.browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A copy of the notebooks, as they are before anybody has run them."""
     copy = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "notebooks", copy / "notebooks")
-    browser.forget_outputs(copy / "notebooks")
+    browser.copied_notebooks(copy)
     return copy
 
 
 @pytest.fixture(scope="module")
 def page(chromium, folder, local_aws):
-    with browser.lab_server(folder, RUNBOOK_HOME=os.environ["RUNBOOK_HOME"]) as address:
-        page = chromium.new_page(viewport={"width": 1280, "height": 1000})
-        page.set_default_timeout(1000 * browser.PATIENCE_S)
-        page.goto(re.sub(r"/lab/tree/[^?]*", f"/lab/tree/notebooks/{NOTEBOOK}", address))
-        page.locator(".jp-NotebookPanel:visible h1").wait_for()
-        page.locator("text=/ipykernel.*Idle/").first.wait_for()
+    size = {"width": 1280, "height": 1000}
+    with browser.notebook_in_lab(chromium, folder, NOTEBOOK, size) as page:
         yield page
-        page.close()
 
 
 def source_of(page, text):

@@ -1,16 +1,12 @@
 """The tour in JupyterLab and its report, as a person sees them; their pictures are those of the README."""
 
 import os
-import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from support import browser
-
-from lib.base.paths import ROOT
 
 NOTEBOOK = "01_tour.ipynb"
 MODEL = "jupyterapp.shell.currentWidget.content.model"
@@ -20,24 +16,11 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser.browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def page(chromium, local_aws, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
-    browser.forget_outputs(folder / "notebooks")
-    with browser.lab_server(folder, RUNBOOK_HOME=os.environ["RUNBOOK_HOME"]) as address:
-        page = chromium.new_page(viewport=SIZE)
-        page.set_default_timeout(1000 * browser.PATIENCE_S)
-        page.goto(re.sub(r"/lab/tree/[^?]*", f"/lab/tree/notebooks/{NOTEBOOK}", address))
-        page.locator(".jp-NotebookPanel:visible h1").wait_for()
-        page.locator("text=/ipykernel.*Idle/").first.wait_for()
+    browser.copied_notebooks(folder)
+    with browser.notebook_in_lab(chromium, folder, NOTEBOOK, SIZE) as page:
         yield page
-        page.close()
 
 
 def show(page, text: str):

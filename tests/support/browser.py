@@ -69,14 +69,35 @@ def browser() -> Iterator:
             opened.close()
 
 
-def forget_outputs(folder: Path) -> None:
-    """Have notebooks as they are before anybody has run them."""
-    for path in folder.glob("*.ipynb"):
+def copied_notebooks(folder: Path) -> None:
+    """Copy the notebooks into a folder, as they are before anybody has run them."""
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    for path in (folder / "notebooks").glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
         nbformat.write(notebook, path)
+
+
+@contextmanager
+def notebook_in_lab(chromium, folder: Path, name: str, size: dict[str, int]) -> Iterator:
+    """Yield a page on which a notebook is open in JupyterLab, and its kernel idle.
+
+    Args:
+        chromium: As `browser` yields it.
+        folder: With a copy of the notebooks.
+        name: The notebook's file.
+        size: Of the page: `width` and `height`.
+    """
+    with lab_server(folder, RUNBOOK_HOME=os.environ["RUNBOOK_HOME"]) as address:
+        page = chromium.new_page(viewport=size)
+        page.set_default_timeout(1000 * PATIENCE_S)
+        page.goto(re.sub(r"/lab/tree/[^?]*", f"/lab/tree/notebooks/{name}", address))
+        page.locator(".jp-NotebookPanel:visible h1").wait_for()
+        page.locator("text=/ipykernel.*Idle/").first.wait_for()
+        yield page
+        page.close()
 
 
 def barriers(page, *places: str) -> list[str]:
