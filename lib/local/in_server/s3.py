@@ -4,6 +4,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
+from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, quote, unquote
 
 from ministack.core import iam_evaluator
@@ -353,3 +354,57 @@ def partial(described: dict, first: int, last: int, size: int) -> dict:
 def matches(key: str, prefix: str | None, suffix: str | None) -> bool:
     """Compare the filter of a notification with the key as events have it."""
     return matches.original(s3._event_object_key(key), prefix, suffix)
+
+
+@corrections.BYTES_IN_MEMORY.replacing("ministack.services.s3:_version_entry_from_record")
+def version_entry(there: dict, version_id: str, data) -> dict:
+    """Describe a version whose bytes are read from where they are stored."""
+    return version_entry.original(there, version_id, None if s3.S3_PERSIST else data)
+
+
+@corrections.FILES_OF_THE_DELETED.replacing("ministack.services.s3:_delete_version_file")
+def delete_version_file(bucket: str, key: str, version_id: str) -> None:
+    """Delete the bytes of a version, and the folders that held nothing else."""
+    path = s3.S3_PERSIST and s3._version_disk_path(bucket, key, version_id)
+    delete_version_file.original(bucket, key, version_id)
+    delete_empty(path, s3.DATA_DIR, s3._VERSIONS_DIR, s3.get_account_id(), bucket)
+
+
+@corrections.FILES_OF_THE_DELETED.replacing("ministack.services.s3:_delete_persisted_object")
+def delete_persisted_object(bucket: str, key: str) -> None:
+    """Delete what is stored of an object, and the folders that held nothing else."""
+    path = s3.S3_PERSIST and s3._object_disk_path(bucket, key)
+    delete_persisted_object.original(bucket, key)
+    delete_empty(path, s3.DATA_DIR, s3.get_account_id(), bucket)
+
+
+@corrections.FILES_OF_THE_DELETED.replacing("ministack.services.s3:_persist_delete_marker")
+def persist_delete_marker(bucket: str, key: str, marker: dict) -> None:
+    """Store a delete marker; what is under it is stored with the versions."""
+    persist_delete_marker.original(bucket, key, marker)
+    kept = [each for each in s3._object_versions.get((bucket, key), []) if not each.get("is_delete_marker")]
+    if s3.S3_PERSIST and all(s3._version_file_exists(bucket, key, each["version_id"]) for each in kept):
+        Path(s3._object_disk_path(bucket, key)).unlink(missing_ok=True)
+
+
+def delete_empty(path: str | None, *top: str) -> None:
+    """Delete the folders in which a file was, as far as they are empty, but not that of its bucket."""
+    kept = Path(*top).resolve()
+    for folder in Path(path).parents if path else ():
+        if kept not in folder.parents:
+            return
+        try:
+            folder.rmdir()
+        except OSError:  # something else is there
+            return
+
+
+@corrections.SIDECARS.replacing("ministack.services.s3:_key_disk_path")
+def key_disk_path(base: str, key: str) -> str:
+    """Return where a key lies: by its encoded name where a folder is in its place."""
+    path = key_disk_path.original(base, key)
+    return (
+        str(Path(base).resolve() / s3._ENCODED_KEYS_DIR / s3._encoded_key_name(key))
+        if Path(path).is_dir()
+        else path
+    )

@@ -3,6 +3,7 @@
 import time
 import uuid
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
@@ -181,3 +182,73 @@ def test_buckets_with_names_of_old_are_served(somebody):
     for client, bad, more in ((west, f"{name[:-1]}x", where), (s3, "no", {}), (s3, "not a name", {})):
         with pytest.raises((ClientError, ParamValidationError)):
             client.create_bucket(Bucket=bad, **more)
+
+
+def test_a_server_does_not_hold_the_bytes_of_versions(local_aws, versioned):
+    s3, bucket = versioned
+    body, number = bytes(4 * 1024 * 1024), 20
+
+    def memory() -> int:
+        return psutil.Process(local_aws.pid).memory_info().rss
+
+    s3.put_object(Bucket=bucket, Key="a", Body=body)
+    before = memory()
+    put = [s3.put_object(Bucket=bucket, Key="a", Body=body + bytes([each])) for each in range(number)]
+    assert memory() - before < number * len(body) / 2
+    for each in (0, number - 1):
+        found = s3.get_object(Bucket=bucket, Key="a", VersionId=put[each]["VersionId"])
+        assert found["Body"].read() == body + bytes([each])
+
+
+@pytest.mark.parametrize("key", ["a/b/c", "a//b", "k" * 300])
+def test_what_is_deleted_leaves_nothing_on_the_disk(local_aws, versioned, key):
+    s3, bucket = versioned
+    where = {"Bucket": bucket, "Key": key}
+    versions = [s3.put_object(**where, Body=b"1")["VersionId"] for _ in range(3)]
+    kept = s3.put_object(Bucket=bucket, Key="a/kept", Body=b"1")
+    versions.append(s3.delete_object(**where)["VersionId"])
+    objects = local_aws.state / "s3"
+    folders = [*objects.glob(f"*/{bucket}"), *objects.glob(f".versions/*/{bucket}")]
+    stored = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert len([path for path in stored if path.suffix != ".json"]) == 3 + 1  # each once, and what is kept
+    for each in versions[:3]:
+        assert s3.get_object(**where, VersionId=each)["Body"].read() == b"1"
+    for each in versions:
+        s3.delete_object(**where, VersionId=each)
+    left = [path.relative_to(folder) for folder in folders for path in folder.rglob("*")]
+    assert sorted(map(str, left)) == ["a", "a/kept", "a/kept.meta.json"]
+    assert s3.get_object(Bucket=bucket, Key="a/kept")["VersionId"] == kept["VersionId"]
+
+
+@pytest.mark.parametrize("under", ["marker of nothing", "marker", "versions, and no object", "nothing"])
+def test_a_key_that_is_a_folder_of_others_outlives_the_server(own_home, under):
+    def client_of(server: ministack.LocalAws):
+        return deployer.client(server, "s3", deployer.ROOT_KEY, deployer.ROOT_KEY)
+
+    def listed(s3) -> list:
+        answer = s3.list_object_versions(Bucket=bucket)
+        return [answer.get("Versions"), answer.get("DeleteMarkers")]
+
+    s3, bucket = client_of(ministack.start()), "folders"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    where = {"Bucket": bucket, "Key": "a"}
+    if under in ("marker", "versions, and no object"):
+        s3.put_object(**where, Body=b"before")
+    if under != "nothing":
+        marker = s3.delete_object(**where)["VersionId"]
+    s3.put_object(Bucket=bucket, Key="a/b", Body=b"in the folder")
+    if under == "versions, and no object":
+        s3.delete_object(**where, VersionId=marker)
+        s3.delete_object(**where)
+    s3.put_object(**where, Body=b"object and folder")
+    gone = s3.put_object(Bucket=bucket, Key="c")["VersionId"]
+    s3.put_object(Bucket=bucket, Key="c/d")
+    s3.delete_object(Bucket=bucket, Key="c")
+    s3.delete_object(Bucket=bucket, Key="c", VersionId=gone)
+    before = listed(s3)
+    ministack.stop()
+    s3 = client_of(ministack.start())
+    assert s3.get_object(**where)["Body"].read() == b"object and folder"
+    assert s3.get_object(Bucket=bucket, Key="a/b")["Body"].read() == b"in the folder"
+    assert listed(s3) == before

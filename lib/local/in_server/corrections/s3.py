@@ -573,3 +573,62 @@ LOCKS = Correction(
     ),
     tests=(f"{EXPIRED}test_what_is_locked_stays_and_is_locked_still",),
 )
+BYTES_IN_MEMORY = Correction(
+    name="s3-bytes-in-memory",
+    title="With S3_PERSIST=1, the bytes of each version stay in memory for as long as the server runs",
+    replaces={f"{S3}_version_entry_from_record": "d103de390cf4"},
+    goes_by={f"{S3}_version_body": "affd09bff71f", f"{S3}_persist_displaced_version": "72fa87f6390a"},
+    ministack="An object's bytes are written into a file, and forgotten; but its entry among the versions of "
+    "its key keeps them. The memory of a server grows by all that is put into buckets with versions.",
+    aws="What is stored takes nothing of who asks for it.",
+    sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html",),
+    upstream=NOT_FOUND,
+    change="Keep no bytes with a version if they are stored: _version_body reads them from there.",
+    steps=(
+        "With S3_PERSIST=1, put an object of 10 MB into a bucket with versioning a hundred times.",
+        "The memory of the process has grown by a gigabyte.",
+    ),
+    tests=("tests/local/in_server/test_s3.py::test_a_server_does_not_hold_the_bytes_of_versions",),
+)
+FILES_OF_THE_DELETED = Correction(
+    name="s3-files-of-the-deleted",
+    title="With S3_PERSIST=1, bytes and folders of what was deleted stay",
+    replaces={
+        f"{S3}_delete_version_file": "b063f6c6d96c",
+        f"{S3}_delete_persisted_object": "c22ac8a3c839",
+        f"{S3}_persist_delete_marker": "363077140dfd",
+    },
+    goes_by={f"{S3}_persist_displaced_version": "72fa87f6390a"},
+    ministack="Under a delete marker, the bytes of an object are stored twice: as those of a version, and "
+    "where they were. When the version is deleted, the others stay. Deleting deletes files alone: of "
+    "each version an empty folder stays, which takes a block of the disk, as do those of keys with slashes.",
+    aws="What is deleted takes nothing.",
+    sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectVersions.html",),
+    upstream=NOT_FOUND,
+    change="Delete the bytes under a delete marker once they are stored as a version's, and the folders that "
+    "are empty then, up to that of the bucket.",
+    steps=(
+        "With S3_PERSIST=1, put two versions under a/b/c, delete the object, then both versions.",
+        "Look into S3_DATA_DIR: the bytes of the second are there, and a folder of each version.",
+    ),
+    tests=("tests/local/in_server/test_s3.py::test_what_is_deleted_leaves_nothing_on_the_disk",),
+)
+SIDECARS = Correction(
+    name="s3-key-that-is-a-folder",
+    title="With S3_PERSIST=1, an object whose key is a folder of others cannot replace its delete marker",
+    replaces={f"{S3}_key_disk_path": "f917c2beb627"},
+    goes_by={f"{S3}_persist_object": "fe3ecc8dde67"},
+    ministack="A key lies at a path of its own, or by an encoded name where a folder is in its place. But "
+    "where the record of its delete marker lies at its own path already, so must the object, folder or not: "
+    "it is not stored (a warning: Is a directory), lives in memory, and is gone with the server.",
+    aws="Keys are no paths: a and a/b lie in one bucket, whatever was deleted before.",
+    sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html",),
+    upstream=NOT_FOUND,
+    change="Where a folder is in its place, a key lies by its encoded name.",
+    steps=(
+        "With S3_PERSIST=1, in a bucket with versioning, delete a, put a/b, put a.",
+        "The log has: Failed to persist S3 object. Stop MiniStack, and start it again: GetObject of a "
+        "answers NoSuchKey.",
+    ),
+    tests=("tests/local/in_server/test_s3.py::test_a_key_that_is_a_folder_of_others_outlives_the_server",),
+)
