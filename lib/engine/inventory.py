@@ -5,13 +5,15 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 
 import pandas as pd
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
 
+from lib.base import retry
 from lib.base.errors import LockedError, ParameterError, ProtectedError, RunbookError
-from lib.base.retry import retry_passing, seen_last
+from lib.base.retry import retry_passing, seen_last, wait_until
 from lib.base.told import COUNTS, named
 from lib.base.waits import Wait, progress
 from lib.engine import accounts, adoption
@@ -29,6 +31,8 @@ from lib.target import Target, protects_data
 TYPES = types()  # in the order of deletion
 # A deleted queue may be told of for 60 s: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html
 DELETION_S, DELETION_POLL_S = 90, 5
+# Lists may not tell of what was made just now (docs/lag.md): it is looked for, by the ledger, for so long.
+LISTED_S = 30
 AGAIN = "Destroy it again when that is over; until then it is paid for"
 Place = tuple[str, str]  # an account, empty for the environment's own, and a region
 NOT_SEEN = "not looked at"
@@ -343,13 +347,12 @@ class Inventory:
         if self.parameters.mode == "plan":
             print("mode is 'plan': nothing was deleted")
             return self.going(keep_data)
-        if not any(
-            item.is_ours and not self._is_records(item) for item in self._all(self.others)
-        ):  # where there is nothing to do no lock is needed
-            return Destroyed([])
+        listed = self._all(self.others)
+        if not self._just_made() and not any(item.is_ours and not self._is_records(item) for item in listed):
+            return Destroyed([])  # where there is nothing to do no lock is needed
         with locked(self.target, self.parameters) as lock:
             # What others made until we had the lock is ours to delete, too.
-            found = [item for item in self.existing() if item.is_ours]
+            found = self._listed()
             found = [item for item in found if item.found.identifier != lock.home.name]
             ours, held = [item for item in found if not self._is_records(item)], {}
             ours = _going(ours, keep_data)
@@ -357,6 +360,7 @@ class Inventory:
             contents = self._with_contents(ours).held
             if not self.scope.pipeline:  # all may go, also a bucket of records that shall be kept no more
                 lock.records.keep_all()
+            self.ledger.doubt(item.found.arn for item in ours)
             with Wait("Destroy", total=len(ours), unit="resource") as wait:
                 for item in wait.each(ours):
                     wait.say(f"{item.type.noun} {item.found.name}")
@@ -376,6 +380,31 @@ class Inventory:
         gone = [item for item in ours if item.found.arn not in held]
         contents = {arn: each for arn, each in contents.items() if arn not in held}
         return Destroyed(gone, held.values(), contents)
+
+    def _listed(self) -> list[Existing]:
+        """List what is ours, once lists tell of what was made just now, too."""
+
+        def is_whole(found: list[Existing]) -> bool:
+            return self._just_made() <= {item.found.arn for item in found}
+
+        return wait_until(
+            lambda: [item for item in self.existing() if item.is_ours],
+            is_whole,
+            LISTED_S,
+            retry.WAIT_S,
+            time.sleep,
+            what="lists that tell of what was made just now",
+        )
+
+    def _just_made(self) -> set[str]:
+        """Return the ARNs of what is so new that lists may not tell of it yet."""
+        now, scope = datetime.now(UTC), self.scope.pipeline
+        return {
+            arn
+            for arn, facts in self.ledger.entries().items()
+            if facts["state"] == "made" and (not scope or facts["pipeline"] == scope)
+            if (now - datetime.fromisoformat(facts["at"])).total_seconds() < LISTED_S
+        }
 
     def unprotect(self, item: Existing) -> None:
         """Take off what protects one thing, if that is by us.

@@ -177,6 +177,17 @@ class Ledger:
             content["entries"][arn] = {**known, "state": "made", "at": _now()}
             content["entries"][arn].pop("left", None)
 
+    def doubt(self, arns: Iterable[str]) -> None:
+        """Write down that things may be gone soon: they are about to be deleted.
+
+        Args:
+            arns: What identifies them.
+        """
+        with self._content() as content:
+            for arn in arns:
+                if arn in content["entries"]:
+                    content["entries"][arn]["state"] = "intended"
+
     def hear(self, arn: str, at: str) -> None:
         """Write down when the first event came by a notification, until it is changed.
 

@@ -1,5 +1,6 @@
 """Plan and apply: reads only, or what is missing, and what a run that was killed leaves behind."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -176,6 +177,8 @@ def test_runs_killed_right_after_every_single_write_reach_the_same_end(inventory
             writes.append(killer.name)
         else:
             break
+    else:
+        pytest.fail(f"does not come to an end: {Counter(writes).most_common(9)}")
     assert {"CreateBucket", "CreateFunction", "CreateEventSourceMapping", "CreateCrawler"} <= set(writes)
     stack = everything(target, parameters)
     assert is_as_described(stack)

@@ -59,6 +59,16 @@ def test_a_pipeline_is_made_destroyed_and_made_again(pipeline, target, parameter
     inventory.destroy()
 
 
+def test_what_lists_do_not_tell_of_yet_is_destroyed_too(target, parameters):
+    stack = Stack(target, parameters, "ingest")
+    cases.sqs.queue(stack)
+    stack.apply()
+    inventory = Inventory(target, parameters, "ingest")
+    assert len(inventory.existing()) < len(stack.resources), "lists are not late"
+    assert len(inventory.destroy()) == len(stack.resources)
+    assert inventory.existing() == []
+
+
 def test_the_end_of_a_crawl_is_that_of_this_one(target, parameters):
     stack = Stack(target, parameters, "migrate")
     crawler = cases.glue.crawler(stack)

@@ -8,7 +8,8 @@ from lib.local.deployer import new_session
 from lib.target import Target
 
 READS = ("Get", "List", "Describe", "Head", "Simulate")
-LOCK = ("PutObject", "DeleteObject")  # no resource is made with these
+# No resource is made with these: the lock is taken, and a freeze asks whether it holds.
+NO_RESOURCE = ("PutObject", "DeleteObject", "PutObjectTagging")
 Hook = Callable[..., None]
 
 
@@ -50,7 +51,7 @@ class Recorder:
 
 @dataclass
 class KillAt:
-    """Ends the run at one of its writes, those of the lock left out.
+    """Ends the run at one of its writes of resources.
 
     Attributes:
         number: At which, counted from 1.
@@ -66,7 +67,7 @@ class KillAt:
         self.number, self.name, self.seen = number, "", 0
 
     def __call__(self, model: Any, **_: Any) -> None:
-        counts = is_write(model.name) and model.name not in LOCK
+        counts = is_write(model.name) and model.name not in NO_RESOURCE
         self.seen += counts
         if counts and self.seen == self.number:
             self.name = model.name

@@ -130,7 +130,7 @@ def _wrong(setting: Setting, runner: CliRunner, folder: Path) -> str:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         return f"{said}: a traceback: {result.exception!r}"[:300]
     try:
-        value: Any = load(file, assignments)
+        value: Any = load([file], assignments)
     except ParameterError as error:
         if result.exit_code != EXIT_PARAMETERS:
             return f"{said}: refused ({error}), but the exit code is {result.exit_code}"
