@@ -10,7 +10,7 @@ from lib.target import Target
 
 if TYPE_CHECKING:
     from lib.cli.answers import PlanAnswer, RedriveAnswer
-    from lib.operate.audits.audit import Audit
+    from lib.operate.audits import audit
     from lib.operate.observe.alerts import Alerts
 
 NOTHING_TO_DO = (UNCHANGED, "kept", "waived")
@@ -47,7 +47,7 @@ def tell(alerts: "Alerts | None", command: str, names: Sequence[str], findings: 
 
 
 def of_audits(
-    audits: "Iterable[Audit]", not_looked_at: Mapping[str, str], names: Sequence[str]
+    audits: "Iterable[audit.Audit]", not_looked_at: Mapping[str, str], names: Sequence[str]
 ) -> Iterator[str]:
     """Yield what audits have found about which somebody has to do something, also what was not judged."""
     for one in audits:

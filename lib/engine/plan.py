@@ -95,7 +95,9 @@ class Left:
     """Something that exists and is ours, but that the parameters do not describe any more.
 
     Attributes:
-        noun, name, region: What it is, and where.
+        noun: What it is.
+        name: Its name.
+        region: Where it is.
         why: What becomes of it.
         is_accepted: Whether a move has left it there on purpose.
     """
@@ -120,7 +122,9 @@ class Warned:
     """Something that AWS takes, and advises against.
 
     Attributes:
-        noun, name, region: Of what.
+        noun: Of which type of resource.
+        name: The resource's.
+        region: Where that is.
         why: What it is, and what to do; or why it is so, if that was said.
         is_waived: Whether somebody has said that it shall be so.
     """

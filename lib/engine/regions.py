@@ -20,7 +20,7 @@ from lib.resources.registry import types
 from lib.resources.s3 import Bucket
 from lib.target import Target
 
-Answer = TypeVar("Answer")
+Seen = TypeVar("Seen")
 GLOBAL_NOUNS = frozenset(kind.noun for kind in types() if kind.is_global)
 _told: set[tuple[str, str, str]] = set()  # of which regions of which environment this process has spoken
 _telling = Lock()
@@ -65,7 +65,7 @@ class Regions:
         adopted = {one.region for one in by_roles(self.target, self.env).adopted}
         return {self.target.home_region, *remembered(ledger), *buckets, *adopted}
 
-    def look(self, region: str, ask: Callable[[], Answer]) -> Answer | None:
+    def look(self, region: str, ask: Callable[[], Seen]) -> Seen | None:
         """Return what AWS tells of a region of the environment's own account; None if that is closed.
 
         Args:

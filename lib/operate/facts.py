@@ -93,14 +93,16 @@ class Part(_Said):
 
     Attributes:
         region: Where the function is.
-        memory_mb, disk_mb: What it has.
+        memory_mb: How much memory it has.
+        disk_mb: How much temporary storage it has.
         counts_objects: Whether its `work` counts the pipeline's objects.
         makes: The objects that it makes, if they do not come from elsewhere.
         events: How often it is told of a new object.
         batch_size: How many objects come with one invocation.
         queue: Whether its events come through a queue.
         topic: Whether they come through a topic before that.
-        reads_in, writes_in: In which regions bytes are read and written; empty if they are not.
+        reads_in: In which region bytes are read; empty if they are not.
+        writes_in: In which region they are written; likewise.
         stored: What stays, by the names of prices a month.
         per_month: What the pipeline uses even if nothing happens, besides alarms, metrics and its queue.
         alarms: Those that the pipeline's notebook sets on the function and its queues, by name.

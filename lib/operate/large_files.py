@@ -16,7 +16,8 @@ class _File:
     """What was logged of one version of a file. A message that came twice says the same twice.
 
     Attributes:
-        begun, ended: When the first and the last line were written.
+        begun: When the first line was written.
+        ended: When the last one was.
         cuts: Of each place where cutting began: how many pieces and rows.
         is_cut: Whether it is cut to its end.
         parts: Of each piece and step: how many rows were stored.

@@ -36,7 +36,10 @@ class Item(_Result):
     Attributes:
         key: The table's partition key: the object's key.
         event: What happened, such as `ObjectCreated:Put`; empty if there are items of created objects only.
-        version_id, size, etag, content_type: Of the object; empty if that is not told.
+        version_id: Of the object; empty if that is not told, like the next three.
+        size: Of the object, in bytes.
+        etag: Of the object.
+        content_type: Of the object.
         expires: When it expires, in seconds since the epoch; empty if it does not.
         expires_days: The variable that says after how many days, 0 for never; empty if it does not.
     """

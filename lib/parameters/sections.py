@@ -196,9 +196,10 @@ class Expected:
     """What a pipeline is by its parameters, to be compared with what is deployed.
 
     Attributes:
-        source_region, destination_region: Where its ends are.
-        prefix, suffixes: Of which of its source's keys it is told: that begin so, and end in one of these
-            ways; empty for all.
+        source_region: Where its source is.
+        destination_region: Where its destination is.
+        prefix: With what the keys begin of which its source tells; empty for all.
+        suffixes: In one of which ways they end; empty for all.
         follows_deletes: Whether it is told of deletes.
         variables: Those of its functions' environment that say what is done to which data.
         copies: What its two buckets are called, if it copies one into the other: S3 Inventory can report on

@@ -46,8 +46,12 @@ def _linked(document: Path, pages: list[Path], source: Path) -> str:
     text = document.read_text("utf-8")
     for link in links(document):
         path, mark, anchor = link.target.partition("#")
-        there = (document.parent / path).resolve()
-        if not link.is_internal or not path or there in pages:
+        there = (document.parent / path).resolve() if path else document
+        if not link.is_internal:
+            continue
+        if there in pages:
+            if there.suffix == ".ipynb":  # JupyterLab's anchors have capitals, the site's have none
+                text = text.replace(f"]({link.target})", f"]({path}{mark}{anchor.lower()})")
             continue
         if there.is_dir():
             inside = [page for page in pages if page.parent == there]

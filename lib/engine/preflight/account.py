@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from lib.base.refusals import DENIED, code_of, is_denied
 from lib.engine.preflight import account_set_up, grants, guests, notifications, own_rights
+from lib.engine.preflight.form import ResourceFindings
 from lib.engine.preflight.grants import lets_in
 from lib.engine.preflight.order import named_roles
 from lib.engine.preflight.wiring import SNS, function_policy_size, named_workgroups
@@ -28,7 +29,7 @@ USABLE = {"KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMM
 
 def check(
     resources: Collection[Resource], unwanted: Collection[Resource], target: Target
-) -> Iterator[tuple[Resource, Finding]]:
+) -> ResourceFindings:
     """Yield what AWS would refuse because of what others have set. Reads only.
 
     Args:
@@ -60,7 +61,7 @@ def check(
             yield from ((one, finding) for finding in _trails(client(one), one))
 
 
-def _boundaries(resources: Collection[Resource], iam) -> Iterator[tuple[Resource, Finding]]:
+def _boundaries(resources: Collection[Resource], iam) -> ResourceFindings:
     """Find that the permissions boundary of the roles is not there; it is the same for all."""
     role = next((one for one in resources if isinstance(one, Role)), None)
     boundary = role.scope.permissions_boundary_arn if role else ""
@@ -82,7 +83,7 @@ def _boundaries(resources: Collection[Resource], iam) -> Iterator[tuple[Resource
                 raise
 
 
-def _principals(resources: Collection[Resource], iam) -> Iterator[tuple[Resource, Finding]]:
+def _principals(resources: Collection[Resource], iam) -> ResourceFindings:
     """Find policies that name a role of the account which is neither described nor there."""
     described = {one.arn for one in resources}
     for one in resources:
@@ -102,7 +103,7 @@ def _principals(resources: Collection[Resource], iam) -> Iterator[tuple[Resource
                         raise
 
 
-def _subscribed(resources: Collection[Resource], sqs: Callable) -> Iterator[tuple[Resource, Finding]]:
+def _subscribed(resources: Collection[Resource], sqs: Callable) -> ResourceFindings:
     """Find subscriptions to somebody else's queue that is not there or does not let the topic send."""
     described = {one.arn for one in resources}
     for one in (each for each in resources if isinstance(each, Subscription)):
@@ -131,7 +132,7 @@ def _subscribed(resources: Collection[Resource], sqs: Callable) -> Iterator[tupl
                 yield one, Finding("subscription-queue", what, fix)
 
 
-def _workgroups(resources: Collection[Resource], athena: Callable) -> Iterator[tuple[Resource, Finding]]:
+def _workgroups(resources: Collection[Resource], athena: Callable) -> ResourceFindings:
     """Find functions told to query in a workgroup that nobody has made."""
     for one, variable, name in named_workgroups(resources):
         if not name.startswith(one.scope.beginning) and name not in workgroup_names(athena(one.region)):
@@ -139,9 +140,7 @@ def _workgroups(resources: Collection[Resource], athena: Callable) -> Iterator[t
             yield one, Finding("workgroup-missing", what, "stack.add(…) a WorkGroup, or correct the name")
 
 
-def _function_policies(
-    resources: Collection[Resource], client: Callable
-) -> Iterator[tuple[Resource, Finding]]:
+def _function_policies(resources: Collection[Resource], client: Callable) -> ResourceFindings:
     """Find functions whose policy would be too large together with what others have put into it."""
     permissions = [one for one in resources if isinstance(one, Permission)]
     names = {one.name for one in permissions}
@@ -165,7 +164,7 @@ def _trails(client, ours: Trail) -> Iterator[Finding]:
         yield Finding("trail-quota", what, "delete one, or set observe.trail to false")
 
 
-def _inventoried(resources: Collection[Resource], client: Callable) -> Iterator[tuple[Resource, Finding]]:
+def _inventoried(resources: Collection[Resource], client: Callable) -> ResourceFindings:
     """Find inventory configurations of buckets that are neither described nor the runbook's own."""
     described = {one.arn for one in resources}
     for one in resources:
@@ -181,7 +180,7 @@ def _inventoried(resources: Collection[Resource], client: Callable) -> Iterator[
                 yield one, Finding("inventory-source", what, fix)
 
 
-def _keys(resources: Collection[Resource], kms: Callable) -> Iterator[tuple[Resource, Finding]]:
+def _keys(resources: Collection[Resource], kms: Callable) -> ResourceFindings:
     """Find keys that cannot encrypt, each with the first store that is to have it."""
     stores = [one for one in resources if one.is_encrypted and one.kms_key_arn]
     for store in {one.kms_key_arn: one for one in reversed(stores)}.values():
@@ -190,7 +189,7 @@ def _keys(resources: Collection[Resource], kms: Callable) -> Iterator[tuple[Reso
             yield store, Finding("kms-key-usable", f"its key {store.kms_key_arn} {wrong}", fix)
 
 
-def guests_of_keys(resources: Collection[Resource], kms: Callable) -> Iterator[tuple[Resource, Finding]]:
+def guests_of_keys(resources: Collection[Resource], kms: Callable) -> ResourceFindings:
     """Find keys of another account that do not let in the roles which work with what they encrypt.
 
     Args:

@@ -1,24 +1,24 @@
 """Rules for how an account is set up: how much of Lambda runs at a time, and who decides on new tables."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from itertools import groupby
 
 from botocore.exceptions import ClientError
 
 from lib.base.refusals import code_of, is_denied
+from lib.engine.preflight.form import ResourceFindings
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
 from lib.resources.glue import Crawler, Database, Table
 from lib.resources.lambda_ import EventSourceMapping
 from lib.target import Target
 
-Found = Iterator[tuple[Resource, Finding]]
 BY_IAM = "IAM_ALLOWED_PRINCIPALS"
 NEW = {"CreateDatabaseDefaultPermissions": "databases", "CreateTableDefaultPermissions": "tables"}
 QUOTA = "https://console.aws.amazon.com/servicequotas: Lambda, Concurrent executions"
 
 
-def check(resources: Collection[Resource], target: Target) -> Found:
+def check(resources: Collection[Resource], target: Target) -> ResourceFindings:
     """Yield what the account is not set up for. Reads only.
 
     Args:
@@ -29,7 +29,7 @@ def check(resources: Collection[Resource], target: Target) -> Found:
     yield from _lake_formation(resources, target)
 
 
-def _concurrency(resources: Collection[Resource], target: Target) -> Found:
+def _concurrency(resources: Collection[Resource], target: Target) -> ResourceFindings:
     """Find mappings that may take all that Lambda runs at a time: ten in a new account, of all functions."""
     mappings = [one for one in resources if isinstance(one, EventSourceMapping)]
     for region, group in groupby(sorted(mappings, key=_region), key=_region):
@@ -50,7 +50,7 @@ def _concurrency(resources: Collection[Resource], target: Target) -> Found:
             yield found[0], Finding("concurrency-account", what, fix)
 
 
-def _lake_formation(resources: Collection[Resource], target: Target) -> Found:
+def _lake_formation(resources: Collection[Resource], target: Target) -> ResourceFindings:
     """Find that Lake Formation decides on new databases and tables, so that rights in IAM are not enough."""
     parts = [one for one in resources if isinstance(one, Crawler | Database | Table)]
     for region, group in groupby(sorted(parts, key=_region), key=_region):

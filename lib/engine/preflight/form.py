@@ -13,6 +13,7 @@ from lib.resources.checks import Finding
 from lib.resources.iam import Role
 from lib.resources.policies import SID_PREFIX
 
+ResourceFindings = Iterator[tuple[Resource, Finding]]  # what is found of several, each with its resource
 # What keeps others from being asked.
 RULES = frozenset({"request-model", "not-described", "arn-grammar", "policy-grammar", "statement-sid"})
 # The statement that each bucket, topic and queue has.

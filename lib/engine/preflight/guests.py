@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 from collections.abc import Collection, Iterator
 
 from lib.engine.preflight.conditions import is_met
-from lib.engine.preflight.form import listed
+from lib.engine.preflight.form import ResourceFindings, listed
 from lib.engine.preflight.grants import about, is_about_all, is_about_some
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
@@ -15,11 +15,10 @@ from lib.resources.iam import Role
 from lib.resources.policies import Document, Statement
 from lib.resources.s3 import Bucket
 
-Found = Iterator[tuple[Resource, Finding]]
 USES = ("kms:Decrypt", "kms:GenerateDataKey")
 
 
-def let_in(resources: Collection[Resource]) -> Found:
+def let_in(resources: Collection[Resource]) -> ResourceFindings:
     """Find what roles may do in a bucket of another account, and that bucket's policy does not let them.
 
     And whom else it lets in: it is to name each role that works there, and nobody besides.

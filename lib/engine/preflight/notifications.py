@@ -6,6 +6,7 @@ from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
+from lib.engine.preflight.form import ResourceFindings
 from lib.engine.preflight.grants import allows_some, lets_in
 from lib.engine.preflight.iam_data import literal, overlap
 from lib.engine.preflight.wiring import granted, reached
@@ -17,7 +18,6 @@ from lib.resources.sns import Subscription, Topic
 
 SENDS = {"sns": "sns:Publish", "sqs": "sqs:SendMessage", "lambda": "lambda:InvokeFunction"}  # by service
 Resources = Collection[Resource]
-Found = Iterator[tuple[Resource, Finding]]
 MOST_ENTRIES = 100
 # What a function must be allowed to do for events to come about:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
@@ -62,7 +62,7 @@ class Entry:
         return f"{unquote_plus(self.prefix)}*{unquote_plus(self.suffix)}"
 
 
-def overlaps(resources: Resources) -> Found:
+def overlaps(resources: Resources) -> ResourceFindings:
     """Find notifications of a bucket that would be for the same events."""
     ours = [one for one in resources if isinstance(one, BucketNotification)]
     for number, one in enumerate(ours):
@@ -71,7 +71,7 @@ def overlaps(resources: Resources) -> Found:
                 yield one, _overlap(_entry(one), _entry(other))
 
 
-def overlaps_in_account(resources: Resources, unwanted: Resources, client: Callable) -> Found:
+def overlaps_in_account(resources: Resources, unwanted: Resources, client: Callable) -> ResourceFindings:
     """Find notifications that overlap with entries that are there and not ours, and too many of them.
 
     Args:
@@ -122,7 +122,7 @@ def _entries(client, bucket: str) -> Iterator[Entry]:
         yield Entry(entry["Id"], tuple(entry["events"]), keys.get("prefix", ""), keys.get("suffix", ""))
 
 
-def destinations(resources: Resources) -> Found:
+def destinations(resources: Resources) -> ResourceFindings:
     """Find notifications whose destination does not let the bucket in."""
     permissions = [one for one in resources if isinstance(one, Permission)]
     for one in resources:
@@ -147,7 +147,7 @@ def _how_to_let_in(one: BucketNotification) -> str:
     return f"give the destination {name}={{'s3.amazonaws.com': {one.bucket.arn!r}}}"
 
 
-def loops(resources: Resources) -> Found:
+def loops(resources: Resources) -> ResourceFindings:
     """Find notifications that make a function do what the same notification is about, perhaps by a detour."""
     ours = [one for one in resources if isinstance(one, BucketNotification)]
     follow = {one.arn: [other.arn for other in ours if _causes(one, other, resources)] for one in ours}

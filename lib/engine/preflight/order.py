@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import fields
 
-from lib.engine.preflight.form import listed
+from lib.engine.preflight.form import ResourceFindings, listed
 from lib.engine.preflight.grants import lets_in
 from lib.engine.preflight.wiring import INVOKE, granted
 from lib.resources.base import Resource
@@ -13,10 +13,9 @@ from lib.resources.lambda_ import Function, Permission
 from lib.resources.s3 import BucketNotification
 
 Resources = Collection[Resource]
-Found = Iterator[tuple[Resource, Finding]]
 
 
-def parts(resources: Resources) -> Found:
+def parts(resources: Resources) -> ResourceFindings:
     """Find resources that are described before what they name: a function before its role."""
     places = {one.arn: number for number, one in enumerate(resources)}
     for number, one in enumerate(resources):
@@ -28,7 +27,7 @@ def parts(resources: Resources) -> Found:
                     yield one, _later(f"{field.name} {each.name}", each, one)
 
 
-def permissions(resources: Resources) -> Found:
+def permissions(resources: Resources) -> ResourceFindings:
     """Find notifications that are described before what lets S3 run their function."""
     all_of_them = [one for one in resources if isinstance(one, Permission)]
     before: list[Permission] = []
@@ -40,7 +39,7 @@ def permissions(resources: Resources) -> Found:
                 yield one, _later(f"the permission {later.name}", later, one)
 
 
-def principals(resources: Resources) -> Found:
+def principals(resources: Resources) -> ResourceFindings:
     """Find policies that name a role of the pipeline which is described later, or not at all."""
     known: set[str] = set()
     roles = {one.arn: one for one in resources if isinstance(one, Role)}

@@ -5,12 +5,13 @@ another, is denied the first role, after buckets were made. So IAM is asked befo
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from botocore.exceptions import ClientError
 
 from lib.base.errors import ParameterError
 from lib.base.refusals import code_of, is_denied
+from lib.engine.preflight.form import ResourceFindings
 from lib.resources.base import GLOBAL_REGION, Resource, Scope
 from lib.resources.checks import Finding
 from lib.resources.iam import Role, role_arn
@@ -26,7 +27,7 @@ NOT_FOUND = ("InvalidInput", "NoSuchEntity", "ValidationError")
 ANY = "any"  # of the role by whose name is asked for all of an environment
 
 
-def check(resources: Collection[Resource], target: Target) -> Iterator[tuple[Resource, Finding]]:
+def check(resources: Collection[Resource], target: Target) -> ResourceFindings:
     """Find a role that the deployer may not make, or change, as it is described. Reads only.
 
     Args:

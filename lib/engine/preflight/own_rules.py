@@ -57,7 +57,9 @@ class Broken:
     Attributes:
         name: The rule's.
         rule: Which.
-        noun, thing, region: Of what.
+        noun: Of which type of resource.
+        thing: Of which resource, by its name.
+        region: Where that is.
         what: What is wrong.
     """
 

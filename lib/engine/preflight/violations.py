@@ -1,6 +1,6 @@
 """The preflight of a stack: all that AWS would refuse of it, in one error, and what AWS advises."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
@@ -22,6 +22,7 @@ from lib.engine.preflight import (
     statements,
     wiring,
 )
+from lib.engine.preflight.form import ResourceFindings
 from lib.parameters import Parameters
 from lib.resources.base import Resource
 from lib.resources.checks import Finding
@@ -157,7 +158,7 @@ def require_own(stack, steps: Sequence[Step], left: Sequence[Left]) -> list[Warn
     return own_rules.require(own, stack.scope.pipeline, steps, left, waivers)
 
 
-def described(resources: Collection[Resource]) -> Iterator[tuple[Resource, Finding]]:
+def described(resources: Collection[Resource]) -> ResourceFindings:
     """Yield what is wrong with resources as they are described. Asks nobody.
 
     Args:
@@ -176,11 +177,11 @@ def described(resources: Collection[Resource]) -> Iterator[tuple[Resource, Findi
             yield from ((resource, finding) for finding in requests.check(resource))
 
 
-def _of_itself(resource: Resource) -> Iterator[tuple[Resource, Finding]]:
+def _of_itself(resource: Resource) -> ResourceFindings:
     yield from ((resource, finding) for finding in (*resource.checks(), *statements.check(resource)))
 
 
-def _guarded(one: Any, look: Callable[[], Iterable]) -> Iterator[tuple[Resource, Finding]]:
+def _guarded(one: Any, look: Callable[[], Iterable]) -> ResourceFindings:
     """Yield what is found; that a rule cannot be asked is found, too: nobody knows whether AWS takes it.
 
     Args:

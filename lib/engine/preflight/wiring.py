@@ -6,7 +6,7 @@ from dataclasses import fields
 from functools import cache
 
 from lib.base.paths import ROOT
-from lib.engine.preflight.form import listed
+from lib.engine.preflight.form import ResourceFindings, listed
 from lib.engine.preflight.grants import allows, allows_some, lets_in, missing
 from lib.engine.preflight.iam_data import covers
 from lib.parameters.types import regions
@@ -27,7 +27,6 @@ from lib.resources.sns import Subscription
 from lib.resources.sqs import Queue
 
 Resources = Collection[Resource]
-Found = Iterator[tuple[Resource, Finding]]
 RECEIVE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 WRITE_LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 WRITE_TABLES = ("glue:CreateTable", "glue:UpdateTable")
@@ -36,7 +35,7 @@ MOST_FUNCTION_POLICY_BYTES = 20480  # https://docs.aws.amazon.com/lambda/latest/
 INVOKE, SNS = "lambda:InvokeFunction", "sns.amazonaws.com"
 
 
-def of_known_regions(resources: Resources) -> Found:
+def of_known_regions(resources: Resources) -> ResourceFindings:
     """Find resources in regions that AWS does not have."""
     for one in resources:
         if one.region not in regions():
@@ -44,7 +43,7 @@ def of_known_regions(resources: Resources) -> Found:
             yield one, Finding("region-unknown", what, fix)
 
 
-def of_one_region(resources: Resources) -> Found:
+def of_one_region(resources: Resources) -> ResourceFindings:
     """Find resources whose parts are in another region, where AWS wants them in one."""
     for one in resources:
         for name in one.same_region:
@@ -54,7 +53,7 @@ def of_one_region(resources: Resources) -> Found:
                 yield one, Finding("one-region", what, f"describe both in {one.region}")
 
 
-def described(resources: Resources) -> Found:
+def described(resources: Resources) -> ResourceFindings:
     """Find resources that name another of the pipeline that is not described, so that it would be missing."""
     known = {one.arn for one in resources}
     for one in resources:
@@ -71,7 +70,7 @@ def _role(one: Resource) -> Role | None:
     return getattr(one, "role", None) if one.assumed_by else None
 
 
-def trust(resources: Resources) -> Found:
+def trust(resources: Resources) -> ResourceFindings:
     """Find resources with a role that their service may not take on."""
     for one in resources:
         role = _role(one)
@@ -80,7 +79,7 @@ def trust(resources: Resources) -> Found:
             yield one, Finding("role-trust", what, f"describe the role with trusts={one.assumed_by!r}")
 
 
-def passed_roles(resources: Resources) -> Found:
+def passed_roles(resources: Resources) -> ResourceFindings:
     """Find roles that the deployer may not hand to the service they trust, by its policy in lib/policies."""
     for one in resources:
         if isinstance(one, Role) and not one.trusts_account and one.trusts not in _services_that_get_roles():
@@ -97,7 +96,7 @@ def _services_that_get_roles() -> list[str]:
     return [name for one in passing for name in one["Condition"]["StringEquals"]["iam:PassedToService"]]
 
 
-def execution_roles(resources: Resources) -> Found:
+def execution_roles(resources: Resources) -> ResourceFindings:
     """Find roles that lack what a trigger, a destination or a log of their function needs."""
     groups = {one.name: one for one in resources if isinstance(one, LogGroup)}
     for one in resources:
@@ -125,7 +124,7 @@ def _crawler_needs(one: Crawler) -> Iterator[Finding]:
     yield from missing(rule, one.role, WRITE_TABLES, tables, "to write tables")
 
 
-def subscribed_queues(resources: Resources) -> Found:
+def subscribed_queues(resources: Resources) -> ResourceFindings:
     """Find subscriptions whose queue is the pipeline's, and not there, or does not let the topic send."""
     queues = {one.arn: one for one in resources if isinstance(one, Queue)}
     for one in resources:
@@ -142,7 +141,7 @@ def subscribed_queues(resources: Resources) -> Found:
                 yield one, Finding("subscription-queue", what, fix)
 
 
-def scheduled_functions(resources: Resources) -> Found:
+def scheduled_functions(resources: Resources) -> ResourceFindings:
     """Find rules whose function does not let them run it."""
     permissions = [one for one in resources if isinstance(one, Permission)]
     for one in resources:
@@ -164,7 +163,7 @@ def granted(function: Function, permissions: Collection[Permission]) -> list[Sta
     return [one.statement for one in permissions if one.function.arn == function.arn]
 
 
-def told_topics(resources: Resources) -> Found:
+def told_topics(resources: Resources) -> ResourceFindings:
     """Find alarms whose topic does not let CloudWatch publish."""
     for one in resources:
         if isinstance(one, Alarm):
@@ -175,7 +174,7 @@ def told_topics(resources: Resources) -> Found:
                 yield one, Finding("alarm-topic", what, fix)
 
 
-def receive_counts(resources: Resources) -> Found:
+def receive_counts(resources: Resources) -> ResourceFindings:
     """Find queues that give up on a message that was only throttled, or have no dead letters."""
     for one in resources:
         if isinstance(one, EventSourceMapping):
@@ -188,7 +187,7 @@ def receive_counts(resources: Resources) -> Found:
                 yield one, Finding("queue-receive-count", what, "set max_receive_count to 5 or more")
 
 
-def boundaries(resources: Resources) -> Found:
+def boundaries(resources: Resources) -> ResourceFindings:
     """Find roles whose permissions boundary is another account's."""
     for one in resources:
         boundary = one.scope.permissions_boundary_arn
@@ -200,7 +199,7 @@ def boundaries(resources: Resources) -> Found:
                 yield one, Finding("role-boundary", what, fix)
 
 
-def dead_letters(resources: Resources) -> Found:
+def dead_letters(resources: Resources) -> ResourceFindings:
     """Find queues whose dead letters would go to another account, or back to themselves."""
     for one in resources:
         if isinstance(one, Queue) and one.dead_letter:
@@ -211,7 +210,7 @@ def dead_letters(resources: Resources) -> Found:
                 yield one, Finding("dead-letter-account", what, fix)
 
 
-def failure_loops(resources: Resources) -> Found:
+def failure_loops(resources: Resources) -> ResourceFindings:
     """Find queues to which what failed on them comes back: by dead letters, or by a function's failures."""
     follow: dict[str, set[str]] = {}
     for one in resources:
@@ -243,7 +242,7 @@ def reached(start: str, follow: Mapping[str, Collection[str]]) -> set[str]:
     return found
 
 
-def log_groups(resources: Resources) -> Found:
+def log_groups(resources: Resources) -> ResourceFindings:
     """Find functions whose log group is not described, so that Lambda would make it, or could not."""
     known = {one.name for one in resources if isinstance(one, LogGroup)}
     for one in resources:
@@ -258,7 +257,7 @@ def log_groups(resources: Resources) -> Found:
             yield one, Finding("log-group-missing", what, fix)
 
 
-def function_policies(resources: Resources) -> Found:
+def function_policies(resources: Resources) -> ResourceFindings:
     """Find functions that so many may invoke that their policy is too large."""
     permissions = [one for one in resources if isinstance(one, Permission)]
     for one in resources:
@@ -285,7 +284,7 @@ def function_policy_size(
         yield Finding("function-policy-size", what, fix)
 
 
-def crawled(resources: Resources) -> Found:
+def crawled(resources: Resources) -> ResourceFindings:
     """Find crawlers in whose folder something else lies than what they are to read."""
     for one in resources:
         if isinstance(one, Crawler):
@@ -312,7 +311,7 @@ def _beside(crawler: Crawler, resources: Resources) -> Iterator[tuple[str, str]]
             yield from ((f"what {other.pipeline} writes", prefix) for prefix in other.prefixes)
 
 
-def keys(resources: Resources) -> Found:
+def keys(resources: Resources) -> ResourceFindings:
     """Find resources whose role may work with an encrypted store, but not use its KMS key."""
     stores = [one for one in resources if one.key_uses and one.kms_key_arn]
     for role in {role.arn: role for role in map(_role, resources) if role}.values():
@@ -322,7 +321,7 @@ def keys(resources: Resources) -> Found:
                     yield from _missing_uses(role, store, action, uses)
 
 
-def _missing_uses(role: Role, store: Resource, action: str, uses: tuple[str, ...]) -> Found:
+def _missing_uses(role: Role, store: Resource, action: str, uses: tuple[str, ...]) -> ResourceFindings:
     via = f"{store.service}.{store.region}.amazonaws.com"
     lacking = [use for use in uses if not allows(role.policy, use, store.kms_key_arn, via)]
     if lacking:
@@ -330,7 +329,7 @@ def _missing_uses(role: Role, store: Resource, action: str, uses: tuple[str, ...
         yield role, Finding("kms-key", what, f"allow {', '.join(lacking)} on {store.kms_key_arn}")
 
 
-def workgroups(resources: Resources) -> Found:
+def workgroups(resources: Resources) -> ResourceFindings:
     """Find functions told to query in a workgroup of the pipeline that is not described."""
     for one, variable, name in named_workgroups(resources):
         if name.startswith(one.scope.beginning):
@@ -348,7 +347,7 @@ def named_workgroups(resources: Resources) -> Iterator[tuple[Function, str, str]
                     yield one, variable, name
 
 
-def trail_buckets(resources: Resources) -> Found:
+def trail_buckets(resources: Resources) -> ResourceFindings:
     """Find trails whose bucket does not let CloudTrail write their log files."""
     for one in resources:
         if isinstance(one, Trail):
@@ -359,7 +358,7 @@ def trail_buckets(resources: Resources) -> Found:
                 yield one, Finding("trail-bucket", what, fix)
 
 
-def inventories(resources: Resources) -> Found:
+def inventories(resources: Resources) -> ResourceFindings:
     """Find inventory configurations whose reports S3 cannot write: in another region, or where it may not."""
     buckets = {one.arn: one for one in resources if isinstance(one, Bucket)}
     for one in resources:

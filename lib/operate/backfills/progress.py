@@ -21,7 +21,8 @@ class Stretch:
     """A range of keys, and how far it is done.
 
     Attributes:
-        after, until: As `Selection.ranges` gives them.
+        after: After which key it begins, as `Selection.ranges` gives it.
+        until: Its last key, likewise; None for all that follow.
         last: The last key whose event was sent; empty for none.
         sent: How many events.
         done: Whether all of it is.
