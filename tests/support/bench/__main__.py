@@ -33,7 +33,7 @@ class Sizes:
     Attributes:
         objects: Of 10 KB, that are compared, sent, restored and copied.
         rows: Of one file.
-        mib: Of the largest file that is profiled.
+        mib: Of the largest file that is profiled, and in MB, of the one that is stored.
     """
 
     objects: int = 20_000
@@ -77,6 +77,11 @@ MEASURED: dict[str, Part] = {
         "whether the last rows of a file take what the first ones took",
         4,
         lambda sizes: fifths.rows(sizes.rows),
+    ),
+    "large": Part(
+        "whether the last rows of a large file, stored in pieces, take what the first ones took",
+        12,
+        lambda sizes: fifths.large(sizes.mib),
     ),
     "objects": Part(
         "whether the last objects of a queue take what the first ones took",

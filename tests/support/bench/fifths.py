@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import boto3
 import pandas as pd
@@ -22,6 +24,7 @@ from lib.local.ministack import LocalAws
 FIFTHS = 5
 MIB = 2**20
 BODY = b"x" * 10_000
+LINE = "{:010}," + "x" * 988 + "\n"  # of 1,000 bytes
 POLL_S, LONG_S = 1.0, 3600
 
 
@@ -131,6 +134,44 @@ def objects(count: int) -> pd.DataFrame:
         if (arrived := sum(page["KeyCount"] for page in pages)) != count:
             raise RuntimeError(f"{arrived:,} of {count:,} objects have arrived")
     return _table("object", "*replicate*", account)
+
+
+def large(megabytes: int) -> pd.DataFrame:
+    """Return what the rows of one large file take in *ingest* as it is deployed, which stores it in pieces.
+
+    Args:
+        megabytes: Of the file.
+    """
+    described = {
+        "generate": "false",
+        "table_name": "large",
+        "columns": '["id integer>=0", "note string"]',
+        "hash_key": "id",
+        "range_key": "",
+    }
+    given = [word for name, value in described.items() for word in ("--set", f"ingest.{name}={value}")]
+    with local_aws() as (server, _), TemporaryDirectory() as folder:
+        quietly([RUNBOOK, "run", "ingest", "--no-exercise", *given])
+        client = clients(server)
+        bucket, table = (output(f"ingest.{name}") for name in ("bucket", "table"))
+        path, count = Path(folder) / "large.csv", megabytes * 1_000_000 // len(LINE.format(0))
+        with path.open("w") as file:
+            file.write("id,note\n")
+            file.writelines(map(LINE.format, range(count)))
+        told(f"one file of {megabytes:,} MB, {count:,} rows")
+        functions = Functions(server)
+        account = Account(
+            count, functions.cpu, cpu(of(server)), memory=lambda: [functions.mib(), mib(of(server))]
+        )
+        client("s3").upload_file(str(path), bucket, "stocks/large.csv")
+
+        def is_over() -> bool:
+            functions.look()
+            account.is_done(client("dynamodb").describe_table(TableName=table)["Table"]["ItemCount"])
+            return account.marks[-1][0] >= count
+
+        eventually(is_over, LONG_S, POLL_S)
+    return _table("row", "*consume*", account)
 
 
 class Functions:

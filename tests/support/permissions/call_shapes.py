@@ -110,7 +110,8 @@ def _shapes(call: Call, patterns: Patterns) -> Iterator[Shape]:
     action = named(call.service, call.operation)
     needed = RENAMED.get(action, action)
     needed = OF_A_VERSION.get(needed, needed) if "VersionId" in call.parameters else needed
-    source = patterns.of("s3:GetObject", f"arn:aws:s3:::{call.source}") if call.source else ""
+    read = "s3:GetObjectVersion" if "CopySourceVersionId" in call.parameters else "s3:GetObject"
+    source = patterns.of(read, f"arn:aws:s3:::{call.source}") if call.source else ""
     telling = tuple(name for name in call.parameters if name in TELLING)
     for arn in arns(call):
         resource = patterns.of(needed, arn) if arn else ""

@@ -14,12 +14,15 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+from support.other_account import EXTERNAL_ID, OTHER, make_role
 from support.permissions.call_needs import Shape
 from support.permissions.call_shapes import shapes, write
 from support.permissions.proofs import DEPLOYER, ELSEWHERE, HANDLERS, READER, RESTORE, record_of
 
 from lib.base.call_ledger import PATH_VARIABLE, Call, read
 from lib.base.paths import ROOT
+from lib.local import ministack
 
 PYTEST = [sys.executable, "-m", "pytest", "-q", "--timeout=7200"]
 RUNBOOK = [str(Path(sys.executable).with_name("runbook"))]
@@ -34,12 +37,17 @@ DEPLOYER_TESTS = (
     ),
     *("tests/operate/backfills/test_batch_job.py", "tests/operate/observe/test_dashboard.py"),
     *("tests/operate/test_other_account.py", "tests/engine/test_locked.py"),
+    "tests/engine/preflight/test_account.py",
 )
 READER_TESTS = "tests/permissions/test_reader.py"
 # Roles that are taken on, by how their names end.
 TAKEN_ON = {ELSEWHERE: "-elsewhere", RESTORE: "-backup-restore"}
 DIFFERS = 3  # what a plan ends with that has found anything: the calls are the same
-COMMANDS = (["run"], ["plan"], ["destroy", "--yes"])
+ENV = "local"  # of params/local.yaml
+DESTROY = ["destroy", "--yes"]
+COMMANDS = (["run"], ["plan"], DESTROY)
+# Then once more with a bucket in another account.
+ELSEWHERE_NOTEBOOKS = ("migrate", "backup", "audit", "restore")
 
 
 def record(folder: Path) -> None:
@@ -55,11 +63,26 @@ def record(folder: Path) -> None:
     environment = {**os.environ, "RUNBOOK_HOME": str(folder / "home")}
     try:
         for command in COMMANDS:
-            done = subprocess.run([*RUNBOOK, *command], env=environment, check=False)
-            if done.returncode not in (0, DIFFERS):
-                done.check_returncode()
+            _run(command, environment)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RUNBOOK_HOME", environment["RUNBOOK_HOME"])
+            role_arn = make_role(ministack.start(), ENV)
+        given = [
+            word
+            for bucket in ("migrate.target", "backup.dr")
+            for name, value in {"account_id": OTHER, "role_arn": role_arn, "external_id": EXTERNAL_ID}.items()
+            for word in ("--set", f"{bucket}_{name}={value}")
+        ]
+        _run(["run", *ELSEWHERE_NOTEBOOKS, *given], environment)
+        _run([*DESTROY, *given], environment)
     finally:
         subprocess.run([*RUNBOOK, "local", "reset", "--yes"], env=environment, check=True)
+
+
+def _run(command: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run([*RUNBOOK, *command], env=environment, check=False)
+    if done.returncode not in (0, DIFFERS):
+        done.check_returncode()
 
 
 def record_reader(folder: Path) -> None:
