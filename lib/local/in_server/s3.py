@@ -4,6 +4,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, quote, unquote
 
@@ -22,6 +23,9 @@ encoded: ContextVar[bool] = ContextVar("encoded", default=False)
 source_of_copy: ContextVar[tuple[str, str]] = ContextVar("source_of_copy", default=("", ""))
 # The ARN of whoever asks for a bucket of another account.
 guest: ContextVar[str] = ContextVar("guest", default="")
+
+# Whether only some of an object's bytes are asked for.
+some_bytes: ContextVar[bool] = ContextVar("some_bytes", default=False)
 
 OLD_NAME = re.compile(r"[A-Za-z0-9._-]{3,255}")
 OLD_NAMES_REGION = "us-east-1"
@@ -408,3 +412,39 @@ def key_disk_path(base: str, key: str) -> str:
         if Path(path).is_dir()
         else path
     )
+
+
+@corrections.WHOLE_READ.replacing("ministack.services.s3:_get_object")
+def get_some(bucket: str, key: str, headers: dict, query_params: dict | None = None):
+    """Return an object; if only a range or a part is asked for, nothing else is read."""
+    token = some_bytes.set("range" in headers or bool(s3._qp(query_params or {}, "partNumber", "")))
+    try:
+        status, described, body = get_some.original(bucket, key, headers, query_params)
+    finally:
+        some_bytes.reset(token)
+    return status, described, body[:] if isinstance(body, mmap) else body
+
+
+@corrections.WHOLE_READ.replacing("ministack.services.s3:_read_body")
+def read_some(bucket: str, key: str, there: dict) -> bytes | mmap:
+    """Return an object's bytes, or what reads some of them."""
+    found = there.get("body") is None and mapped(s3._object_disk_path(bucket, key))
+    return found or read_some.original(bucket, key, there)
+
+
+@corrections.WHOLE_READ.replacing("ministack.services.s3:_version_body")
+def version_some(record: dict, bucket: str, key: str, version: dict) -> bytes | mmap | None:
+    """Return a version's bytes, or what reads some of them."""
+    found = version.get("data") is None and mapped(s3._version_disk_path(bucket, key, version["version_id"]))
+    return found or version_some.original(record, bucket, key, version)
+
+
+def mapped(path: str | None) -> mmap | None:
+    """Return a file as bytes that are read where they are asked for, if only some are, and there are any."""
+    if not (path and some_bytes.get() and s3.S3_PERSIST):
+        return None
+    try:
+        with Path(path).open("rb") as file:
+            return mmap(file.fileno(), 0, access=ACCESS_READ)
+    except (OSError, ValueError):  # none there, or empty
+        return None

@@ -252,3 +252,33 @@ def test_a_key_that_is_a_folder_of_others_outlives_the_server(own_home, under):
     assert s3.get_object(**where)["Body"].read() == b"object and folder"
     assert s3.get_object(Bucket=bucket, Key="a/b")["Body"].read() == b"in the folder"
     assert listed(s3) == before
+
+
+@pytest.mark.parametrize("status", ["Enabled", "Suspended"])
+def test_a_range_of_a_large_object_does_not_read_all_of_it(local_aws, versioned, status):
+    s3, bucket = versioned
+    where, size, reads = {"Bucket": bucket, "Key": "a"}, 32 * 1024 * 1024, 10
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status})
+    version = s3.put_object(**where, Body=bytes(size) + b"end").get("VersionId", "null")
+    s3.put_object(Bucket=bucket, Key="empty", Body=b"")
+
+    def read_by_server() -> int:
+        return psutil.Process(local_aws.pid).io_counters().read_chars
+
+    before = read_by_server()
+    for which in ({}, {"VersionId": version}) * (reads // 2):
+        answer = s3.get_object(**where, **which, Range=f"bytes={size}-")
+        assert (answer["Body"].read(), answer["ContentRange"]) == (
+            b"end",
+            f"bytes {size}-{size + 2}/{size + 3}",
+        )
+    assert read_by_server() - before < size
+    assert (
+        s3.get_object(**where, PartNumber=1)["Body"].read() == bytes(size) + b"end"
+    )  # of one that has no parts
+    for which in (
+        {**where, "Range": f"bytes={size + 3}-"},
+        {"Bucket": bucket, "Key": "empty", "Range": "bytes=0-"},
+    ):
+        with pytest.raises(ClientError, match="InvalidRange"):
+            s3.get_object(**which)

@@ -632,3 +632,23 @@ SIDECARS = Correction(
     ),
     tests=("tests/local/in_server/test_s3.py::test_a_key_that_is_a_folder_of_others_outlives_the_server",),
 )
+WHOLE_READ = Correction(
+    name="s3-ranges-read-whole",
+    title="With S3_PERSIST=1, GetObject of a range reads all of the object into memory",
+    replaces={
+        f"{S3}_get_object": "5e50aa2639cf",
+        f"{S3}_read_body": "d448f14395db",
+        f"{S3}_version_body": "affd09bff71f",
+    },
+    ministack="All bytes of an object are read, of which a range, or a part, is then taken. Who reads a file "
+    "of a gigabyte in sixty pieces has sixty gigabytes read, and one held in memory for each.",
+    aws="A range costs what it has.",
+    sources=("https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance-guidelines.html",),
+    upstream=NOT_FOUND,
+    change="Map the file, of which what is asked for is read.",
+    steps=(
+        "With S3_PERSIST=1, put an object of a gigabyte, and stop and start MiniStack.",
+        "GetObject with Range bytes=0-0: the memory of the process has had a gigabyte more (VmHWM).",
+    ),
+    tests=("tests/local/in_server/test_s3.py::test_a_range_of_a_large_object_does_not_read_all_of_it",),
+)
