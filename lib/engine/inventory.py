@@ -217,6 +217,35 @@ class Inventory:
         """List what exists under our name, of every type in every region, in the order of deletion."""
         return list(self._all(self.others))
 
+    def ours(self) -> list[Existing]:
+        """List what is ours and exists, as `existing`, once lists tell of what was made just now, too."""
+
+        def is_whole(found: list[Existing]) -> bool:
+            return self.new("made") <= {item.found.arn for item in found}
+
+        return wait_until(
+            lambda: [item for item in self.existing() if item.is_ours],
+            is_whole,
+            LISTED_S,
+            retry.WAIT_S,
+            time.sleep,
+            what="lists that tell of what was made just now",
+        )
+
+    def new(self, state: str) -> set[str]:
+        """Return the ARNs of what is so new that lists may not tell of it yet.
+
+        Args:
+            state: `made`, or `intended` for what a run has set out to make and may have made.
+        """
+        now, scope = datetime.now(UTC), self.scope.pipeline
+        return {
+            arn
+            for arn, facts in self.ledger.entries().items()
+            if facts["state"] == state and (not scope or facts["pipeline"] == scope)
+            if (now - datetime.fromisoformat(facts["at"])).total_seconds() < LISTED_S
+        }
+
     def _all(self, others: Sequence[str]) -> Iterator[Existing]:
         look = self.target.for_one_look()
         places = self._places(others, look)
@@ -348,11 +377,11 @@ class Inventory:
             print("mode is 'plan': nothing was deleted")
             return self.going(keep_data)
         listed = self._all(self.others)
-        if not self._just_made() and not any(item.is_ours and not self._is_records(item) for item in listed):
+        if not self.new("made") and not any(item.is_ours and not self._is_records(item) for item in listed):
             return Destroyed([])  # where there is nothing to do no lock is needed
         with locked(self.target, self.parameters) as lock:
             # What others made until we had the lock is ours to delete, too.
-            found = self._listed()
+            found = self.ours()
             found = [item for item in found if item.found.identifier != lock.home.name]
             ours, held = [item for item in found if not self._is_records(item)], {}
             ours = _going(ours, keep_data)
@@ -380,31 +409,6 @@ class Inventory:
         gone = [item for item in ours if item.found.arn not in held]
         contents = {arn: each for arn, each in contents.items() if arn not in held}
         return Destroyed(gone, held.values(), contents)
-
-    def _listed(self) -> list[Existing]:
-        """List what is ours, once lists tell of what was made just now, too."""
-
-        def is_whole(found: list[Existing]) -> bool:
-            return self._just_made() <= {item.found.arn for item in found}
-
-        return wait_until(
-            lambda: [item for item in self.existing() if item.is_ours],
-            is_whole,
-            LISTED_S,
-            retry.WAIT_S,
-            time.sleep,
-            what="lists that tell of what was made just now",
-        )
-
-    def _just_made(self) -> set[str]:
-        """Return the ARNs of what is so new that lists may not tell of it yet."""
-        now, scope = datetime.now(UTC), self.scope.pipeline
-        return {
-            arn
-            for arn, facts in self.ledger.entries().items()
-            if facts["state"] == "made" and (not scope or facts["pipeline"] == scope)
-            if (now - datetime.fromisoformat(facts["at"])).total_seconds() < LISTED_S
-        }
 
     def unprotect(self, item: Existing) -> None:
         """Take off what protects one thing, if that is by us.

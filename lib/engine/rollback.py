@@ -219,7 +219,7 @@ class Going:
     def _write_down(self) -> None:
         """What the run created and does not exist is gone, and so is what a pipeline told others of it."""
         there = {item.found.arn for item in self.contents.items}
-        for arn in self.created.keys() - there:
+        for arn in self.created.keys() - there - self.inventory.new("intended"):
             self.ledger.gone(arn)
         names = {item.found.name for item in self.deleted}
         for pipeline, outputs in self.ledger.outputs().items():
@@ -242,7 +242,7 @@ def judge(target: Target, parameters: Parameters, run: str, pipeline: str = "") 
     ledger = Ledger.of(parameters)
     created = touched(ledger, "run", run, pipeline)
     inventory = Inventory(target, parameters, pipeline)
-    items = [item for item in inventory.existing() if item.is_ours and item.found.arn in created]
+    items = [item for item in inventory.ours() if item.found.arn in created]
     going = Going(
         inventory, ledger, Contents(target, parameters, items, ledger.puts()), ledger.entries(), created
     )

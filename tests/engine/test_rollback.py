@@ -9,7 +9,7 @@ from support.calls import KillAt, Killed, watched
 from support.case import ELSEWHERE, HERE
 
 from lib.base.errors import UnfinishedError
-from lib.engine import ledger
+from lib.engine import inventory, ledger
 from lib.engine.contents import Contents
 from lib.engine.inventory import Existing, Inventory
 from lib.engine.lock import PIPELINE, Lock
@@ -91,14 +91,28 @@ def test_what_a_run_created_goes_and_what_was_there_stays(target, parameters, so
     assert rollback(target, parameters, "run-2").deleted == []
 
 
-def test_a_first_run_goes_without_a_trace(target, parameters):
+def test_a_first_run_goes_without_a_trace(target, parameters, monkeypatch):
     stack = Stack(target, parameters, "migrate")
     more(stack)
     with pytest.raises(UnfinishedError):
         stack.apply()
+    monkeypatch.setattr(inventory, "LISTED_S", 0)  # later
     stack.rollback()
     assert arns(target, parameters) == []
     assert stack.ledger.pipelines() == [PIPELINE]
+
+
+def test_what_was_tried_just_now_and_is_not_listed_stays_known(target, parameters):
+    other, killer = Stack(target, parameters, "index"), KillAt()
+    cases.sqs.queue(other)
+    other.apply()  # so that the lock has a bucket
+    stack = Stack(watched(target, "before-call", killer), parameters, "migrate")
+    bucket = cases.s3.bucket(stack)
+    with pytest.raises(Killed):
+        stack.apply()
+    assert killer.name == "CreateBucket"
+    rollback(target, parameters, ledger.run_id(), "migrate")
+    assert stack.ledger.entries()[bucket.arn]["state"] == "intended"
 
 
 def test_a_store_that_holds_what_others_put_is_kept_and_the_rest_goes(target, parameters, somebody):

@@ -10,6 +10,8 @@ from support.homes import share_bundles
 from lib.base import retry
 from lib.base.errors import WaitError
 from lib.engine.inventory import Inventory
+from lib.engine.ledger import run_id
+from lib.engine.rollback import rollback
 from lib.engine.stack import Stack
 from lib.lake.crawl import crawl
 from lib.local import ministack
@@ -66,6 +68,16 @@ def test_what_lists_do_not_tell_of_yet_is_destroyed_too(target, parameters):
     inventory = Inventory(target, parameters, "ingest")
     assert len(inventory.existing()) < len(stack.resources), "lists are not late"
     assert len(inventory.destroy()) == len(stack.resources)
+    assert inventory.existing() == []
+
+
+def test_what_lists_do_not_tell_of_yet_is_rolled_back_too(target, parameters):
+    stack = Stack(target, parameters, "ingest")
+    cases.sqs.queue(stack)
+    stack.apply()
+    inventory = Inventory(target, parameters, "ingest")
+    assert len(inventory.existing()) < len(stack.resources), "lists are not late"
+    assert len(rollback(target, parameters, run_id(), "ingest").deleted) == len(stack.resources)
     assert inventory.existing() == []
 
 
