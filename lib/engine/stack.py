@@ -31,7 +31,7 @@ from lib.parameters import Parameters
 from lib.resources.base import SOURCE, TAG_ENV, Adopted, Link, Resource, Settings, differences
 from lib.resources.iam import Role
 from lib.resources.other_account import OtherAccount
-from lib.resources.s3 import Bucket
+from lib.resources.s3 import Bucket, BucketNotification
 from lib.resources.s3_freeze import Freeze, freezes_of
 from lib.target import Target, protects_data
 
@@ -69,6 +69,21 @@ class Stack:
     def exercises(self) -> bool:
         """Whether this run uploads samples and checks what becomes of them: not into what is frozen."""
         return self.applies and self.parameters.exercise and not self.frozen
+
+    @property
+    def working_since(self) -> pd.Timestamp:
+        """From when on all of it has worked as it is described, by the ledger; now, if that does not tell.
+
+        Nothing was changed since, and an event has come by each notification.
+        """
+        entries, times = self.ledger.entries(), []
+        for resource in self.resources.values():
+            facts = entries.get(resource.arn, {})
+            needed = ("at", "heard") if isinstance(resource, BucketNotification) else ("at",)
+            if facts.get("state") != "made" or not all(name in facts for name in needed):
+                return pd.Timestamp.now("UTC")
+            times += [pd.Timestamp(facts[name]) for name in needed]
+        return max(times, default=pd.Timestamp.now("UTC"))
 
     def add(self, resource: AnyResource, wanted: bool = True) -> AnyResource:
         """Describe a resource; nothing is made yet.

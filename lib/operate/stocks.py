@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import pandas as pd
 
@@ -12,7 +13,10 @@ from lib.base.times import iso8601
 from lib.base.waits import Wait
 from lib.operate import facts, log_events
 from lib.operate.watch import POLL_S
-from lib.resources.schedules import latest_due
+from lib.resources.schedules import interval, latest_due
+
+# A schedule fires within the minute: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
+STARTS_WITHIN = timedelta(minutes=1)
 
 
 def stored(
@@ -63,8 +67,8 @@ def scheduled_run(
     Args:
         client: A CloudWatch Logs client of the function's region.
         log_group: That of the function which writes the files.
-        since: From when on; runs that were due earlier, such as those invoked by hand for a time long past,
-            do not count.
+        since: From when on, but no longer ago than the schedule takes to fire again; runs that were due
+            earlier, such as those invoked by hand for a time long past, do not count.
         timeout_s: How long to wait, in seconds.
         schedule: The rule's, by which whoever waits is told when to expect it.
         sleep: Waits between two looks.
@@ -79,8 +83,10 @@ def scheduled_run(
     """
     done = facts.of(facts.handler_of(log_group)).done
     deadline = clock() + timeout_s
-    due = latest_due(schedule, pd.Timestamp.now("UTC").to_pydatetime())
+    now = pd.Timestamp.now("UTC")
+    due = latest_due(schedule, now.to_pydatetime())
     expected = f"due by {due:%H:%M:%S} UTC" if due else ""
+    since = max(since, now - (interval(schedule) or timedelta()) - STARTS_WITHIN)
     with Wait("The schedule fires", timeout_s=timeout_s, expected=expected):
         while clock() < deadline:
             for line in log_events.lines(client, log_group, since):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 
+import pandas as pd
 import pytest
 from support import cases
 from support.calls import KillAt, Killed, Recorder, watched
@@ -109,6 +110,27 @@ def test_a_plan_of_what_has_drifted_only_reads_and_names_it(inventory, target, p
     assert named == drifted
     assert recorder.writes == []
     assert all(step.why for step in plan if step.action == "change")
+
+
+def test_it_works_since_the_last_of_it_was_made_or_changed_and_heard_of(inventory, target, parameters):
+    stack = Stack(target, parameters, "migrate")
+    notification = cases.s3.notification(stack)
+    before = pd.Timestamp.now("UTC")
+    assert stack.working_since >= before, "nothing of it is known"
+    stack.apply()
+    after = pd.Timestamp.now("UTC")
+    assert stack.working_since >= after, "no event has come"
+    heard = pd.Timestamp.now("UTC").ceil("s") + pd.Timedelta("1h")
+    stack.ledger.hear(notification.arn, heard.isoformat(timespec="seconds"))
+    assert stack.working_since == heard
+    stack.apply()
+    assert stack.working_since == heard, "nothing was changed"
+    bucket = next(one for one in stack.resources.values() if isinstance(one, s3.Bucket))
+    stack.replace(replace(bucket, expire_days=3))
+    stack.ledger.hear(notification.arn, before.isoformat(timespec="seconds"))
+    stack.apply()
+    made = pd.Timestamp(stack.ledger.entries()[bucket.arn]["at"])
+    assert before.floor("s") <= stack.working_since == made < heard
 
 
 def test_what_a_plan_shows(inventory, target, parameters):

@@ -102,6 +102,10 @@ def test_the_schedule_fires_when_it_is_on_and_is_silent_when_it_is_off(ingest, t
     assert ingest.counts(**on)["to change"] == 1
     group = f"/aws/lambda/{ingest.outputs['generate_function']}"
     run = stocks.scheduled_run(ingest.aws.client("logs", "us-east-1"), group, since=since, timeout_s=150)
+    # Who looks right after it need not wait; one that is older than the schedule's interval does not count.
+    logs, ever = ingest.aws.client("logs", "us-east-1"), since - pd.Timedelta("1d")
+    again = stocks.scheduled_run(logs, group, since=ever, timeout_s=1, schedule="rate(1 minute)")
+    assert pd.Timestamp(again["time"]) >= pd.Timestamp.now("UTC") - pd.Timedelta("3min")
     tickers = ingest.parameters.ingest.tickers
     assert (
         stocks.stored(*table, run=run, tickers=tickers, timeout_s=ARRIVAL_S)["items"].sum()
