@@ -56,6 +56,8 @@ NO_TEXT = "\0"
 # Of Lambda's memory, for Python, boto3, DuckDB's code, and what DuckDB does not count: states of aggregates.
 RESERVED_MB = 300
 LEAST_MB = 128
+# What reading a file takes: DuckDB keeps what it has read until its limit, though it is read once.
+READING_MB = 160
 
 
 class DuckDbEngine(TableQueries):
@@ -78,6 +80,8 @@ class DuckDbEngine(TableQueries):
         self._path = path
         self._dialect = dialect
         self._is_kept = False
+        self._limit_mb = min(READING_MB, memory_limit_mb())
+        limit_memory(self.connection, self._limit_mb)
 
     def __enter__(self) -> "DuckDbEngine":
         return self
@@ -93,6 +97,7 @@ class DuckDbEngine(TableQueries):
     def keep(self, columns: Sequence[Column]) -> None:
         """Read these columns into a table; what does not fit into memory goes into the file's folder."""
         if not self._is_kept and columns:
+            self._use_all_memory()
             self.rows(f"CREATE TABLE kept AS SELECT * FROM {self._texts(columns)}")
             self._is_kept = True
 
@@ -119,10 +124,20 @@ class DuckDbEngine(TableQueries):
 
         try:
             return self.connection.execute(sql, parameters).fetchall()
+        except duckdb.OutOfMemoryException:
+            if not self._use_all_memory():
+                raise
+            return self.rows(sql, *parameters)
         except duckdb.InvalidInputException as error:
             if "CSV" not in str(error):
                 raise
             raise rejection(str(error)) from error
+
+    def _use_all_memory(self) -> bool:
+        """Let DuckDB use what the function has; returns whether that is more than before."""
+        before, self._limit_mb = self._limit_mb, memory_limit_mb()
+        limit_memory(self.connection, self._limit_mb)
+        return self._limit_mb > before
 
 
 def _is_no_token(text: str) -> str:
@@ -210,6 +225,11 @@ def connect(folder: Path) -> "duckdb.DuckDBPyConnection":
     # DuckDB 2.0.0 would make TRY_CAST fail where it reads the file.
     connection.execute("SET disabled_optimizers = 'type_pushdown'")
     return connection
+
+
+def limit_memory(connection: "duckdb.DuckDBPyConnection", mb: int) -> None:
+    """Let DuckDB use so much memory for data, in MB."""
+    connection.execute(f"SET memory_limit = '{mb}MB'")
 
 
 def memory_limit_mb() -> int:

@@ -40,7 +40,7 @@ class Account:
             memory: Returns MiB that each uses.
         """
         self.total, self._processes, self._memory = total, processes, memory
-        self._done, self._lock = 0, threading.Lock()
+        self._done, self._lock = 0, threading.RLock()
         self.marks: list[tuple[int, list[float], list[float]]] = []
         self._mark()
 
@@ -52,8 +52,9 @@ class Account:
                 self._mark()
 
     def add(self, more: int) -> None:
-        """Take note that more is done."""
-        self.is_done(self._done + more)
+        """Take note that more is done, by any thread."""
+        with self._lock:
+            self.is_done(self._done + more)
 
     def _mark(self) -> None:
         used = [used() for used in self._processes]
