@@ -131,7 +131,7 @@ def refuse_poison(target: Target, root, pipeline: Pipeline) -> None:
     """Forbid the pipeline's function to read, and to write, what is below the poisoned prefixes."""
     function = pipeline.functions[0]
     client = target.client("lambda", function.region)
-    role = client.get_function_configuration(FunctionName=function.name)["Role"]
+    role = client.get_function(FunctionName=function.name)["Configuration"]["Role"]
     for bucket, action, prefix in (
         (pipeline.source, "s3:GetObject*", UNREADABLE),
         (pipeline.destination, "s3:PutObject", UNWRITABLE),
