@@ -162,8 +162,9 @@ class _Look:
             f"added to its notifications: {added}; destroy takes it away. Roles that get rights on it: "
             f"{', '.join(names) or 'none'}",
         )
-        if self._is_source and self.stack.parameters.exercise:
-            folders = {samples.folder(self.bucket, one.key_prefix) for one in self._notifications}
+        if self.stack.parameters.exercise:
+            told = (one for one in self.stack.resources.values() if isinstance(one, BucketNotification))
+            folders = {samples.folder(self.bucket, one.key_prefix) for one in told}
             yield (
                 f"exercise: samples below {', '.join(sorted(folders))}",
                 "marked, and erased again with their versions and copies; what else lies there stays",

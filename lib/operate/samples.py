@@ -183,10 +183,10 @@ def take_back(
     key_prefixes: Iterable[str] = ("",),
     sleep: Callable[[float], None] = time.sleep,
 ) -> pd.DataFrame:
-    """Erase the samples and what the pipeline made of them, versions included, in buckets that are not ours.
+    """Erase the samples and what the pipeline made of them, versions included, if a bucket is not ours.
 
-    In those that the runbook made they stay. What lies in the samples' folder and comes of no exercise stays,
-    too; it is named, and printed.
+    If the runbook made all of them, they stay. What lies in the samples' folder and comes of no exercise
+    stays, too; it is named, and printed.
 
     Args:
         stack: The pipeline's.
@@ -195,31 +195,41 @@ def take_back(
         sleep: Waits, in seconds, until the pipeline, which is told of it, writes no more.
 
     Returns:
-        One row for each folder in a bucket that is not ours: bucket, folder, how many versions and markers
-        were `erased`, what of ours is `left` and why, and which keys of `others` lie there; both empty for
-        nothing.
+        One row for each folder, none if the runbook made all buckets: bucket, folder, how many versions and
+        markers were `erased`, what of ours is `left` where it is not ours and why, and which keys of `others`
+        lie there; both empty for nothing.
     """
     ours: set[str] = set()
+    of_all = list(buckets)
+    somebodys = next((bucket for bucket in of_all if not bucket.is_made), None)
     folders = [
         SamplesFolder(
             Place.of(stack.target, bucket),
-            folder(bucket, prefix),
+            folder(somebodys, prefix),
             whose(bucket),
             stack.scope.pipeline,
             stack.parameters,
             ours,
         )
-        for bucket in buckets
-        if not bucket.is_made
+        for bucket in (of_all if somebodys else [])
         for prefix in dict.fromkeys(key_prefixes)
     ]
+    made = {bucket.name for bucket in of_all if bucket.is_made}
     left = "" if not folders or _are_quiet(folders, sleep) else f"still written to after {QUIET_MOST_S} s"
     for each in folders:
         if each.others:
             what = such_as(len(each.others), "objects", min(each.others))
             print(f"{each.place.bucket}: below {each.prefix} lie {what} that are nobody's samples: they stay")
+        if each.refused and each.place.bucket in made:
+            print(f"{each.place.bucket}, which is ours: copies of samples stay there: {each.refused}")
     rows = [
-        (each.place.bucket, each.prefix, each.erased, each.refused or left, ", ".join(sorted(each.others)))
+        (
+            each.place.bucket,
+            each.prefix,
+            each.erased,
+            "" if each.place.bucket in made else each.refused or left,
+            ", ".join(sorted(each.others)),
+        )
         for each in folders
     ]
     return pd.DataFrame(rows, columns=["bucket", "folder", "erased", "left", "others"])

@@ -15,14 +15,16 @@ _FOLDER = re.compile(r"(?:^|/)([a-z][a-z0-9]*-[a-z][a-z0-9]*)-exercise/")  # as 
 MARK = "runbook-exercise"  # metadata of samples, and so of their copies: whose they are
 
 
-def folder(bucket: Bucket, key_prefix: str = "") -> str:
-    """Return what the keys of samples begin with: in a bucket that is not ours, a folder of our own.
+def folder(bucket: Bucket, key_prefix: str = "", *, copies: Bucket | None = None) -> str:
+    """Return what keys of samples begin with: a folder of our own, if one of the buckets is not ours.
 
     Args:
         bucket: Where they are going to be put.
         key_prefix: What the pipeline's keys begin with.
+        copies: Where the pipeline copies them to under the same keys, if it does.
     """
-    return key_prefix if bucket.is_made else f"{key_prefix}{whose(bucket)}-exercise/"
+    are_made = bucket.is_made and (copies is None or copies.is_made)
+    return key_prefix if are_made else f"{key_prefix}{whose(bucket)}-exercise/"
 
 
 def whose(bucket: Bucket) -> str:
@@ -63,7 +65,7 @@ def marked(place: Place, key: str, version_id: str | None = None) -> str:
 
 @dataclass
 class SamplesFolder:
-    """The samples' folder in a bucket that is not ours, after an exercise.
+    """The samples' folder in a bucket, after an exercise.
 
     Attributes:
         place: The bucket.

@@ -10,6 +10,7 @@ from support.somebodys import Somebodys
 
 from lib.base.errors import RunbookError
 from lib.base.paths import ROOT
+from lib.engine.inventory import Inventory
 from lib.engine.stack import Stack
 from lib.operate import samples
 from lib.operate.own_file import OwnFile
@@ -65,6 +66,27 @@ def test_samples_go_below_one_folder_and_are_taken_back(bucket, capsys):
     (upload,) = bucket.s3.list_multipart_uploads(Bucket=bucket.name)["Uploads"]
     assert (upload["Key"], upload["UploadId"]) == (f"{folder}theirs", half)
     bucket.s3.abort_multipart_upload(**theirs, UploadId=half)
+
+
+def test_if_either_bucket_is_somebodys_samples_and_copies_are_taken_back_of_both(bucket, somebody):
+    stack, adopted = exercised(bucket, "index")
+    own = Stack(stack.target, stack.parameters, "index")
+    made = own.add(Bucket("copies", "us-east-1"))
+    own.apply()
+    keys, before = {"in/runbook-tfolder-exercise/airlines/airlines.csv"}, bucket.objects()
+    for source, copies in ((adopted, made), (made, adopted)):
+        files = samples.load(samples.folder(source, "in/", copies=copies), hard=False)[:1]
+        assert {file.key for file in files} == keys
+        samples.upload(bucket.s3, source.name, files)
+        where = {"Bucket": source.name, "Key": files[0].key}
+        bucket.s3.copy_object(Bucket=copies.name, Key=files[0].key, CopySource=where)
+        taken = samples.take_back(stack, [source, copies], ["in/"], sleep=lambda _: None)
+        assert taken["erased"].tolist() == [1, 1]
+        assert bucket.objects() == before
+        assert "Versions" not in bucket.s3.list_object_versions(Bucket=made.name)
+    assert samples.folder(made, "in/", copies=made) == "in/"
+    assert samples.take_back(stack, [made]).empty
+    Inventory(stack.target, stack.parameters).destroy()
 
 
 def test_a_sample_is_not_written_over_what_somebody_has_there(bucket):
