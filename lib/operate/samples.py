@@ -211,8 +211,9 @@ def take_back(
             stack.parameters,
             ours,
         )
-        for bucket in (of_all if somebodys else [])
+        for bucket in of_all
         for prefix in dict.fromkeys(key_prefixes)
+        if somebodys
     ]
     made = {bucket.name for bucket in of_all if bucket.is_made}
     left = "" if not folders or _are_quiet(folders, sleep) else f"still written to after {QUIET_MOST_S} s"

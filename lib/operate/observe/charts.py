@@ -166,7 +166,7 @@ def airports(places: pd.DataFrame, above_ft: float) -> Chart:
         places: One row an airport: faa, name, lat, lon in degrees, and alt in feet.
         above_ft: From which altitude on one is high, in feet.
     """
-    shown = places[places["lon"] < FURTHEST_LONGITUDE].sort_values("alt")
+    shown = places[places["lon"] < FURTHEST_LONGITUDE].sort_values("alt", kind="stable")
     high = shown["alt"] > above_ft
     tips = Tips()
     with style():
