@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
+from support.today import SEED
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,7 +21,9 @@ def found_again():
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "--quiet"],
         cwd=ROOT,
-        env=os.environ | {"PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"},
+        env=os.environ
+        | {"PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"}
+        | {"RUNBOOK_SEED": str(SEED)},  # of the day on which this process began
         capture_output=True,
         text=True,
     )

@@ -113,8 +113,8 @@ FIGURES = {
         "Lists of buckets, queues, functions, tables and roles",
         "no figure: a deleted bucket “might still appear in the list”",
         f"{S3_GUIDE}Welcome.html#ConsistencyModel",
-        "what is listed is looked at, and what is gone left out; a destruction looks again until what the ledger "
-        "says was made in the last 30 s is listed; the proof that all is gone takes 90 s",
+        "what is listed is looked at, and what is gone left out; a destruction looks again until what the "
+        "ledger says was made in the last 30 s is listed; the proof that all is gone takes 90 s",
         LATE_AWS,
     ),
     "versioning": Figure(

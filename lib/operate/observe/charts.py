@@ -93,7 +93,7 @@ def monthly_cost(cost: pd.DataFrame) -> Chart:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda usd, _: frames.money(usd)))
         axes.invert_yaxis()
         figure.legend(loc="outside right center")
-    totals = cost.loc[TOTAL].sort_values(ascending=False)
+    totals = cost.loc[TOTAL].sort_values(ascending=False, kind="stable")
     each = ", ".join(f"{pipeline} {frames.money(usd)}" for pipeline, usd in totals.items())
     return Chart(figure, f"US dollars a month, an estimate: {each}.", tips)
 
