@@ -61,23 +61,21 @@ def test_a_pipeline_is_made_destroyed_and_made_again(pipeline, target, parameter
     inventory.destroy()
 
 
-def test_what_lists_do_not_tell_of_yet_is_destroyed_too(target, parameters):
+@pytest.mark.parametrize(
+    "delete",
+    [
+        lambda inventory: inventory.destroy(),
+        lambda inventory: rollback(inventory.target, inventory.parameters, run_id(), "ingest").deleted,
+    ],
+    ids=["destroyed", "rolled back"],
+)
+def test_what_lists_do_not_tell_of_yet_is_deleted_too(target, parameters, delete):
     stack = Stack(target, parameters, "ingest")
     cases.sqs.queue(stack)
     stack.apply()
     inventory = Inventory(target, parameters, "ingest")
     assert len(inventory.existing()) < len(stack.resources), "lists are not late"
-    assert len(inventory.destroy()) == len(stack.resources)
-    assert inventory.existing() == []
-
-
-def test_what_lists_do_not_tell_of_yet_is_rolled_back_too(target, parameters):
-    stack = Stack(target, parameters, "ingest")
-    cases.sqs.queue(stack)
-    stack.apply()
-    inventory = Inventory(target, parameters, "ingest")
-    assert len(inventory.existing()) < len(stack.resources), "lists are not late"
-    assert len(rollback(target, parameters, run_id(), "ingest").deleted) == len(stack.resources)
+    assert len(delete(inventory)) == len(stack.resources)
     assert inventory.existing() == []
 
 
