@@ -106,6 +106,7 @@ class DuckDbCells(DuckDbEngine):
         """Make the table."""
         cells, of_record = path.with_suffix(".cells"), len(dialect.names) + 1
         _write_cells(path, cells, dialect)
+        self._use_all_memory()  # for a table, as `keep`
         self.rows("CREATE TABLE cells (number INTEGER, text VARCHAR)")
         one_column = replace(dialect, names=["cell"], lines_before=0)
         try:
