@@ -15,6 +15,8 @@ html_title = project
 html_copy_source = False
 html_show_sphinx = False
 templates_path: list[str] = []
+html_static_path = [str(ROOT / "lib" / "base" / "static" / "zoom.js")]
+html_js_files = [("zoom.js", {"defer": "defer"})]
 
 # Notebooks have the outputs that are kept in them, and nothing is fetched from anywhere.
 nb_execution_mode = "off"

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -62,6 +63,7 @@ def write_report(
     for executed in pages:
         _page(executed).write_text(_to_html(executed, folder.name, [page.stem for page in pages]), "utf-8")
     (folder / "tables.js").write_text(_tables(), "utf-8")
+    shutil.copyfile(STATIC / "zoom.js", folder / "zoom.js")
     index = folder / "index.html"
     if record:
         (folder / "record.json").write_text(text_of(record), "utf-8")

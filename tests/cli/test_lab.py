@@ -29,7 +29,11 @@ pd.DataFrame({"faa": [f"A{n:04}" for n in range(1458)], "bytes": range(1458)})
 """
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 SQL = "%when True\n%%sql\nSELECT faa FROM airports"
-SOURCES = ["%load_ext lib.ipython_extension", WAITS, TABLE, "uploads.head()", SQL, "select = 1"]
+CHART = """
+from lib.engine.picture import Picture
+Picture('flowchart TB\\n  a["S3<br/>source"] -->|notifies| b["SNS<br/>uploads"]')
+"""
+SOURCES = ["%load_ext lib.ipython_extension", WAITS, TABLE, "uploads.head()", SQL, "select = 1", CHART]
 
 
 def test_it_opens_the_project_with_the_first_notebook_in_front():
@@ -145,6 +149,51 @@ def test_in_a_browser_sql_is_coloured_also_below_a_condition(page):
     assert "select" not in colours or colours["select"] != colours["SELECT"]  # Python stays Python
 
 
+def zoomed(page, picture):
+    """Enlarge a picture, make it larger by keys and wheel, move it and close it; return its widths on the way."""
+    picture.locator("button", has_text="Enlarge").click()
+    dialog = page.locator("dialog.runbook-zoom[open]")
+    shown = dialog.locator("img, svg").first
+    widths = [shown.bounding_box()["width"]]
+    page.keyboard.press("+")
+    widths.append(shown.bounding_box()["width"])
+    pane = dialog.locator("[role=group]")
+    box = pane.bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    for _ in range(3):
+        page.mouse.wheel(0, -300)
+    page.wait_for_function(
+        "([shown, width]) => shown.getBoundingClientRect().width > 4 * width", arg=[shown.element_handle(), widths[1]]
+    )
+    widths.append(shown.bounding_box()["width"])
+    before = shown.bounding_box()["x"]
+    page.mouse.down()
+    page.mouse.move(middle[0] - 80, middle[1], steps=4)
+    page.mouse.up()
+    assert shown.bounding_box()["x"] == pytest.approx(before - 80, abs=2)
+    assert browser.barriers(page, "dialog.runbook-zoom") == []
+    browser.keep(page, f"zoom-{shown.evaluate('each => each.tagName')}")
+    page.keyboard.press("0")
+    widths.append(shown.bounding_box()["width"])
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+    return widths
+
+
+def test_in_a_browser_a_picture_is_as_large_as_one_likes(page):
+    run(page, 0)
+    cell = run(page, 6)
+    picture = cell.locator(".jp-RenderedMermaid")
+    picture.locator("img").wait_for()
+    picture.scroll_into_view_if_needed()
+    browser.keep(page, "lab-picture")
+    fitted, larger, largest, again = zoomed(page, picture)
+    assert picture.locator("img").bounding_box()["width"] < fitted < larger < largest
+    assert again == pytest.approx(fitted, abs=1)
+    assert page.complaints == []
+
+
 def test_what_bars_people_is_found(chromium):
     page = chromium.new_page()
     page.set_content('<main lang="en"><img src="x.png"><p style="color:#ccc;background:#fff">pale</p></main>')
@@ -210,6 +259,8 @@ def test_in_a_browser_a_report_of_a_disk_is_whole(chromium, tmp_path, monkeypatc
     assert asked == []
     assert browser.barriers(page, ".runbook-scroll", ".runbook-picture", "nav") == []
     assert page.locator(".runbook-picture svg").count() == 1
+    fitted, larger, *_ = zoomed(page, page.locator(".runbook-picture"))
+    assert larger > fitted
     background = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
     assert (background == "rgb(255, 255, 255)") == (scheme == "light")
     browser.keep(page, f"report-{scheme}")
