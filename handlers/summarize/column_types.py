@@ -90,6 +90,8 @@ class Column:
         candidates: Texts of which it is counted how often they are there, for the most frequent ones are
             among them; None if the engine has to find some.
         share: Which part of the values, drawn at random, is enough for quartiles.
+        decimals: How many digits doubles have after the point, if the first of them all have as many: most
+            are then soon found to be doubles.
     """
 
     number: int
@@ -99,6 +101,7 @@ class Column:
     center: Decimal | None = None
     candidates: tuple[str, ...] | None = None
     share: float = 1
+    decimals: int | None = None
 
     @property
     def text(self) -> str:
@@ -150,6 +153,15 @@ def center(column_type: Type, values: Iterable[str]) -> Decimal | None:
     numbers = [Decimal(value) for value in values]
     is_exact = column_type is BIGINT and all(abs(number) <= LARGEST_EXACT_DOUBLE for number in numbers)
     return None if is_exact else numbers[0]
+
+
+def decimals(column_type: Type, texts: Iterable[str]) -> int | None:
+    """Return the `decimals` of a `Column` of this type by some of its texts."""
+    if column_type is not DOUBLE:
+        return None
+    found = {len(text.partition(".")[2]) for text in texts if text not in NULL_VALUES}
+    (first,) = found if len(found) == 1 else (0,)
+    return first if 0 < first < CERTAIN_CHARACTERS else None
 
 
 def repeats(texts: Iterable[str]) -> bool:

@@ -163,7 +163,7 @@ def _alike(columns: Sequence[Column]) -> Iterator[tuple[Alike, Sequence[Column]]
     for group in groups.values():
         for start in range(0, len(group), COLUMNS_AT_ONCE):
             some = group[start : start + COLUMNS_AT_ONCE]
-            yield Alike(**vars(some[0])), some
+            yield Alike(**vars(some[0]) | {"decimals": None}), some  # which differ
 
 
 def _wanted(columns: Sequence[Column]) -> tuple[list[int], list[str | None]]:

@@ -68,10 +68,9 @@ def measures(functions: Functions, column: Column) -> list[str]:
     numeric = _as_double(column, value)
     mean_of = value if column.center is None else numeric
     of_type = count_of_type(column, column_type, value, functions)
-    quartiles, drawn = functions.quartiles.format(v=numeric), "NULL"
-    if column.share < 1:
-        quartiles += f" FILTER (draw < {column.share})"
-        drawn = f"count({column.text}) FILTER (draw < {column.share})"
+    # Nulls count for nothing. FILTER would take longer.
+    some = numeric if column.share == 1 else f"CASE WHEN draw < {column.share} THEN {numeric} END"
+    drawn = "NULL" if column.share == 1 else f"count({some})"
     return [
         f"count({column.text})",
         f"count({column.text})" if column_type is VARCHAR else of_type,
@@ -80,7 +79,7 @@ def measures(functions: Functions, column: Column) -> list[str]:
         f"substr(CAST(max({value}) AS varchar), 1, {MAX_VALUE_CHARACTERS})",
         f"avg({mean_of})" if column_type.is_number else "NULL",
         f"stddev_samp({numeric})" if column_type.is_number else "NULL",
-        quartiles if column_type.is_number else "NULL",
+        functions.quartiles.format(v=some) if column_type.is_number else "NULL",
         drawn if column_type.is_number else "NULL",
         _candidates(column, functions) if column.repeats else "NULL",
     ]
@@ -130,7 +129,12 @@ def count_of_type(column: Column, column_type: Type, value: str, functions: Func
         condition = f"CASE WHEN {same} THEN true ELSE {condition} END"
     if column_type is DOUBLE:
         is_short = f"{functions.length.format(c=column.text)} <= {CERTAIN_CHARACTERS}"
-        condition = f"CASE WHEN {is_short} THEN {matches} ELSE {condition} END"
+        is_written = ""
+        if functions.casts_forgive and column.decimals is not None:
+            # What comes back as it was written from as many digits as a double certainly holds.
+            short = f"TRY_CAST({value} AS decimal({CERTAIN_CHARACTERS},{column.decimals}))"
+            is_written = f" WHEN CAST({short} AS varchar) = {column.text} THEN true"
+        condition = f"CASE{is_written} WHEN {is_short} THEN {matches} ELSE {condition} END"
     return f"count_if({condition})"
 
 

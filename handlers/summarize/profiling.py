@@ -16,6 +16,7 @@ from column_types import (
     Column,
     center,
     decimal,
+    decimals,
     guess,
     repeats,
     written,
@@ -123,6 +124,7 @@ def guessed(dialect: Dialect, all_repeat: bool, samples: Sequence[Sample]) -> li
         texts = [record[number] for record in dialect.records if number < len(record)]
         found, middle = guess(texts)
         column = Column(number, name, found, all_repeat or repeats(texts), middle)
+        column = replace(column, decimals=decimals(found, texts))
         if samples:
             column = replace(column, candidates=samples[number].candidates, share=samples[number].share)
         columns.append(column)

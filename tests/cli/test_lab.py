@@ -164,7 +164,8 @@ def zoomed(page, picture):
     for _ in range(3):
         page.mouse.wheel(0, -300)
     page.wait_for_function(
-        "([shown, width]) => shown.getBoundingClientRect().width > 4 * width", arg=[shown.element_handle(), widths[1]]
+        "([shown, width]) => shown.getBoundingClientRect().width > 4 * width",
+        arg=[shown.element_handle(), widths[1]],
     )
     widths.append(shown.bounding_box()["width"])
     before = shown.bounding_box()["x"]

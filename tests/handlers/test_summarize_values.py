@@ -97,6 +97,26 @@ def test_values_stay_what_they_are(summarize, values, kind, distinct, least, mos
     assert not found["distinct_is_approximate"]
 
 
+@pytest.mark.parametrize(
+    ("late", "kind"),
+    [
+        *[
+            (text, "double")
+            for text in ("0.12345", ".5000", "-0.0000", "1e3", " 1.2500 ", "7", "nan", "-3.2500")
+        ],
+        ("99999999999999.2500", "double"),
+        ("1.25000000000000000001", "decimal(38,20)"),
+        *[
+            (text, "varchar")
+            for text in ("01.2500", "+01.2500", "1.2500x", "Infinity", "1_0.2500", "1.2500e200")
+        ],
+    ],
+)
+def test_among_doubles_of_as_many_digits_one_that_is_written_otherwise(summarize, late, kind):
+    found = profile_of(summarize, ["1.2500"] * 1100 + [late])
+    assert (found["type"], found["nulls"]) == (kind, int(late in NULLS))
+
+
 def test_a_thousand_identifiers_of_19_digits(summarize):
     found = profile_of(summarize, [str(1764843812345600000 + n) for n in range(1000)])
     assert (found["type"], found["distinct"]) == ("bigint", 1000)
