@@ -129,10 +129,11 @@ sweep: $(INSTALLED) ## Stop and disturb every pipeline at every call to AWS; tak
 	@PYTHONPATH=tests $(BIN)/python -m support.sweep $(ARGS)
 
 # In a home of their own, so that the outputs are those of a first run: the tour deploys what 10_migrate deploys, so
-# that its turn comes when all is removed.
+# that its turn comes when all is removed. The local AWS is installed before, or else 00_start's output would say so.
 TOUR := notebooks/01_tour.ipynb
 IN_ORDER = $(filter-out $(TOUR),$(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))) $(TOUR)
 notebooks: $(INSTALLED) ## Run the notebooks in order, from nothing, or ARGS=NN_NAME, and keep the outputs in them
+	@$(BIN)/python -c "from lib.local.install import ensure_installed; ensure_installed()"
 	@RUNBOOK_HOME=$$(mktemp -d); export RUNBOOK_HOME; \
 	$(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
 		$(if $(ARGS),$(ARGS:%=notebooks/%.ipynb),$(IN_ORDER)); status=$$?; \
