@@ -150,7 +150,7 @@ def test_in_a_browser_sql_is_coloured_also_below_a_condition(page):
 
 
 def zoomed(page, picture):
-    """Enlarge a picture, make it larger by keys and wheel, move it and close it; return its widths on the way."""
+    """Enlarge a picture, by key and wheel, move it and close it; return its widths on the way."""
     picture.locator("button", has_text="Enlarge").click()
     dialog = page.locator("dialog.runbook-zoom[open]")
     shown = dialog.locator("img, svg").first
