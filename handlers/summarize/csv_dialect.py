@@ -84,7 +84,8 @@ def sniff(text: str, is_whole: bool) -> Dialect:
     declared = DECLARED.match(text)
     delimiters = declared[1] if declared else DELIMITERS
     text = text[declared.end() :] if declared else text
-    may_be_apostrophe = BEGINS_WITH_APOSTROPHE.search(text) and not BEGINS_WITH_QUOTE.search(text)
+    begins = "'" in text and BEGINS_WITH_APOSTROPHE.search(text)  # sooner said of most
+    may_be_apostrophe = begins and not BEGINS_WITH_QUOTE.search(text)
     quotes = "\"'" if may_be_apostrophe else '"'
     candidates = [_parse(text, *each, is_whole) for each in product(delimiters, quotes)]
     found = [candidate for candidate in candidates if candidate]
