@@ -20,6 +20,8 @@ MOST_CELLS, MOST_ROWS = 60_000, 10_000  # of a page
 MOST_TEXT_ROWS = 200  # of a text, the first and the last half of which are shown
 FEW_ROWS = 10  # which nobody needs to search or to scroll
 LONG_CHARACTERS, SEEN_CHARACTERS = 240, 100  # of a value that is folded, and what of it is seen
+WORD_CHARACTERS = 24  # of a word that is never broken; a longer one is a name that may be, in a narrow page
+CHARACTER_CH = 0.9  # how wide a letter is, of the bold digit by which the head of a column measures
 DECIMALS = 6
 
 STYLE = (
@@ -62,7 +64,7 @@ def html(table: pd.DataFrame) -> str:
         return table.to_html(na_rep="")
     shown = table.iloc[: min(MOST_ROWS, max(MOST_CELLS // max(len(table.columns), 1), 1))]
     columns = [_Column(name, values) for name, values in _all_columns(shown)]
-    head = "".join(f'<th scope="col"{each.css}>{escape(each.name)}</th>' for each in columns)
+    head = "".join(f'<th scope="col"{each.css}{each.width}>{escape(each.name)}</th>' for each in columns)
     cells = zip(*(each.cells() for each in columns), strict=True)
     rows = "".join(f"<tr>{''.join(row)}</tr>" for row in cells)
     rest = len(table) - len(shown)
@@ -134,6 +136,14 @@ class _Column:
     def css(self) -> str:
         """The class of its cells: numbers are to the right."""
         return ' class="n"' if self.is_number else ""
+
+    @property
+    def width(self) -> str:
+        """The style of its head: so wide that no short word of its cells is broken."""
+        if self.is_number:
+            return ""
+        longest = max((len(word) for value in self.plain() for word in value.split()), default=0)
+        return f' style="min-width:{CHARACTER_CH * min(longest, WORD_CHARACTERS):.0f}ch"'
 
     def plain(self) -> Iterator[str]:
         """Yield its values as they are."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib.base.frames import STYLE
 from lib.base.paths import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -22,7 +23,10 @@ class Runbooks(pd.DataFrame):
             f'<tr><td><a href="{escape(name)}.ipynb">{escape(name)}</a></td><td>{escape(what)}</td></tr>'
             for name, what in self.itertuples(index=False)
         )
-        return f"<table><tr><th>notebook</th><th>what it is</th></tr>{''.join(rows)}</table>"
+        head = '<tr><th scope="col">notebook</th><th scope="col">what it is</th></tr>'
+        return (
+            f'{STYLE}<table class="runbook-table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
+        )
 
 
 def table(folder: Path = NOTEBOOKS) -> Runbooks:

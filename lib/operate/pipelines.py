@@ -82,6 +82,7 @@ class Pipeline:
         removed: Takes S3 events of objects that were deleted; None if the pipeline does not follow these.
         functions: All its functions, in the order in which work passes them.
         dead_letters: All its queues of work that was not done.
+        handed_over: Its other queues, besides `created`: of what its functions leave to each other.
         filters: Of which of the source's keys it is told, by the source's notification.
         at_odds: Where what is deployed contradicts the parameters.
         lacks: What is not there and should be, a sentence each.
@@ -95,6 +96,7 @@ class Pipeline:
     removed: Queue | FunctionName | None
     functions: tuple[FunctionName, ...]
     dead_letters: tuple[DeadLetters, ...]
+    handed_over: tuple[Queue, ...] = ()
     filters: tuple[KeyFilter, ...] = (KeyFilter(),)
     at_odds: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
@@ -195,10 +197,14 @@ class Pipeline:
         return ""
 
     @property
+    def working(self) -> list[Queue]:
+        """Its queues of work that is to be done, first the one that S3's events come to, if there is one."""
+        return [*([self.created] if isinstance(self.created, Queue) else []), *self.handed_over]
+
+    @property
     def queues(self) -> list[Queue]:
-        """All its queues: the one it works on, if it has one, and those of work that was not done."""
-        working = [self.created] if isinstance(self.created, Queue) else []
-        return [*working, *(each.queue for each in self.dead_letters)]
+        """All its queues: of work that is to be done, and of work that was not done."""
+        return [*self.working, *(each.queue for each in self.dead_letters)]
 
 
 def buckets(pipelines: Iterable[Pipeline]) -> list[Bucket]:
@@ -390,6 +396,7 @@ class _Found:
         destination = self._end(ends, DESTINATION, "destination_region", lacks, is_needed)
         entrances = [self._entrance(created), self._entrance(removed)]
         functions = self._functions(source, told)
+        dead_letters = self._dead_letters(functions, *entrances)
         return Pipeline(
             self.scope.pipeline,
             source=source,
@@ -397,7 +404,8 @@ class _Found:
             created=entrances[0],
             removed=entrances[1],
             functions=functions,
-            dead_letters=self._dead_letters(functions, *entrances),
+            dead_letters=dead_letters,
+            handed_over=tuple(self._handed_over(entrances[0])),
             filters=tuple(dict.fromkeys(_filter(each) for each in created)),
             lacks=tuple(lacks),
             there=tuple(self._there()),
@@ -469,6 +477,13 @@ class _Found:
         first = [arn for arn in there if source and arn not in passed and source.name in there[arn].values()]
         order = dict.fromkeys([*first, *(arn for arn in passed if arn in there), *sorted(there)])
         return tuple(map(self._function, order))
+
+    def _handed_over(self, created: Queue | FunctionName | None) -> Iterator[Queue]:
+        """Yield the queues that functions work off, besides the one that S3's events come to."""
+        for queue, _ in self.parts.of(Queue):
+            is_entrance = isinstance(created, Queue) and queue.arn == created.arn
+            if not is_entrance and self.account.workers(queue):
+                yield queue
 
     def _dead_letters(
         self,

@@ -65,7 +65,7 @@ class Parameters(Section):
     )
     prefix: Name = Field("runbook", description="what the name of everything that is made begins with")
     account_id: AccountId = Field(
-        "000000000000", description="number of the AWS account, in quotes; any other account is refused"
+        "000000000000", description="number of the AWS account; any other account is refused"
     )
     home_region: Region = Field(
         GLOBAL_REGION,

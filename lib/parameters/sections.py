@@ -154,7 +154,7 @@ def _existing(what: str) -> str:
 def _account(what: str) -> str:
     """Return what is said of a parameter that names the account of a bucket."""
     return (
-        f"number of the AWS account {what} is to live in, in quotes, if that is another one than account_id; "
+        f"number of the AWS account {what} is to live in, if that is another one than account_id; "
         "empty for account_id"
     )
 

@@ -128,7 +128,7 @@ def is_old_bucket_name(name: str) -> bool:
 
 def _account_or_none(text: str) -> str:
     if text and not re.fullmatch(r"[0-9]{12}", text):
-        raise ValueError(f"{text!r} is no account: write its 12 digits in quotes, or leave it empty")
+        raise ValueError(f"{text!r} is no account: write its 12 digits, or leave it empty")
     return text
 
 
@@ -187,7 +187,7 @@ KeyTemplate = Annotated[
 AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$"), _allowed("12 digits")]
 # Of another account; what fits together is for the section to say.
 OtherAccountId = Annotated[
-    str, AfterValidator(_account_or_none), _allowed("number of an AWS account, 12 digits in quotes, or empty")
+    str, AfterValidator(_account_or_none), _allowed("number of an AWS account, 12 digits, or empty")
 ]
 RoleArn = Annotated[str, AfterValidator(_role_arn), _allowed("arn:aws:iam::ACCOUNT:role/NAME, or empty")]
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
@@ -276,7 +276,8 @@ def explain(error: Mapping[str, Any], known: Iterable[str]) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown parameter {where}{did_you_mean(where, known)}"
     if where == "account_id":
-        return f"account_id: must be 12 digits in quotes; found {found!r} ({type(found).__name__})"
+        in_quotes = "" if isinstance(found, str) else " in quotes"
+        return f"account_id: must be 12 digits{in_quotes}; found {found!r} ({type(found).__name__})"
     if error["type"] == "value_error":
         return f"{where}: {error['ctx']['error']}".removeprefix(": ")
     return f"{where}: {error['msg']}; found {found!r}{WRITE.get(error['type'], '')}"

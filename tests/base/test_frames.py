@@ -78,6 +78,12 @@ def test_text_is_to_the_left_and_numbers_to_the_right():
     assert "text-align:left" in frames.STYLE
 
 
+def test_a_column_is_so_wide_that_no_short_word_is_broken():
+    table = pd.DataFrame({"service": ["cloudwatch", None], "arn": ["a" * 90, "b"], "n": [1, 2]})
+    widths = re.findall(r'<th scope="col"(?: class="n")?(?: style="min-width:(\d+)ch")?>', frames.html(table))
+    assert widths == ["9", "22", ""]
+
+
 def test_what_looks_like_markup_is_text():
     assert (
         "<b>"

@@ -158,6 +158,11 @@ def zoomed(page, picture):
     page.keyboard.press("+")
     widths.append(shown.bounding_box()["width"])
     pane = dialog.locator("[role=group]")
+    close = dialog.locator("button", has_text="Close").bounding_box()
+    assert close["x"] + close["width"] <= dialog.evaluate("dialog => dialog.clientWidth")
+    assert dialog.evaluate("dialog => dialog.clientWidth") == page.evaluate(
+        "document.documentElement.clientWidth"
+    )
     box = pane.bounding_box()
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(*middle)

@@ -48,7 +48,7 @@ def test_version() -> None:
         (["destroy", "nothing"], "unknown pipeline 'nothing'; there are: migrate"),
         (["run", "--set", "migrate.bach_size=5"], "did you mean migrate.batch_size"),
         (["run", "--set", "migrate.batch_size=ten"], "migrate.batch_size"),
-        (["plan", "--set", "account_id=00000000000"], "12 digits in quotes"),
+        (["plan", "--set", "account_id=00000000000"], "must be 12 digits; found"),
         (["run", "--set", "migrate.batch_size"], "write NAME=VALUE"),
         (["run", "--set", "migrate=1", "--set", "migrate.batch_size=5"], "given as a whole"),
         (["run", "--set", "kms_key_arns=[1"], "--set kms_key_arns=[1"),
@@ -155,7 +155,14 @@ def test_a_run_ends_with_a_table_a_report_and_what_to_try_next(home: Path, noteb
         assert expected in result.stderr
         assert expected not in result.stdout
     files = {path.name for path in (home / "runs" / "latest").iterdir()}
-    assert files == {"10_migrate.ipynb", "10_migrate.html", "index.html", "kernels.log", "tables.js"}
+    assert files == {
+        "10_migrate.ipynb",
+        "10_migrate.html",
+        "index.html",
+        "kernels.log",
+        "tables.js",
+        "zoom.js",
+    }
 
 
 def test_a_failing_notebook_is_exit_code_1_with_its_cell_and_no_traceback(

@@ -53,7 +53,7 @@ def test_the_report_needs_no_network_and_escapes_what_it_shows(
     page = (folder / "10_some.html").read_text("utf-8")
     assert '<div class="runbook-picture"><svg role="img"' in page  # drawn, by whatever browser opens it
     assert 'class="mermaid"' not in page
-    assert re.findall(r'(?:src|href)="(?!#)([^"]*)"', page) == ["tables.js", "index.html"]
+    assert re.findall(r'(?:src|href)="(?!#)([^"]*)"', page) == ["tables.js", "zoom.js", "index.html"]
     assert not re.search(r"""(?:import|url)\(["']?https?:""", page)
     assert "DataTable" in (folder / "tables.js").read_text("utf-8")
 

@@ -13,6 +13,7 @@ def test_each_notebook_is_told_of_by_its_title(tmp_path):
     table = runbooks.table(tmp_path)
     assert table.to_numpy().tolist() == [["10_mine", "what <it> is"], ["70_other", "how *is* it?"]]
     assert '<a href="10_mine.ipynb">10_mine</a></td><td>what &lt;it&gt; is' in table._repr_html_()
+    assert '<table class="runbook-table">' in table._repr_html_()
     assert repr(table).splitlines()[0] == "10_mine        what <it> is"
 
 

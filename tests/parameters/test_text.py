@@ -48,7 +48,7 @@ from lib.parameters.model import Parameters, schema_of
         ("env: {a: b}", "env: Input should be a valid string; found {'a': 'b'}"),
         ("1: x", "unknown parameter 1"),
         ("<<: {env: x}", "unknown parameter <<"),
-        ("account_id: 11112222333", "account_id: must be 12 digits in quotes; found '11112222333' (str)"),
+        ("account_id: 11112222333", "account_id: must be 12 digits; found '11112222333' (str)"),
         ("account_id: 1111_2222_3333", "account_id: must be 12 digits"),
     ],
 )

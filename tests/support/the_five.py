@@ -110,6 +110,7 @@ def _ingest(parameters: Parameters) -> Pipeline:
         removed=None,
         functions=(generate, consume),
         dead_letters=tuple(dead),
+        handed_over=(pieces,),
         filters=(KeyFilter("stocks/"),),
     )
 

@@ -7,8 +7,9 @@ const STYLE = `
 .runbook-zoomable > button { position: absolute; top: .25rem; right: .25rem; }
 button.runbook-zoom { font: .85rem system-ui, sans-serif; padding: .2rem .6rem; border: 1px solid #767676;
   border-radius: .3rem; background: #fff; color: #222; cursor: pointer; }
-dialog.runbook-zoom { width: 100vw; height: 100vh; max-width: none; max-height: none; box-sizing: border-box; margin: 0;
-  padding: 0; border: 0; }
+dialog.runbook-zoom { inset: 0; width: 100%; height: 100%; max-width: none; max-height: none; box-sizing: border-box;
+  margin: 0; padding: 0; border: 0; }
+html:has(dialog.runbook-zoom[open]) { overflow: hidden; }
 dialog.runbook-zoom[open] { display: flex; flex-direction: column; }
 dialog.runbook-zoom nav { display: flex; gap: .5rem; padding: .5rem; justify-content: flex-end; }
 dialog.runbook-zoom nav output { font: .85rem system-ui, sans-serif; padding: .25rem; min-width: 4rem; text-align: right;

@@ -57,7 +57,7 @@ def _graphs(parameters: Parameters, pipeline: Pipeline) -> Iterator[Widget]:
         yield _graph(functions[0].region, "throughput, a minute", throughput, "Sum")
     if functions:
         yield _graph(functions[0].region, "errors and throttles", list(_errors(functions)), "Sum")
-    if functions or isinstance(pipeline.created, Queue):
+    if functions or pipeline.working:
         yield _waiting(pipeline)
     dead = [_queue("ApproximateNumberOfMessagesVisible", each.queue) for each in pipeline.dead_letters]
     brake = any(each.kind == "holding" for each in pipeline.dead_letters)
@@ -103,15 +103,21 @@ def _errors(functions: Iterable[FunctionName]) -> Iterator[list]:
 
 
 def _waiting(pipeline: Pipeline) -> Widget:
-    """How much waits and how long: in the pipeline's queue, or in the one that Lambda itself keeps.
+    """How much waits and how long: in the pipeline's queues, or in the one that Lambda itself keeps.
 
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     """
-    if isinstance(pipeline.created, Queue):
-        names = ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")
-        depth, age = (_queue(name, pipeline.created) for name in names)
-        depth[-1]["label"], age[-1] = "messages", {"label": "age of the oldest, s", "yAxis": "right"}
-        return _graph(pipeline.created.region, "queue: depth and age", [depth, age])
+    if queues := pipeline.working:
+        metrics = []
+        for queue in queues:
+            names = ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")
+            depth, age = (_queue(name, queue) for name in names)
+            which = f"{queue.what}: " if len(queues) > 1 else ""
+            depth[-1]["label"] = f"{which}messages"
+            age[-1] = {"label": f"{which}age of the oldest, s", "yAxis": "right"}
+            metrics += [depth, age]
+        noun = "queue" if len(queues) == 1 else "queues"
+        return _graph(queues[0].region, f"{noun}: depth and age", metrics)
     metrics = [
         ["AWS/Lambda", "AsyncEventAge", "FunctionName", each.name, {"label": f"{what(each)}: age, ms"}]
         for each in pipeline.functions

@@ -10,7 +10,6 @@ from lib.operate import facts
 from lib.operate.observe import cost, dashboard
 from lib.operate.pipelines import FunctionName
 from lib.parameters import Parameters
-from lib.resources.sqs import Queue
 
 PARAMETERS = Parameters.check({"env": "test"})
 PIPELINES = pipelines(PARAMETERS)
@@ -65,10 +64,12 @@ def test_every_queue_and_function_of_a_pipeline_is_on_it(pipeline):
 
 @pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
 def test_how_long_things_wait_is_on_it(pipeline):
-    shown = {metric[1] for metric in metrics(dashboard.body(PARAMETERS, [pipeline]))}
-    by_queue = isinstance(pipeline.created, Queue)
-    assert ("ApproximateAgeOfOldestMessage" if by_queue else "AsyncEventAge") in shown
-    assert "Lag" in shown
+    shown = metrics(dashboard.body(PARAMETERS, [pipeline]))
+    ages = {metric[3] for metric in shown if metric[1] == "ApproximateAgeOfOldestMessage"}
+    assert ages == {queue.name for queue in pipeline.working}
+    names = {metric[1] for metric in shown}
+    assert ages or "AsyncEventAge" in names
+    assert "Lag" in names
 
 
 def test_lag_is_drawn_as_percentiles():
