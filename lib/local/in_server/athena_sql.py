@@ -4,6 +4,8 @@ What MiniStack would only pretend to run is refused: a green local run is to mea
 https://docs.aws.amazon.com/athena/latest/ug/ddl-sql-reference.html
 """
 
+import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -28,10 +30,41 @@ def _literal_of_a_type(_: TrinoParser, this: exp.Expr, kind: exp.DataType) -> ex
     return cast
 
 
+# A number with an exponent before a sign; texts, names and comments are taken whole, for none is within them.
+_BEFORE_A_SIGN = re.compile(
+    r"""'[^']*(?:'|$) | "[^"]*(?:"|$) | --[^\r\n]* | /\*.*?(?:\*/|$) | [^\W\d]\w*
+    | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+)(?=[+-])""",
+    re.DOTALL | re.VERBOSE,
+)
+
+
 class AsWritten(Trino):
     """Trino's dialect without what sqlglot knows of its functions: they keep their names and arguments."""
 
     INDEX_OFFSET = 0
+
+    class Tokenizer(Trino.Tokenizer):
+        """The tokenizer; sqlglot takes 5e0-1 for one number, since it allows a sign anywhere after the e."""
+
+        def tokenize(self, sql: str) -> list[Token]:
+            """Return the tokens of a text, with their places in it.
+
+            Args:
+                sql: The text.
+            """
+            ends = [found.end() for found in _BEFORE_A_SIGN.finditer(sql) if found["number"]]
+            if not ends:
+                return super().tokenize(sql)
+            parts = (sql[start:end] for start, end in zip([0, *ends], [*ends, len(sql)], strict=True))
+            apart = " ".join(parts)
+            blanks = [end + before for before, end in enumerate(ends)]
+            tokens = super().tokenize(apart)
+            for token in tokens:
+                before = bisect_left(blanks, token.start)
+                line = max(apart.rfind("\n", 0, token.start), apart.rfind("\r", 0, token.start))
+                token.col -= before - bisect_left(blanks, line)
+                token.start, token.end = token.start - before, token.end - before
+            return tokens
 
     class Parser(TrinoParser):
         """The parser; what has a syntax of its own (CAST, EXTRACT, …) is still parsed."""
@@ -94,7 +127,7 @@ def parse(sql: str) -> exp.Query | None:
         if first in _REFUSED and first not in ("CREATE", "DROP"):
             raise _refusal(first)
         if first not in ("CREATE", "DROP"):
-            _check_tokens(Trino().tokenize(sql))
+            _check_tokens(AsWritten().tokenize(sql))
         dialect = "athena" if first in ("CREATE", "DROP") else AsWritten
         statements = [statement for statement in sqlglot.parse(sql, dialect=dialect) if statement]
     except TokenError as error:

@@ -561,3 +561,12 @@ def test_a_query_is_one_statement():
 def test_syntax_errors_name_the_position():
     with pytest.raises(AthenaSqlError, match="line 2:"):
         parse("SELECT 1\nFORM x y z")
+
+
+def test_a_number_before_a_sign_shifts_no_position():
+    """It is set apart for sqlglot, whose number 1e0-1 would be."""
+    for numbers in ("1e0-1, 1e0-1", "'1e0-1', '1e0'"):
+        with pytest.raises(AthenaSqlError, match="^line 3:6: mismatched input 'x'$"):
+            parse(f"SELECT 1e3-1,\n {numbers}\nFORM x xyz")
+    with pytest.raises(AthenaSqlError, match="^line 1:16: mismatched input 'c'$"):
+        parse("SELECT 1e0-1 b c x")
