@@ -48,9 +48,29 @@ FAILURES = (
         re.compile(r"^.*?(?:Division by zero|division by zero).*", re.DOTALL),
         "DIVISION_BY_ZERO: Division by zero",
     ),
+    (
+        re.compile(r"^Invalid Input Error: More than one row returned by a subquery.*", re.DOTALL),
+        "SUBQUERY_MULTIPLE_ROWS: Scalar sub-query has returned multiple rows",
+    ),
+    (
+        re.compile(r"^Binder Error: column \S+ must appear in the GROUP BY clause.*", re.DOTALL),
+        "EXPRESSION_NOT_AGGREGATE: a column must be in an aggregate expression or appear in GROUP BY clause",
+    ),
+    (
+        re.compile(r"^Binder Error: GROUPING child .*", re.DOTALL),
+        "INVALID_ARGUMENTS: The arguments to GROUPING() must be expressions referenced by the GROUP BY at the"
+        " associated query level",
+    ),
+    (
+        re.compile(r"^Binder Error: GROUPING statement cannot .*", re.DOTALL),
+        "MISSING_GROUP_BY: A GROUPING() operation can only be used with a corresponding GROUPING"
+        " SET/CUBE/ROLLUP/GROUP BY clause",
+    ),
     (re.compile(r"^Out of Range Error: (.*)", re.DOTALL), r"NUMERIC_VALUE_OUT_OF_RANGE: \1"),
     (re.compile(r"^Conversion Error: (.*)", re.DOTALL), r"INVALID_CAST_ARGUMENT: \1"),
 )
+# A column as a translated query calls it.
+INTERNAL = re.compile(r'"?(?:\bt[0-9]+"?\."?_[0-9]+|(?<=")_[0-9]+(?="))"?')
 # A CSV's text of each type that Athena reads; anything else is NULL.
 READABLE = {
     **dict.fromkeys(("tinyint", "smallint", "int", "integer", "bigint"), "[+-]?[0-9]+"),
@@ -383,11 +403,12 @@ def type_precision_scale(kind: str) -> tuple[int, int]:
 
 def failure(message: str) -> str:
     """Return an error of DuckDB's, in Athena's words where they are known."""
-    first = message.split("\n\nLINE ")[0]
+    first = re.split(r"\n+LINE [0-9]+:", message)[0]
     for pattern, wording in FAILURES:
         if pattern.search(first):
             return pattern.sub(wording, first)
-    return message
+    # What follows is advice on the engine's own SQL, in which names are its own, too.
+    return INTERNAL.sub("a column", first.split("\n")[0])
 
 
 @corrections.WORKGROUP_RIGHTS.replacing("ministack.core.iam_actions:extract_resource_arn")

@@ -5,11 +5,12 @@ same values in both is refused. https://trino.io/docs/current/sql/select.html
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 
 from sqlglot import exp
 
-from lib.local.in_server import trino_types, trino_values
+from lib.local.in_server import trino_grouping, trino_types, trino_values
 from lib.local.in_server.athena_sql import AthenaSqlError
 from lib.local.in_server.not_here import not_here
 from lib.local.in_server.trino_expressions import Column, Expressions, Scope, Source, direction, only, refused
@@ -140,7 +141,10 @@ class Translator:
         scope = Scope(parent=outer)
         sources = self._from(query, scope)
         scope.windows = {window.name.lower(): window for window in query.args.get("windows") or []}
-        items = [item for expression in query.expressions for item in self._items(expression, scope)]
+        # What each item is made of; the columns of a star are made of nothing.
+        made = [(each, item) for each in query.expressions for item in self._items(each, scope)]
+        nodes = [None if each.is_star else each.unalias() for each, _ in made]
+        items = [item for _, item in made]
         columns = [(name or f"_col{position}", found.type) for position, (name, found) in enumerate(items)]
         distinct = ""
         if query.args.get("distinct"):
@@ -154,11 +158,16 @@ class Translator:
         )
         parts = [f"SELECT {distinct}{said}", f"FROM {sources}" if sources else ""]
         if where := query.args.get("where"):
+            trino_grouping.check_scalar(where.this, "WHERE")
             parts.append(f"WHERE {self._expressions.condition(where.this, scope)}")
+        keys = trino_grouping.Keys()
         if group := query.args.get("group"):
-            parts.append(f"GROUP BY {self._group(group, [found for _, found in items], scope)}")
+            known = [(node, found) for node, (_, found) in zip(nodes, items, strict=True)]
+            parts.append(f"GROUP BY {self._group(group, known, scope, keys)}")
         if having := query.args.get("having"):
+            trino_grouping.check_having(having.this)
             parts.append(f"HAVING {self._expressions.condition(having.this, scope)}")
+        self._check_grouped(query, nodes, items, scope, keys)
         if order := query.args.get("order"):
             scope.outputs = {name: found for name, found in items if name}
             ambiguous = {name for name, _ in items if name and [n for n, _ in items].count(name) > 1}
@@ -193,24 +202,71 @@ class Translator:
                 return [(column.name, column.value) for column in source.columns]
         raise AthenaSqlError(f"COLUMN_NOT_FOUND: Table {'.'.join(parts)} cannot be resolved")
 
-    def _group(self, group: exp.Group, items: list[Value], scope: Scope) -> str:
-        only(group, "expressions")
-        return ", ".join(self._grouped(item, items, scope) for item in group.expressions) or "()"
+    def _check_grouped(
+        self,
+        query: exp.Select,
+        nodes: list[exp.Expr | None],
+        items: list[tuple[str, Value]],
+        scope: Scope,
+        keys: trino_grouping.Keys,
+    ) -> None:
+        """Refuse columns beside aggregates that the query is not grouped by, in the query's own words."""
+        having, order = query.args.get("having"), query.args.get("order")
+        sorted_by = [item.this for item in order.expressions] if order else []
+        said = [*(node for node in nodes if node), *([having.this] if having else [])]
+        if not query.args.get("group") and not any(map(trino_grouping.aggregates, [*said, *sorted_by])):
+            return
 
-    def _grouped(self, node: exp.Expr, items: list[Value], scope: Scope) -> str:
+        def own(names: Collection[str], column: exp.Column) -> str | None:
+            parts = [part.name.lower() for part in column.parts]
+            found = None if len(parts) == 1 and parts[0] in names else scope.own(parts)
+            return found.sql if found else None
+
+        def sql_of(node: exp.Expr) -> str:
+            return self._expressions.value(node, scope).sql
+
+        for node, (name, found) in zip(nodes, items, strict=True):
+            if node is None and found.sql not in keys.sqls:
+                raise AthenaSqlError(f"EXPRESSION_NOT_AGGREGATE: Column '{name}' not in GROUP BY clause")
+        for node in said:
+            trino_grouping.check_grouped(node, keys, partial(own, ()), sql_of)
+        for node in sorted_by:  # where a name is first what the SELECT calls it
+            trino_grouping.check_grouped(node, keys, partial(own, {name for name, _ in items}), sql_of)
+
+    def _group(
+        self,
+        group: exp.Group,
+        items: list[tuple[exp.Expr | None, Value]],
+        scope: Scope,
+        keys: trino_grouping.Keys,
+    ) -> str:
+        only(group, "expressions")
+        return ", ".join(self._grouped(item, items, scope, keys) for item in group.expressions) or "()"
+
+    def _grouped(
+        self,
+        node: exp.Expr,
+        items: list[tuple[exp.Expr | None, Value]],
+        scope: Scope,
+        keys: trino_grouping.Keys,
+    ) -> str:
         sets: dict[type[exp.Expr], str] = {
             exp.Rollup: "ROLLUP",
             exp.Cube: "CUBE",
             exp.GroupingSets: "GROUPING SETS",
         }
-        if word := sets.get(type(node)):
-            return f"{word} ({', '.join(self._grouped(item, items, scope) for item in node.expressions)})"
-        if isinstance(node, exp.Tuple):
-            return f"({', '.join(self._grouped(item, items, scope) for item in node.expressions)})"
+        if type(node) in sets or isinstance(node, exp.Tuple):
+            inner = ", ".join(self._grouped(item, items, scope, keys) for item in node.expressions)
+            return f"{sets.get(type(node), '')} ({inner})"
         if isinstance(node, exp.Paren):
-            return f"({self._grouped(node.this, items, scope)})"
-        found = _by_position(node, items, "GROUP BY") or self._expressions.value(node, scope)
+            return f"({self._grouped(node.this, items, scope, keys)})"
+        found = _by_position(node, [value for _, value in items], "GROUP BY")
+        made: exp.Expr | None = items[int(node.this) - 1][0] if found else node
+        found = found or self._expressions.value(node, scope)
+        if made is not None:
+            trino_grouping.check_scalar(made, "GROUP BY")
         trino_values.check_comparable(found.type, "GROUP BY")
+        keys.add(made, found.sql)
         return found.sql
 
     def _order(
@@ -278,6 +334,7 @@ class Translator:
         if using:
             return f" {side} JOIN {said} ON {self._using(using, before, side, scope)}"
         if on:
+            trino_grouping.check_scalar(on, "JOIN")
             return f" {side or 'INNER'} JOIN {said} ON {self._expressions.condition(on, scope)}"
         if side or kind == "INNER":
             raise AthenaSqlError("mismatched input: a join needs ON or USING")
@@ -377,6 +434,7 @@ class Translator:
         only(node, "expressions", "alias", "offset")
         said, columns, lengths = [], [], []
         for item in node.expressions:
+            trino_grouping.check_scalar(item, "UNNEST")
             found = self._expressions.value(item, scope)
             if found.type.is_a("map"):
                 for part, kind in zip(("map_keys", "map_values"), found.type.arguments, strict=True):

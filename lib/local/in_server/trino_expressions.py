@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from lib.local.in_server import trino_aggregates as aggregates
 from lib.local.in_server import trino_functions as functions
-from lib.local.in_server import trino_macros, trino_types, trino_values
+from lib.local.in_server import trino_grouping, trino_macros, trino_types, trino_values
 from lib.local.in_server.athena_sql import LITERAL, AthenaSqlError
 from lib.local.in_server.not_here import NotOnLocalAwsError, not_here
 from lib.local.in_server.trino_types import BIGINT, BOOLEAN, DATE, TEXT, UNKNOWN, VARBINARY, Type
@@ -59,12 +59,13 @@ class Scope:
         """
         scope: Scope | None = self
         while scope:
-            if found := scope._own(parts):
+            if found := scope.own(parts):
                 return found
             scope = scope.parent
         raise AthenaSqlError(f"COLUMN_NOT_FOUND: Column '{'.'.join(parts)}' cannot be resolved")
 
-    def _own(self, parts: list[str]) -> Value | None:
+    def own(self, parts: list[str]) -> Value | None:
+        """Return what a name stands for here, not around it."""
         if parts[0] in self.arguments:
             return _fields(self.arguments[parts[0]], parts[1:])
         for size in (3, 2):
@@ -573,6 +574,8 @@ class Expressions:
             node = node.this
         if isinstance(node, exp.GroupConcat):
             return self._listagg(node, scope, over, condition)
+        if not over:
+            trino_grouping.check_nested(node)
         if not isinstance(node, exp.Anonymous):
             raise refused(node)
         name, given, order, distinct = node.name.lower(), list(node.expressions), "", False
@@ -604,6 +607,7 @@ class Expressions:
 
     def _listagg(self, node: exp.GroupConcat, scope: Scope, over: str, condition: str) -> Value:
         only(node, "this", "separator")
+        trino_grouping.check_nested(node)
         if over or not isinstance(node.this, exp.Order):
             raise refused(node)
         order, value, distinct = self.order(node.this, scope), node.this.this, ""
@@ -625,6 +629,7 @@ class Expressions:
 
     def _window(self, node: exp.Window, scope: Scope) -> Value:
         only(node, "this", "partition_by", "order", "spec", "over", "alias")
+        trino_grouping.check_nested(node)
         function, condition = node.this, ""
         if isinstance(function, exp.Filter):
             condition = self.condition(function.expression.this, scope)

@@ -513,6 +513,28 @@ def test_what_the_catalogue_does_not_have_fails_as_it_runs(samples):
     assert "COLUMN_NOT_FOUND" in failure(samples, "SELECT nope FROM stocks")
 
 
+# What only the engine finds → in Athena's words, without the engine's names, SQL and advice.
+FOUND_AS_IT_RUNS = {
+    "SELECT tzone, alt FROM airports GROUP BY tzone": "EXPRESSION_NOT_AGGREGATE: line 1:15: 'alt' must be an"
+    " aggregate expression or appear in GROUP BY clause",
+    "SELECT (SELECT a.alt) FROM airports a GROUP BY tzone": "EXPRESSION_NOT_AGGREGATE: a column must be in an"
+    " aggregate expression or appear in GROUP BY clause",
+    "SELECT (SELECT alt FROM airports)": "SUBQUERY_MULTIPLE_ROWS: Scalar sub-query has returned multiple"
+    " rows",
+    "SELECT grouping(alt) FROM airports GROUP BY tzone": "INVALID_ARGUMENTS: The arguments to GROUPING() must"
+    " be expressions referenced by the GROUP BY at the associated query level",
+    "SELECT grouping(1) FROM airports": "MISSING_GROUP_BY: A GROUPING() operation can only be used with a"
+    " corresponding GROUPING SET/CUBE/ROLLUP/GROUP BY clause",
+    "SELECT count(*) FILTER (WHERE count(*) > 1) FROM airports": "Binder Error: aggregate functions are not"
+    " allowed in FILTER",
+}
+
+
+@pytest.mark.parametrize("sql", FOUND_AS_IT_RUNS)
+def test_failures_show_nothing_of_the_engine_s_own(samples, sql):
+    assert failure(samples, sql) == FOUND_AS_IT_RUNS[sql]
+
+
 def test_byte_cutoff(lake):
     lake.put("t/t.csv", "a,b\n" + "xxxxxxxxx,1\n" * 1_000_000)
     lake.crawl(lake.crawler({"Delimiter": ",", "ContainsHeader": "PRESENT"}))
