@@ -81,6 +81,8 @@ class AsWritten(Trino):
 LITERAL = "literal"
 # sqlglot takes them; Trino does not.
 _FOREIGN = {TokenType.DCOLON: "::", TokenType.DIV: "DIV", TokenType.ILIKE: "ILIKE", TokenType.RLIKE: "RLIKE"}
+# Functions whose arguments have words of their own, which sqlglot would call a mistake.
+_WORDY = ("JSON_ARRAY", "JSON_EXISTS", "JSON_OBJECT", "JSON_QUERY", "JSON_TABLE", "JSON_VALUE")
 _GLUE = "ask the Glue catalogue with boto3 (get_tables, get_table, get_partitions)"
 _CRAWLER = "start the crawler, or write to the Glue catalogue with boto3"
 _WRITE = "write the objects with boto3 or pandas, then start the crawler"
@@ -201,6 +203,10 @@ def _check_tokens(tokens: list[Token]) -> None:
     for token, after, third in zip(tokens, [*tokens[1:], None], [*tokens[2:], None, None], strict=False):
         if token.token_type in _FOREIGN or token.text in ("==", "<=>"):
             raise _mismatched(token)
+        is_name = token.token_type != TokenType.STRING and after and after.token_type == TokenType.L_PAREN
+        if is_name and token.text.upper() in _WORDY:
+            why = "its engine does not have this function, or not the same"
+            raise not_here(f"{token.text.lower()}()", why, "run it on AWS")
         touches = token.token_type == TokenType.NUMBER and after and after.start == token.end + 1
         if after and touches and after.token_type in (TokenType.VAR, TokenType.NUMBER):
             why = "it knows digits, a point and an exponent only"

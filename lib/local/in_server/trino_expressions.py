@@ -467,6 +467,8 @@ class Expressions:
             return self._try(node.expressions[0], scope)
         if any(isinstance(argument, exp.Lambda) for argument in node.expressions):
             raise functions.no_function(name)
+        if name not in _HERE and not functions.is_known(name):
+            raise functions.no_function(name)  # before its arguments: words such as NFD are no columns
         arguments = [self.value(argument, scope) for argument in node.expressions]
         match name, arguments:
             case "coalesce", [_, _, *_]:
@@ -708,6 +710,8 @@ _COMPARISONS: dict[type[exp.Expr], str] = {
     exp.GT: ">",
     exp.GTE: ">=",
 }
+# What `_anonymous` says itself; and what is no function, though sqlglot takes it for one before VALUES.
+_HERE = ("coalesce", "nullif", "current_timestamp", "localtimestamp", "all", "any", "some")
 _WITH_LAMBDAS = {
     "transform": Expressions._transform,
     "filter": Expressions._filter_array,

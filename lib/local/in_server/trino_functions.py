@@ -34,10 +34,11 @@ Function = Callable[[str, list[Value]], Value]
 _SIMPLE: dict[str, list[tuple[tuple[Type, ...], Type, str]]] = {
     # Mathematics
     "sqrt": [((DOUBLE,), DOUBLE, "sqrt({0})")],
-    "cbrt": [((DOUBLE,), DOUBLE, "cbrt({0})")],
+    "cbrt": [((DOUBLE,), DOUBLE, "trino_cbrt({0})")],
     "exp": [((DOUBLE,), DOUBLE, "exp({0})")],
     "ln": [((DOUBLE,), DOUBLE, "ln({0})")],
-    "log2": [((DOUBLE,), DOUBLE, "log2({0})")],
+    # As Trino computes it, which is not exact for each power of 2: 29.000000000000004 for 2^29.
+    "log2": [((DOUBLE,), DOUBLE, "(ln({0}) / ln(CAST(2 AS DOUBLE)))")],
     "log10": [((DOUBLE,), DOUBLE, "log10({0})")],
     "log": [((DOUBLE, DOUBLE), DOUBLE, "(ln({1}) / ln({0}))")],
     "power": [((DOUBLE, DOUBLE), DOUBLE, "power({0}, {1})")],
@@ -166,6 +167,11 @@ def call(name: str, arguments: list[Value]) -> Value:
             return Value(f"({template.format(*(value.sql for value in given))})", gives)
     _count(name, arguments, *(len(takes) for takes, _, _ in _SIMPLE[name]))
     raise unfit(name, arguments)
+
+
+def is_known(name: str) -> bool:
+    """Return whether a function, by its name in lower case, is one of those here."""
+    return name in _OTHERS or name in _SIMPLE
 
 
 def no_function(name: str) -> NotOnLocalAwsError:
@@ -446,6 +452,8 @@ def date_part(name: str, value: Value) -> Value:
         if value.type == DATE:
             raise unfit(name, [value])
         return Value(f"(CAST(date_part('millisecond', {values.wall_clock(value)}) AS BIGINT) % 1000)", BIGINT)
+    if name in ("timezone_hour", "timezone_minute"):
+        raise no_function(name)
     part = _DATE_PARTS.get(name) or (None if value.type == DATE else _TIME_PARTS.get(name))
     if part is None:
         raise unfit(name, [value])
