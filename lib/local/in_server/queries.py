@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.client import BaseClient
 
+from lib.local.in_server import partitions_read
 from lib.local.in_server.athena_sql import AthenaSqlError, bind, parse, tables
 from lib.local.in_server.athena_translate import translate
 from lib.local.in_server.clients import MakeClient
@@ -67,7 +68,7 @@ def _translated(asked: dict[str, Any], client: MakeClient, is_translated: bool) 
     for db, name in dict.fromkeys(tables(tree, database)):
         table = _table(glue, db, name)
         objects = _check_objects(glue, s3, db, table)
-        scanned_bytes += sum(found["Size"] for found in objects)
+        scanned_bytes += sum(found["Size"] for found in partitions_read.kept(objects, tree, db, table))
         columns = table["StorageDescriptor"]["Columns"] + table.get("PartitionKeys", [])
         schema.setdefault(db, {})[name] = {column["Name"]: column["Type"] for column in columns}
         if table.get("Parameters", {}).get("classification") == "csv":

@@ -544,6 +544,20 @@ def test_byte_cutoff(lake):
         lake.rows("SELECT count(*) FROM t")
 
 
+def test_only_the_partitions_that_are_asked_for_are_scanned(lake):
+    for day, rows in (("01", 1), ("02", 3)):
+        lake.put(f"t/dt=2026-01-{day}/a.csv", "a,b\n" + "x,1\n" * rows)
+    lake.crawl(lake.crawler({"Delimiter": ",", "ContainsHeader": "PRESENT"}))
+
+    def scanned(where):
+        cursor = lake.cursor().execute(f"SELECT count(*) FROM t {where}")
+        return cursor.data_scanned_in_bytes
+
+    assert scanned("WHERE dt = '2026-01-02'") == 16
+    assert scanned("WHERE dt = '2026-01-09'") == 0
+    assert scanned("WHERE dt = '2026-01-02' OR a = 'x'") == scanned("") == 24
+
+
 def test_partitions_that_aws_would_not_read(lake):
     lake.put("ticks/dt=2024-01-01/a.csv", "a,b\nx,1\n")
     lake.put("plain/2024/a.csv", "a,b\nx,1\n")
