@@ -27,7 +27,7 @@ def command(further: Sequence[str] = ()) -> list[str]:
         f"--LabApp.default_url=/lab/tree/{FIRST}",
         # No question whether one wants news, and no plugin of JupySQL, which this JupyterLab cannot load.
         f"--LabApp.app_settings_dir={SETTINGS}",
-        # Colours %%sql, as that plugin would.
+        # Colours %%sql, as that plugin would, and lets pictures be enlarged.
         f"--LabApp.extra_labextensions_path={EXTENSIONS}",
         # By which the form for parameters writes their cell and runs others: docs/decisions/0043.
         "--LabApp.expose_app_in_browser=True",

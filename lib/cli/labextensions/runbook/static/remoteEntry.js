@@ -1,5 +1,6 @@
-// Colours cells of SQL in JupyterLab (`runbook lab`): those of %%sql, also below a line with %when. It is written as what
-// a build would make of an extension, since it needs nothing but JupyterLab's own application object:
+// What JupyterLab has besides (`runbook lab`): it colours cells of SQL, those of %%sql, also below a line with %when; and
+// shows pictures as large as one likes, by the script that does so in reports. It is written as what a build would make
+// of an extension, since it needs nothing but JupyterLab's own application object:
 // https://jupyterlab.readthedocs.io/en/stable/extension/extension_dev.html#packaging-extensions
 (() => {
   const IS_SQL = /^(%when .*\n)?\s*%%sql\b/;
@@ -37,17 +38,25 @@
     }
   }
 
-  const plugin = {
-    id: "runbook-sql:plugin",
+  const sql = {
+    id: "runbook:sql",
     autoStart: true,
     activate(app) {
       app.shell.layoutModified?.connect(() => look(app));
       app.restored.then(() => look(app));
     },
   };
+  const zoom = {
+    id: "runbook:zoom",
+    autoStart: true,
+    activate() {
+      const base = JSON.parse(document.getElementById("jupyter-config-data").textContent).baseUrl;
+      import(`${base}static/zoom.js`);
+    },
+  };
   const container = {
     init: () => undefined,
-    get: () => Promise.resolve(() => ({ __esModule: true, default: plugin })),
+    get: () => Promise.resolve(() => ({ __esModule: true, default: [sql, zoom] })),
   };
-  (globalThis._JUPYTERLAB ??= {})["runbook-sql"] = container;
+  (globalThis._JUPYTERLAB ??= {})["runbook"] = container;
 })();
