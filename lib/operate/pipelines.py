@@ -405,7 +405,7 @@ class _Found:
             removed=entrances[1],
             functions=functions,
             dead_letters=dead_letters,
-            handed_over=tuple(self._handed_over(entrances[0])),
+            handed_over=tuple(self._handed_over(entrances[0], dead_letters)),
             filters=tuple(dict.fromkeys(_filter(each) for each in created)),
             lacks=tuple(lacks),
             there=tuple(self._there()),
@@ -478,11 +478,14 @@ class _Found:
         order = dict.fromkeys([*first, *(arn for arn in passed if arn in there), *sorted(there)])
         return tuple(map(self._function, order))
 
-    def _handed_over(self, created: Queue | FunctionName | None) -> Iterator[Queue]:
-        """Yield the queues that functions work off, besides the one that S3's events come to."""
+    def _handed_over(
+        self, created: Queue | FunctionName | None, dead_letters: Iterable[DeadLetters]
+    ) -> Iterator[Queue]:
+        """Yield the queues that functions work off, besides those that are known for something else."""
+        others = [created, *(each.queue for each in dead_letters)]
+        known = {each.arn for each in others if isinstance(each, Queue)}
         for queue, _ in self.parts.of(Queue):
-            is_entrance = isinstance(created, Queue) and queue.arn == created.arn
-            if not is_entrance and self.account.workers(queue):
+            if queue.arn not in known and self.account.workers(queue):
                 yield queue
 
     def _dead_letters(
