@@ -101,7 +101,7 @@ def _literal(node: exp.Expr, kind: str) -> str | int | None:
 
 def _typed(value: str, kind: str, holds: Callable[[Any], bool]) -> bool:
     if kind not in _WHOLE:
-        return holds(value)
+        return "%" in value or holds(value)  # in a folder's name a colon, for one, may be escaped
     return holds(int(value)) if re.fullmatch("[+-]?[0-9]+", value) else True
 
 

@@ -41,6 +41,12 @@ def test_which_partitions_are_read(sql):
     assert [OBJECTS.index(each) for each in found] == KEPT[sql]
 
 
+def test_what_may_be_escaped_in_the_name_of_a_folder_counts():
+    table = {"Name": "t", "PartitionKeys": [{"Name": "at", "Type": "string"}]}
+    objects = [{"Key": f"t/at={value}/a.csv"} for value in ("10%3A30", "11")]
+    assert kept(objects, parse("SELECT * FROM t WHERE at = '10:30'"), "x", table) == objects[:1]
+
+
 def test_a_table_without_partitions_is_read_whole():
     table = {"Name": "t"}
     assert kept(OBJECTS, parse("SELECT * FROM t WHERE dt = '2026-01-02'"), "x", table) == OBJECTS
