@@ -108,10 +108,10 @@ def lacking(source: Iterable[dict], copies: Iterable[dict], before: datetime, mo
     there = iter(copies)
     copy, seen, found = next(there, None), 1, 0
     for one in islice(source, most):
-        while copy and copy["Key"] < one["Key"]:
+        while copy and seen <= most and copy["Key"] < one["Key"]:
             copy, seen = next(there, None), seen + 1
-            if copy and seen > most:
-                return found
+        if copy and seen > most and copy["Key"] <= one["Key"]:
+            return found
         is_copied = copy is not None and copy["Key"] == one["Key"]
         found += not is_copied and one["LastModified"] < before
     return found

@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.handler_support import load_handler
 from support.handler_user import lambda_context
@@ -199,6 +199,7 @@ KEYS, AT = st.sets(st.sampled_from("abcdefgh")), datetime(2026, 1, 1, tzinfo=UTC
 
 
 @given(KEYS, KEYS, KEYS, st.integers(0, 9))
+@example({"c"}, set(), {"a", "b", "d"}, 2)  # the third copy tells that there is none of c
 def test_what_lacks_a_copy_is_known_as_far_as_both_are_listed(source, new, copies, most):
     def listed(keys: set[str]) -> list[dict]:
         return [{"Key": key, "LastModified": AT + timedelta(seconds=key in new)} for key in sorted(keys)]
