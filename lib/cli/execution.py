@@ -66,13 +66,6 @@ class Asked:
         """What was named, with a space before each."""
         return "".join(f" {name}" for name in self.names)
 
-    @property
-    def is_of_destroy(self) -> bool:
-        """Whether it is about the notebook that destroys, and about no other."""
-        from lib.execution.run import DESTROY, select
-
-        return bool(self.names) and {notebook.stem for notebook in select(self.names)} == {DESTROY}
-
 
 @dataclass(frozen=True)
 class Ran:
@@ -145,6 +138,8 @@ def plan(
             alerts = telling.alerts_of(connect(parameters), parameters, asked=True)
     ran = _run(jobs, parameters, asked.at_once)
     answer = _answer(ran, parameters)
+    if out and ran.is_whole and not _kept(partial(saved_plan.write, out, asked.names, parameters, answer)):
+        answer = answer.model_copy(update={"exit_code": EXIT_FAILED})
     if terminal.answer(answer):
         pass
     elif markdown:
@@ -160,13 +155,11 @@ def plan(
         if not ran.bad:
             _say_next(parameters, asked)
     if ran.is_whole:
-        if out:
-            saved_plan.write(out, asked.names, parameters, answer)
         telling.tell(alerts, "plan", asked.names, telling.of_plan(answer))
     else:  # what was not looked at is no all-clear
         for what in [*([f"{out} was not written"] if out else []), *(["no alert was told"] if alert else [])]:
             print(f"the plan did not come to its end: {what}", file=sys.stderr)
-    _end(ran)
+    _end(answer.exit_code)
 
 
 def _answer(ran: Ran, parameters: Parameters) -> "PlanAnswer":
@@ -242,9 +235,15 @@ def execute(
         planned = [job for job in jobs if has_a_plan(job.notebook)]
         first = partial(_require_still, saved, kept, planned, parameters, asked)
     ran = _run(jobs, parameters, asked.at_once, go_back, first)
+    code = ran.exit_code
+    if junit:
+        from lib.cli import junit as checklists
+
+        if not _kept(partial(checklists.write, junit, ran.results)):
+            code = EXIT_FAILED
     answer = RunAnswer(
         environment=Environment.of(parameters),
-        exit_code=ran.exit_code,
+        exit_code=code,
         run=ran.run,
         report=str(ran.index),
         notebooks=[executed(result) for result in ran.results],
@@ -256,11 +255,17 @@ def execute(
             recovery.say_ways_out(parameters, ran.run, asked.command, asked.words, asked.options)
         else:
             _say_next(parameters, asked)
-    if junit:  # last: a file that cannot be written takes nothing of the answer with it
-        from lib.cli.junit import write
+    _end(code)
 
-        write(junit, ran.results)
-    _end(ran)
+
+def _kept(write: Callable[[], None]) -> bool:
+    """Write a file, and return whether it could be; if not, nothing of the answer goes with it."""
+    try:
+        write()
+    except OSError as error:
+        terminal.say_error(error)
+        return False
+    return True
 
 
 def _run(
@@ -324,10 +329,14 @@ def _show(ran: Ran) -> None:
 def _say_next(parameters: Parameters, asked: Asked) -> None:
     """Say what can be tried next: what can be done with what exists, or how to make it."""
     runbook, option = terminal.command_name(), asked.options
-    if parameters.mode == "plan" and asked.is_of_destroy:
-        terminal.say_next((f"{runbook} destroy{option}", "do what the plan says"))
-    elif parameters.mode == "plan":
-        terminal.say_next((f"{runbook} run{asked.named}{option}", "do what the plan says"))
+    if parameters.mode == "plan":
+        flags = asked.flags if asked.command == "destroy" else ""
+        terminal.say_next((f"{runbook} {asked.command}{asked.named}{flags}{option}", "do what the plan says"))
+    elif asked.command == "destroy":
+        again = (f"{runbook} run{asked.named}{option}", "make it again")
+        is_all_gone = not (asked.names or asked.flags)
+        still = (f"{runbook} status{option}", "what is still there")
+        terminal.say_next(*([again] if is_all_gone else [still, again]))
     elif Ledger.of(parameters).outputs():
         terminal.say_next(
             (f'eval "$({runbook} env{option})"; aws s3 ls', "look at it with any AWS tool"),
@@ -335,10 +344,9 @@ def _say_next(parameters: Parameters, asked: Asked) -> None:
             (f"{runbook} destroy{option}", "remove it, and prove that nothing is left"),
         )
     else:
-        words = asked.words if asked.command == "run" else option
-        terminal.say_next((f"{runbook} run{words}", "make it"))
+        terminal.say_next((f"{runbook} run{asked.words}", "make it"))
 
 
-def _end(ran: Ran) -> None:
-    if ran.exit_code:
-        raise typer.Exit(ran.exit_code)
+def _end(exit_code: int) -> None:
+    if exit_code:
+        raise typer.Exit(exit_code)

@@ -68,15 +68,15 @@ def _write(
     assignments: list[str],
 ) -> None:
     """Describe a pipeline, and write it to a folder that holds nothing else."""
-    parameters = load(params, assignments)
-    from lib.execution.describing import described
-    from lib.execution.run import select, short_name
+    # As a run describes it: what could not be made yet is not written, either.
+    parameters = load(params, assignments, mode="apply", exercise=False)
+    from lib.execution import describing
+    from lib.execution.run import short_name
 
-    (notebook,) = select([name])
     folder = (to or Path("exports") / f"{short_name(name)}-{tool.lower()}").absolute()
     mark = MARK.format(tool=tool.lower(), name=short_name(name))
     _require_ours(folder, mark)
-    stack = described(notebook, parameters)
+    stack = describing.of(name, parameters).stack
     exported = export(stack)
     how = commands(stack.scope, exported)
     readme = f"{mark}\n" + _readme(tool, short_name(name), exported, how, stack.scope)
@@ -95,7 +95,11 @@ def _write(
 
 def _require_ours(folder: Path, mark: str) -> None:
     """Refuse a folder that holds something else than an earlier export of just this."""
-    if not folder.exists() or not any(folder.iterdir()):
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ParameterError(f"{folder} is a file; choose a folder: --to FOLDER")
+    if not any(folder.iterdir()):
         return
     readme = folder / README
     if not readme.is_file() or mark not in readme.read_text("utf-8", errors="replace"):

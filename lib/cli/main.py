@@ -5,7 +5,7 @@ import os
 import shlex
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,16 +32,24 @@ from lib.cli.options import (
     confirm,
     cores,
     load,
+    require_writable,
 )
 from lib.engine.ledger import Ledger
 from lib.parameters import Parameters
 from lib.parameters.types import did_you_mean
 from lib.target import connect, kept_here, needs_consent, whereabouts
 
+if TYPE_CHECKING:
+    from lib.execution.run import Job
+
 # lib.execution is imported where it is used: papermill and nbconvert take two seconds to import,
 # and `runbook output` shall answer at once.
 
 app = typer.Typer(cls=Commands, no_args_is_help=True)
+KeepData = Annotated[
+    bool, typer.Option("--keep-data", help="Keep buckets and tables, with all that is in them.")
+]
+
 app.command()(recovery.unlock)
 app.command()(recovery.rollback)
 app.command(epilog="Example, in a crontab: runbook audit --params params/mine.yaml --quiet")(looking.audit)
@@ -108,6 +116,8 @@ def run(
     On a real account it asks first.
     """
     parameters = load(params, assignments, mode=mode, exercise=exercise)
+    if junit:
+        require_writable(junit, "--junit")
     from lib.execution.run import DESTROY, Job, select
 
     notebooks = select(names)
@@ -126,7 +136,9 @@ def run(
     execution.execute(todo, parameters, asked, go_back=rollback, junit=junit, saved=plan)
 
 
-@app.command(epilog="Examples: runbook plan | runbook plan --set migrate.batch_size=5 | runbook plan destroy")
+@app.command(
+    epilog="Examples: runbook plan | runbook plan --set migrate.batch_size=5 | runbook plan destroy index"
+)
 def plan(
     names: Names = NONE_GIVEN,
     params: Params = DEFAULT_PARAMS,
@@ -138,18 +150,38 @@ def plan(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Keep it, for `runbook run --plan FILE`.")
     ] = None,
+    keep_data: KeepData = False,
     jobs: Jobs = None,
     alert: Alert = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what a run would create, change or leave; write nothing. Exits with 3 if anything differs."""
-    parameters = load(params, assignments, mode="plan", exercise=False)
-    from lib.execution.run import Job, has_a_plan, select
+    """Show what a run would create, change or leave; write nothing. Exits with 3 if anything differs.
 
-    notebooks = select(names) if names else [each for each in select([]) if has_a_plan(each)]
-    todo = [Job(notebook) for notebook in notebooks]
-    asked = Asked(names, params, assignments, at_once=jobs or cores())
+    With `destroy` what `runbook destroy` would remove: of the pipelines named after it, or of all.
+    """
+    parameters = load(params, assignments, mode="plan", exercise=False)
+    if markdown and as_json:
+        raise ParameterError("--markdown and --json: choose one of them; nothing was done")
+    if out:
+        require_writable(out, "--out")
+    from lib.execution.run import DESTROY, Job, has_a_plan, select, short_name
+
+    at_once = jobs or cores()
+    of_destroy = [name for name in names if short_name(name) == short_name(DESTROY)]
+    if keep_data and not of_destroy:
+        raise ParameterError("--keep-data is of what would be destroyed: runbook plan destroy --keep-data")
+    if of_destroy:
+        if out:
+            raise ParameterError("--out keeps a plan for `runbook run`, which does not destroy: use --json")
+        chosen = _pipelines(parameters, [name for name in names if name not in of_destroy])
+        todo = _destroying(chosen, keep_data)
+        flags = " --keep-data" if keep_data else ""
+        asked = Asked(chosen, params, assignments, "destroy", at_once, flags=flags)
+    else:
+        notebooks = select(names) if names else [each for each in select([]) if has_a_plan(each)]
+        todo = [Job(notebook) for notebook in notebooks]
+        asked = Asked(names, params, assignments, at_once=at_once)
     execution.plan(todo, parameters, asked, markdown=markdown, out=out, alert=alert)
 
 
@@ -164,21 +196,13 @@ def destroy(
     confirmed: Annotated[
         str, typer.Option("--confirm", metavar="ENV", help="The environment's name; then nothing is asked.")
     ] = "",
-    keep_data: Annotated[
-        bool, typer.Option("--keep-data", help="Keep buckets and tables, with all that is in them.")
-    ] = False,
+    keep_data: KeepData = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Remove all pipelines, or those named, and prove that nothing is left; say what goes, and ask first."""
     parameters = load(params, assignments, mode="apply")
-    from lib.execution.run import DESTROY, Job, select, short_name
-
-    chosen = [short_name(name) for name in names]
-    if unknown := sorted(set(chosen) - set(parameters.sections())):
-        raise ParameterError(
-            f"unknown pipeline {unknown[0]!r}; there are: {', '.join(parameters.sections())}"
-        )
+    chosen = _pipelines(parameters, names)
     if confirmed and confirmed != parameters.env:
         raise ParameterError(
             f"--confirm {confirmed}: the environment is {parameters.env!r}; nothing was done"
@@ -188,15 +212,38 @@ def destroy(
         what += ", but buckets and tables," if keep_data else ""
         others = {one.account_id for one in parameters.scope().others if one.pipeline in chosen or not chosen}
         where = " and ".join([_place(parameters), *(f"account {one}" for one in sorted(others))])
-        question, real = f"Destroy {what} in {where}?", needs_consent(parameters)
         if can_answer():
             _say_what_goes(parameters, chosen, keep_data)
-        confirm(question, may_skip=not real, name=parameters.env if real else "")
+        confirm(f"Destroy {what} in {where}?", name=parameters.env if needs_consent(parameters) else "")
+    flags = " --keep-data" if keep_data else ""
+    asked = Asked(names, params, assignments, "destroy", flags=flags)
+    execution.execute(_destroying(chosen, keep_data), parameters, asked)
+
+
+def _pipelines(parameters: Parameters, names: list[str]) -> list[str]:
+    """Return the pipelines that are to be destroyed, by their short names.
+
+    Raises:
+        ParameterError: If one is none.
+    """
+    from lib.execution.run import short_name
+
+    chosen = list(dict.fromkeys(short_name(name) for name in names))
+    if unknown := sorted(set(chosen) - set(parameters.sections())):
+        meant = did_you_mean(unknown[0], parameters.sections()) or ";"
+        raise ParameterError(
+            f"unknown pipeline {unknown[0]!r}{meant} there are: {', '.join(parameters.sections())}"
+        )
+    return chosen
+
+
+def _destroying(pipelines: list[str], keep_data: bool) -> "list[Job]":
+    """Return the notebook that destroys, once for each of these pipelines, or for all if none is named."""
+    from lib.execution.run import DESTROY, Job, select
+
     (notebook,) = select([DESTROY])
     own = {"keep_data": True} if keep_data else {}
-    jobs = [Job(notebook, {"pipeline": name, **own}) for name in chosen or [""]]
-    flags = " --keep-data" if keep_data else ""
-    execution.execute(jobs, parameters, Asked(names, params, assignments, "destroy", flags=flags))
+    return [Job(notebook, {"pipeline": name, **own}) for name in pipelines or [""]]
 
 
 def _say_what_goes(parameters: Parameters, chosen: list[str], keep_data: bool) -> None:
@@ -307,7 +354,13 @@ def output(
         return
     if name and name not in made:
         meant = did_you_mean(name, [*made, *values]) or ";"
-        raise NotDeployedError(f"unknown output {name!r}{meant} `runbook output` shows all there are")
+        pipeline = name.split(".", 1)[0]
+        if pipeline not in made and pipeline in parameters.sections():
+            there = ", ".join(made)
+            raise NotDeployedError(
+                f"{pipeline} is not deployed as env {parameters.env!r}; there are outputs of: {there}"
+            )
+        raise ParameterError(f"unknown output {name!r}{meant} `runbook output` shows all there are")
     if as_json:
         print(json.dumps(made[name] if name else made, indent=2))
         return

@@ -177,16 +177,36 @@ def given(params: Sequence[Path], assignments: Sequence[str]) -> str:
     return f" {shlex.join(options)}" if options else ""
 
 
-def confirm(question: str, may_skip: bool = False, name: str = "") -> None:
+def require_writable(path: Path, option: str) -> None:
+    """Refuse a file that cannot be written, before the work whose result it is for.
+
+    Args:
+        path: The file; its folder is made if need be. What is in it stays.
+        option: That it was given with.
+
+    Raises:
+        ParameterError: If it cannot be written.
+    """
+    is_new = not path.exists()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        why = error.strerror or error
+        raise ParameterError(f"{option} {path}: cannot be written: {why}; nothing was done") from None
+
+
+def confirm(question: str, name: str = "") -> None:
     """Ask, and stop unless the answer is yes: on a terminal, or what is piped in.
 
     Args:
         question: What is about to be done.
-        may_skip: Whether it is done unasked where nobody answers.
         name: The answer that is yes, in place of y; such as an environment's name.
 
     Raises:
-        RunbookError: If nobody answers, and it may not be skipped; or if the answer is no.
+        RunbookError: If nobody answers, or if the answer is no.
     """
     if sys.stdin.isatty():
         if not name:
@@ -196,10 +216,9 @@ def confirm(question: str, may_skip: bool = False, name: str = "") -> None:
     else:
         answer = _piped()
     if answer is None:
-        if not may_skip:
-            way = f"--confirm {name}" if name else "--yes"
-            raise RunbookError(f"{question} Nobody can answer here: say {way}. Nothing was done")
-    elif answer.strip() != name if name else answer.strip().lower() not in ("y", "yes"):
+        way = f"--confirm {name}" if name else "--yes"
+        raise RunbookError(f"{question} Nobody can answer here: say {way}. Nothing was done")
+    if answer.strip() != name if name else answer.strip().lower() not in ("y", "yes"):
         raise RunbookError(f"{question} The answer was {answer.strip()!r}: nothing was done")
 
 

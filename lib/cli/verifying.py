@@ -1,5 +1,6 @@
 """Whether the records of runs are as they were written, and what a cut-over released as it was recorded."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,6 +61,11 @@ def verify(
     could not be judged; 1 if the record of a cut-over was changed itself.
     """
     parameters = load(params, assignments)
+    sha256 = sha256.strip().lower()
+    if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise ParameterError(f"--sha256 {sha256}: must be 64 digits and letters a to f, as it was printed")
+    if record is not None and not record.is_file():
+        raise ParameterError(f"{record}: there is no such file")
     if record is None:
         _verify_runs(parameters, sha256)
     else:

@@ -271,23 +271,27 @@ class Deployed(list[Pipeline]):
         return self.left_out | self.besides
 
 
-def those_deployed(target: Target, parameters: Parameters) -> Deployed:
+def those_deployed(target: Target, parameters: Parameters, is_one_needed: bool = True) -> Deployed:
     """Return the pipelines that exist as the parameters say; print which were never deployed.
 
     Args:
         target: The AWS to look at.
         parameters: Whose resources are looked for, and what a pipeline with a section must be like.
+        is_one_needed: Whether it is an error if there is none. A first plan is made before there is one: it
+            is named as left out then.
 
     Raises:
-        NotDeployedError: If there is none.
+        NotDeployedError: If there is none, and one is needed.
     """
     found = survey(target, parameters)
     if not found:
-        reasons = "".join(f". {reason}" for reason in found.left_out.values())
-        raise NotDeployedError(
-            f"no pipeline is deployed as env {parameters.env!r}{reasons}. "
-            f"Deploy one first: runbook run {parameters.pipelines()[0]}"
-        )
+        none = f"no pipeline is deployed as env {parameters.env!r}"
+        if is_one_needed:
+            reasons = "".join(f". {reason}" for reason in found.left_out.values())
+            raise NotDeployedError(
+                f"{none}{reasons}. Deploy one first: runbook run {parameters.pipelines()[0]}"
+            )
+        found.left_out["pipelines"] = f"{none} yet: what is made for each is planned once it is there"
     if found.absent:
         print(f"never deployed: {', '.join(found.absent)}")
     return found

@@ -420,7 +420,7 @@ class Parameters(Section):
                 inner = inner.setdefault(section, {})
                 if not isinstance(inner, dict):
                     raise ParameterError(f"--set {assignment}: {section} is given as a whole before it")
-            inner[name] = value
+            inner.update(merged(inner, {name: value}))  # of a section given as a map, what it names
         return values
 
     @classmethod

@@ -274,6 +274,9 @@ def explain(error: Mapping[str, Any], known: Iterable[str]) -> str:
     if error["type"] == "extra_forbidden" and where in RENAMED:
         return f"{where} is called {RENAMED[where]} now"
     if error["type"] == "extra_forbidden":
+        if where in known:  # a name with a dot in it, which is one after --set alone
+            section, name = where.split(".", 1)
+            return f"unknown parameter {where!r}: in a file it is {name}, in the section {section}"
         return f"unknown parameter {where}{did_you_mean(where, known)}"
     if where == "account_id":
         in_quotes = "" if isinstance(found, str) else " in quotes"

@@ -14,6 +14,7 @@ from support.command_line import runbook
 from lib.base.paths import ROOT
 from lib.base.told import COUNTS
 from lib.cli.answers import FOLDER, schemas
+from lib.cli.options import require_writable
 from lib.engine.ledger import Ledger
 
 COLUMNS = ["action", "type", "name", "region", "why"]
@@ -251,9 +252,38 @@ def test_what_others_have_done_is_told_beside_a_parameter_that_is_wrong(
 def test_a_file_that_cannot_be_written_takes_nothing_of_the_answer_with_it(
     home: Path, notebooks: Path, aws: str, tmp_path: Path
 ):
+    file = tmp_path / "kept"
+    in_its_way = f"import pathlib; pathlib.Path({str(file)!r}).mkdir()"
+    notebook_files.write(notebooks / "10_migrate.ipynb", in_its_way)
+    for command, option, name in (("run", "--junit", "run"), ("plan", "--out", "plan")):
+        result = runbook(command, "migrate", "--json", option, str(file), *more(command), "--params", aws)
+        found = answer(result, name)
+        assert (result.exit_code, found["exit_code"], found["notebooks"][0]["outcome"]) == (1, 1, "ok")
+        assert "error: " in result.stderr
+        file.rmdir()
+
+
+@pytest.mark.parametrize(("command", "option"), [("run", "--junit"), ("plan", "--out")])
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_done(
+    home: Path, notebooks: Path, aws: str, tmp_path: Path, command: str, option: str
+):
     notebook_files.write(notebooks / "10_migrate.ipynb", notebook_files.tell(TOLD))
-    (tmp_path / "file").write_text("")
-    result = runbook("run", "--yes", "--json", "--junit", str(tmp_path / "file" / "j.xml"), "--params", aws)
-    assert result.exit_code == 1
-    assert answer(result, "run")["notebooks"][0]["outcome"] == "ok"
-    assert "error: " in result.stderr
+    (tmp_path / "file").write_text("as it was")
+    for path in (tmp_path / "file" / "in_a_file", tmp_path):
+        result = runbook(command, "migrate", "--json", option, str(path), *more(command), "--params", aws)
+        assert (result.exit_code, answer(result, "error")["exit_code"]) == (2, 2)
+        assert "cannot be written" in result.stderr
+    assert not (home / "runs").exists()
+
+
+def test_that_a_file_can_be_written_is_tried_without_a_trace(tmp_path: Path):
+    (tmp_path / "file").write_text("as it was")
+    for path in (tmp_path / "file", tmp_path / "new" / "one"):
+        require_writable(path, "--out")
+    assert (tmp_path / "file").read_text() == "as it was"
+    assert not (tmp_path / "new" / "one").exists()
+
+
+def more(command: str) -> list[str]:
+    """What is said so that nothing is asked."""
+    return ["--yes"] if command == "run" else []

@@ -57,6 +57,15 @@ def test_version() -> None:
         (["env", "--set", "target=azure"], "target"),
         (["status", "--set", "env=Prod"], "env"),
         (["output", "--set", "prefix=1"], "prefix"),
+        (["plan", "destroy", "migrat"], "unknown pipeline 'migrat' – did you mean migrate?"),
+        (["plan", "migrate", "--keep-data"], "runbook plan destroy --keep-data"),
+        (["plan", "destroy", "--out", "plan.json"], "use --json"),
+        (["plan", "--markdown", "--json"], "choose one of them"),
+        (["plan", "--out", "README.md/plan.json"], "--out README.md/plan.json: cannot be written"),
+        (["run", "--junit", "docs"], "--junit docs: cannot be written: Is a directory"),
+        (["verify", "nosuch"], "nosuch: there is no such file"),
+        (["verify", "--sha256", "zz"], "must be 64 digits"),
+        (["export", "terraform", "migrate", "--to", "README.md"], "is a file"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_done(
@@ -87,6 +96,7 @@ def test_status_does_not_start_the_local_aws(home: Path) -> None:
 AWS = ["--set", "target=aws"]
 NOBODY = [
     (["local", "reset"], "say --yes"),
+    (["destroy"], "say --yes"),
     (["destroy", *AWS], "say --confirm local"),
     (["destroy", "--yes", *AWS], "say --confirm local"),
     (["run", "migrate", *AWS], "say --yes"),
@@ -104,7 +114,7 @@ def test_what_cannot_be_undone_is_not_done_where_nobody_can_answer(
 
 
 @pytest.mark.parametrize("answer", ["n\n", "no\n", "N", "local2\n", "what?\n"])
-@pytest.mark.parametrize("command", [["local", "reset"], ["destroy"], *(one for one, _ in NOBODY[1:])])
+@pytest.mark.parametrize("command", [one for one, _ in NOBODY])
 def test_a_no_that_is_piped_in_stops_it_on_every_target(home: Path, command: list[str], answer: str) -> None:
     result = runbook(*command, input=answer)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -131,12 +141,15 @@ def test_output_as_lines_as_a_value_and_as_json(home: Path) -> None:
     assert runbook("output").stdout == lines
     assert runbook("output", "migrate.target_bucket").stdout == "to\n"
     assert json.loads(runbook("output", "--json").stdout) == {"migrate": made}
+    for nothing, code in (("migrat", 2), ("migrate.bucket", 2), ("backup", 1), ("backup.primary_bucket", 1)):
+        result = runbook("output", nothing)
+        assert (result.exit_code, is_one_line(result)) == (code, True), nothing
     Ledger("runbook", "local", "000000000000").record_outputs("index", {"bucket": "files"})
     assert runbook("output", "migrate").stdout == lines
     assert json.loads(runbook("output", "migrate", "--json").stdout) == made
     assert json.loads(runbook("output", "index.bucket", "--json").stdout) == "files"
     unknown = runbook("output", "migrate.bucket")
-    assert (unknown.exit_code, unknown.stdout, is_one_line(unknown)) == (1, "", True)
+    assert (unknown.exit_code, unknown.stdout, is_one_line(unknown)) == (2, "", True)
     assert "did you mean migrate.target_bucket? `runbook output` shows all" in unknown.stderr
 
 
@@ -220,6 +233,34 @@ def test_destroy_runs_its_notebook_for_the_pipelines_that_are_named(
     assert runbook("destroy", "10_migrate", "--confirm", "test", "--params", aws).exit_code == 0
     executed = home / "runs" / "latest" / "90_destroy-migrate.ipynb"
     assert notebook_files.stream(executed) == "apply migrate\n"
+
+
+def test_the_plan_of_a_destruction_is_of_the_pipelines_that_are_named(
+    home: Path, notebooks: Path, aws: str
+) -> None:
+    parameters = 'pipeline = ""\nmode = "apply"\nkeep_data = False'
+    told = "print(mode, pipeline, keep_data)"
+    notebook_files.write(notebooks / "90_destroy.ipynb", told, parameters=parameters)
+    notebook_files.write(notebooks / "10_migrate.ipynb", "raise AssertionError('it is not asked for')")
+    result = runbook("plan", "destroy", "migrate", "10_migrate", "--keep-data", "--params", aws)
+    assert result.exit_code == 0
+    assert f"destroy migrate --keep-data --params {aws}  # do what the plan says" in result.stderr
+    executed = {path.stem: notebook_files.stream(path) for path in home.glob("runs/*/*.ipynb")}
+    assert executed == {"90_destroy-migrate-keep_data": "plan migrate True\n"}
+    assert runbook("plan", "destroy", "--params", aws).exit_code == 0
+    assert [notebook_files.stream(path) for path in home.glob("runs/*/90_destroy.ipynb")] == ["plan  False\n"]
+
+
+def test_after_a_destruction_it_is_said_what_can_be_done_then(home: Path, notebooks: Path, aws: str) -> None:
+    parameters = 'pipeline = ""\nmode = "apply"\nkeep_data = False'
+    notebook_files.write(notebooks / "90_destroy.ipynb", "print(mode)", parameters=parameters)
+    Ledger("runbook", "test", "111122223333").record_outputs("index", {"bucket": "files"})
+    of_one = runbook("destroy", "index", "--confirm", "test", "--params", aws).stderr
+    assert f"status --params {aws} " in of_one
+    assert f"run index --params {aws} " in of_one
+    of_all = runbook("destroy", "--confirm", "test", "--params", aws).stderr
+    assert " status " not in of_all
+    assert f"run --params {aws} " in of_all
 
 
 def test_status_tells_what_exists_on_the_local_aws(local_aws: LocalAws) -> None:

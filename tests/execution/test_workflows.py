@@ -65,7 +65,10 @@ def test_every_option_that_a_step_gives_is_one_that_the_command_has(path: Path):
 
 @pytest.fixture
 def runner(local_aws: LocalAws, tmp_path: Path) -> Iterator[tuple]:
-    """Runs a step in a folder like a checkout, `runner(command)`; all of *index* is removed afterwards."""
+    """Runs a step in a folder like a checkout, `runner(command)`; all that it made is removed afterwards.
+
+    Of the notebooks two: one that deploys, and one that looks at what others have deployed.
+    """
     (tmp_path / "params").mkdir()
     (tmp_path / "params" / "mine.yaml").write_text(yaml.safe_dump(PARAMETERS))
     (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
@@ -79,15 +82,14 @@ def runner(local_aws: LocalAws, tmp_path: Path) -> Iterator[tuple]:
     environ["PATH"] = f"{tmp_path / 'bin'}:{environ['PATH']}"
 
     def run(command: str) -> int:
-        command = command.replace(" plan --params", " plan index --params").replace(
-            " run --params", " run index --params"
-        )
+        for one in ("plan", "run"):
+            command = command.replace(f" {one} --params", f" {one} index observe --params")
         shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command]
         return subprocess.run(shell, cwd=tmp_path, env=environ, timeout=900).returncode
 
     yield run, tmp_path
-    (notebook,) = select(["index"])
-    remove(described(notebook, Parameters.check(PARAMETERS)))
+    for notebook in select(["observe", "index"]):
+        remove(described(notebook, Parameters.check(PARAMETERS)))
 
 
 @pytest.mark.long

@@ -55,6 +55,16 @@ def body(cloudwatch) -> dict:
     return json.loads(cloudwatch.get_dashboard(DashboardName=NAME)["DashboardBody"])
 
 
+def test_a_first_plan_is_made_before_anything_is_deployed_and_names_what_it_leaves_out(local_aws, tmp_path):
+    nothing_there = Deployed("80_observe", tmp_path, {"env": "tbefore"})
+    planned = nothing_there.run(mode="plan", observe={"watch": True, "trail": True})
+    assert counts(planned)["to create"] > 2
+    left_out = [o["data"]["text/plain"] for c in planned.cells for o in c.get("outputs", []) if "data" in o]
+    assert any("no pipeline is deployed as env 'tbefore' yet" in text for text in left_out)
+    with pytest.raises(papermill.PapermillExecutionError, match="Deploy one first: runbook run migrate"):
+        nothing_there.run()
+
+
 def test_it_makes_the_dashboard_of_what_is_deployed_and_names_the_rest(executed, cloudwatch):
     printed = "".join(o.text for c in executed.cells for o in c.get("outputs", []) if "text" in o)
     assert set(re.findall(r"never deployed: (.*)", printed)) == {"migrate, backup, summarize, ingest"}

@@ -121,6 +121,18 @@ def test_lists_maps_and_texts_with_commas_can_be_set(assignment, value):
     assert found == value if not isinstance(value, dict) else value.items() <= found.model_dump().items()
 
 
+def test_a_section_that_is_set_as_a_map_keeps_what_was_set_of_it_before():
+    one, other = "migrate.batch_size=6", "migrate={key_prefix: a/}"
+    for assignments in ((one, other), (other, one)):
+        assert Parameters.assigned(assignments) == {"migrate": {"batch_size": 6, "key_prefix": "a/"}}
+    assert Parameters.assigned([one, "migrate={batch_size: 7}"]) == {"migrate": {"batch_size": 7}}
+
+
+def test_a_name_with_a_dot_in_a_file_is_told_how_it_is_written_there(write):
+    with pytest.raises(ParameterError, match="in a file it is batch_size, in the section migrate"):
+        load([write("dotted.yaml", "target: local\nmigrate.batch_size: 5\n")], [])
+
+
 @pytest.mark.parametrize("text", ["{}", "env: x\n", "migrate: {batch_size: 3}\n"])
 def test_a_file_that_names_no_target_never_means_local_without_saying_so(write, tmp_path, monkeypatch, text):
     monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
