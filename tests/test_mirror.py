@@ -60,7 +60,6 @@ THROUGH = {
     "local/hypercorn_config.py": "local/test_protocol.py",  # runs in the server
     "local/server_process.py": "local/test_ministack.py",
     "local/stand_ins.py": "local/in_server/test_announcements.py",
-    "operate/audits/acknowledged.py": "cli/test_looking.py",
     "operate/audits/buckets.py": "operate/audits/test_audit.py",
     "operate/audits/comparisons.py": "operate/audits/test_audit.py",
     "operate/audits/derived_objects.py": "operate/audits/test_index.py",

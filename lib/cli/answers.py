@@ -185,6 +185,14 @@ class Difference(_Part):
     detail: str
 
 
+class NotDue(_Part):
+    """Objects that it is too early or too late to judge, such as those that may still be on their way."""
+
+    count: int
+    example: str = Field(description="the key of one of them")
+    reason: str
+
+
 class Audited(_Part):
     """The audit of one pipeline."""
 
@@ -193,6 +201,8 @@ class Audited(_Part):
     counts: dict[str, int] = Field(description="how many objects in each state")
     to_do: int = Field(description="how many differences somebody has to do something about")
     acknowledged: int = Field(0, description="how many more are known, and were acknowledged")
+    settled: list[str] = Field([], description="keys that were acknowledged, and do not differ any more")
+    not_due: list[NotDue] = Field([], description="what was not judged, as it should be, by reason")
     differences: list[Difference] = Field(description="the first of them, `audit.most` at most")
     error: str = Field("", description="what ended it before its end")
 

@@ -1,12 +1,13 @@
 """Commands that look and change nothing, for people and for cron: `audit`, `redrive` and `history`."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lib.base.errors import NotDeployedError
+from lib.base.errors import NotDeployedError, ParameterError
 from lib.base.shown import printable
 from lib.cli import telling, terminal
 from lib.cli.options import (
@@ -25,6 +26,7 @@ from lib.cli.options import (
     load,
 )
 from lib.cli.recovery import known
+from lib.parameters.types import did_you_mean
 from lib.target import connect, whereabouts
 
 if TYPE_CHECKING:
@@ -51,23 +53,29 @@ def audit(
 ) -> None:
     """Compare what the pipelines made with what they were to make; write nothing, not even the lock.
 
-    Exits with 0 if all is as it should be, 3 if something differs, 5 if something could not be judged.
+    Exits with 0 if all is as it should be, 3 if something differs, 5 if something could not be judged. What
+    changed less than audit.grace_s seconds ago may still be on its way: it is counted and named, and no 5.
     `runbook run audit` keeps the findings in a table, and can repair. With --alert the topic of alerts is
     told, and that an audit was made is counted.
     """
     from lib.cli import answers
     from lib.operate.audits import audit as auditor
     from lib.operate.observe.alerts import count_audit
-    from lib.operate.pipelines import those_deployed
+    from lib.operate.pipelines import survey, those_deployed
 
     parameters = load(params, assignments, mode="plan", exercise=False)
     with terminal.aside():
         aws = connect(parameters)
         alerts = telling.alerts_of(aws, parameters, alert)
-        deployed = those_deployed(aws, parameters)
+        try:
+            deployed = those_deployed(aws, parameters)
+        except NotDeployedError:
+            _require_known(names, [*parameters.pipelines(), *survey(aws, parameters).left_out])
+            raise
         not_looked_at = deployed.not_looked_at | auditor.not_auditable(deployed)
         there = [one.name for one in deployed]
         chosen = [name for name in there if name in names] if names else there
+        _require_known(names, [*parameters.pipelines(), *there, *not_looked_at])
         if unknown := [name for name in names if name not in {*there, *not_looked_at}]:
             raise NotDeployedError(f"{unknown[0]} is not deployed; there are: {', '.join(there)}")
         audits = [
@@ -99,6 +107,11 @@ def audit(
                 counts=dict(one.findings.counts),
                 to_do=one.findings.to_do,
                 acknowledged=one.findings.known,
+                settled=sorted(one.findings.settled),
+                not_due=[
+                    answers.NotDue(count=count, example=one.findings.examples[reason], reason=reason)
+                    for reason, count in one.findings.not_due.most_common()
+                ],
                 differences=one.differences.to_dict("records"),
                 error=one.why_it_ended,
             )
@@ -111,7 +124,7 @@ def audit(
             print(f"{one!r}")
         for each in left_out:
             print(f"left out: {each.what}: {each.reason}")
-        if code == EXIT_DIFFERS:
+        if code == EXIT_DIFFERS and any(one.findings.to_do for one in audits):
             words = "".join(f" {name}" for name in names)
             options = given(params, assignments)
             runbook = terminal.command_name()
@@ -121,6 +134,14 @@ def audit(
                     f"{runbook} run audit{options} --set audit.repair=true",
                     "send it through its pipeline again",
                 ),
+            )
+    for one in audits:
+        for key in sorted(one.findings.settled):
+            which = "-- " * key.startswith("-") + shlex.join([one.name, key])
+            terminal.note(
+                f"{one.name}: {printable(key, keep='')} was acknowledged, and does not differ any more: "
+                f"{terminal.command_name()} acknowledge --withdraw{given(params, assignments)} "
+                f"{printable(which, keep='')}"
             )
     telling.tell(alerts, "audit", names, telling.of_audits(audits, not_looked_at, names))
     if alerts and not names:
@@ -143,7 +164,8 @@ def acknowledge(
 ) -> None:
     """Take note of a difference that an audit finds, with a reason; each later audit shows it, and is clean.
 
-    It is of the object as it is now: once that is another one, or gone, it is judged anew.
+    It is of the difference as it is now: its state, and what both sides hold. Once any of that is other, it
+    is judged anew. A key that does not differ is refused.
     """
     from lib.operate.audits import acknowledged
 
@@ -155,6 +177,15 @@ def acknowledge(
         else:
             said = acknowledged.acknowledge(aws, parameters, name, key, reason)
     print(f"{name}: {printable(key, keep='')}: {'withdrawn' if withdraw else said}")
+
+
+def _require_known(names: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse a name that is no pipeline's, whether deployed or not."""
+    known = [*dict.fromkeys(known)]
+    for name in names:
+        if name not in known:
+            meant = did_you_mean(name, known) or f"; there are: {', '.join(known)}"
+            raise ParameterError(f"there is no pipeline {name!r}{meant}")
 
 
 def _exit_code(audits: "Sequence[Audit]", is_something_left_out: bool) -> int:

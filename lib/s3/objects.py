@@ -45,11 +45,21 @@ class Place:
 
     def head(self, key: str) -> dict | None:
         """Return what HEAD tells of an object, or None if there is none."""
+        return self.head_or_marker(key)[0]
+
+    def head_or_marker(self, key: str) -> tuple[dict | None, str]:
+        """Return what HEAD tells of an object, or None and the version of the delete marker that hides it.
+
+        That is empty where there is an object, or no marker.
+
+        Args:
+            key: Which object.
+        """
         try:
-            return self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+            return self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED"), ""
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == NOT_FOUND:
-                return None
+                return None, marker_of(error)
             raise self._reason(key, error) from error
 
     def tags(self, key: str, version_id: str | None = None) -> dict[str, str]:
@@ -90,6 +100,18 @@ class Place:
 def _version(version_id: str | None) -> dict[str, str]:
     """Return the argument that names a version; none for the current one."""
     return {"VersionId": version_id} if version_id else {}
+
+
+def marker_of(error: ClientError) -> str:
+    """Return the version of the delete marker for which S3 answers that there is no object; empty for none.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
+
+    Args:
+        error: That answer.
+    """
+    headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
+    return headers.get("x-amz-version-id", "") if headers.get("x-amz-delete-marker") == "true" else ""
 
 
 def is_same(source: dict | None, target: dict | None) -> bool:

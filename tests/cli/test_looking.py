@@ -65,7 +65,62 @@ def test_audit_tells_by_its_code_whether_all_is_where_it_should_be(target, migra
     assert runbook("audit", "backup", *ENV).exit_code == 1, "it is not deployed"
 
 
-def test_what_is_acknowledged_is_shown_ever_after_until_it_is_another_object(target, migrate):
+def test_a_name_of_no_pipeline_is_a_wrong_argument_wherever_one_looks(migrate):
+    for env in (ENV, ["--set", "env=nothingthere"]):
+        for command in (["audit"], ["acknowledge"]):
+            more = ["key", "--reason", "x"] if command == ["acknowledge"] else []
+            wrong = runbook(*command, "nosuch", *more, *env)
+            assert (wrong.exit_code, wrong.stdout) == (2, ""), wrong.output
+            assert "there is no pipeline 'nosuch'" in wrong.stderr
+        assert "did you mean migrate?" in runbook("audit", "migrat", *env).stderr
+        assert runbook("audit", "index", *env).exit_code == 1, "one that is not deployed"
+
+
+def test_what_is_on_its_way_is_named_and_counted_and_no_fault(target, migrate):
+    for key in ("on its way", "too"):
+        put(target, migrate.source, key)
+    young = [*ENV, "--set", "audit.grace_s=600"]
+    found = runbook("audit", "migrate", "--json", *young)
+    answered = json.loads(found.stdout)
+    (audited,) = answered["audits"]
+    assert (found.exit_code, answered["clean"], answered["left_out"]) == (0, True, [])
+    (told,) = audited["not_due"]
+    assert (told["count"], audited["counts"]["not judged"]) == (3, 3), "the one that is lost as well"
+    assert told["example"] in ("lost", "on its way", "too")
+    assert told["reason"] == "changed less than 600 s ago, and may still be on its way"
+    text = runbook("audit", "migrate", *young).stdout
+    assert text.startswith("migrate: 1 same, 3 not judged; clean; not judged: 3 objects, such as ")
+    assert told["reason"] in text
+    for key in ("on its way", "too"):
+        target.client("s3", migrate.source.region).delete_object(Bucket=migrate.source.name, Key=key)
+
+
+def test_data_that_a_destruction_has_kept_is_left_out_and_not_counted(target, own, migrate):
+    """Such as of *backup*, of which nothing but the buckets is left."""
+    kept, stack = pipelines(own)["backup"], Stack(target, own, "backup")
+    for bucket in (kept.source, kept.destination):
+        stack.add(bucket)
+    stack.apply()
+    try:
+        put(target, kept.destination, "there")
+        found = runbook("audit", "backup", "--json", *ENV)
+        answered = json.loads(found.stdout)
+        assert (found.exit_code, answered["audits"]) == (5, [])
+        (left_out,) = answered["left_out"]
+        assert left_out["what"] == "backup"
+        assert left_out["reason"].startswith(
+            "its functions are gone and its data is kept, in S3 bucket runbook-"
+        )
+        assert [one["pipeline"] for one in json.loads(runbook("audit", "--json", *ENV).stdout)["audits"]] == [
+            "migrate"
+        ]
+        why = runbook("acknowledge", "backup", "there", "--reason", "x", *ENV)
+        assert (why.exit_code, "no audit judges it: its functions are gone" in why.stderr) == (2, True)
+    finally:
+        remove(stack)
+
+
+def test_what_is_acknowledged_is_shown_ever_after_until_it_is_another_difference(target, migrate):
     put(target, migrate.source, "poison")
     why = runbook("acknowledge", "migrate", "poison", *ENV)
     assert (why.exit_code, "say why" in why.stderr) == (2, True)
@@ -81,6 +136,19 @@ def test_what_is_acknowledged_is_shown_ever_after_until_it_is_another_object(tar
     assert runbook("audit", "migrate", *ENV).exit_code == 3, "it is another object by now"
     client.delete_object(Bucket=migrate.source.name, Key="poison")
     assert runbook("audit", "migrate", *ENV).exit_code == 0
+    put(target, migrate.destination, "lost")
+    there = runbook("audit", "migrate", "--json", *ENV)
+    (audited,) = json.loads(there.stdout)["audits"]
+    assert (there.exit_code, audited["acknowledged"], audited["settled"]) == (0, 0, ["lost"])
+    told = "lost was acknowledged, and does not differ any more: runbook acknowledge --withdraw --set "
+    assert told in there.stderr.replace(".venv/bin/", "")
+    target.client("s3", migrate.destination.region).delete_object(Bucket=migrate.destination.name, Key="lost")
+    anew = runbook("audit", "migrate", *ENV)
+    assert (anew.exit_code, "judged anew" in anew.stdout) == (3, True), "it is lost once more"
+    assert runbook("acknowledge", "migrate", "lost", "--reason", "so it is", *ENV).exit_code == 0
+    for key, why in {"there": "is as it should be", "nowhere": "no such object", "": "it is empty"}.items():
+        refused = runbook("acknowledge", "migrate", key, "--reason", "x", *ENV)
+        assert (refused.exit_code, why in refused.stderr) == (2, True), refused.output
     assert runbook("acknowledge", "migrate", "lost", "--withdraw", *ENV).exit_code == 0
     assert runbook("audit", "migrate", *ENV).exit_code == 3
     assert runbook("acknowledge", "migrate", "lost", "--withdraw", *ENV).exit_code == 2
@@ -90,6 +158,9 @@ def test_what_could_not_be_written_is_in_no_record(target, own, migrate, monkeyp
     def fail(*_: object) -> None:
         raise OSError
 
+    own = own.model_copy(update={"audit": own.audit.model_copy(update={"grace_s": 0})})
+    for key in ("known", "other"):
+        put(target, migrate.source, key)
     acknowledged.acknowledge(target, own, "migrate", "known", "so it is")
     monkeypatch.setattr(Lock, "keep", fail)
     told.take_facts()
@@ -100,6 +171,8 @@ def test_what_could_not_be_written_is_in_no_record(target, own, migrate, monkeyp
     assert not [fact for fact in told.take_facts() if fact["kind"] in ("acknowledged", "withdrawn")]
     monkeypatch.undo()
     acknowledged.withdraw(target, own, "migrate", "known")
+    for key in ("known", "other"):
+        target.client("s3", migrate.source.region).delete_object(Bucket=migrate.source.name, Key=key)
 
 
 def test_redrive_tells_by_its_code_whether_anything_is_stuck(target, migrate):

@@ -1,8 +1,8 @@
 """The audit: is the destination what the source is? And what is not, sent through the pipeline again.
 
 By checksum, not by ETag or size alone, and by reading the bytes where no checksum is common to both. What
-changed less than a grace period ago may still be on its way, and is not judged if it differs. Compared are
-current objects; what is kept of their history is not.
+changed less than a grace period ago may still be on its way: it is not judged if it differs, but counted and
+named. Compared are current objects; what is kept of their history is not.
 
 An object that cannot be judged for a fault of its own is *not judged* either, with its reason, and the audit
 is not clean; what is everybody's fault, such as a bucket that is gone, ends the audit of that pipeline.
@@ -30,7 +30,6 @@ from lib.operate.failures.quarantine import quarantined
 from lib.operate.failures.stuck import dead
 from lib.operate.pipelines import Deployed, deployed
 from lib.parameters import Parameters
-from lib.s3.objects import Place
 from lib.target import Target
 
 
@@ -81,12 +80,23 @@ class Audit:
 
     def __str__(self) -> str:
         counted = self.counts[self.counts["objects"] > 0].itertuples()
-        found = ", ".join(f"{row.objects:,} {row.state}" for row in counted) or "no objects"
+        found = ", ".join(f"{row.objects:,} {row.state}" for row in counted)
+        found = found or ("no objects" if self.is_clean else "nothing compared")
         if self.findings.known:
             found += f" ({self.findings.known:,} of them acknowledged)"
         ended = f"it did not come to its end: {self.why_it_ended}" if self.error else ""
         verdict = "clean" if self.is_clean else "NOT clean"
-        return "; ".join(filter(None, (f"{self.name}: {found}", verdict, self.contradiction, ended)))
+        said = (f"{self.name}: {found}", verdict, *self._not_due, self.contradiction, ended)
+        return "; ".join(filter(None, said))
+
+    @property
+    def _not_due(self) -> list[str]:
+        """What it is too early or too late to judge, a text for each reason."""
+        examples = self.findings.examples
+        return [
+            f"not judged: {such_as(count, 'objects', examples[reason])}: {reason}"
+            for reason, count in self.findings.not_due.most_common()
+        ]
 
     def __repr__(self) -> str:
         return str(self) if not self.findings.kept else f"{self}\n{frames.text(self._shown)}"
@@ -145,14 +155,12 @@ def summary(audits: Iterable[Audit]) -> str:
         audits: Of the pipelines.
     """
     audits = list(audits)
-    counts = (
-        pd.concat([found.counts for found in audits])
-        if audits
-        else pd.DataFrame({"state": [], "objects": []})
-    )
-    by_state = counts.groupby("state")["objects"].sum()
-    told = ", ".join(f"{number:,} {state}" for state, number in by_state.items() if number) or "no objects"
+    if not audits:
+        return "nothing compared"
+    by_state = pd.concat([found.counts for found in audits]).groupby("state")["objects"].sum()
     unclean = ", ".join(found.name for found in audits if not found.is_clean)
+    told = ", ".join(f"{number:,} {state}" for state, number in by_state.items() if number)
+    told = told or ("nothing compared" if unclean else "no objects")
     return f"{told}; NOT clean: {unclean}" if unclean else f"{told}; clean"
 
 
@@ -196,15 +204,16 @@ def audit(target: Target, parameters: Parameters, name: str) -> Audit:
     settings = parameters.audit
     pipeline = deployed(target, parameters, name)
     began, findings = datetime.now(UTC), Findings(settings.most)
-    if pipeline.source and (said := acknowledged.known(target, parameters, name)):
-        findings.acknowledged = acknowledged.in_force(Place.of(target, pipeline.source), said)
+    findings.acknowledged = acknowledged.known(target, parameters, name) if pipeline.source else {}
     # A connection a thread, and one for each listing: clients keep ten.
     target = target.with_config(Config(max_pool_connections=settings.threads + STREAMS))
     how = comparison(target, parameters, pipeline)
-    how.begin(findings)
-    with Wait(f"Audit {name}", unit="object") as progress:
-        for streams, judge in how.parts:
-            walk(streams, judge, findings, settings.threads, progress)
+    # What tells of no keys contradicts the parameters, and nothing can be held against anything.
+    if pipeline.filters:
+        how.begin(findings)
+        with Wait(f"Audit {name}", unit="object") as progress:
+            for streams, judge in how.parts:
+                walk(streams, judge, findings, settings.threads, progress)
     findings.close()
     return Audit(name, began, findings, how.method, contradiction=pipeline.contradiction)
 

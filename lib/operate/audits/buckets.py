@@ -1,14 +1,14 @@
 """Bucket against bucket, object by object: of a pipeline that copies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from botocore.exceptions import ClientError
 
-from lib.operate.audits.findings import METADATA, MISSING, SAME, STALE, TAGS, Finding, not_due
+from lib.operate.audits.findings import METADATA, MISSING, SAME, STALE, TAGS, Finding, fingerprint, not_due
 from lib.operate.audits.history import Extras, Grace
 from lib.s3.listing import Pair, key_of, same_listed
 from lib.s3.objects import Place
-from lib.s3.same_object import differing_attributes, differing_tags, same_bytes
+from lib.s3.same_object import ATTRIBUTES, differing_attributes, differing_tags, same_bytes
 
 LOOKS = 3  # at an object that changes while it is looked at
 # No such version any more, or another one by now.
@@ -50,23 +50,29 @@ class BucketPair:
         return not_due(key, f"another one at each of {LOOKS} looks")
 
     def _look(self, key: str) -> Finding:
-        here, there = self.source.head(key), self.destination.head(key)
+        here, (there, marker) = self.source.head(key), self.destination.head_or_marker(key)
         if here is None:
-            return Finding(key, SAME) if there is None else self.extras.judge(key)
-        finding = Finding(key, MISSING) if there is None else self._compare(key, here, there)
+            return Finding(key, SAME) if there is None else replace(self.extras.judge(key), held=_held(there))
+        if there is None:
+            finding = Finding(key, MISSING, held=_held(here, *[marker] * bool(marker)))
+        else:
+            finding = self._compare(key, here, there)
         return finding if finding.state == SAME else self.grace.or_in_flight(finding, here["LastModified"])
 
     def _compare(self, key: str, here: dict, there: dict) -> Finding:
         """Compare an object and its copy: first the bytes, then the rest."""
         if detail := self._differing_bytes(key, here, there):
-            return Finding(key, STALE, detail)
+            return Finding(key, STALE, detail, held=_held(here, there))
         if not self.looks_closer:
             return Finding(key, SAME)
         if names := differing_attributes(here, there):
-            return Finding(key, METADATA, ", ".join(names))
+            about = [[head.get(name) for name in ATTRIBUTES] for head in (here, there)]
+            return Finding(key, METADATA, ", ".join(names), held=_held(here, there, about))
         here_tags = self.source.tags(key, here.get("VersionId"))
-        names = differing_tags(here_tags, self.destination.tags(key, there.get("VersionId")))
-        return Finding(key, TAGS, ", ".join(names)) if names else Finding(key, SAME)
+        there_tags = self.destination.tags(key, there.get("VersionId"))
+        if names := differing_tags(here_tags, there_tags):
+            return Finding(key, TAGS, ", ".join(names), held=_held(here, there, [here_tags, there_tags]))
+        return Finding(key, SAME)
 
     def _differing_bytes(self, key: str, here: dict, there: dict) -> str:
         """Say how the bytes differ; empty if they are the same. Where HEAD cannot tell, they are read."""
@@ -77,3 +83,9 @@ class BucketPair:
             digest = self.source.digest(key, here.get("VersionId"), here["ETag"])
             same = digest == self.destination.digest(key, there.get("VersionId"), there["ETag"])
         return "" if same else "other bytes"
+
+
+def _held(*parts: dict | str | list) -> str:
+    """Return what is held: objects by their ETags, markers by their versions, the rest by a fingerprint."""
+    said = (part["ETag"].strip('"') if isinstance(part, dict) else part for part in parts)
+    return ", ".join(part if isinstance(part, str) else fingerprint(part) for part in said)

@@ -45,12 +45,14 @@ class Comparison:
         look: Judges one key by what is there now.
         method: `listing`, or `inventory`: S3 Inventory's reports.
         begin: Counts what needs no judging.
+        tells_of: Whether it judges a key at all.
     """
 
     parts: Sequence[Part]
     look: Callable[[str], Finding]
     method: str = "listing"
     begin: Callable[[Findings], None] = field(default=lambda findings: None)
+    tells_of: Callable[[str], bool] = field(default=lambda key: True)
 
 
 def comparison(target: Target, parameters: Parameters, pipeline: Pipeline) -> Comparison:
@@ -87,10 +89,25 @@ def why_not(pipeline: Pipeline) -> str:
         return NOT_KNOWN
     if isinstance(said.result, Nothing):
         return f"there is nothing that could be compared: {said.result.why}"
+    if not pipeline.filters and not pipeline.functions:
+        return _kept(pipeline)
     _, kind = _HOW[type(said.result)]
     if pipeline.destination is not None and not isinstance(pipeline.destination, kind):
         return f"*{said.name}* makes a {said.result.kind}, but {pipeline.destination} is no {kind.noun}"
     return ""
+
+
+def _kept(pipeline: Pipeline) -> str:
+    """Return why one is not audited of which a destruction or a rollback has left the data alone.
+
+    Of which keys it was told, the notification of its source said.
+    """
+    ends = dict.fromkeys(str(end) for end in (pipeline.source, pipeline.destination) if end)
+    return (
+        f"its functions are gone and its data is kept, in {' and '.join(ends)}: nothing is made of new "
+        f"objects, and nothing tells any more of which it was told. `runbook run {pipeline.name}` deploys it "
+        f"again, `runbook destroy {pipeline.name}` removes the data"
+    )
 
 
 def is_copying(pipeline: Pipeline) -> bool:
@@ -160,7 +177,8 @@ def _of_copies(asked: _Asked, said: Copy) -> Comparison:
     objects = settings.objects or inventory_reports.daily_count(target, pipeline.source_bucket)
     if objects > settings.inventory_above:
         reports = inventory_reports.Reports.of(target, asked.parameters, pipeline)
-        return Comparison([([reports.unlike()], pair.look)], pair.look, "inventory", reports.count_same)
+        parts: list[Part] = [([reports.unlike()], pair.look)]
+        return Comparison(parts, pair.look, "inventory", reports.count_same, pipeline.follows)
 
     def listed(within: Range) -> Iterator[Pair]:
         return merge(*(listing(place, pipeline.key_prefix, within) for place in (source, destination)))
@@ -169,7 +187,7 @@ def _of_copies(asked: _Asked, said: Copy) -> Comparison:
         return (pair.listed(each) for each in pairs if pipeline.follows(key_of(each)))
 
     divided = map(judged, streams([source, destination], pipeline.key_prefix, listed, key_of))
-    return Comparison([(divided, pair.look)], pair.look)
+    return Comparison([(divided, pair.look)], pair.look, tells_of=pipeline.follows)
 
 
 def _of_items(asked: _Asked, said: Item) -> Comparison:
@@ -177,7 +195,8 @@ def _of_items(asked: _Asked, said: Item) -> Comparison:
     days = asked.days(said.expires_days)
     judge = IndexedBucket(files, pipeline, said, *asked.table, asked.grace, days, asked.looks_closer)
     scan = [judge.keys(segment) for segment in range(SEGMENTS)]
-    return Comparison([(_followed(files, pipeline), judge.judge), (scan, judge.judge_row)], judge.look)
+    parts: list[Part] = [(_followed(files, pipeline), judge.judge), (scan, judge.judge_row)]
+    return Comparison(parts, judge.look, tells_of=pipeline.follows)
 
 
 def _of_derived(asked: _Asked, said: Derived) -> Comparison:
@@ -191,18 +210,15 @@ def _of_derived(asked: _Asked, said: Derived) -> Comparison:
     prefixes = {each.prefix for keys in where.values() for each in keys}
     apart = [one for one in sorted(prefixes) if not any(one.startswith(o) for o in prefixes - {one})]
     parts: list[Part] = [(_followed(files, pipeline), judge.judge)]
-    parts += [(map(_keys, _listings(there, prefix)), judge.judge_written) for prefix in apart]
+    parts += [(_listings(there, prefix), judge.judge_written) for prefix in apart]
     return Comparison(parts, judge.look)
 
 
 def _of_rows(asked: _Asked, said: Rows) -> Comparison:
     shape = Shape.read(asked.variables.get(said.described_by, ""), asked.days(said.expires_days))
     judge = StoredFiles(asked.source, *asked.table, asked.grace, shape)
-    return Comparison([(_followed(asked.source, asked.pipeline), judge.judge)], judge.look)
-
-
-def _keys(entries: Iterator[Entry]) -> Iterator[str]:
-    return (entry.key for entry in entries)
+    parts: list[Part] = [(_followed(asked.source, asked.pipeline), judge.judge)]
+    return Comparison(parts, judge.look, tells_of=asked.pipeline.follows)
 
 
 def _followed(place: Place, pipeline: Pipeline) -> Iterator[Iterator[Entry]]:

@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from lib.operate.audits.findings import EXTRA, METADATA, MISSING, SAME, STALE, Finding
+from lib.operate.audits.findings import EXTRA, METADATA, MISSING, SAME, STALE, Finding, fingerprint
 from lib.operate.audits.history import Extras, Grace
 from lib.operate.pipelines import Pipeline
 from lib.operate.results import DerivedKey
 from lib.s3.listing import Entry
-from lib.s3.objects import Place
+from lib.s3.objects import Place, marker_of
 from lib.s3.selection import KeyFilter
 
 SAYS = ("size_bytes", "etag", "version_id")  # what a derived object says of the one that it is of
@@ -51,11 +51,18 @@ class DerivedObjects:
         if head:
             return self._compare(key, head)
         outcomes = self._outcomes(key) if self.pipeline.follows(key) else [key]
-        left = (self.judge_written(each) for each in outcomes if self.written.head(each))
+        there = ((each, self.written.head(each)) for each in outcomes)
+        left = (self._judge_written(each, about["ETag"]) for each, about in there if about)
         return next((finding for finding in left if finding), Finding(key, SAME))
 
-    def judge_written(self, key: str) -> Finding | None:
-        """Judge an outcome; None if its object is there, for which it has been judged, or it is a source."""
+    def judge_written(self, entry: Entry) -> Finding | None:
+        """Judge an outcome of the listing; None if its object is there, for which it has been judged.
+
+        Or if it is a source itself.
+        """
+        return self._judge_written(entry.key, entry.etag)
+
+    def _judge_written(self, key: str, etag: str) -> Finding | None:
         if self.written.bucket == self.files.bucket and self.pipeline.follows(key):
             return None
         sources = list(self._sources(key))
@@ -65,8 +72,9 @@ class DerivedObjects:
         follows = bool(source) and self.pipeline.follows_deletes
         is_shared = not self.pipeline.destination_bucket.is_made
         finding = Extras(self.files, self.grace, follows, is_shared).judge(key, source)
+        finding = replace(finding, held=etag.strip('"'))
         if finding.state == EXTRA and follows:  # an event is about the object, not about what became of it
-            return Finding(source, EXTRA, f"{key} is still there; {finding.detail}")
+            return replace(finding, key=source, detail=f"{key} is still there; {finding.detail}")
         return finding
 
     def _filters(self, key: str) -> Iterator[KeyFilter]:
@@ -87,21 +95,29 @@ class DerivedObjects:
         return self.where.get(keys.suffix, self.where[""])
 
     def _compare(self, key: str, head: dict) -> Finding:
-        found = [about for about in map(self._read, self._outcomes(key)) if about is not None]
+        read = [self._read(each) for each in self._outcomes(key)]
+        found = [about for about in read if isinstance(about, dict)]
         finding = _compared(key, found[0], head) if found else Finding(key, MISSING)
         if len(found) > 1 and finding.state == SAME:
             finding = Finding(key, STALE, f"there are {len(found)} outcomes instead of one")
-        return finding if finding.state == SAME else self.grace.or_in_flight(finding, head["LastModified"])
+        if finding.state == SAME:
+            return finding
+        version = head.get("VersionId") if finding.state == METADATA else None
+        held = f"{head['ETag']}, {fingerprint([read, version])}".replace('"', "")
+        return self.grace.or_in_flight(replace(finding, held=held), head["LastModified"])
 
-    def _read(self, key: str) -> dict | None:
-        """Return what an outcome says of its object; None if there is none, and {} if it says nothing."""
+    def _read(self, key: str) -> dict | str:
+        """Return what an outcome says of its object, {} if it says nothing.
+
+        If there is none, the version of the delete marker in its place, empty for none.
+        """
         if self.told_in == "metadata":
-            head = self.written.head(key)
-            return None if head is None else _told(head["Metadata"])
+            head, marker = self.written.head_or_marker(key)
+            return marker if head is None else _told(head["Metadata"])
         try:
             body = self.written.client.get_object(Bucket=self.written.bucket, Key=key)["Body"]
-        except self.written.client.exceptions.NoSuchKey:
-            return None
+        except self.written.client.exceptions.NoSuchKey as error:
+            return marker_of(error)
         try:
             about = json.load(body)
         except ValueError:

@@ -6,12 +6,16 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from tempfile import TemporaryFile
 from threading import Event, Lock
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lib.base.own_fault import Fault, or_fault
 from lib.base.waits import Wait
+
+if TYPE_CHECKING:
+    from lib.operate.audits.acknowledged import Acknowledged
 
 SAME, MISSING, STALE, EXTRA, METADATA, TAGS = "same", "missing", "stale", "extra", "metadata", "tags"
 UNJUDGED = "not judged"
@@ -31,16 +35,28 @@ class Finding:
         detail: What differs, without any content; or why it could not be judged.
         by_design: Whether nobody is meant to do anything about it: the pipeline does not follow deletes, or
             it is too early or too late to judge. What cannot be judged for a fault of its own is no such.
+        held: Of a difference, what both sides held of it, such as their ETags, as far as the audit has seen
+            it; two findings with the same are of the same difference.
     """
 
     key: str
     state: str
     detail: str = ""
     by_design: bool = False
+    held: str = ""
 
     def row(self) -> dict[str, str | bool]:
         """Return it as a row of a table."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "held"}
+
+
+def fingerprint(of: object) -> str:
+    """Return a short text that is another one if what it is of is.
+
+    Args:
+        of: What `json` or else `str` can write; names of dictionaries in any order.
+    """
+    return sha256(json.dumps(of, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
 def not_due(key: str, why: str) -> Finding:
@@ -61,9 +77,11 @@ class Findings:
         kept: The first differences, and what could not be judged.
         to_do: How many differences are not by design.
         acknowledged: Keys of which it is known that they differ, and to what was said of it.
-        known: How many of these do differ.
+        known: How many of these differ as they did then.
+        settled: Those of them that do not differ any more.
         unjudged: How many could not be judged for a fault of their own, by reason.
-        examples: The first key of each such reason.
+        not_due: How many it is too early or too late to judge, by reason.
+        examples: The first key of each reason not to judge.
     """
 
     def __init__(self, most: int):
@@ -75,8 +93,10 @@ class Findings:
         self.counts: Counter[str] = Counter()
         self.kept: list[Finding] = []
         self.to_do = self.known = 0
-        self.acknowledged: Mapping[str, object] = {}
+        self.acknowledged: Mapping[str, Acknowledged] = {}
+        self.settled: list[str] = []
         self.unjudged: Counter[str] = Counter()
+        self.not_due: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
         self._most, self._lock = most, Lock()
         # Gone with this object. https://docs.python.org/3/library/tempfile.html#tempfile.TemporaryFile
@@ -89,25 +109,31 @@ class Findings:
             return
         with self._lock:
             self.counts[finding.state] += 1
-            if finding.state == SAME or (finding.state == UNJUDGED and finding.by_design):
-                return
-            if said := not finding.by_design and self.acknowledged.get(finding.key):
-                self.known += 1
-                detail = "; ".join(filter(None, (finding.detail, str(said))))
-                finding = replace(finding, detail=detail, by_design=True)
-                self._keep(finding)
+            said = self.acknowledged.get(finding.key)
+            if finding.state == SAME:
+                self.settled += [finding.key] * (said is not None)
                 return
             if finding.state == UNJUDGED:
-                self.unjudged[finding.detail] += 1
+                (self.not_due if finding.by_design else self.unjudged)[finding.detail] += 1
                 self.examples.setdefault(finding.detail, finding.key)
-            else:
-                self.to_do += not finding.by_design
+                if finding.by_design:
+                    return
+            elif said and not finding.by_design:
+                finding = self._held_against(said, finding)
+            self.to_do += finding.state != UNJUDGED and not finding.by_design
             self._keep(finding)
+
+    def _held_against(self, said: "Acknowledged", finding: Finding) -> Finding:
+        """Return a finding with what was said of its key; by design if it was said of this difference."""
+        anew = said.why_anew(finding)
+        self.known += not anew
+        detail = "; ".join(filter(None, (finding.detail, str(said), anew)))
+        return replace(finding, detail=detail, by_design=not anew)
 
     def _keep(self, finding: Finding) -> None:
         if len(self.kept) < self._most:
             self.kept.append(finding)
-        self._lines.write(json.dumps(finding.row()) + "\n")
+        self._lines.write(json.dumps(asdict(finding)) + "\n")
 
     def close(self) -> None:
         """End adding; from now on they can be read."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from lib.operate.audits.findings import EXTRA, Finding, not_due
 from lib.s3.objects import Place
 
-IN_FLIGHT = "changed less than {} s ago"
+IN_FLIGHT = "changed less than {} s ago, and may still be on its way"
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ hashes; to bring them into S3's order all of them would have to be held, on disk
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from botocore.client import BaseClient
 
-from lib.operate.audits.findings import EXTRA, METADATA, MISSING, SAME, STALE, Finding, not_due
+from lib.operate.audits.findings import EXTRA, METADATA, MISSING, SAME, STALE, Finding, fingerprint, not_due
 from lib.operate.audits.history import Extras, Grace
 from lib.operate.pipelines import Pipeline
 from lib.operate.results import Item
@@ -68,7 +68,8 @@ class IndexedBucket:
             return None
         finding = Extras(self.files, self.grace, self.pipeline.follows_deletes).judge(key)
         if finding.state == EXTRA:
-            return Finding(key, EXTRA, f"no row says that it is gone; {finding.detail}")
+            detail = f"no row says that it is gone; {finding.detail}"
+            return Finding(key, EXTRA, detail, held=fingerprint(row))
         return finding
 
     def keys(self, segment: int) -> Iterator[str]:
@@ -114,7 +115,11 @@ class IndexedBucket:
         if row is None and self._may_have_expired(head["LastModified"]):
             return not_due(key, "so old that its row has expired")
         finding = Finding(key, MISSING) if row is None else _compared(key, row, head, self.said)
-        return finding if finding.state == SAME else self.grace.or_in_flight(finding, head["LastModified"])
+        if finding.state == SAME:
+            return finding
+        about = [row, head["ContentType"]] if finding.state == METADATA else row
+        held = f"{head['ETag']}, {fingerprint(about)}".replace('"', "")
+        return self.grace.or_in_flight(replace(finding, held=held), head["LastModified"])
 
     def _may_have_expired(self, modified: datetime) -> bool:
         days = self.time_to_live_days

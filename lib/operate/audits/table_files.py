@@ -10,8 +10,9 @@ key, the one that was stored first.
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import chain, islice
 
 from botocore.client import BaseClient
@@ -73,22 +74,31 @@ class StoredFiles:
         with closing(answer["Body"]) as body:
             try:
                 rows = rows_of(body, self._rejected(key), self.shape)
-                counts = self._count(key, rows, answer["LastModified"])
+                counts, wrong = self._count(key, rows, answer["LastModified"])
             except NotOfTableError as error:
+                wrong = ""
                 finding = Finding(key, MISSING, f"not stored: {error}")
             else:
                 finding = _judged(key, counts)
-        is_fine = finding.state in (SAME, UNJUDGED)
-        return finding if is_fine else self.grace.or_in_flight(finding, answer["LastModified"])
+        if finding.state in (SAME, UNJUDGED):
+            return finding
+        held = f"{answer['ETag']}, {wrong}".replace('"', "")
+        return self.grace.or_in_flight(replace(finding, held=held), answer["LastModified"])
 
-    def _count(self, key: str, rows: Iterator[Row], written: datetime) -> Counter[str]:
-        """Count what became of the rows of a file."""
-        counts: Counter[str] = Counter()
+    def _count(self, key: str, rows: Iterator[Row], written: datetime) -> tuple[Counter[str], str]:
+        """Count what became of a file's rows; return that, and a digest of those that are wrong, and how."""
+        counts, wrong = Counter[str](), sha256()
         while batch := list(islice(rows, BATCH)):
             asked = {row.place for row in batch if row.can_be_stored and not self._has_expired(row, written)}
             items = self._items([*asked]) if asked else {}
-            counts.update(_state(key, row, items.get(row.place), is_due=row.place in asked) for row in batch)
-        return counts
+            for row in batch:
+                item = items.get(row.place)
+                state = _state(key, row, item, is_due=row.place in asked)
+                counts[state] += 1
+                if state in WRONG:
+                    there = sorted(_compared(item, row).items()) if item else ""
+                    wrong.update(f"{row.line} {state} {there}\n".encode("utf-8", "surrogatepass"))
+        return counts, wrong.hexdigest()[:32]
 
     def _has_expired(self, row: Row, written: datetime) -> bool:
         """Tell whether the item of a row may be gone: it was stored when the file was written, or later."""

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 from boto3.s3.transfer import TransferConfig
@@ -140,6 +141,24 @@ def test_what_changed_lately_is_not_judged(aws, own, pipeline, put):
     result = audited(aws, own, pipeline.name, grace_s=600)
     assert result.is_clean
     assert result.counts.set_index("state")["objects"][UNJUDGED] == 1
+    told = "not judged: 'on its way': changed less than 600 s ago, and may still be on its way"
+    assert str(result) == f"{pipeline.name}: 1 not judged; clean; {told}"
+
+
+def test_where_nothing_tells_of_objects_nothing_is_counted(aws, own, pipeline, put, monkeypatch):
+    """As if somebody had taken the notification off the source; the functions are there."""
+    put("a")
+    put("b", there=True)
+    silent = replace(audits.deployed(aws, own, pipeline.name), filters=(), at_odds=("it tells nobody",))
+    silent = replace(silent, functions=pipelines(own)[pipeline.name].functions)
+    monkeypatch.setattr(audits, "deployed", lambda *_: silent)
+    result = audited(aws, own, pipeline.name)
+    assert (result.is_clean, result.findings.counts) == (False, {})
+    assert str(result).startswith(
+        f"{pipeline.name}: nothing compared; NOT clean; what is deployed contradicts"
+    )
+    assert audits.summary([]) == "nothing compared"
+    assert audits.summary([result]) == f"nothing compared; NOT clean: {pipeline.name}"
 
 
 def test_what_was_deleted_is_extra_and_by_design_where_deletes_are_not_followed(aws, own, pipeline, put):

@@ -41,6 +41,7 @@ def test_what_is_by_design_is_a_difference_but_nothing_to_do():
     findings.add(not_due("b", "too young"))
     findings.close()
     assert (findings.to_do, findings.unjudged) == (0, {})
+    assert (findings.not_due, findings.examples) == ({"too young": 1}, {"too young": "b"})
     assert list(findings) == findings.kept == [Finding("a", EXTRA, "ünïcode \n", by_design=True)]
 
 
