@@ -70,6 +70,8 @@ def stop() -> None:
 def status() -> None:
     """Say whether it runs, where, what it takes of this machine, and what of it is to be reviewed."""
     print(whereabouts(Parameters())[0])
+    if ended := local_aws().how_it_ended():
+        print(ended)
     print(local_aws().keeps())
     _warn()
 

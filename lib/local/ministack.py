@@ -27,13 +27,16 @@ from lib.local.server_process import (
     POLL_INTERVAL_S,
     STOP_TIMEOUT_S,
     certificate_path,
+    earlier_log_path,
     end,
     end_orphans,
     holder,
     is_server,
     kill,
     launch,
+    log_path,
     server_code,
+    was_not_stopped,
 )
 
 ACCOUNT_ID = "000000000000"  # of whoever has an access key that is no account's number
@@ -86,7 +89,7 @@ class LocalAws:
     @property
     def log(self) -> Path:
         """What the server says; begun anew at each start."""
-        return self.state / "server.log"
+        return log_path(self.state)
 
 
 def start(sleep: Sleep = time.sleep, lag: Lag | None = None) -> LocalAws:
@@ -123,6 +126,13 @@ def status() -> LocalAws | None:
     """Return the server that runs, or None; does not say whether it answers."""
     server = _last()
     return server if server and is_server(server.pid, server.state) else None
+
+
+def how_it_ended() -> str:
+    """Return that the last server ended without being stopped, and where its log is; empty if it did not."""
+    if status() or not was_not_stopped(_state()):
+        return ""
+    return f"It had ended without being stopped (its log: {log_path(_state())})"
 
 
 def keeps() -> str:
@@ -217,9 +227,10 @@ class _Waits:
 
 
 def _state() -> Path:
+    """The state folder, by the one path that no symbolic link is in, however it is reached."""
     folder = home() / ".local-aws" / "state"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    return folder.resolve()
 
 
 @contextmanager
@@ -236,7 +247,7 @@ def _last() -> LocalAws | None:
 
 
 def _launch(lag: Lag | None) -> LocalAws:
-    last = _last()
+    last, is_after_a_death = _last(), was_not_stopped(_state())
     pid, port = launch(_state(), last.port if last else 0, lag)
     began = datetime.now(UTC).isoformat(timespec="milliseconds")
     server = LocalAws(port, pid, began, _state(), lag.text if lag else "")
@@ -245,6 +256,12 @@ def _launch(lag: Lag | None) -> LocalAws:
         print(
             f"The local AWS has moved from port {last.port}, which {holder(last.port)} has, to {port}. In a "
             'terminal that works with it, enter `eval "$(runbook env)"` again.',
+            file=sys.stderr,
+        )
+    if is_after_a_death:
+        print(
+            f"The local AWS had ended without being stopped (its log: {earlier_log_path(server.state)}): "
+            "started again with its saved state.",
             file=sys.stderr,
         )
     if said := warning():

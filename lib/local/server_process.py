@@ -24,6 +24,7 @@ POLL_INTERVAL_S = 0.05
 COMMAND_COLUMNS = 100  # of a command line that is shown
 WORKER = "_worker.py"  # what MiniStack runs handlers with, from its temporary folder
 CONFIG = Path(__file__).with_name("hypercorn_config.py")
+UNSTOPPED = "unstopped.txt"  # in `data` from when a server serves until it was stopped (in_server/saving.py)
 
 
 def certificate_path(state: Path) -> Path:
@@ -31,11 +32,31 @@ def certificate_path(state: Path) -> Path:
     return state / "tls" / "server.crt"
 
 
+def log_path(state: Path) -> Path:
+    """Return where the server of a state folder says what it does; begun anew at each start."""
+    return state / "server.log"
+
+
+def earlier_log_path(state: Path) -> Path:
+    """Return where the log is kept of the last server that ended without being stopped."""
+    return state / "server.log.1"
+
+
+def was_not_stopped(state: Path) -> bool:
+    """Say whether the last server ended without being stopped, such as killed; if one runs, nothing is said.
+
+    Args:
+        state: The state folder, whose server does not run.
+    """
+    return (state / "data" / UNSTOPPED).exists()
+
+
 def launch(state: Path, port: int, lag: Lag | None = None) -> tuple[int, int]:
     """Start a server that outlives this process; does not wait for it to answer.
 
     Args:
-        state: The state folder; the server reads what an earlier one saved there.
+        state: The state folder; the server reads what an earlier one saved there. The log of one that was not
+            stopped is put aside, in place of what was there of an earlier one.
         port: The port on 127.0.0.1 to take, if it is free; 0 for any.
         lag: How late it shall be; None if it is not.
 
@@ -48,8 +69,12 @@ def launch(state: Path, port: int, lag: Lag | None = None) -> tuple[int, int]:
     _discard(state / "tmp")
     for name in ("data", "s3", "tmp"):
         (state / name).mkdir(exist_ok=True)
+    if was_not_stopped(state):
+        if log_path(state).exists():
+            log_path(state).replace(earlier_log_path(state))
+        (state / "data" / UNSTOPPED).unlink()
     # The server inherits the socket: no one can take the port between choosing it and listening on it.
-    with _listen(port) as listener, (state / "server.log").open("wb") as log:
+    with _listen(port) as listener, log_path(state).open("wb") as log:
         taken = listener.getsockname()[1]
         process = subprocess.Popen(
             _command(python, listener.fileno(), certificate, key),
@@ -74,9 +99,13 @@ def server_code() -> str:
 
 
 def is_server(pid: int, state: Path) -> bool:
-    """Say whether the pid is this state folder's server: pids are reused, its command line is not."""
+    """Say whether the pid is this state folder's server: pids are reused, its command line is not.
+
+    It may have been started by another path to the same folder.
+    """
+    certificate = certificate_path(state)
     try:
-        return str(certificate_path(state)) in psutil.Process(pid).cmdline()
+        return any(_is_at(word, certificate) for word in psutil.Process(pid).cmdline())
     except (psutil.NoSuchProcess, psutil.AccessDenied):  # ended, a zombie, or another user's
         return False
 
@@ -140,13 +169,22 @@ def end_orphans(state: Path) -> None:
     Args:
         state: The state folder, whose server does not run.
     """
-    folder = str(state / "tmp")
     orphans = [
         process
         for process in psutil.process_iter(["cmdline"])
-        if any(word.startswith(folder) and word.endswith(WORKER) for word in process.info["cmdline"] or [])
+        if any(_is_worker(word, state / "tmp") for word in process.info["cmdline"] or [])
     ]
     _kill(orphans)
+
+
+def _is_at(word: str, path: Path) -> bool:
+    """Whether a word of a command line is a path, by whichever symbolic links it leads there."""
+    return word.endswith(path.name) and Path(word).resolve() == path.resolve()
+
+
+def _is_worker(word: str, folder: Path) -> bool:
+    """Whether a word of a command line is what runs handlers, below a folder."""
+    return word.endswith(WORKER) and Path(word).resolve().is_relative_to(folder.resolve())
 
 
 def _children(process: psutil.Process) -> set[psutil.Process]:

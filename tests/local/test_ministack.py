@@ -8,12 +8,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.command_line import runbook
 from support.servers import create_function
 
 from lib.base.paths import ROOT
 from lib.local import ministack
 from lib.local.deployer import ROOT_KEY
 from lib.local.deployer import client as make_client
+from lib.local.server_process import WORKER, end_orphans, is_server
 
 START = "from lib.local import ministack; print(ministack.start().pid)"
 BUCKET = "runbook-test-lifecycle"
@@ -45,6 +47,43 @@ def test_two_runs_at_once_share_one_server(own_home):
     ]
     pids = {int(run.communicate()[0]) for run in runs}
     assert pids == {ministack.status().pid}
+
+
+def test_a_folder_that_is_a_link_has_one_server(own_home, monkeypatch):
+    """Begun by the folder itself, by a link to it, by a link above: all lead to the same state."""
+    folder = own_home / ".local-aws"
+    server = ministack.start()
+    moved = folder.rename(own_home / "elsewhere")  # as one does whose disk is full
+    folder.symlink_to(moved, target_is_directory=True)
+    assert ministack.status() and ministack.status().pid == server.pid
+    assert ministack.start().pid == server.pid
+    assert ministack.stop()
+    again = ministack.start()
+    assert again.state == moved / "state"
+    (own_home / "link").symlink_to(own_home, target_is_directory=True)
+    monkeypatch.setenv("RUNBOOK_HOME", str(own_home / "link"))
+    assert ministack.start() == again
+    running = [process for process in psutil.process_iter() if is_server(process.pid, again.state)]
+    assert [process.pid for process in running] == [again.pid]
+
+
+def test_handlers_are_known_by_whichever_path_they_were_started(tmp_path):
+    """What is beside the folder and only begins as it does is left alone."""
+    (tmp_path / "state" / "tmp").mkdir(parents=True)
+    (tmp_path / "state" / "tmp-of-others").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "state", target_is_directory=True)
+    places = [tmp_path / "link" / "tmp", tmp_path / "state" / "tmp", tmp_path / "state" / "tmp-of-others"]
+    for place in places:
+        (place / WORKER).write_text("input()")
+    handlers = [
+        subprocess.Popen([sys.executable, str(place / WORKER)], stdin=subprocess.PIPE) for place in places
+    ]
+    end_orphans(tmp_path / "state")
+    *ended, other = handlers
+    assert [handler.poll() is None for handler in ended] == [False, False]
+    assert other.poll() is None
+    other.communicate(b"\n")
+    assert other.returncode == 0
 
 
 def test_the_state_folder_is_private_and_below_home(own_home):
@@ -129,6 +168,43 @@ def test_after_a_kill_a_new_server_starts_on_the_kept_state(own_home, kill):
     again = ministack.start()
     assert again.port == server.port
     assert len(root_client(again, "sqs").list_queues()["QueueUrls"]) == 1
+
+
+def test_what_ended_without_being_stopped_is_said_once_and_its_log_is_kept(own_home, kill, capsys):
+    server = ministack.start()
+    assert ministack.how_it_ended() == ""
+    with server.log.open("a") as log:
+        log.write("the last words\n")
+    kill(server.pid)
+    assert ministack.how_it_ended() == f"It had ended without being stopped (its log: {server.log})"
+    said = runbook("local", "status").stdout
+    assert "does not run" in said and f"(its log: {server.log})" in said
+
+    again, kept = ministack.start(), server.log.with_name("server.log.1")
+    assert capsys.readouterr().err == (
+        f"The local AWS had ended without being stopped (its log: {kept}): "
+        "started again with its saved state.\n"
+    )
+    assert kept.read_text().endswith("the last words\n")
+    assert "the last words" not in again.log.read_text()
+    assert ministack.how_it_ended() == ""
+
+
+@pytest.mark.parametrize("end", [ministack.stop, ministack.reset, lambda: terminate(ministack.status().pid)])
+def test_nothing_is_said_after_an_end_that_was_wanted(own_home, end, capsys):
+    server = ministack.start()
+    end()
+    assert ministack.status() is None and ministack.how_it_ended() == ""
+    ministack.start()
+    assert capsys.readouterr().err == ""
+    assert not server.log.with_name("server.log.1").exists()
+
+
+def terminate(pid):
+    """As a machine does that is shut down."""
+    process = psutil.Process(pid)
+    process.terminate()
+    process.wait(timeout=600)
 
 
 def test_a_reset_empties_and_keeps_the_port(own_home):

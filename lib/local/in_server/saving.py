@@ -41,6 +41,7 @@ STOPPED = "The local AWS was stopped meanwhile: start it again."
 WORK_PATH = "/_ministack/work"
 STATE = Path(os.environ["STATE_DIR"])
 NOT_SAVED = STATE / "not_saved.txt"  # what whoever stops it is told
+UNSTOPPED = STATE / "unstopped.txt"  # there while it serves, and after it if nobody stopped it
 UPLOADS = STATE / "multipart_uploads.pickle"
 
 _used_at = 0.0
@@ -85,6 +86,7 @@ def load() -> None:
     load.original()
     pieces.load()
     NOT_SAVED.unlink(missing_ok=True)
+    UNSTOPPED.touch()
     if UPLOADS.exists():
         s3._multipart_uploads._data.update(pickle.loads(UPLOADS.read_bytes()))  # of our own private folder
         UPLOADS.unlink()
@@ -143,6 +145,7 @@ async def stop() -> None:
         process.wait()
     sys.stdout.flush()
     sys.stderr.flush()
+    UNSTOPPED.unlink(missing_ok=True)
     # Nothing may be changed after it is saved: not by threads, not by hypercorn's own way to end.
     os._exit(0)
 
