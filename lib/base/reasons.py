@@ -11,6 +11,8 @@ ARCHIVED = "archived"
 CUSTOMER_KEY = "customer key"
 FUNCTION_ERROR = "function error"
 NO_TRACE = "no trace"
+# For what is stuck for these, to send it again is of no use.
+HOPELESS = (NOT_AN_EVENT, CUSTOMER_KEY)
 
 # What to do about each reason.
 REASONS = {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lib.base import reasons
 from lib.base.errors import NotDeployedError, ParameterError
 from lib.base.shown import printable
 from lib.cli import telling, terminal
@@ -30,6 +31,8 @@ from lib.parameters.types import did_you_mean
 from lib.target import connect, whereabouts
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lib.operate.audits.audit import Audit
     from lib.parameters import Parameters
 
@@ -219,7 +222,8 @@ def redrive(
         looked_at = [one for each in seen for one in each]
         found = stuck.stuck(aws, *looked_at)
         queues = stuck.queues(aws, looked_at, found=found)
-        reasons = stuck.by_reason(found)
+        unseen = stuck.hidden(aws, looked_at)
+        by_reason = stuck.by_reason(found)
     left_out = [
         answers.LeftOut(what=what, reason=reason)
         for each in seen
@@ -232,24 +236,49 @@ def redrive(
         exit_code=code,
         messages=count,
         queues=queues.astype(object).where(queues.notna(), None).to_dict("records"),
-        reasons=reasons.rename(columns={"what to do": "what_to_do"}).to_dict("records"),
+        reasons=by_reason.rename(columns={"what to do": "what_to_do"}).to_dict("records"),
         left_out=left_out,
     )
     if not terminal.answer(answer):
         terminal.show_table(queues[queues["messages"] > 0].to_dict("records"))
-        terminal.show_table(reasons.to_dict("records"))
-        print(f"{count} messages are stuck" if count else "nothing is stuck")
+        terminal.show_table(by_reason.to_dict("records"))
+        print(stuck.said(max(len(found), count - unseen.messages), unseen))
         for each in left_out:
             print(f"left out: {each.what}: {each.reason}")
         if count:
-            # With a name, only what is stuck of that: the notebook takes one, or all.
-            again = f"{terminal.command_name()} run redrive{given(params, assignments)}"
-            chosen = [f" --set redrive.pipeline={name}" for name in names] or [""]
-            hints = [f"{again}{one} --set redrive.action=redrive" for one in chosen]
-            terminal.say_next(*((hint, "send back what can be done now") for hint in hints))
+            terminal.say_next(*_hints(found, names, given(params, assignments)))
     telling.tell(alerts, "redrive", names, telling.of_stuck(answer))
     if code:
         raise typer.Exit(code)
+
+
+def _hints(found: "pd.DataFrame", names: Sequence[str], options: str) -> list[tuple[str, str]]:
+    """Return what can be done about what is stuck: commands, and what each is for.
+
+    Args:
+        found: What was seen of it.
+        names: Of the pipelines that were asked for; none for all.
+        options: What was given to this command.
+    """
+    runbook = terminal.command_name()
+    hints = []
+    for name in names or [""]:
+        # With a name, only what is stuck of that: the notebook takes one, or all.
+        one = f"{runbook} run redrive{options}" + (f" --set redrive.pipeline={name}" if name else "")
+        of_it = found[found["pipeline"] == name] if name else found
+        there = set(of_it["reason"])
+        hopeless = [reason for reason in reasons.HOPELESS if reason in there]
+        if there - {*hopeless, reasons.HELD}:
+            hints.append((f"{one} --set redrive.action=redrive", "send back what can be done now"))
+        for reason in hopeless:
+            setting = f"--set redrive.action=quarantine --set redrive.reason='{reason}'"
+            hints.append((f"{one} {setting}", "set aside what nobody can do"))
+        if reasons.HELD in there:
+            setting = f"--set redrive.action=redrive --set redrive.reason='{reasons.HELD}'"
+            hints.append((f"{one} {setting}", "do the held deletes, once it is known who deleted, and why"))
+    # What is hidden may be anything: it has to be seen first.
+    again = "".join(f" {name}" for name in names)
+    return hints or [(f"{runbook} redrive{again}{options}", "look again, once they can be seen")]
 
 
 def history(

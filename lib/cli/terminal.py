@@ -297,5 +297,7 @@ def shown_path(path: Path) -> str:
 
 
 def _cell(value: object) -> Text:
+    if value is None or value != value:  # NaN and NaT: nothing is known
+        return Text("")
     text = f"{value:.1f}" if isinstance(value, float) else str(value)
     return Text(printable(text, keep=""), STYLES.get(text, ""))

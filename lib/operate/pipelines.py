@@ -19,6 +19,7 @@ from lib.operate.as_deployed import at_odds, tells_of
 from lib.operate.links import Account, AnyStore, Parts
 from lib.parameters import Parameters
 from lib.parameters.sections import Expected
+from lib.parameters.types import did_you_mean
 from lib.resources.base import DESTINATION, HOLDING, SOURCE, TAG_ROLE, Resource, Scope
 from lib.resources.dynamodb import Table
 from lib.resources.s3 import Bucket
@@ -238,7 +239,8 @@ def deployed(target: Target, parameters: Parameters, name: str) -> Pipeline:
     if name not in parameters.pipelines() and pipeline.source is None and not pipeline.dead_letters:
         seen = survey(target, parameters)
         known = dict.fromkeys([*parameters.pipelines(), *(each.name for each in [*seen, *seen.partial])])
-        raise ParameterError(f"there is no pipeline {name!r}; there are: {', '.join(known)}")
+        there = f"{', '.join(known)}{did_you_mean(name, known)}"
+        raise ParameterError(f"there is no pipeline {name!r}; there are: {there}")
     return _whole(parameters, pipeline)
 
 

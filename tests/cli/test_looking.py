@@ -8,6 +8,7 @@ from support.audited import make
 from support.cleanup import remove
 from support.command_line import runbook
 from support.mailbox import Mailbox
+from support.s3_messages import event_of
 from support.the_five import pipelines
 
 from lib.base import told
@@ -186,9 +187,13 @@ def test_redrive_tells_by_its_code_whether_anything_is_stuck(target, migrate):
     assert (found.exit_code, answered["messages"]) == (3, 1)
     assert answered["reasons"][0]["reason"] == "not an event"
     assert answered["queues"][0]["oldest"]
-    assert "1 messages are stuck" in runbook("redrive", *ENV).stdout
-    hint = "run redrive --set env=looking --set audit.grace_s=0{} --set redrive.action=redrive"
-    assert hint.format("") in runbook("redrive", *ENV).stderr
+    assert "1 message is stuck" in runbook("redrive", *ENV).stdout
+    hint = (
+        "run redrive --set env=looking --set audit.grace_s=0{} --set redrive.action=quarantine "
+        "--set redrive.reason='not an event'"
+    )
+    said = runbook("redrive", *ENV).stderr
+    assert hint.format("") in said and "redrive.action=redrive" not in said, "it never can be done"
     named = hint.format(" --set redrive.pipeline=migrate")
     assert named in runbook("redrive", "migrate", *ENV).stderr, "of what was asked for alone"
     assert (
@@ -197,6 +202,34 @@ def test_redrive_tells_by_its_code_whether_anything_is_stuck(target, migrate):
         ]
         == "1"
     ), "it stays where it was"
+
+
+def test_redrive_proposes_what_can_be_done_and_tells_what_is_hidden(target, migrate, somebody):
+    queue = migrate.dead_letters[0].queue
+    client = somebody("sqs", queue.region)
+    url = queue.output(client)
+    client.purge_queue(QueueUrl=url)
+    client.send_message(QueueUrl=url, MessageBody=json.dumps(event_of("a")))
+    client.send_message(QueueUrl=url, MessageBody="no event")
+    both = runbook("redrive", *ENV)
+    assert "2 messages are stuck" in both.stdout
+    assert "--set redrive.action=redrive " in both.stderr and "redrive.reason='not an event'" in both.stderr
+    client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600)
+    hidden = runbook("redrive", *ENV)
+    assert hidden.exit_code == 3
+    assert "NaT" not in hidden.stdout
+    said = " ".join(hidden.stdout.split())
+    assert "nothing is stuck that can be seen; 2 messages are hidden right now: " in said
+    assert "redrive.action" not in hidden.stderr and "look again" in hidden.stderr
+    client.purge_queue(QueueUrl=url)
+    client.send_message(QueueUrl=url, MessageBody="no event")  # as it was before
+
+
+def test_a_pipeline_that_nobody_knows_is_another_mistake_than_one_that_is_not_there(target, migrate):
+    unknown = runbook("redrive", "migrat", *ENV)
+    assert unknown.exit_code == 2 and "did you mean migrate?" in unknown.stderr
+    absent = runbook("redrive", "backup", *ENV)
+    assert absent.exit_code == 1 and "backup is not deployed" in absent.stderr
 
 
 def test_they_work_while_somebody_else_holds_the_lock(target, own, migrate, monkeypatch):
@@ -267,7 +300,7 @@ def test_what_is_stuck_or_differs_is_told_too(target, migrate, mailbox):
     stuck = [runbook("redrive", "migrate", "--alert", *ENV).exit_code for _ in range(2)]
     ((subject, text),) = mailbox.read()
     assert (stuck, subject) == ([3, 3], "runbook-looking: redrive migrate finds 2")
-    assert "migrate: dead-letters: 1 dead letters" in text.splitlines()
+    assert "migrate: dead-letters: 1 dead letter" in text.splitlines()
     differs = [runbook("plan", "30_index", "--alert", *ENV).exit_code for _ in range(2)]
     ((subject, text),) = mailbox.read()
     assert (differs, subject) == ([3, 3], f"runbook-looking: plan 30_index finds {len(text.splitlines())}")

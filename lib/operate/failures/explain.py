@@ -64,7 +64,7 @@ def explain(
         The messages with their reasons, in the same order.
     """
     if letters.kind == "holding":
-        return [Explained(letter, HELD) for letter in in_hand]
+        return [Explained(letter, HELD if letter.objects else NOT_AN_EVENT) for letter in in_hand]
     since = min((letter.failed_since for letter in in_hand if letter.objects), default=None)
     logged = failures(target, pipeline, since) if since is not None else {}
 

@@ -58,7 +58,7 @@ def quarantine(
     if choice.reason == reasons.HELD:
         raise ParameterError("quarantine: what the brake holds is released, or discarded with a reason")
     rows, errors = [], {}
-    for pipeline, letters in choice.queues(looked_at):
+    for pipeline, letters in choice.queues(looked_at, aside=True):
         try:
             rows += _put_aside(target, pipeline, letters, bucket, choice, most)
         except (RunbookError, ClientError, BotoCoreError) as error:

@@ -15,12 +15,14 @@ from lib.base import reasons
 from lib.base.errors import ItemError, ParameterError, RunbookError
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
 from lib.base.retry import wait_until
+from lib.base.shown import counted
 from lib.base.threads import in_threads
 from lib.base.waits import progress
 from lib.engine.waiting import Waiting
 from lib.operate.failures.brake import brake_of
 from lib.operate.failures.explain import Explained, explain
 from lib.operate.failures.letters import Letter, taken
+from lib.operate.failures.stuck import hidden_in
 from lib.operate.pipelines import DeadLetters, FunctionName, Pipeline
 from lib.resources.sqs import Queue
 from lib.target import Target
@@ -66,11 +68,22 @@ class Choice:
         """Return whether a message is chosen."""
         return self.reason in ("", each.reason) and each.key.startswith(self.key_prefix)
 
-    def queues(self, looked_at: Sequence[Pipeline]) -> Iterator[tuple[Pipeline, DeadLetters]]:
-        """Yield the queues that may hold such messages; the brake's only if it is asked for by its reason."""
+    def queues(
+        self, looked_at: Sequence[Pipeline], aside: bool = False
+    ) -> Iterator[tuple[Pipeline, DeadLetters]]:
+        """Yield the queues that may hold such messages; the brake's only if it is asked for by its reason.
+
+        Args:
+            looked_at: The pipelines.
+            aside: Whether messages are to be put aside: then what is no event may be among those of the
+                brake, too, which are sent back as a whole.
+        """
         for pipeline in looked_at:
             for letters in pipeline.dead_letters:
-                if (letters.kind == "holding") == (self.reason == reasons.HELD):
+                is_holding = letters.kind == "holding"
+                if is_holding == (self.reason == reasons.HELD) or (
+                    is_holding and aside and self.reason == reasons.NOT_AN_EVENT
+                ):
                     yield pipeline, letters
 
     def __str__(self) -> str:
@@ -162,18 +175,20 @@ def still_there(done: pd.DataFrame) -> dict[str, str]:
     for row in done[done["left"] > 0].to_dict("records"):
         how = row.get("how", "")
         why = how if how.startswith(NOT_SENT) else "each for a fault of its own, which is printed above"
-        reasons[f"{row['pipeline']}: {row['left']} messages in {row['queue']}"] = why
+        reasons[f"{row['pipeline']}: {counted(row['left'], 'message')} in {row['queue']}"] = why
     return reasons
 
 
 def nothing_to(do: str, target: Target, looked_at: Sequence[Pipeline], choice: Choice) -> str:
     """Return what to say if no message was chosen."""
-    waiting = [Waiting.of(target, letters.queue) for _, letters in choice.queues(looked_at)]
-    there = sum(each.depth() for each in waiting)
+    found = choice.queues(looked_at, aside=do == "quarantine")
+    waiting = [Waiting.of(target, letters.queue) for _, letters in found]
+    others = sum(each.depths()[0] for each in waiting)
+    unseen = str(hidden_in(waiting))
     return (
-        f"nothing to {do}: of {choice} there is no message in the {len(waiting)} queues of "
-        f"{', '.join(pipeline.name for pipeline in looked_at)}. {there} others are there, or hidden for some "
-        "minutes because somebody has them in hand"
+        f"nothing to {do}: of {choice} there is no message to be seen in the "
+        f"{counted(len(waiting), 'queue')} of {', '.join(pipeline.name for pipeline in looked_at)}. "
+        f"{counted(others, 'other')} {'is' if others == 1 else 'are'} there{unseen and '; '}{unseen}"
     )
 
 

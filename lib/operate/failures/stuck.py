@@ -1,11 +1,13 @@
 """What is stuck: work that was not done, why, and what to do about it. Looking changes nothing."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from lib.base.errors import NotDeployedError
 from lib.base.reasons import REASONS
+from lib.base.shown import counted
 from lib.base.waits import progress
 from lib.engine.waiting import Waiting
 from lib.operate.failures.explain import Explained, explain
@@ -16,6 +18,121 @@ from lib.target import Target
 
 LOOK_MOST = 1000  # messages of one queue that a look takes in
 COLUMNS = ["pipeline", "queue", "reason", "key", "event", "error", "sent", "receives", "id"]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Messages that nobody can see right now, since somebody has received them.
+
+    Nothing tells when each was received, or for how long whoever received it asked.
+
+    Attributes:
+        messages: How many, by SQS's count, which may be a minute old.
+        timeout_s: The longest visibility timeout of their queues, in seconds.
+    """
+
+    messages: int
+    timeout_s: int = 0
+
+    def __str__(self) -> str:
+        if not self.messages:
+            return ""
+        return (
+            f"{counted(self.messages, 'message')} {'is' if self.messages == 1 else 'are'} hidden right now: "
+            "somebody has received what can be seen again once that one gives it back, or its visibility "
+            f"timeout is over: {self.timeout_s} s after it was received if no other was asked for, "
+            "12 hours at the most"
+        )
+
+
+def hidden(target: Target, looked_at: Sequence[Pipeline]) -> Hidden:
+    """Return what is hidden in the queues of work that was not done.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+
+    Args:
+        target: The AWS to look at.
+        looked_at: As for `stuck`.
+    """
+    return hidden_in([Waiting.of(target, each.queue) for one in looked_at for each in one.dead_letters])
+
+
+def hidden_in(queues: Sequence[Waiting]) -> Hidden:
+    """Return what is hidden in some queues.
+
+    Args:
+        queues: Which.
+    """
+    counts = [(each, each.depths()[1]) for each in queues]
+    timeouts = [each.visibility_timeout_s() for each, count in counts if count]
+    return Hidden(sum(count for _, count in counts), max(timeouts, default=0))
+
+
+def said(messages: int, unseen: Hidden) -> str:
+    """Return in words whether anything is stuck.
+
+    Args:
+        messages: How many can be seen.
+        unseen: What is hidden besides.
+    """
+    if not messages:
+        return f"nothing is stuck that can be seen; {unseen}" if unseen.messages else "nothing is stuck"
+    stuck = f"{counted(messages, 'message')} {'is' if messages == 1 else 'are'} stuck"
+    return f"{stuck}; {unseen}" if unseen.messages else stuck
+
+
+@dataclass(frozen=True)
+class Account:
+    """What has become of the messages that were seen, once some were dealt with.
+
+    Attributes:
+        seen: How many were seen before.
+        gone: How many were dealt with.
+        still: How many of them are seen still.
+        others: How many are seen that were not before.
+        before: What was hidden before.
+        after: What is hidden now.
+    """
+
+    seen: int
+    gone: int
+    still: int
+    others: int
+    before: Hidden
+    after: Hidden
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether none is missing: what cannot be seen any more may be hidden now, and was not before."""
+        hidden_before = max(0, self.before.messages - self.others)
+        return self.gone + self.still + max(0, self.after.messages - hidden_before) >= self.seen
+
+    def __str__(self) -> str:
+        parts = (f"{self.seen} were there; {self.gone} dealt with, {self.still} still there", str(self.after))
+        return "; ".join(filter(None, parts))
+
+
+def account(
+    target: Target,
+    looked_at: Sequence[Pipeline],
+    found: pd.DataFrame,
+    gone: int,
+    left: pd.DataFrame,
+    before: Hidden,
+) -> Account:
+    """Return what has become of the messages that were seen.
+
+    Args:
+        target: The AWS to look at.
+        looked_at: As for `stuck`.
+        found: What was seen before.
+        gone: How many messages were dealt with.
+        left: What is seen now.
+        before: What was hidden before.
+    """
+    still = int(left["id"].isin(found["id"]).sum())
+    after = hidden(target, looked_at)
+    return Account(len(found), int(gone), still, len(left) - still, before, after)
 
 
 def chosen(target: Target, parameters: Parameters, name: str = "") -> Deployed:

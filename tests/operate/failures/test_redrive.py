@@ -11,7 +11,7 @@ from lib.base import reasons
 from lib.base.errors import ParameterError, RunbookError
 from lib.engine.stack import Stack
 from lib.engine.waiting import Waiting
-from lib.operate.failures import letters, quarantine, redrive
+from lib.operate.failures import letters, quarantine, redrive, stuck
 from lib.operate.failures.explain import Explained
 from lib.operate.failures.letters import Letter, taken
 from lib.operate.pipelines import DeadLetters, Pipeline
@@ -262,3 +262,86 @@ def test_one_that_cannot_be_sent_from_quarantine_holds_up_no_other(target, watch
         quarantine.unquarantine(target, [watched], bucket)
     assert Waiting.of(target, pair.origin).depth() == 1
     assert len(client.list_objects_v2(Bucket=bucket.name)["Contents"]) == 2
+
+
+# --- hidden
+
+
+@pytest.fixture
+def moved_by_sqs(pair):
+    """A pipeline whose queue's dead letters are in the other."""
+    ends = {"source": None, "destination": None, "created": pair.origin, "removed": None}
+    return Pipeline("moved", **ends, functions=(), dead_letters=(pair,))
+
+
+def test_what_is_hidden_before_a_redrive_is_said_to_be_and_when_it_is_seen_again(
+    target, moved_by_sqs, pair, send, somebody
+):
+    """Received by somebody else between the look and the redrive, with a visibility timeout still running."""
+    dead = Waiting.of(target, pair.queue)
+    send(dead, *BODIES[:9])
+    found, before = stuck.stuck(target, moved_by_sqs), stuck.hidden(target, [moved_by_sqs])
+    assert (len(found), str(before)) == (9, "")
+    received = somebody("sqs", HERE).receive_message(
+        QueueUrl=dead.url, MaxNumberOfMessages=10, VisibilityTimeout=600
+    )
+    hidden = len(received["Messages"])
+    for choice in (redrive.Choice(), redrive.Choice(reasons.NOT_AN_EVENT)):
+        with pytest.raises(RunbookError, match=r"nothing to redrive.*9 messages are hidden right now.*30 s"):
+            redrive.redrive(target, [moved_by_sqs], choice)
+    left = stuck.stuck(target, moved_by_sqs)
+    account = stuck.account(target, [moved_by_sqs], found=found, gone=0, left=left, before=before)
+    assert (hidden, len(left)) == (9, 0)
+    assert account.is_whole
+    assert str(account).startswith(
+        "9 were there; 0 dealt with, 0 still there; 9 messages are hidden right now: "
+    )
+    said = stuck.said(len(left), account.after)
+    assert said.startswith("nothing is stuck that can be seen; 9 messages are hidden right now: ")
+    assert "30 s after it was received if no other was asked for, 12 hours at the most" in said
+
+
+@pytest.mark.parametrize(
+    ("gone", "still", "others", "before", "after", "is_whole"),
+    [
+        (9, 0, 0, 0, 0, True),
+        (0, 0, 0, 0, 0, False),  # they are nowhere
+        (0, 0, 0, 9, 9, False),  # others were hidden, and are
+        (4, 0, 0, 2, 7, True),
+        (4, 0, 0, 2, 6, False),
+        (0, 0, 9, 9, 9, True),  # what was hidden is seen, and the other way round
+    ],
+)
+def test_only_what_was_not_hidden_before_is_accounted_for_by_being_hidden(
+    gone, still, others, before, after, is_whole
+):
+    hidden = stuck.Hidden(before, 30), stuck.Hidden(after, 30)
+    assert stuck.Account(9, gone, still, others, *hidden).is_whole is is_whole
+
+
+def test_one_is_said_as_one():
+    assert stuck.said(1, stuck.Hidden(0)) == "1 message is stuck"
+    assert stuck.said(2, stuck.Hidden(1, 30)).startswith(
+        "2 messages are stuck; 1 message is hidden right now"
+    )
+    assert stuck.said(0, stuck.Hidden(0)) == "nothing is stuck"
+
+
+# --- what the brake holds and nobody can do
+
+
+def test_what_is_no_event_among_held_deletes_is_told_and_can_be_put_aside(target, pair, send, stack):
+    holding = DeadLetters(pair.queue, pair.origin, "holding", deletes=True)
+    ends = {"source": None, "destination": None, "created": pair.origin, "removed": pair.origin}
+    braked = Pipeline("braked", **ends, functions=(), dead_letters=(holding,))
+    bucket = stack.add(Bucket("aside", HERE))
+    stack.apply()
+    held = json.dumps(event("held.csv", eventName="ObjectRemoved:Delete"))
+    send(Waiting.of(target, pair.queue), "no event", held)
+    found = stuck.stuck(target, braked).set_index("key")["reason"].to_dict()
+    assert found == {"": reasons.NOT_AN_EVENT, "held.csv": reasons.HELD}
+    with pytest.raises(RunbookError, match="nothing to redrive"):  # which would release them all
+        redrive.redrive(target, [braked], redrive.Choice(reasons.NOT_AN_EVENT))
+    kept = quarantine.quarantine(target, [braked], bucket, redrive.Choice(reasons.NOT_AN_EVENT))
+    assert kept["reason"].tolist() == [reasons.NOT_AN_EVENT]
+    assert bodies(Waiting.of(target, pair.queue)) == [held]
