@@ -40,7 +40,16 @@ CONDITION = re.compile(r"^%when (.*)$", re.MULTILINE)
 LOOKS = {"aws.client", "large_files.progress"}
 # What a cell may call that runs whatever `mode` and `exercise` are, once something can be acted on.
 ALWAYS = {
-    *("Checklist", "tell", "picture.draw", "samples.load", "samples.Sample", "stack.apply", "stack.plan"),
+    *(
+        "Checklist",
+        "tell",
+        "counted",
+        "picture.draw",
+        "samples.load",
+        "samples.Sample",
+        "stack.apply",
+        "stack.plan",
+    ),
     *("activity.read", "charts.draw", "operation.cost_so_far", "operation.queues", "pd.Timedelta"),
     *("pd.Timestamp.now", "drill.brake", "brake.state", "samples.folder"),
 }

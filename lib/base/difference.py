@@ -7,6 +7,8 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+from lib.base.shown import counted
+
 LINES = 400  # of one diff; of a package that was replaced nobody reads more
 TEXTS = (".py", ".json", ".yaml", ".yml", ".sql", ".md", ".txt", ".toml")
 
@@ -50,7 +52,7 @@ def _diff(name: str, found: list[str], wanted: list[str]) -> list[str]:
 
 def _cut(lines: list[str]) -> list[str]:
     more = len(lines) - LINES
-    return [*lines[:LINES], f"… and {more} lines more"] if more > 0 else lines
+    return [*lines[:LINES], f"… and {counted(more, 'line')} more"] if more > 0 else lines
 
 
 def _lines(value: Any) -> list[str]:

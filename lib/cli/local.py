@@ -11,6 +11,7 @@ import yaml
 from lib.base.errors import ParameterError
 from lib.base.run_data import forget_account
 from lib.base.run_folders import set_records_aside
+from lib.base.shown import counted
 from lib.cli import terminal
 from lib.cli.options import Yes, confirm
 from lib.parameters import Parameters
@@ -61,7 +62,10 @@ def stop() -> None:
     if not local_aws().stop(say=partial(print, file=sys.stderr, flush=True)):
         print("it does not run")
     elif left := local_aws().on_their_way():
-        print(f"stopped; what it holds is kept, {left} events on their way are delivered at the next start")
+        way = "its way is" if left == 1 else "their way are"
+        print(
+            f"stopped; what it holds is kept, {counted(left, 'event')} on {way} delivered at the next start"
+        )
     else:
         print("stopped; what it holds is kept")
 

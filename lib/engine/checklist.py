@@ -7,6 +7,7 @@ import pandas as pd
 from IPython.display import display
 
 from lib.base.errors import RunbookError
+from lib.base.shown import counted
 from lib.base.told import FOUND, LEFT_OUT, POINTS
 from lib.engine.ledger import RUN_VARIABLE
 from lib.engine.plan import Plan
@@ -117,5 +118,7 @@ class Checklist(list[Point]):
             display({POINTS: [asdict(point) for point in self]}, raw=True)
         failed = [f"{point.claim} ({point.evidence})" for point in self if not point.holds]
         if failed or not self:
-            raise RunbookError(f"{len(failed)} of {len(self)} points do not hold: {'; '.join(failed)}")
+            do = "does" if len(failed) == 1 else "do"
+            points = f"{len(failed)} of {counted(len(self), 'point')}"
+            raise RunbookError(f"{points} {do} not hold: {'; '.join(failed)}")
         return self.table()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Container, Iterable
 
 from lib.base.errors import UnfinishedError
 from lib.base.retry import wait_until
+from lib.base.shown import counted
 from lib.base.waits import Wait
 from lib.engine import accounts
 from lib.engine.inventory import Existing, Inventory
@@ -202,9 +203,9 @@ def _drain(target: Target, item: Existing, sleep: Callable[[float], None]) -> No
     what = f"Until queue {item.found.name} is empty"
     if not wait_until(is_empty, bool, DRAIN_S, POLL_S, sleep, what=what):
         raise UnfinishedError(
-            f"{item.found.name} in {item.region} still holds about {waiting.depth()} messages after "
-            f"{DRAIN_S} s. What works on it is there and goes on; nothing was lost. Look at why (`runbook "
-            "run redrive` with the parameters as they were), then run the move again"
+            f"{item.found.name} in {item.region} still holds about {counted(waiting.depth(), 'message')} "
+            f"after {DRAIN_S} s. What works on it is there and goes on; nothing was lost. Look at why "
+            "(`runbook run redrive` with the parameters as they were), then run the move again"
         )
 
 

@@ -564,7 +564,8 @@ def look(of: Records, at_work: str = "", sha256: str = "", is_there: bool = True
         findings += check_copies(copies, of.whose)
         if copies[-1].record.get("last"):
             notes.append(
-                f"{len(copies)} copies are of a chain that ended when the environment was destroyed: {name}"
+                f"{counted(len(copies), 'copy')} of a chain that ended when the environment was destroyed: "
+                f"{name}"
             )
         else:
             left_out[f"{counted(len(copies), 'copy')} of the chain {name}"] = (

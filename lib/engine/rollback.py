@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.base import frames
 from lib.base.errors import LockError, RunbookError, UnfinishedError
+from lib.base.shown import counted
 from lib.engine.contents import Contents
 from lib.engine.inventory import Destroyed, Existing, Inventory
 from lib.engine.ledger import Ledger
@@ -130,7 +131,9 @@ class Going:
         kept_in = {self.created[item.found.arn]["pipeline"] for item in self._kept_items(Bucket)}
         for item in self.going:
             if self.created[item.found.arn]["pipeline"] in kept_in and (n := self.contents.messages(item)):
-                self.kept[item.found.arn] = f"about {n} messages wait in it, perhaps of objects that are kept"
+                self.kept[item.found.arn] = (
+                    f"about {counted(n, 'message')} in it, perhaps of objects that are kept"
+                )
         self._keep_needs()
 
     def carry_out(self, lock: Lock) -> int:

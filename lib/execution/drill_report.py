@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from lib.base import told
 from lib.base.paths import home
+from lib.base.shown import counted
 from lib.engine.checklist import Checklist
 from lib.execution.report import TEMPLATES
 from lib.operate.recovery.drill import Drill
@@ -70,7 +71,7 @@ class DrillReport:
         """Return the drill in a few lines: fact, value."""
         holds = sum(point.holds for point in self.checklist)
         size = f"{self.objects['bytes'].sum():,} bytes"
-        of = f"of {len(self.lags)} versions"
+        of = f"of {counted(len(self.lags), 'version')}"
         point, time = (f"; the objective: {each} s" if each else "" for *_, each in self.objectives())
         rows = {
             "passed": "yes" if holds == len(self.checklist) > 0 else "NO",

@@ -15,6 +15,7 @@ import pandas as pd
 from lib.base.errors import ItemError, RunbookError
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
 from lib.base.retry import TOO_EARLY, retry_on, wait_until
+from lib.base.shown import counted
 from lib.base.waits import Wait
 from lib.engine.ledger import note_put
 from lib.resources.dynamodb import BACKUPS_S, Table
@@ -166,7 +167,9 @@ def _convert(s3, bucket: str, folder: str, scratch: Path, items: int) -> tuple[l
                 files.append(file)
     there = rows + len(left_out)
     if there != items:
-        raise RunbookError(f"DynamoDB exported {items} items, but {there} are in {bucket}/{folder}")
+        raise RunbookError(
+            f"DynamoDB exported {counted(items, 'item')}, but {there} are in {bucket}/{folder}"
+        )
     for reason, count, place in by_reason(left_out):
         print(f"left out of the export: {such_as(count, 'items', place)}: {reason}")
     return files, rows, len(left_out)

@@ -13,6 +13,7 @@ import pandas as pd
 from botocore.exceptions import ClientError
 
 from lib.base import frames
+from lib.base.shown import counted
 from lib.base.threads import in_threads
 from lib.base.told import ADOPTING
 from lib.engine.preflight.form import listed
@@ -282,8 +283,9 @@ class _Look:
             ]
             for each in moves:
                 said = True
+                days = counted(each["Days"], "day") if "Days" in each else "? days"
                 yield (
-                    f"{name}: to {each['StorageClass']} after {each.get('Days', '?')} days",
+                    f"{name}: to {each['StorageClass']} after {days}",
                     "what is archived cannot be copied or read until somebody has S3 restore it (aws s3api "
                     "restore-object): it ends as a dead letter that says so",
                 )
@@ -291,7 +293,7 @@ class _Look:
                 said = True
                 kept = "; so it is with what the pipeline writes" if self._is_written else ""
                 yield (
-                    f"{name}: expires after {days} days",
+                    f"{name}: expires after {counted(days, 'day')}",
                     f"what expires is nobody's delete: a copy elsewhere stays{kept}",
                 )
         if not said:

@@ -18,6 +18,7 @@ from tenacity import (
 
 from lib.base.errors import RunbookError
 from lib.base.retry import seen_last
+from lib.base.shown import counted
 from lib.base.threads import WORKERS
 from lib.base.times import iso8601
 from lib.operate.pipelines import FunctionName
@@ -150,7 +151,9 @@ def _send_batch(client, url: str, entries: list[dict]) -> None:
 
     def give_up(state: RetryCallState) -> None:
         refused = seen_last(state)
-        raise RunbookError(f"{url} did not accept {len(refused)} messages, the first: {refused[0]}")
+        raise RunbookError(
+            f"{url} did not accept {counted(len(refused), 'message')}, the first: {refused[0]}"
+        )
 
     Retrying(
         retry=retry_if_result(bool),

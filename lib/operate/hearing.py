@@ -20,6 +20,7 @@ from tenacity import wait_exponential
 from lib.base.errors import LockedError, WaitError
 from lib.base.json_text import json_object
 from lib.base.retry import wait_until
+from lib.base.shown import counted
 from lib.base.waits import Wait
 from lib.engine.ledger import note_put
 from lib.engine.stack import Stack
@@ -235,7 +236,8 @@ class _Probing:
             where = entrance.queue or FunctionName(entrance.function.name, entrance.function.region)
             with sending(self._stack.target, where, entrance.bucket) as send:
                 send([ObjectEvent.of(each) for each in came])
-            print(f"{len(came)} objects came into {place.bucket} while S3 was deaf: their events were sent")
+            objects = counted(len(came), "object")
+            print(f"{objects} came into {place.bucket} while S3 was deaf, and what was missed was sent")
 
     def _waiting(self) -> list[Entrance]:
         return [

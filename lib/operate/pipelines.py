@@ -13,6 +13,7 @@ from typing import TypeVar
 from botocore.exceptions import ClientError
 
 from lib.base.errors import NotDeployedError, ParameterError, RunbookError
+from lib.base.shown import counted
 from lib.base.threads import WORKERS
 from lib.engine.ledger import Ledger
 from lib.operate.as_deployed import at_odds, tells_of
@@ -370,7 +371,9 @@ def _by_ledger(parameters: Parameters, name: str) -> tuple[str, ...]:
     """Return what the ledger knows of a pipeline, of which nothing is found."""
     entries = Ledger.of(parameters).entries().values()
     known = [entry["region"] for entry in entries if entry["pipeline"] == name]
-    return (f"by the ledger {len(known)} resources in {', '.join(sorted(set(known)))}",) if known else ()
+    if not known:
+        return ()
+    return (f"by the ledger {counted(len(known), 'resource')} in {', '.join(sorted(set(known)))}",)
 
 
 def _derived(account: Account, parameters: Parameters, name: str) -> Pipeline:

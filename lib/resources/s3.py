@@ -22,6 +22,7 @@ from lib.base.retry import (
     wait_until,
 )
 from lib.base.s3_client import fits_xml
+from lib.base.shown import counted
 from lib.base.threads import in_threads
 from lib.base.waits import Wait
 from lib.resources.base import (
@@ -138,7 +139,8 @@ class Bucket(End):
     @property
     def note(self) -> str:
         place = f"in account {self.account_id}" if self.is_elsewhere else ""
-        days = f"locks versions for {self.object_lock_days} days, for good" if self.object_lock_days else ""
+        locked = counted(self.object_lock_days or 0, "day")
+        days = f"locks versions for {locked}, for good" if self.object_lock_days else ""
         return "; ".join(filter(None, [place, days]))
 
     @property
@@ -585,17 +587,18 @@ def what_is_locked(
     ]
     if free:
         raise RunbookError(
-            f"bucket {name}: S3 does not let us delete all of the {count} versions that are left, and Object "
-            "Lock does not hold them all: see whether a policy denies s3:DeleteObjectVersion"
+            f"bucket {name}: S3 does not let us delete all of the {counted(count, 'version')} left, and "
+            "Object Lock does not hold them all: see whether a policy denies s3:DeleteObjectVersion"
         )
     until = f"until {max(days).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if days else "without end"
     modes = ", ".join(sorted({head["ObjectLockMode"] for head in heads if "ObjectLockMode" in head}))
     several = "at least " if count > MOST_LOOKED_AT else ""
+    be = "is" if len(on_hold) == 1 and not several else "are"
     holds = (
-        f"; {several}{len(on_hold)} are under a legal hold, until somebody takes it off" if on_hold else ""
+        f"; {several}{len(on_hold)} {be} under a legal hold, until somebody takes it off" if on_hold else ""
     )
     return (
-        f"bucket {name} stays, with {count} versions that Object Lock holds {several}{until}"
+        f"bucket {name} stays, with {counted(count, 'version')} that Object Lock holds {several}{until}"
         f"{f' ({modes})' if modes else ''}{holds}"
     )
 

@@ -23,7 +23,7 @@ def test_one_failure_is_enough(holds):
     checklist = Checklist()
     checklist.check("well", True, "fine")
     checklist.check("bad", holds, "4 of 5")
-    with pytest.raises(RunbookError, match=r"^1 of 2 points do not hold: bad \(4 of 5\)$"):
+    with pytest.raises(RunbookError, match=r"^1 of 2 points does not hold: bad \(4 of 5\)$"):
         checklist.require()
     assert checklist.table()[""].tolist() == ["✓", "✗"]
 

@@ -97,7 +97,7 @@ def test_what_is_under_a_legal_hold_has_no_end(stack, parameters, somebody):
     theirs = somebody("s3", HERE)
     hold = {"Bucket": bucket.name, "Key": "a", "VersionId": versions["a"]}
     theirs.put_object_legal_hold(**hold, LegalHold={"Status": "ON"})
-    with pytest.raises(LockedError, match="1 are under a legal hold, until somebody takes it off"):
+    with pytest.raises(LockedError, match="1 is under a legal hold, until somebody takes it off"):
         empty_bucket(stack.client(bucket), bucket.name)
     theirs.put_object_legal_hold(**hold, LegalHold={"Status": "OFF"})
     release(theirs, bucket.name, versions)
@@ -110,7 +110,7 @@ def test_a_legal_hold_of_the_newest_version_is_counted_once(stack, parameters, s
     theirs = somebody("s3", HERE)
     hold = {"Bucket": bucket.name, "Key": "a"}
     version = theirs.put_object(**hold, Body=b"1", ObjectLockLegalHoldStatus="ON")["VersionId"]
-    assert "; 1 are under a legal hold" in what_is_locked(theirs, bucket.name)
+    assert "; 1 is under a legal hold" in what_is_locked(theirs, bucket.name)
     theirs.put_object_legal_hold(**hold, LegalHold={"Status": "OFF"})
     release(theirs, bucket.name, {"a": version})
     Inventory(stack.target, parameters).destroy()
@@ -123,7 +123,7 @@ def test_what_is_kept_for_another_reason_is_an_error(stack, parameters, somebody
     with pytest.raises(RunbookError, match="Object Lock does not hold them all") as error:
         what_is_locked(stack.client(bucket), bucket.name)
     assert not isinstance(error.value, LockedError)
-    with pytest.raises(LockedError, match="with 1 versions that Object Lock holds"):
+    with pytest.raises(LockedError, match="with 1 version that Object Lock holds"):
         empty_bucket(stack.client(bucket), bucket.name, only={("c", versions["c"])})
     release(theirs, bucket.name, versions)
     Inventory(stack.target, parameters).destroy()

@@ -89,7 +89,7 @@ def test_a_drill_that_cannot_pass_is_refused_before_anything_is_written(backup, 
     for settings, message in (
         ({"erase_versions": True}, "erase_versions is on"),
         ({"delete_sync": False}, "delete_sync is off"),
-        ({}, r"the drill would pull it: \d+ deletes in the last 60 minutes and 20 more, of 24"),
+        ({}, r"the drill would pull it: \d+ deletes? in the last 60 minutes and 20 more, of 24"),
     ):
         parameters = Parameters.check({**backup.values, "backup": {**values, **settings}})
         with pytest.raises(RunbookError, match=message):

@@ -106,7 +106,7 @@ def test_probes_are_sent_until_each_function_heard_of_one_and_nothing_is_left(
     # From here on what is put has a version, and is followed; what came before is, too.
     assert "VersionId" in client.put_object(Bucket=primary.name, Key="late", Body=b"a")
     eventually(lambda: versions(late, dr) == ["early", "late"])
-    assert f"1 objects came into {primary.name} while S3 was deaf" in capsys.readouterr().out
+    assert f"1 object came into {primary.name} while S3 was deaf" in capsys.readouterr().out
 
     recorder.made.clear()
     again = first_events(stack, timeout_s=0, sleep=lambda _: pytest.fail("waits"))

@@ -66,7 +66,7 @@ def test_what_may_not_be_deleted_is_an_error_that_names_it(stack: Stack, somebod
     s3 = somebody("s3")
     s3.create_bucket(Bucket=bucket.name, ObjectLockEnabledForBucket=True)
     s3.put_object(Bucket=bucket.name, Key="kept", Body=b"1", ObjectLockLegalHoldStatus="ON")
-    with pytest.raises(RunbookError, match="1 versions that Object Lock holds without end"):
+    with pytest.raises(RunbookError, match="1 version that Object Lock holds without end"):
         Bucket.delete(stack.client(bucket), bucket.name)
     s3.put_object_legal_hold(Bucket=bucket.name, Key="kept", LegalHold={"Status": "OFF"})
 

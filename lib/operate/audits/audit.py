@@ -20,7 +20,7 @@ from botocore.config import Config
 from lib.base import frames
 from lib.base.errors import ParameterError
 from lib.base.own_fault import such_as
-from lib.base.shown import printable
+from lib.base.shown import counted, printable
 from lib.base.waits import Wait
 from lib.engine.checklist import Checklist
 from lib.operate.audits import acknowledged, repairing
@@ -260,7 +260,7 @@ def repair(
         print(f"{name}: nothing was sent, since {pipeline.contradiction}")
         return audit_of_it
     sent = repairing.send_all(target, pipeline, found)
-    print(f"{name}: {sent:,} of {found.to_do:,} differences sent through the pipeline again")
+    print(f"{name}: {sent:,} of {counted(found.to_do, 'difference')} sent through the pipeline again")
     keys = [each.key for each in found.kept if repairing.is_mendable(pipeline, each)]
     look = comparison(target, parameters, pipeline).look
     set_aside = quarantined(target, parameters, pipeline)

@@ -19,6 +19,7 @@ from botocore.client import BaseClient
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from lib.base.errors import RunbookError
+from lib.base.shown import counted
 from lib.operate.audits.findings import MISSING, SAME, STALE, UNJUDGED, Finding, not_due
 from lib.operate.audits.history import Grace
 from lib.operate.audits.table_rows import NotOfTableError, Row, place_of, rejected_lines, rows_of
@@ -143,7 +144,8 @@ class StoredFiles:
             return bool(left)
 
         def give_up(_: object) -> None:
-            raise RunbookError(f"{self.table}: DynamoDB left {len(left)} keys unprocessed {ATTEMPTS} times")
+            keys = counted(len(left), "key")
+            raise RunbookError(f"{self.table}: DynamoDB left {keys} unprocessed {ATTEMPTS} times")
 
         Retrying(
             retry=retry_if_result(bool),

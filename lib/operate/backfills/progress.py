@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from lib.base import paths
 from lib.base.errors import RunbookError
 from lib.base.run_data import file_of
+from lib.base.shown import counted
 from lib.engine.ledger import Ledger
 from lib.parameters import Parameters
 
@@ -134,7 +135,7 @@ def unfinished(path: Path, what: dict[str, str], restart: bool = False) -> Progr
         return None
     if found.what != what:
         raise RunbookError(
-            f"a backfill of {found.what} is unfinished, {found.sent} events were sent ({path}). "
+            f"a backfill of {found.what} is unfinished, after {counted(found.sent, 'event')} ({path}). "
             f"Finish that one first, or forget it: backfill.restart=true"
         )
     return found

@@ -7,6 +7,7 @@ from math import ceil
 import pandas as pd
 from botocore.exceptions import ClientError
 
+from lib.base.shown import counted
 from lib.operate import facts
 from lib.operate.backfills.arrivals import dead, waiting
 from lib.operate.cutover import freezing, remaining
@@ -89,7 +90,8 @@ def _lag(target: Target, parameters: Parameters, pipeline: Pipeline) -> Iterator
     if len(lags):
         (row,) = lags.itertuples(index=False)
         seen = f"{row.objects:,} copied in the last {hours} h, 99 of 100 within {row.p99:,.1f} s"
-    yield f"{depth:,} events wait, {letters:,} dead letters", seen
+    events = f"{counted(depth, 'event')} {'waits' if depth == 1 else 'wait'}"
+    yield f"{events}, {counted(letters, 'dead letter')}", seen
 
 
 def _encryption(target: Target, parameters: Parameters, pipeline: Pipeline) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ from lib.base import told
 from lib.base.errors import RunbookError
 from lib.base.own_fault import Fault, or_fault
 from lib.base.paths import home
-from lib.base.shown import printable
+from lib.base.shown import counted, printable
 from lib.base.waits import progress
 from lib.engine.checklist import Checklist
 from lib.engine.ledger import run_id
@@ -147,10 +147,10 @@ class Record:
     digest: str
 
     def __repr__(self) -> str:
-        counted = ", ".join(f"{self.facts[side]['objects']:,} objects of the {side}" for side in SIDES)
+        holds = ", ".join(f"{counted(self.facts[side]['objects'], 'object')} of the {side}" for side in SIDES)
         return (
             f"record   {self.path}\nsha256   {self.digest}\n"
-            f"released {self.facts['released']} by {self.facts['by']}\nholds    {counted}"
+            f"released {self.facts['released']} by {self.facts['by']}\nholds    {holds}"
         )
 
     def side(self, target: Target, side: str) -> Side:
@@ -283,7 +283,7 @@ def _require_the_same(facts: dict[str, Any], pipeline: Pipeline) -> None:
     here, there = (facts[side]["objects"] for side in SIDES)
     if same != here or same > there:  # what only the destination has is no loss
         raise RunbookError(
-            f"{pipeline.name}: {same:,} objects were compared, and the source holds {here:,} now, the "
+            f"{pipeline.name}: {counted(same, 'object')} compared, and the source holds {here:,} now, the "
             f"destination {there:,}: something was written or deleted meanwhile, or S3 itself deleted by a "
             "lifecycle rule. Nothing was released: verify again"
         )

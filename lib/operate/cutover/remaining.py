@@ -14,6 +14,7 @@ from lib.base.chart import COLOURS, Chart, show_times, style
 from lib.base.errors import RunbookError
 from lib.base.retry import wait_until
 from lib.base.run_data import file_of
+from lib.base.shown import counted
 from lib.base.waits import Wait
 from lib.engine.checklist import Checklist
 from lib.operate.audits import audit as auditor
@@ -230,7 +231,8 @@ class Left:
         return not self.left and not self.waiting
 
     def __str__(self) -> str:
-        return f"{self.left:,} of {self.objects:,} objects left to copy, {self.waiting:,} events wait"
+        waiting = f"{counted(self.waiting, 'event')} {'waits' if self.waiting == 1 else 'wait'}"
+        return f"{self.left:,} of {counted(self.objects, 'object')} left to copy, {waiting}"
 
 
 def until_copied(

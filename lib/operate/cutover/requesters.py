@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from lib.base import frames
 from lib.base.own_fault import Fault, by_reason, or_fault, such_as
+from lib.base.shown import counted
 from lib.base.waits import progress
 from lib.operate.pipelines import Pipeline
 from lib.parameters import Parameters
@@ -181,6 +182,6 @@ def _take_files(
     faults = [fault for each in bar if isinstance(fault := attempt(each.key), Fault)]
     newest = f", the newest of {files[-1].modified:%Y-%m-%d %H:%M} UTC" if files else ""
     cut = f", of which the last {MOST_FILES:,} were read" if len(files) > MOST_FILES else ""
-    found.told_by.append(f"{where}: {len(files):,} files{newest}{cut}")
+    found.told_by.append(f"{where}: {counted(len(files), 'file')}{newest}{cut}")
     for reason, number, key in by_reason((fault.item, fault.reason) for fault in faults):
         found.untold.append(f"{such_as(number, 'files', key)} cannot be read: {reason}")

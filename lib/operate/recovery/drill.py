@@ -16,6 +16,7 @@ import pandas as pd
 from lib.base import frames
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.retry import wait_until
+from lib.base.shown import counted
 from lib.base.threads import in_threads
 from lib.engine.stack import Stack
 from lib.operate import facts, log_events
@@ -229,9 +230,9 @@ def begin(target: Target, parameters: Parameters, deletes: int, now: datetime | 
     most, minutes = settings["brake_deletes"], settings["brake_minutes"]
     if state["pulled"] == "yes" or state["deletes"] + deletes > most:
         raise RunbookError(
-            f"the brake is pulled, or the drill would pull it: {state['deletes']} deletes in the last "
-            f"{minutes} minutes and {deletes} more, of {most} that are let pass. Wait, or release it "
-            "(72_redrive); nothing was done"
+            f"the brake is pulled, or the drill would pull it: {counted(state['deletes'], 'delete')} in the "
+            f"last {counted(minutes, 'minute')} and {deletes} more, of {most} that are let pass. Wait, or "
+            "release it (72_redrive); nothing was done"
         )
     began = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     drill = Drill(target, pipeline, f"{FOLDER}{began}/")

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from lib.base.errors import NotDeployedError, NotOursError, ParameterError, RunbookError
 from lib.base.own_fault import Fault, or_fault, own_fault
+from lib.base.shown import counted
 from lib.base.threads import in_threads
 from lib.base.waits import progress
 from lib.operate.pipelines import deployed
@@ -104,7 +105,7 @@ class Restore:
         if plan.count("newer") and not self.overwrite_newer:
             newer = next(problem.key for problem in plan.problematic if problem.state == "newer")
             raise RunbookError(
-                f"s3://{self.into.bucket}/{self.prefix} has {plan.count('newer')} objects that were written "
+                f"s3://{self.into.bucket}/{self.prefix} has {counted(plan.count('newer'), 'object')} written "
                 f"after {self.at.isoformat()}, such as {newer!r}; nothing was done. If they shall be "
                 "overwritten: restore.overwrite_newer"
             )
@@ -122,7 +123,7 @@ class Restore:
         found = self.into.client.get_bucket_versioning(Bucket=self.into.bucket)
         if found.get("Status") != "Enabled":
             raise RunbookError(
-                f"s3://{self.into.bucket} keeps no versions: {overwritten:,} objects there would be "
+                f"s3://{self.into.bucket} keeps no versions: {counted(overwritten, 'object')} there would be "
                 "lost; nothing was done. Have its owner enable versioning, or restore into another bucket"
             )
 

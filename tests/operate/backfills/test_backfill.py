@@ -141,7 +141,7 @@ def test_an_unfinished_one_of_another_prefix_is_not_forgotten_unless_said(queued
     queued.put(KEYS[:50])
     leave_unfinished(queued)
 
-    with pytest.raises(RunbookError, match="is unfinished, 7 events were sent .*backfill.restart=true"):
+    with pytest.raises(RunbookError, match="is unfinished, after 7 events .*backfill.restart=true"):
         run(queued, 50, key_prefix="folder 1")
 
     run(queued, 50, key_prefix="folder 1", restart=True)

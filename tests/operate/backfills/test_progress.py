@@ -50,7 +50,7 @@ def test_one_that_is_done_or_was_never_begun_is_not_gone_on_with(progress, path)
 
 @pytest.mark.parametrize("changed", [{"key_prefix": "out/"}, {"modified_after": "2026-01-02"}])
 def test_one_of_other_objects_is_not_forgotten_in_silence(progress, path, changed):
-    with pytest.raises(RunbookError, match="15 events were sent .*backfill.restart=true"):
+    with pytest.raises(RunbookError, match="is unfinished, after 15 events .*backfill.restart=true"):
         unfinished(path, WHAT | changed)
 
 

@@ -126,7 +126,7 @@ def test_newer_data_is_refused_before_anything_is_written_unless_said(places):
     put(dr, "older")
     at = put(dr, "newer", b"of then")
     put(primary, "newer", b"of now")
-    with pytest.raises(RunbookError, match="1 objects that were written after .*'newer'; nothing was done"):
+    with pytest.raises(RunbookError, match="1 object written after .*'newer'; nothing was done"):
         Restore(dr, primary, at).run()
     assert not primary.head("absent")
     assert states(Restore(dr, primary, at).plan()) == {"to restore": 1, "to replace": 1, "newer": 1}
