@@ -23,6 +23,7 @@ from tenacity.wait import wait_base
 
 from lib.base import waits, yaml_file
 from lib.base.errors import WaitError
+from lib.base.shown import counted
 
 TABLE = Path(__file__).with_name("aws_errors.yaml")
 FATAL = "fatal"
@@ -149,7 +150,8 @@ def _say_why(state: RetryCallState) -> None:
     raised = state.outcome.exception() if state.outcome else None
     if isinstance(raised, ClientError):
         code = raised.response["Error"]["Code"]
-        waits.say(f"{raised.operation_name}: {code}; tried {state.attempt_number} times, and goes on")
+        times = counted(state.attempt_number, "time")
+        waits.say(f"{raised.operation_name}: {code}; tried {times}, and goes on")
 
 
 def wait_until(
