@@ -213,6 +213,7 @@ def destroy(
         others = {one.account_id for one in parameters.scope().others if one.pipeline in chosen or not chosen}
         where = " and ".join([_place(parameters), *(f"account {one}" for one in sorted(others))])
         if can_answer():
+            recovery.require_free(parameters)
             _say_what_goes(parameters, chosen, keep_data)
         confirm(f"Destroy {what} in {where}?", name=parameters.env if needs_consent(parameters) else "")
     flags = " --keep-data" if keep_data else ""

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -114,19 +115,19 @@ def why_not(name: str, root: Path = ROOT) -> str:
         name: The name.
         root: The project.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9]*", name, re.ASCII):
-        return "write lower-case letters and digits, a letter first"
+    if not re.fullmatch(r"[a-z][a-z0-9]+", name, re.ASCII):
+        return "write two or more lower-case letters and digits, a letter first"
     if len(name) > MOST_CHARACTERS:
         return (
             f"it has {len(name)} characters, more than {MOST_CHARACTERS}, which bucket names leave room for"
         )
     if keyword.iskeyword(name) or keyword.issoftkeyword(name) or hasattr(builtins, name):
         return "it is a word of Python's"
-    if name in Parameters.model_fields or hasattr(Parameters, name):
-        return "there is a parameter of that name, or something else that parameters have"
     if (root / "handlers" / name).exists():
         return f"there is handlers/{name}"
-    if name in RESERVED or name in sys.stdlib_module_names:
+    if name in Parameters.model_fields or hasattr(Parameters, name):
+        return "there is a parameter of that name, or something else that parameters have"
+    if name in RESERVED or find_spec(name):
         return "a handler of that name would hide a module, or be taken for something else"
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         if path.stem[3:] == name:

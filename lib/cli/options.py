@@ -117,7 +117,7 @@ def _may_not(error: BaseException) -> str:
         return ""
     return (
         ". Whoever has lib/policies/reader-policy.json may plan, and look at status, output, history, audit "
-        "and redrive; all else needs lib/policies/deployer-policy.json"
+        "and redrive, with its second part also by --alert; all else needs lib/policies/deployer-policy.json"
     )
 
 

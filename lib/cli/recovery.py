@@ -56,6 +56,7 @@ def rollback(
     from lib.engine.rollback import NOTHING, WAY_ON, judge, require_no_move, touched
 
     parameters = load(params, assignments)
+    require_free(parameters)
     ledger = known(parameters)
     run = run or _last(ledger)
     if not touched(ledger, "run", run):
@@ -91,6 +92,7 @@ def adopt(
     from lib.execution.run import has_a_plan, select
 
     parameters = load(params, assignments, mode="apply")
+    require_free(parameters)
     with terminal.aside():
         notebooks = [each for each in select(names) if has_a_plan(each)]
         stacks = [described(notebook, parameters) for notebook in notebooks]
@@ -127,6 +129,20 @@ def known(parameters: Parameters) -> Ledger:
         return Ledger.of(parameters)
     with terminal.aside():
         return known_ledger(connect(parameters), parameters)
+
+
+def require_free(parameters: Parameters) -> None:
+    """Go on only if nobody else works on the environment: what is there, and asked about, would be another.
+
+    Raises:
+        LockError: If somebody does.
+    """
+    from lib.engine.lock import Lock
+
+    _, can_be_asked = whereabouts(parameters)
+    if can_be_asked:
+        with terminal.aside():
+            Lock(connect(parameters), parameters).require_free()
 
 
 def _last(ledger: Ledger) -> str:

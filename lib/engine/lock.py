@@ -16,9 +16,10 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 from botocore.exceptions import BotoCoreError, ClientError
@@ -41,6 +42,8 @@ from lib.engine.records import TAKEN, Records, sealed
 from lib.parameters import Parameters
 from lib.resources.s3 import Bucket
 from lib.target import Target, connect
+
+T = TypeVar("T")
 
 KEY, LEDGER_KEY = "lock.json", "ledger.json"
 PIPELINE = "run"  # in the lock's name, and in the ledger
@@ -187,6 +190,23 @@ class Lock:
         found = self._read()
         return found and found[0]
 
+    def require_free(self, sleep: Callable[[float], None] = sleep) -> None:
+        """Go on only if nobody else works on the environment; nothing is taken. Waits as `acquire` does.
+
+        Args:
+            sleep: As for `acquire`.
+
+        Raises:
+            LockError: If somebody else holds it; says who, and since when.
+        """
+
+        def look() -> None:
+            if found := self._read():
+                holder, _, idle_s = found
+                self._require_ours(holder, idle_s)
+
+        self._in_time(look, sleep)
+
     def acquire(self, sleep: Callable[[float], None] = sleep) -> bool:
         """Take the lock; if somebody else holds it, wait `lock_wait_s` for it.
 
@@ -201,11 +221,15 @@ class Lock:
             NotOursError: If the lock's bucket exists, but this runbook did not make it.
             ParameterError: If the environment has a lock in another region.
         """
+        return self._in_time(partial(self._acquire, sleep), sleep)
+
+    def _in_time(self, attempt: Callable[[], T], sleep: Callable[[float], None]) -> T:
+        """Do what somebody else's lock prevents, as soon as it does not, within `lock_wait_s`."""
         waited_s = 0
         with Wait(f"The lock of env {self.env!r}", timeout_s=self._wait_s or None) as wait:
             while True:
                 try:
-                    return self._acquire(sleep)
+                    return attempt()
                 except LockError as error:
                     if waited_s >= self._wait_s:
                         waited = f"; this has waited {waited_s} s for it" if waited_s else ""
@@ -511,12 +535,10 @@ class Lock:
         if found is None:
             raise _AgainError
         holder, etag, idle_s = found
+        self._require_ours(holder, idle_s)
         if holder.is_parent:
             self.is_parents = True
             return False
-        # Our own lock: the answer to the put was lost, or a run in this process was stopped.
-        if not holder.is_this_process and not holder.is_dead:
-            raise LockError(_refusal(self.env, holder, idle_s))
         if not holder.is_this_process:
             print(f"the lock of {holder} is taken over: that process has ended")
         try:
@@ -526,6 +548,11 @@ class Lock:
                 raise _AgainError from error
             raise
         return True
+
+    def _require_ours(self, holder: Holder, idle_s: float) -> None:
+        # Our own lock: the answer to the put was lost, or a run in this process was stopped.
+        if not (holder.is_parent or holder.is_this_process or holder.is_dead):
+            raise LockError(_refusal(self.env, holder, idle_s))
 
     def _put(self, **condition: str) -> None:
         self._me = self._me or this_holder(self.target.caller)

@@ -13,6 +13,7 @@ from typing import TypeVar
 from botocore.exceptions import ClientError
 
 from lib.base.errors import NotDeployedError, ParameterError, RunbookError
+from lib.base.explained import explained
 from lib.base.shown import counted
 from lib.base.threads import WORKERS
 from lib.engine.ledger import Ledger
@@ -287,17 +288,28 @@ def those_deployed(target: Target, parameters: Parameters, is_one_needed: bool =
         NotDeployedError: If there is none, and one is needed.
     """
     found = survey(target, parameters)
+    if not found and is_one_needed:
+        raise none_deployed(parameters, found)
     if not found:
-        none = f"no pipeline is deployed as env {parameters.env!r}"
-        if is_one_needed:
-            reasons = "".join(f". {reason}" for reason in found.left_out.values())
-            raise NotDeployedError(
-                f"{none}{reasons}. Deploy one first: runbook run {parameters.pipelines()[0]}"
-            )
-        found.left_out["pipelines"] = f"{none} yet: what is made for each is planned once it is there"
+        none = f"no pipeline is deployed as env {parameters.env!r} yet"
+        found.left_out["pipelines"] = f"{none}: what is made for each is planned once it is there"
     if found.absent:
         print(f"never deployed: {', '.join(found.absent)}")
     return found
+
+
+def none_deployed(parameters: Parameters, found: Deployed) -> NotDeployedError:
+    """Return what to raise where no pipeline is whole: why, as far as it is known, and what to do.
+
+    Args:
+        parameters: What was looked for.
+        found: What was found.
+    """
+    reasons = "".join(f". {reason}" for reason in found.left_out.values())
+    return NotDeployedError(
+        f"no pipeline is deployed as env {parameters.env!r}{reasons}. "
+        f"Deploy one first: runbook run {parameters.pipelines()[0]}"
+    )
 
 
 def survey(target: Target, parameters: Parameters) -> Deployed:
@@ -310,6 +322,9 @@ def survey(target: Target, parameters: Parameters) -> Deployed:
     Args:
         target: The AWS to look at.
         parameters: Whose resources are looked for, and what a pipeline with a section must be like.
+
+    Raises:
+        RunbookError, ClientError: If not one pipeline can be looked at; the first reason.
     """
     account, found = Account(target, parameters.scope()), Deployed()
     known = parameters.pipelines()
@@ -322,9 +337,13 @@ def survey(target: Target, parameters: Parameters) -> Deployed:
             return error
 
     with ThreadPoolExecutor(WORKERS) as threads:
-        for name, seen in zip(names, threads.map(look, names), strict=True):
+        looks = dict(zip(names, threads.map(look, names), strict=True))
+        errors = [seen for name in known if isinstance(seen := looks[name], Exception)]
+        if len(errors) == len(known):
+            raise errors[0]
+        for name, seen in looks.items():
             if isinstance(seen, Exception):
-                found.left_out[name] = f"it cannot be looked at: {seen}"
+                found.left_out[name] = f"it cannot be looked at: {explained(seen) or seen}"
             else:
                 _enter(account, parameters, seen, found)
     return found

@@ -1,15 +1,17 @@
 """After a run that stopped in the middle: how to go on is said, and how to go back is done."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 from support import notebook_files
 from support.command_line import runbook
 
 from lib.engine.inventory import Inventory
 from lib.engine.ledger import Ledger
-from lib.engine.lock import PIPELINE
+from lib.engine.lock import KEY, PIPELINE, Lock, this_holder
 from lib.local.ministack import LocalAws
 from lib.parameters import Parameters
 from lib.target import connect
@@ -91,6 +93,23 @@ def test_the_last_run_is_the_one_that_ran_last_and_no_older_one_goes(
     assert (unknown.exit_code, "no such run" in unknown.stderr, first in unknown.stderr) == (2, True, True)
     assert "1 deleted" in runbook("rollback", "--yes", "--run", first, *env).stdout
     assert runbook("rollback", "--yes", *env).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "command", [["rollback"], ["rollback", "--yes"], ["adopt", "index"], ["adopt", "index", "--yes"]]
+)
+def test_while_somebody_works_nothing_is_listed_and_nobody_is_asked(
+    local_aws: LocalAws, somebody, command: list[str]
+) -> None:
+    parameters = Parameters.check({"env": "watched"})
+    lock = Lock(connect(parameters), parameters)
+    lock.acquire()
+    them = replace(this_holder("arn:theirs"), run="hers", user="anna", host="desk")
+    somebody("s3").put_object(Bucket=lock.home.name, Key=KEY, Body=json.dumps(vars(them)).encode())
+    refused = runbook(*command, "--set", "env=watched")
+    assert (refused.exit_code, refused.stdout) == (4, "")
+    assert f"is locked by {them}" in refused.stderr
+    lock.break_it(them)
 
 
 def test_a_rollback_names_what_it_keeps_and_why(local_aws: LocalAws, notebooks: Path, somebody) -> None:

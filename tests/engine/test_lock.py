@@ -331,6 +331,22 @@ def test_the_second_of_two_can_wait_for_it(target, parameters, somebody_s, someb
     mine.release()
 
 
+def test_whether_somebody_works_can_be_asked_and_nothing_is_taken(target, parameters, somebody_s, somebody):
+    free = Lock(target, parameters)
+    free.require_free()
+    assert free.holder() is None
+    them = somebody_s()
+    with pytest.raises(LockError, match="is locked by anna@desk"):
+        free.require_free()
+    assert free.holder() == them
+    patient, waits = Lock(target, parameters.model_copy(update={"lock_wait_s": 7})), []
+    with pytest.raises(LockError, match="this has waited 7 s"):
+        patient.require_free(sleep=waits.append)
+    assert waits == [5, 2]
+    somebody_s(host=socket.gethostname(), machine=lock.this_holder("").machine, pid=2**22 - 1)
+    free.require_free()  # that process has ended, which whoever takes the lock sees, too
+
+
 def test_a_copy_of_the_ledger_is_left_beside_it_and_taken_up_by_the_next(
     target, parameters, tmp_path, monkeypatch
 ):

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from botocore.exceptions import ClientError
 from support.audited import audited, clear, make
 from support.cleanup import remove
 from support.described import describe
@@ -103,20 +104,43 @@ def test_a_bucket_left_behind_elsewhere_is_named_beside_the_whole_pipeline(aws):
         remove(after)
 
 
-def test_one_that_refuses_to_be_looked_at_does_not_hide_the_others(aws, index, monkeypatch):
+@pytest.fixture
+def refuse(monkeypatch):
+    """Has AWS refuse that some pipelines are looked at, `refuse("migrate")`."""
     from lib.operate import pipelines as module
 
     original = module._derived
 
-    def refused(account, parameters, name):
-        if name == "migrate":
-            account.target.client("s3", "us-east-1").get_bucket_tagging(Bucket="no-such-bucket-of-ours")
-        return original(account, parameters, name)
+    def refused(*names):
+        def derived(account, parameters, name):
+            if name in names:
+                account.target.client("s3", "us-east-1").get_bucket_tagging(Bucket="no-such-bucket-of-ours")
+            return original(account, parameters, name)
 
-    monkeypatch.setattr(module, "_derived", refused)
+        monkeypatch.setattr(module, "_derived", derived)
+
+    return refused
+
+
+def test_one_that_refuses_to_be_looked_at_does_not_hide_the_others(aws, index, refuse):
+    refuse("migrate")
     found = survey(aws, own())
     assert [pipeline.name for pipeline in found] == ["index"]
-    assert found.left_out["migrate"].startswith("it cannot be looked at: An error occurred (AccessDenied)")
+    assert found.left_out["migrate"].startswith("it cannot be looked at: We may not")
+
+
+@pytest.mark.parametrize("look", [survey, those_deployed, stuck.chosen])
+def test_where_nothing_may_be_looked_at_that_is_told_and_not_that_nothing_is_there(aws, index, refuse, look):
+    refuse(*own().pipelines())
+    with pytest.raises(ClientError, match="AccessDenied"):
+        look(aws, own())
+
+
+@pytest.mark.parametrize("look", [those_deployed, stuck.chosen])
+def test_where_nothing_is_deployed_it_is_told_what_could_not_be_looked_at(aws, refuse, look):
+    refuse("backup")
+    with pytest.raises(NotDeployedError, match="no pipeline is deployed .* We may not .*Deploy one first"):
+        look(aws, Parameters.check({"env": "tnowhere"}))
 
 
 # --- contradictions: each pipeline as its notebook describes it, looked at with other parameters
@@ -233,7 +257,7 @@ def test_no_delete_is_sent_again_if_the_parameters_do_not_follow_deletes(aws, de
         assert list(done[["messages", "left"]].itertuples(index=False, name=None)) == [(0, 1)]
         (said,) = still_there(done).items()
         assert said == (
-            f"backup: 1 messages in {what}",
+            f"backup: 1 message in {what}",
             "not sent: backup does not follow deletes",
         )
     wanted = own()

@@ -359,7 +359,8 @@ def test_if_that_does_not_tell_both_are_named(there):
 
 
 def test_a_name_that_nothing_has_is_refused_with_those_that_there_are(there, announced):
-    with pytest.raises(ParameterError, match="no pipeline 'gazete'; there are: migrate, .*, gazette$"):
+    said = "no pipeline 'gazete'; there are: migrate, .*, gazette – did you mean gazette"
+    with pytest.raises(ParameterError, match=said):
         deployed(there, sixth(), "gazete")
 
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib.base.errors import NotDeployedError
 from lib.base.reasons import REASONS
 from lib.base.shown import counted
 from lib.base.waits import progress
 from lib.engine.waiting import Waiting
 from lib.operate.failures.explain import Explained, explain
 from lib.operate.failures.letters import taken
-from lib.operate.pipelines import DeadLetters, Deployed, Pipeline, deployed, survey
+from lib.operate.pipelines import DeadLetters, Deployed, Pipeline, deployed, none_deployed, survey
 from lib.parameters import Parameters
 from lib.target import Target
 
@@ -156,10 +155,7 @@ def chosen(target: Target, parameters: Parameters, name: str = "") -> Deployed:
     found = sorted([*seen, *seen.partial], key=lambda pipeline: order.index(pipeline.name))
     seen[:] = [pipeline for pipeline in found if pipeline.dead_letters]
     if not seen:
-        raise NotDeployedError(
-            f"no pipeline is deployed as env {parameters.env!r}. "
-            f"Deploy one first: runbook run {parameters.pipelines()[0]}"
-        )
+        raise none_deployed(parameters, seen)
     return seen
 
 

@@ -85,7 +85,7 @@ def test_server_access_logs_tell(aws, parameters, source, somebody):
         "arn:aws:iam::000000000000:role/shop": [1, 1, 0],
         "arn:aws:iam::000000000000:user/writer": [0, 0, 2],
     }
-    assert f"told by server access logs in s3://{logs.name}/s3/: 1 files" in repr(found)
+    assert f"told by server access logs in s3://{logs.name}/s3/: 1 file" in repr(found)
 
 
 def test_logs_that_cannot_be_read_are_named(aws, parameters, source, somebody):

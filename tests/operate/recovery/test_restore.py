@@ -112,7 +112,7 @@ def test_what_would_be_lost_for_want_of_versions_is_not_overwritten(places, some
     put(into, "there", b"theirs")
     put(dr, "absent")
     at = put(dr, "there", b"ours")
-    with pytest.raises(RunbookError, match="keeps no versions: 1 objects there would be lost"):
+    with pytest.raises(RunbookError, match="keeps no versions: 1 object there would be lost"):
         Restore(dr, into, at, overwrite_newer=True).run()
     assert into.head("absent") is None and body(into, "there") == b"theirs"
     client.delete_object(Bucket=into.bucket, Key="there")
