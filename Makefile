@@ -33,7 +33,7 @@ run: $(INSTALLED) ## Run all runbooks on the AWS on this laptop; leaves the pipe
 plan: $(INSTALLED) ## Show what a run would create or change; write nothing
 	@$(BIN)/runbook plan $(ARGS) || test $$? -eq 3  # something differs: that is what it shows
 
-destroy: $(INSTALLED) ## Remove what the runbooks made, and prove that nothing is left
+destroy: $(INSTALLED) ## Remove what the runbooks made, and prove that nothing is left; asks, but for ARGS=--yes
 	@$(BIN)/runbook destroy $(ARGS)
 
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab
