@@ -152,7 +152,7 @@ def plan(
                 print(f"{result.name} adopts:")
                 terminal.show_table(result.adopting)
         _show(ran)
-        if not ran.bad:
+        if answer.differs and not ran.bad:
             _say_next(parameters, asked)
     if ran.is_whole:
         telling.tell(alerts, "plan", asked.names, telling.of_plan(answer))

@@ -239,15 +239,18 @@ def test_the_plan_of_a_destruction_is_of_the_pipelines_that_are_named(
     home: Path, notebooks: Path, aws: str
 ) -> None:
     parameters = 'pipeline = ""\nmode = "apply"\nkeep_data = False'
-    told = "print(mode, pipeline, keep_data)"
-    notebook_files.write(notebooks / "90_destroy.ipynb", told, parameters=parameters)
+    going = {"summary": "", "counts": {"to delete": 1}, "table": {"columns": [], "data": []}}
+    told = ["print(mode, pipeline, keep_data)", notebook_files.tell(going)]
+    notebook_files.write(notebooks / "90_destroy.ipynb", *told, parameters=parameters)
     notebook_files.write(notebooks / "10_migrate.ipynb", "raise AssertionError('it is not asked for')")
     result = runbook("plan", "destroy", "migrate", "10_migrate", "--keep-data", "--params", aws)
-    assert result.exit_code == 0
+    assert result.exit_code == 3
     assert f"destroy migrate --keep-data --params {aws}  # do what the plan says" in result.stderr
     executed = {path.stem: notebook_files.stream(path) for path in home.glob("runs/*/*.ipynb")}
     assert executed == {"90_destroy-migrate-keep_data": "plan migrate True\n"}
-    assert runbook("plan", "destroy", "--params", aws).exit_code == 0
+    notebook_files.write(notebooks / "90_destroy.ipynb", told[0], parameters=parameters)
+    nothing = runbook("plan", "destroy", "--params", aws)
+    assert (nothing.exit_code, "Next" in nothing.stderr) == (0, False)
     assert [notebook_files.stream(path) for path in home.glob("runs/*/90_destroy.ipynb")] == ["plan  False\n"]
 
 
