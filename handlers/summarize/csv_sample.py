@@ -23,6 +23,7 @@ CANDIDATES = 8
 # Of so many values, drawn at random, a quartile has a rank that is off by less than 0.3 % nearly always; of a
 # quarter of them, which are enough if there turn out to be fewer than a sample let seem, by less than 0.6 %.
 QUARTILE_VALUES = 2**18
+NULLS = frozenset(NULL_VALUES)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def are_enough(drawn: int, values: int) -> bool:
 
 def _sample(texts: Sequence[str], rows: float) -> Sample:
     """Return the sample of a column by some of its texts, and how many rows there are, more or less."""
-    there = [text[:MAX_VALUE_CHARACTERS] for text in texts if text not in NULL_VALUES]
+    there = [text[:MAX_VALUE_CHARACTERS] for text in texts if text not in NULLS]
     values = rows * len(there) / len(texts) if texts else 0
     counts = Counter(there)
     candidates = counts.most_common(CANDIDATES if len(counts) > FEW_TEXTS else FEW_TEXTS)
@@ -106,11 +107,9 @@ def _records(lines: bytes, dialect: Dialect) -> list[list[str]]:
         text = re.sub(rf"(?<={mark}) +(?={delimiter}|[\r\n])", "", text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter, quotechar=quote)
     try:
-        records = [record for record in reader if record]  # blank lines are none
+        read = list(reader)
     except csv.Error:  # a value without end
         return []
-    are_lines = all(
-        len(record) == len(dialect.names) and not any("\n" in cell or "\r" in cell for cell in record)
-        for record in records
-    )
+    records = [record for record in read if record]  # blank lines are none
+    are_lines = reader.line_num == len(read) and all(len(each) == len(dialect.names) for each in records)
     return records if are_lines else []
