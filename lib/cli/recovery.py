@@ -171,7 +171,11 @@ def _known(ledger: Ledger) -> str:
 
     ids = {facts["run"] for facts in ledger.entries().values() if "run" in facts}
     counted = {run: len(touched(ledger, "run", run)) for run in sorted(ids, reverse=True)}
-    runs = [f"{run} created {count} that are there" for run, count in counted.items() if count]
+    runs = [
+        f"{run} created {count} that {'is' if count == 1 else 'are'} there"
+        for run, count in counted.items()
+        if count
+    ]
     return ", ".join(runs) or "no run created anything that is there"
 
 

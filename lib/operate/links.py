@@ -41,11 +41,13 @@ class Store:
         resource: It, to be named and asked; of how it is set nothing is known.
         roles: What it is to its pipeline, by its tags.
         dead_letters: ARN of the queue for what was received from it too often; empty for none.
+        is_ours: Whether its tags say so; what has our name alone is somebody else's.
     """
 
     resource: AnyStore
     roles: frozenset[str]
     dead_letters: str = ""
+    is_ours: bool = True
 
 
 @dataclass(frozen=True)
@@ -257,7 +259,7 @@ def without_version(arn: str) -> str:
 def _store(resource: AnyStore, scope: Scope, tags: dict[str, str], dead_letters: str = "") -> Store:
     """Return a store; what has our name, but not our tags, has no role, whatever its tags say."""
     is_ours = scope.tags.items() <= tags.items()
-    return Store(_scoped(resource, scope), frozenset(roles(tags) if is_ours else ()), dead_letters)
+    return Store(_scoped(resource, scope), frozenset(roles(tags) if is_ours else ()), dead_letters, is_ours)
 
 
 def _scoped(resource: Scoped, scope: Scope) -> Scoped:

@@ -579,7 +579,7 @@ class _Found:
                     yield function, kind, value
 
     def _there(self) -> Iterator[str]:
-        yield from (str(store.resource) for store in self.parts.stores.values())
+        yield from (str(store.resource) for store in self.parts.stores.values() if store.is_ours)
         yield from (str(self._function(arn)) for arn in sorted(self.parts.functions))
 
 

@@ -104,6 +104,16 @@ def test_a_bucket_left_behind_elsewhere_is_named_beside_the_whole_pipeline(aws):
         remove(after)
 
 
+def test_what_has_a_name_like_ours_and_not_our_tags_is_no_part_of_a_pipeline(aws, index, somebody):
+    theirs = f"runbook-{ENV}-summarize-results-000000000000-us-east-1"
+    somebody("s3").create_bucket(Bucket=theirs)
+    try:
+        found = survey(aws, own())
+        assert ("summarize" in found.absent, found.left_out) == (True, {})
+    finally:
+        somebody("s3").delete_bucket(Bucket=theirs)
+
+
 @pytest.fixture
 def refuse(monkeypatch):
     """Has AWS refuse that some pipelines are looked at, `refuse("migrate")`."""
