@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lib.base import reasons
-from lib.base.errors import NotDeployedError, ParameterError
+from lib.base.errors import NotDeployedError
 from lib.base.shown import printable
 from lib.cli import telling, terminal
 from lib.cli.options import (
@@ -27,7 +27,6 @@ from lib.cli.options import (
     load,
 )
 from lib.cli.recovery import known
-from lib.parameters.types import did_you_mean
 from lib.target import connect, whereabouts
 
 if TYPE_CHECKING:
@@ -64,21 +63,16 @@ def audit(
     from lib.cli import answers
     from lib.operate.audits import audit as auditor
     from lib.operate.observe.alerts import count_audit
-    from lib.operate.pipelines import survey, those_deployed
+    from lib.operate.pipelines import those_deployed
 
     parameters = load(params, assignments, mode="plan", exercise=False)
     with terminal.aside():
         aws = connect(parameters)
         alerts = telling.alerts_of(aws, parameters, alert)
-        try:
-            deployed = those_deployed(aws, parameters)
-        except NotDeployedError:
-            _require_known(names, [*parameters.pipelines(), *survey(aws, parameters).left_out])
-            raise
+        deployed = those_deployed(aws, parameters, names)
         not_looked_at = deployed.not_looked_at | auditor.not_auditable(deployed)
         there = [one.name for one in deployed]
         chosen = [name for name in there if name in names] if names else there
-        _require_known(names, [*parameters.pipelines(), *there, *not_looked_at])
         if unknown := [name for name in names if name not in {*there, *not_looked_at}]:
             raise NotDeployedError(f"{unknown[0]} is not deployed; there are: {', '.join(there)}")
         audits = [
@@ -180,15 +174,6 @@ def acknowledge(
         else:
             said = acknowledged.acknowledge(aws, parameters, name, key, reason)
     print(f"{name}: {printable(key, keep='')}: {'withdrawn' if withdraw else said}")
-
-
-def _require_known(names: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse a name that is no pipeline's, whether deployed or not."""
-    known = [*dict.fromkeys(known)]
-    for name in names:
-        if name not in known:
-            meant = did_you_mean(name, known) or f"; there are: {', '.join(known)}"
-            raise ParameterError(f"there is no pipeline {name!r}{meant}")
 
 
 def _exit_code(audits: "Sequence[Audit]", is_something_left_out: bool) -> int:

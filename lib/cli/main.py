@@ -3,6 +3,8 @@
 import json
 import os
 import shlex
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -163,25 +165,22 @@ def plan(
     parameters = load(params, assignments, mode="plan", exercise=False)
     if markdown and as_json:
         raise ParameterError("--markdown and --json: choose one of them; nothing was done")
-    if out:
-        require_writable(out, "--out")
     from lib.execution.run import DESTROY, Job, has_a_plan, select, short_name
 
-    at_once = jobs or cores()
+    asked = Asked(names, params, assignments, at_once=jobs or cores())
     of_destroy = [name for name in names if short_name(name) == short_name(DESTROY)]
     if keep_data and not of_destroy:
         raise ParameterError("--keep-data is of what would be destroyed: runbook plan destroy --keep-data")
     if of_destroy:
         if out:
             raise ParameterError("--out keeps a plan for `runbook run`, which does not destroy: use --json")
-        chosen = _pipelines(parameters, [name for name in names if name not in of_destroy])
-        todo = _destroying(chosen, keep_data)
-        flags = " --keep-data" if keep_data else ""
-        asked = Asked(chosen, params, assignments, "destroy", at_once, flags=flags)
+        pipelines = [name for name in names if name not in of_destroy]
+        todo, asked = _destroying(parameters, replace(asked, names=pipelines), keep_data)
     else:
         notebooks = select(names) if names else [each for each in select([]) if has_a_plan(each)]
         todo = [Job(notebook) for notebook in notebooks]
-        asked = Asked(names, params, assignments, at_once=at_once)
+    if out:
+        require_writable(out, "--out")
     execution.plan(todo, parameters, asked, markdown=markdown, out=out, alert=alert)
 
 
@@ -202,7 +201,8 @@ def destroy(
 ) -> None:
     """Remove all pipelines, or those named, and prove that nothing is left; say what goes, and ask first."""
     parameters = load(params, assignments, mode="apply")
-    chosen = _pipelines(parameters, names)
+    todo, asked = _destroying(parameters, Asked(names, params, assignments), keep_data)
+    chosen = asked.names
     if confirmed and confirmed != parameters.env:
         raise ParameterError(
             f"--confirm {confirmed}: the environment is {parameters.env!r}; nothing was done"
@@ -216,38 +216,32 @@ def destroy(
             recovery.require_free(parameters)
             _say_what_goes(parameters, chosen, keep_data)
         confirm(f"Destroy {what} in {where}?", name=parameters.env if needs_consent(parameters) else "")
-    flags = " --keep-data" if keep_data else ""
-    asked = Asked(names, params, assignments, "destroy", flags=flags)
-    execution.execute(_destroying(chosen, keep_data), parameters, asked)
+    execution.execute(todo, parameters, asked)
 
 
-def _pipelines(parameters: Parameters, names: list[str]) -> list[str]:
-    """Return the pipelines that are to be destroyed, by their short names.
+def _destroying(parameters: Parameters, asked: Asked, keep_data: bool) -> "tuple[list[Job], Asked]":
+    """Return the notebook that destroys, once for each pipeline that was asked for, or for all if none was.
+
+    And what was asked for, by short names and as of the command `destroy`.
 
     Raises:
-        ParameterError: If one is none.
+        ParameterError: If one is no pipeline.
     """
-    from lib.execution.run import short_name
+    from lib.execution.run import DESTROY, Job, select, short_name
 
-    chosen = list(dict.fromkeys(short_name(name) for name in names))
+    chosen = list(dict.fromkeys(short_name(name) for name in asked.names))
     if unknown := sorted(set(chosen) - set(parameters.sections())):
         meant = did_you_mean(unknown[0], parameters.sections()) or ";"
         raise ParameterError(
             f"unknown pipeline {unknown[0]!r}{meant} there are: {', '.join(parameters.sections())}"
         )
-    return chosen
-
-
-def _destroying(pipelines: list[str], keep_data: bool) -> "list[Job]":
-    """Return the notebook that destroys, once for each of these pipelines, or for all if none is named."""
-    from lib.execution.run import DESTROY, Job, select
-
     (notebook,) = select([DESTROY])
     own = {"keep_data": True} if keep_data else {}
-    return [Job(notebook, {"pipeline": name, **own}) for name in pipelines or [""]]
+    jobs = [Job(notebook, {"pipeline": name, **own}) for name in chosen or [""]]
+    return jobs, replace(asked, names=chosen, command="destroy", flags=" --keep-data" if keep_data else "")
 
 
-def _say_what_goes(parameters: Parameters, chosen: list[str], keep_data: bool) -> None:
+def _say_what_goes(parameters: Parameters, chosen: Sequence[str], keep_data: bool) -> None:
     """Print what a destruction would delete, how much is in it, and what would stop it."""
     from lib.engine.inventory import Inventory
 

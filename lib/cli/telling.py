@@ -67,9 +67,7 @@ def of_stuck(answer: "RedriveAnswer") -> Iterator[str]:
     """Yield what is stuck: how many messages in each queue, why, and what was left out."""
     for one in answer.queues:
         if one.messages:
-            is_plural = one.holds.endswith("s")  # "dead letters" are, "holding" is not
-            held = counted(one.messages, one.holds[:-1]) if is_plural else f"{one.messages:,} {one.holds}"
-            yield f"{one.pipeline}: {one.queue}: {held}"
+            yield f"{one.pipeline}: {one.queue}: {counted(one.messages, 'message')} ({one.holds})"
     for each in answer.reasons:
         yield f"{each.pipeline}: {each.queue}: {each.reason}: {each.what_to_do}"
     yield from (f"{each.what}: left out: {each.reason}" for each in answer.left_out)

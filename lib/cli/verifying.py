@@ -64,8 +64,6 @@ def verify(
     sha256 = sha256.strip().lower()
     if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
         raise ParameterError(f"--sha256 {sha256}: must be 64 digits and letters a to f, as it was printed")
-    if record is not None and not record.is_file():
-        raise ParameterError(f"{record}: {'is a folder' if record.is_dir() else 'there is no such file'}")
     if record is None:
         _verify_runs(parameters, sha256)
     else:

@@ -239,10 +239,7 @@ def deployed(target: Target, parameters: Parameters, name: str) -> Pipeline:
     account = Account(target, parameters.scope())
     pipeline = _derived(account, parameters, name)
     if name not in parameters.pipelines() and pipeline.source is None and not pipeline.dead_letters:
-        seen = survey(target, parameters)
-        known = dict.fromkeys([*parameters.pipelines(), *(each.name for each in [*seen, *seen.partial])])
-        there = f"{', '.join(known)}{did_you_mean(name, known)}"
-        raise ParameterError(f"there is no pipeline {name!r}; there are: {there}")
+        _require_known(parameters, survey(target, parameters), [name])
     return _whole(parameters, pipeline)
 
 
@@ -275,19 +272,24 @@ class Deployed(list[Pipeline]):
         return self.left_out | self.besides
 
 
-def those_deployed(target: Target, parameters: Parameters, is_one_needed: bool = True) -> Deployed:
+def those_deployed(
+    target: Target, parameters: Parameters, names: Iterable[str] = (), is_one_needed: bool = True
+) -> Deployed:
     """Return the pipelines that exist as the parameters say; print which were never deployed.
 
     Args:
         target: The AWS to look at.
         parameters: Whose resources are looked for, and what a pipeline with a section must be like.
+        names: What somebody asked for: each must be a pipeline's name, whether it is deployed or not.
         is_one_needed: Whether it is an error if there is none. A first plan is made before there is one: it
             is named as left out then.
 
     Raises:
+        ParameterError: If one of the names is no pipeline's.
         NotDeployedError: If there is none, and one is needed.
     """
     found = survey(target, parameters)
+    _require_known(parameters, found, names)
     if not found and is_one_needed:
         raise none_deployed(parameters, found)
     if not found:
@@ -296,6 +298,16 @@ def those_deployed(target: Target, parameters: Parameters, is_one_needed: bool =
     if found.absent:
         print(f"never deployed: {', '.join(found.absent)}")
     return found
+
+
+def _require_known(parameters: Parameters, found: Deployed, names: Iterable[str]) -> None:
+    """Refuse a name that is no pipeline's: neither of one with parameters, nor of one that was found."""
+    there = [each.name for each in [*found, *found.partial]]
+    known = dict.fromkeys([*parameters.pipelines(), *there, *found.not_looked_at])
+    for name in names:
+        if name not in known:
+            meant = did_you_mean(name, known)
+            raise ParameterError(f"there is no pipeline {name!r}; there are: {', '.join(known)}{meant}")
 
 
 def none_deployed(parameters: Parameters, found: Deployed) -> NotDeployedError:

@@ -105,6 +105,9 @@ def _version(version_id: str | None) -> dict[str, str]:
 def marker_of(error: ClientError) -> str:
     """Return the version of the delete marker for which S3 answers that there is no object; empty for none.
 
+    Empty, too, if the answer does not name it: AWS documents that such an answer has `x-amz-delete-marker`,
+    and not that it has the marker's version. So nothing may need it.
+
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
 
     Args:

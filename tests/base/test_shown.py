@@ -50,23 +50,14 @@ def test_sizes(number, said):
 
 
 # Things that people are told how many there are of.
-NOUNS = (
-    *(
-        "alarms",
-        "buckets",
-        "cells",
-        "changes",
-        "columns",
-        "copies",
-        "days",
-        "deletes",
-        "differences",
-    ),
-    *("events", "files", "functions", "hours", "items", "keys", "letters", "lines", "messages", "minutes"),
-    *("notebooks", "objects", "others", "parts", "pieces", "pipelines", "points", "queues", "records"),
-    *("resources", "rows", "tables", "times", "values", "versions", "warnings"),
+THINGS = re.compile(
+    r"""[ ](
+    alarms|buckets|cells|changes|columns|copies|days|deletes|differences|events|files|functions|hours|items|keys|
+    letters|lines|messages|minutes|notebooks|objects|others|parts|pieces|pipelines|points|queues|records|resources|
+    rows|tables|times|values|versions|warnings
+    )\b""",
+    re.VERBOSE,
 )
-THINGS = re.compile(rf" ({'|'.join(NOUNS)})\b")
 OF_MORE = re.compile(r"\b(of|than) $")
 NEVER_ONE = {
     *("values", "len(self.recorded)"),  # more than CloudTrail takes

@@ -300,7 +300,7 @@ def test_what_is_stuck_or_differs_is_told_too(target, migrate, mailbox):
     stuck = [runbook("redrive", "migrate", "--alert", *ENV).exit_code for _ in range(2)]
     ((subject, text),) = mailbox.read()
     assert (stuck, subject) == ([3, 3], "runbook-looking: redrive migrate finds 2")
-    assert "migrate: dead-letters: 1 dead letter" in text.splitlines()
+    assert "migrate: dead-letters: 1 message (dead letters)" in text.splitlines()
     differs = [runbook("plan", "30_index", "--alert", *ENV).exit_code for _ in range(2)]
     ((subject, text),) = mailbox.read()
     assert (differs, subject) == ([3, 3], f"runbook-looking: plan 30_index finds {len(text.splitlines())}")

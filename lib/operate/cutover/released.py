@@ -23,7 +23,7 @@ import pandas as pd
 from botocore.config import Config
 
 from lib.base import told
-from lib.base.errors import RunbookError
+from lib.base.errors import ParameterError, RunbookError
 from lib.base.own_fault import Fault, or_fault
 from lib.base.paths import home
 from lib.base.shown import counted, printable
@@ -326,10 +326,11 @@ def read(path: Path) -> Record:
         path: The file.
 
     Raises:
+        ParameterError: If there is no such file.
         RunbookError: If it is no record, or it was changed; says so.
     """
     if not path.is_file():
-        raise RunbookError(f"{path}: there is no such file")
+        raise ParameterError(f"{path}: {'is a folder' if path.is_dir() else 'there is no such file'}")
     try:
         with gzip.open(path, "rb") as file:
             hashed, first, last = sha256(), b"", b""

@@ -14,7 +14,7 @@ from support.command_line import runbook
 from support.running import Running, eventually, refused
 from support.somebodys import Somebodys
 
-from lib.base.errors import RunbookError
+from lib.base.errors import ParameterError, RunbookError
 from lib.engine.checklist import Checklist
 from lib.engine.stack import Stack
 from lib.operate.audits import audit as auditor
@@ -192,8 +192,10 @@ def test_a_record_that_was_changed_or_damaged_is_noticed(one, tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(RunbookError, match=why):
             released.read(tmp_path / name)
-    with pytest.raises(RunbookError, match="there is no such file"):
+    with pytest.raises(ParameterError, match="there is no such file"):
         released.read(tmp_path / "absent")
+    with pytest.raises(ParameterError, match="is a folder"):
+        released.read(tmp_path)
 
 
 def test_nobody_writes_while_it_is_frozen_and_the_policy_holds_theirs_to_the_byte(one):
