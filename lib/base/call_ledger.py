@@ -5,19 +5,21 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
-import pandas as pd
 from botocore.model import OperationModel
 
 from lib.base.call_resource import copied, names, resource
 from lib.base.errors import RunbookError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Names the file that a run's calls are kept in; `runbook run` sets it for its kernels.
 PATH_VARIABLE = "RUNBOOK_CALLS"
@@ -189,7 +191,7 @@ def read(path: Path, torn: list[str] | None = None) -> Iterator[Call]:
         yield call
 
 
-def table(calls: list[Call]) -> pd.DataFrame:
+def table(calls: list[Call]) -> "pd.DataFrame":
     """Sum calls up, one row for each operation and outcome, in the order of the first of each.
 
     Args:
@@ -198,6 +200,8 @@ def table(calls: list[Call]) -> pd.DataFrame:
     Returns:
         Columns `service`, `operation`, `outcome`, `calls`, `ms` (the sum) and `resources` (the first few).
     """
+    import pandas as pd  # here, since whatever asks AWS writes calls down, and few commands sum them up
+
     rows = pd.DataFrame([asdict(call) for call in calls], columns=list(Call.__dataclass_fields__))
     grouped = rows.groupby(["service", "operation", "outcome"], sort=False)
     return grouped.agg(
@@ -205,7 +209,7 @@ def table(calls: list[Call]) -> pd.DataFrame:
     ).reset_index()
 
 
-def _first_few(names: pd.Series, shown: int = 1) -> str:
+def _first_few(names: Iterable[str], shown: int = 1) -> str:
     distinct = [name for name in dict.fromkeys(names) if name]
     more = f" and {len(distinct) - shown} more" if len(distinct) > shown else ""
     return ", ".join(distinct[:shown]) + more

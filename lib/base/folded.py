@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from html import escape
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from lib.base import frames
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Folded:
         summary: The line that is seen.
     """
 
-    table: pd.DataFrame
+    table: "pd.DataFrame"
     summary: str
 
     def __repr__(self) -> str:

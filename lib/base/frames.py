@@ -8,12 +8,12 @@ import math
 from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-from pandas.api import types
+from typing import TYPE_CHECKING, Any
 
 from lib.base.shown import counted, printable, shown_bytes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STATIC = Path(__file__).with_name("static")
 MOST_CELLS, MOST_ROWS = 60_000, 10_000  # of a page
@@ -51,12 +51,14 @@ SCRIPT = (
 )
 
 
-def html(table: pd.DataFrame) -> str:
+def html(table: "pd.DataFrame") -> str:
     """Return a table for a page.
 
     Args:
         table: Any; values are shown with the unit that their column's name tells: bytes, seconds, ms, usd.
     """
+    import pandas as pd
+
     if not len(table):
         # A row of column names alone looks like something that went wrong.
         return f"<p>(none) <small>{escape(_columns(table))}</small></p>"
@@ -76,12 +78,14 @@ def html(table: pd.DataFrame) -> str:
     )
 
 
-def text(table: pd.DataFrame) -> str:
+def text(table: "pd.DataFrame") -> str:
     """Return a table as text, the values as they are.
 
     Args:
         table: Any.
     """
+    import pandas as pd
+
     if not len(table):
         return f"(none; columns: {_columns(table)})"
     if isinstance(table.columns, pd.MultiIndex):
@@ -113,7 +117,7 @@ def money(usd: float) -> str:
     return f"{sign}${amount:.8f}".rstrip("0")
 
 
-def time(moment: pd.Timestamp) -> str:
+def time(moment: "pd.Timestamp") -> str:
     """Return a time: `2026-01-02 03:04:05.678 UTC`, without a fraction or a zone that there is not.
 
     Args:
@@ -127,10 +131,12 @@ def time(moment: pd.Timestamp) -> str:
 class _Column:
     """A column, and how its values are shown."""
 
-    def __init__(self, name: str, values: pd.Series):
+    def __init__(self, name: str, values: "pd.Series"):
+        import pandas as pd
+
         self.name, self._values = name, values
-        self.is_number = types.is_numeric_dtype(values) and not types.is_bool_dtype(values)
-        self._decimals = _decimals(values) if types.is_float_dtype(values) else 0
+        self.is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+        self._decimals = _decimals(values) if pd.api.types.is_float_dtype(values) else 0
 
     @property
     def css(self) -> str:
@@ -152,6 +158,8 @@ class _Column:
 
     def cells(self) -> Iterator[str]:
         """Yield its cells, values with their units; by what they are sorted is what they are."""
+        import pandas as pd
+
         unit = _unit(self.name) if self.is_number else None
         for value in self._values:
             if _is_missing(value):
@@ -182,25 +190,29 @@ def _unit(name: str) -> Callable[[Any], str] | None:
     return known.get(last[0])
 
 
-def _all_columns(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+def _all_columns(table: "pd.DataFrame") -> "Iterator[tuple[str, pd.Series]]":
     """Yield names and values, the index first unless it only numbers the rows."""
+    import pandas as pd
+
     index = table.index
     for level in range(index.nlevels):
         values = index.get_level_values(level)
-        if index.nlevels > 1 or index.name is not None or not types.is_integer_dtype(values):
+        if index.nlevels > 1 or index.name is not None or not pd.api.types.is_integer_dtype(values):
             yield str(values.name or ""), pd.Series(values)
     for position, name in enumerate(table.columns):
         yield str(name), table.iloc[:, position]
 
 
-def _decimals(values: pd.Series) -> int:
+def _decimals(values: "pd.Series") -> int:
     """Return how many decimals the values have at most, up to DECIMALS."""
     found = (f"{value:.{DECIMALS}f}".rstrip("0") for value in values.dropna() if math.isfinite(value))
     return max((len(each.partition(".")[2]) for each in found), default=0)
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or (types.is_scalar(value) and bool(pd.isna(value)))
+    import pandas as pd
+
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 
 def _folded(value: str) -> str:
@@ -211,5 +223,5 @@ def _folded(value: str) -> str:
     return f"<details><summary>{seen}…</summary>{escape(value)}</details>"
 
 
-def _columns(table: pd.DataFrame) -> str:
+def _columns(table: "pd.DataFrame") -> str:
     return ", ".join(map(str, table.columns))

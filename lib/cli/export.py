@@ -3,17 +3,18 @@
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lib.base.errors import ParameterError
 from lib.cli import terminal
 from lib.cli.options import DEFAULT_PARAMS, NONE_GIVEN, Assignments, Params, load
-from lib.engine.infrastructure_as_code import cloudformation, terraform
-from lib.engine.infrastructure_as_code.cloudformation import FOLDER, SUFFIX, Exported
-from lib.engine.stack import Stack
+from lib.engine.infrastructure_as_code import FILE, FOLDER, IMPORTS, SUFFIX, Exported
 from lib.resources.base import Scope
+
+if TYPE_CHECKING:
+    from lib.engine.stack import Stack
 
 README = "README.md"
 MARK = "<!-- written by runbook export {tool} {name} -->"
@@ -47,6 +48,8 @@ def to_cloudformation(
     name: Name, to: To = None, params: Params = DEFAULT_PARAMS, assignments: Assignments = NONE_GIVEN
 ) -> None:
     """Write CloudFormation templates, one a region, and the functions' code beside them. Deploys nothing."""
+    from lib.engine.infrastructure_as_code import cloudformation
+
     _write("CloudFormation", name, to, cloudformation.templates, _stacks, params, assignments)
 
 
@@ -55,6 +58,8 @@ def to_terraform(
     name: Name, to: To = None, params: Params = DEFAULT_PARAMS, assignments: Assignments = NONE_GIVEN
 ) -> None:
     """Write Terraform JSON, imports of what exists, and the functions' code beside it. Deploys nothing."""
+    from lib.engine.infrastructure_as_code import terraform
+
     _write("Terraform", name, to, terraform.configuration, _terraform, params, assignments)
 
 
@@ -62,7 +67,7 @@ def _write(
     tool: str,
     name: str,
     to: Path | None,
-    export: Callable[[Stack], Exported],
+    export: "Callable[[Stack], Exported]",
     commands: Callable[[Scope, Exported], Iterable[str]],
     params: Sequence[Path],
     assignments: list[str],
@@ -108,7 +113,7 @@ def _require_ours(folder: Path, mark: str) -> None:
 
 def _written(folder: Path) -> Iterable[Path]:
     """Yield the files of an export in a folder, by their names."""
-    for pattern in (f"{FOLDER}/*-*.zip", f"*{SUFFIX}", README, terraform.FILE, terraform.IMPORTS):
+    for pattern in (f"{FOLDER}/*-*.zip", f"*{SUFFIX}", README, FILE, IMPORTS):
         yield from folder.glob(pattern)
 
 
@@ -135,9 +140,9 @@ def _stacks(scope: Scope, exported: Exported) -> Iterable[str]:
 
 def _terraform(scope: Scope, exported: Exported) -> Iterable[str]:
     """Yield the commands that take a configuration over."""
-    if terraform.IMPORTS in exported.files:
+    if IMPORTS in exported.files:
         yield (
-            f"# {terraform.IMPORTS} takes over what is in account {scope.account_id} as "
+            f"# {IMPORTS} takes over what is in account {scope.account_id} as "
             f"{scope.prefix}-{scope.env}; delete it for another environment, and give that one's names:"
         )
     yield f"export TF_VAR_prefix={scope.prefix} TF_VAR_environment={scope.env}"
@@ -150,10 +155,10 @@ def _terraform(scope: Scope, exported: Exported) -> Iterable[str]:
 
 def _holds(scope: Scope, exported: Exported) -> str:
     """Return which file is of one account and environment, and which are of any."""
-    if terraform.IMPORTS not in exported.files:
+    if IMPORTS not in exported.files:
         return "It holds no account."
     whose = f"account {scope.account_id} and environment {scope.env}"
-    return f"{terraform.IMPORTS} is of {whose} alone; no other file holds an account."
+    return f"{IMPORTS} is of {whose} alone; no other file holds an account."
 
 
 def _readme(tool: str, name: str, exported: Exported, commands: Iterable[str], scope: Scope) -> str:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lib.base.errors import ParameterError, RunbookError
 from lib.base.paths import ROOT
@@ -159,6 +158,8 @@ def render(kind: str, **values: str) -> dict[Path, str]:
         kind: A folder in lib/templates.
         values: What goes in the place of the names in it; in paths, those in capitals.
     """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     folder = TEMPLATES / kind
     language = Environment(
         loader=FileSystemLoader(folder),

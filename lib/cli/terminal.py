@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
-import typer.rich_utils
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -75,6 +74,8 @@ def begin() -> None:
     """Begin with a command: nothing is asked for yet, and whatever is printed will be shown."""
     _asked.json = _asked.quiet = _asked.answered = False
     if os.environ.get("NO_COLOR"):  # https://no-color.org: Typer's help and its errors, too
+        import typer.rich_utils  # here, since it brings a reader of Markdown with it
+
         typer.rich_utils.COLOR_SYSTEM = None
     show_anything()
 

@@ -2,15 +2,16 @@
 
 import os
 from dataclasses import asdict, dataclass
-
-import pandas as pd
-from IPython.display import display
+from typing import TYPE_CHECKING
 
 from lib.base.errors import RunbookError
 from lib.base.shown import counted
 from lib.base.told import FOUND, LEFT_OUT, POINTS
 from lib.engine.ledger import RUN_VARIABLE
 from lib.engine.plan import Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def tell(found: str) -> None:
@@ -20,7 +21,7 @@ def tell(found: str) -> None:
         found: Such as `3 objects missing`; what is said last counts.
     """
     if os.environ.get(RUN_VARIABLE):
-        display({FOUND: found}, raw=True)
+        _display({FOUND: found}, raw=True)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Checklist(list[Point]):
             reason: Why, and what can be done.
         """
         self.left_out.append(LeftOut(what, reason))
-        display(self.left_out[-1])
+        _display(self.left_out[-1])
 
     def check(self, claim: str, holds: bool, evidence: object) -> None:
         """Add a point.
@@ -102,23 +103,31 @@ class Checklist(list[Point]):
         if plan.left_behind:
             self.check("nothing is left behind", False, "; ".join(map(str, plan.left_behind)))
 
-    def table(self) -> pd.DataFrame:
+    def table(self) -> "pd.DataFrame":
         """Return one row a point: ✓ or ✗, the claim, the evidence; and `left out` with what and why."""
+        import pandas as pd
+
         rows = [("✓" if point.holds else "✗", point.claim, point.evidence) for point in self]
         rows += [("left out", each.what, each.reason) for each in self.left_out]
         return pd.DataFrame(rows, columns=["", "claim", "evidence"])
 
-    def require(self) -> pd.DataFrame:
+    def require(self) -> "pd.DataFrame":
         """Return the table if every point holds.
 
         Raises:
             RunbookError: With the points that do not, or if there are none at all.
         """
         if os.environ.get(RUN_VARIABLE):  # for JUnit's file and --json: there is nothing in it for a reader
-            display({POINTS: [asdict(point) for point in self]}, raw=True)
+            _display({POINTS: [asdict(point) for point in self]}, raw=True)
         failed = [f"{point.claim} ({point.evidence})" for point in self if not point.holds]
         if failed or not self:
             do = "does" if len(failed) == 1 else "do"
             points = f"{len(failed)} of {counted(len(self), 'point')}"
             raise RunbookError(f"{points} {do} not hold: {'; '.join(failed)}")
         return self.table()
+
+
+def _display(shown: object, raw: bool = False) -> None:
+    from IPython.display import display  # here, since the command line imports this, and shows nothing so
+
+    display(shown, raw=raw)

@@ -1,8 +1,7 @@
 """The environments of an account: each has a lock, in a bucket whose name says whose it is."""
 
 import re
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from lib.engine.lock import PIPELINE
 from lib.parameters import Parameters
@@ -12,8 +11,11 @@ from lib.resources.other_account import OtherAccount
 from lib.resources.s3 import Bucket, bucket_names
 from lib.target import Target
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def environments(target: Target, parameters: Parameters) -> pd.DataFrame:
+
+def environments(target: Target, parameters: Parameters) -> "pd.DataFrame":
     """Return what the runbook has made in an account, whoever ran it.
 
     Args:
@@ -25,6 +27,8 @@ def environments(target: Target, parameters: Parameters) -> pd.DataFrame:
         its buckets live. Which pipelines there are, buckets and roles say; what else is in an environment,
         only its own deployer may list.
     """
+    import pandas as pd
+
     everything = [*bucket_names(target.client("s3", target.home_region))]
     of_lock = rf"{PIPELINE}-lock-{parameters.account_id}-[a-z0-9-]+"
     lock = re.compile(rf"([a-z][a-z0-9]*)-([a-z][a-z0-9]*)-{of_lock}")

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
 
 from lib.base import retry
@@ -27,6 +27,9 @@ from lib.resources.base import TAG_ENV, Adopted, Found, Resource
 from lib.resources.registry import types
 from lib.resources.s3 import Bucket, first_of, has_object_lock, what_is_locked
 from lib.target import Target, protects_data
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TYPES = types()  # in the order of deletion
 # A deleted queue may be told of for 60 s: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html
@@ -100,8 +103,10 @@ class Destroyed(list[Existing]):
     def _notes(self) -> list[str]:
         return [f"left: {one}. {AGAIN}" for one in self.locked]
 
-    def table(self) -> pd.DataFrame:
+    def table(self) -> "pd.DataFrame":
         """Return one row each, in the order of deletion: action, type, name, region, why."""
+        import pandas as pd
+
         action = "delete" if self.would else "deleted"
         return pd.DataFrame(
             [
@@ -117,7 +122,7 @@ class Destroyed(list[Existing]):
             columns=["action", "type", "name", "region", "why"],
         )
 
-    def holding(self) -> pd.DataFrame:
+    def holding(self) -> "pd.DataFrame":
         """Return one row for each of them that holds anything: type, name, region, and how much."""
         table = self.table().rename(columns={"why": "holds"}).drop(columns="action")
         holds = table["holds"].str.removeprefix("holds ")
@@ -263,11 +268,13 @@ class Inventory:
         places = self._places(self.reachable(), look)
         return [item for place in self._places_of(kind, places) for item in self._list(kind, place, look)]
 
-    def table(self) -> pd.DataFrame:
+    def table(self) -> "pd.DataFrame":
         """Return one row for each thing of our name: pipeline, type, name, region, and who made it.
 
         Of an account that one does not get into it is printed why; all else is in the table.
         """
+        import pandas as pd
+
         rows = [
             (
                 self.scope.pipeline_of(item.found.name),
@@ -437,7 +444,7 @@ class Inventory:
 
     def prove_empty(
         self, sleep: Callable[[float], None] = time.sleep, keep_data: bool = False
-    ) -> pd.DataFrame:
+    ) -> "pd.DataFrame":
         """List every service in every region again, and clear the ledger if nothing of ours is left.
 
         Args:
@@ -452,6 +459,8 @@ class Inventory:
         Raises:
             RunbookError: If something of ours is left.
         """
+        import pandas as pd
+
         self._keeps_data = keep_data
         retrying = Retrying(
             retry=retry_if_result(lambda answer: answer[1]),

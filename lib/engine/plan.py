@@ -5,9 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import ClassVar, Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lib.base import frames
 from lib.base.difference import first_differing
@@ -15,6 +13,9 @@ from lib.base.folded import Folded
 from lib.base.told import COUNTS, named
 from lib.resources.base import Resource, Settings
 from lib.resources.policies import canonical
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VALUE_CHARACTERS = 60  # how much of a value a plan shows
 ACTIONS = {"create": "to create", "change": "to change", "delete": "to delete", "unchanged": "unchanged"}
@@ -164,8 +165,10 @@ class Plan(list[Step]):
         """Return how many steps have this action."""
         return sum(step.action == action for step in self)
 
-    def table(self) -> pd.DataFrame:
+    def table(self) -> "pd.DataFrame":
         """Return one row a resource: action, type, name, region, why."""
+        import pandas as pd
+
         steps = [(s.action, s.resource.noun, s.resource.name, s.resource.region, s.why) for s in self]
         rest = [(one.action, one.noun, one.name, one.region, one.why) for one in self._rest()]
         return pd.DataFrame([*steps, *rest], columns=["action", "type", "name", "region", "why"])
@@ -181,7 +184,7 @@ class Plan(list[Step]):
             return "nothing is described: run the cells above, which say what shall exist, then this one"
         return ", ".join(f"{count} {word}" for word, count in counts.items())
 
-    def shown(self) -> pd.DataFrame:
+    def shown(self) -> "pd.DataFrame":
         """Return the rows of `table` but those that are unchanged, marked; what to look at comes first."""
         table = self.table()
         order = {action: number for number, action in enumerate(SIGNS)}
@@ -190,7 +193,7 @@ class Plan(list[Step]):
         )
         return rows.assign(action=[f"{SIGNS[action]} {action}" for action in rows["action"]])
 
-    def _unchanged(self) -> pd.DataFrame:
+    def _unchanged(self) -> "pd.DataFrame":
         table = self.table()
         return table[~table["action"].isin(SIGNS)].drop(columns=["action", "why"])
 
@@ -232,7 +235,7 @@ class Done(Plan):
 
     words = {**ACTIONS, **PAST}
 
-    def table(self) -> pd.DataFrame:
+    def table(self) -> "pd.DataFrame":
         """Return one row a resource: what was done, type, name, region, why."""
         past = {f"^{now}": then for now, then in PAST_WHY.items()}
         return super().table().replace({"action": PAST}).replace({"why": past}, regex=True)

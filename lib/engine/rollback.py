@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.base import frames
@@ -17,6 +17,9 @@ from lib.parameters import Parameters
 from lib.resources.base import TAG_ENV
 from lib.resources.s3 import Bucket
 from lib.target import Target
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NOTHING = "nothing to take back: run {run} created nothing that is still there"
 BACK_FROM_A_MOVE = (
@@ -42,8 +45,8 @@ class Rollback:
 
     run: str
     deleted: Destroyed
-    kept: pd.DataFrame
-    changed: pd.DataFrame
+    kept: "pd.DataFrame"
+    changed: "pd.DataFrame"
 
     def __repr__(self) -> str:
         is_nothing = not self.deleted and self.kept.empty
@@ -117,7 +120,7 @@ class Going:
         """What is to be deleted, in an order that works."""
         return [item for item in self.contents.items if item.found.arn not in self.kept]
 
-    def table(self) -> pd.DataFrame:
+    def table(self) -> "pd.DataFrame":
         """Return what is kept: type, name, region, why."""
         return _table([{**self.created[arn], "why": why} for arn, why in self.kept.items()], "why")
 
@@ -289,6 +292,8 @@ def _is_of(value: str, names: set[str]) -> bool:
     return value in names or value.rpartition("/")[2] in names
 
 
-def _table(entries: list[dict], *more: str) -> pd.DataFrame:
+def _table(entries: list[dict], *more: str) -> "pd.DataFrame":
+    import pandas as pd
+
     rows = [(each["noun"], each["name"], each["region"], *(each[name] for name in more)) for each in entries]
     return pd.DataFrame(rows, columns=["type", "name", "region", *more])

@@ -4,9 +4,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.base.errors import (
@@ -34,6 +33,9 @@ from lib.resources.other_account import OtherAccount
 from lib.resources.s3 import Bucket, BucketNotification
 from lib.resources.s3_freeze import Freeze, freezes_of
 from lib.target import Target, protects_data
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AnyResource = TypeVar("AnyResource", bound=Resource)
 
@@ -71,11 +73,13 @@ class Stack:
         return self.applies and self.parameters.exercise and not self.frozen
 
     @property
-    def working_since(self) -> pd.Timestamp:
+    def working_since(self) -> "pd.Timestamp":
         """From when on all of it has worked as it is described, by the ledger; now, if that does not tell.
 
         Nothing was changed since, and an event has come by each notification.
         """
+        import pandas as pd
+
         entries, times = self.ledger.entries(), []
         for resource in self.resources.values():
             facts = entries.get(resource.arn, {})
@@ -266,7 +270,7 @@ class Stack:
         """Delete what this run created of this pipeline, and only that; what is kept or changed is named."""
         return rollback(self.target, self.parameters, run_id(), self.scope.pipeline)
 
-    def record_outputs(self, **resources: Resource) -> pd.DataFrame:
+    def record_outputs(self, **resources: Resource) -> "pd.DataFrame":
         """Write down what others want to know of the pipeline, for `runbook output`.
 
         Args:
@@ -275,6 +279,8 @@ class Stack:
         Returns:
             Names and values as a table.
         """
+        import pandas as pd
+
         outputs = {name: resource.output(self.client(resource)) for name, resource in resources.items()}
         self.ledger.record_outputs(self.scope.pipeline, outputs)
         return pd.DataFrame(outputs.items(), columns=["output", "value"])

@@ -8,7 +8,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, create_model, model_validator
 
 from lib.base import frames
@@ -36,6 +35,9 @@ from lib.parameters.sections import (
 from lib.parameters.text import read_assignment, read_file
 from lib.parameters.types import AccountId, KmsKeyArn, Name, PolicyArn, Region, Waiver, explain, secrets
 from lib.resources.base import GLOBAL_REGION, Scope
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # S3 bucket names have at most 63 characters, the tightest of all names we make:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -393,7 +395,7 @@ class Parameters(Section):
         made._origins.update(origins)
         return made
 
-    def table(self) -> pd.DataFrame:
+    def table(self) -> "pd.DataFrame":
         """Return the parameters, defaults filled in: parameter, value, and where it is from."""
         table = super().table()
         return table.assign(**{"from": [self._origins.get(name, DEFAULT) for name in table["parameter"]]})
@@ -450,7 +452,7 @@ class Parameters(Section):
             ]
         )
 
-    def differing(self) -> pd.DataFrame:
+    def differing(self) -> "pd.DataFrame":
         """Return those that differ from their defaults; as `table`."""
         mine, defaults = super().table(), Section.table(Parameters())
         return mine[mine["value"] != defaults["value"]].reset_index(drop=True)

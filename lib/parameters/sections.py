@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import permutations
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lib.base import frames
@@ -36,6 +35,9 @@ from lib.resources.base import DESTINATION, SOURCE, WRITTEN, Adopted, Scope
 from lib.resources.logs import RetentionDays
 from lib.resources.other_account import OtherAccount
 from lib.resources.schedules import interval
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DAY_S = 86_400
 OLD_NAMES_REGION = "us-east-1"  # where buckets had more names, until 2018
@@ -177,8 +179,10 @@ class Section(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
-    def table(self) -> pd.DataFrame:
+    def table(self) -> "pd.DataFrame":
         """Return the parameters with their defaults filled in, one a row, sections as `section.name`."""
+        import pandas as pd
+
         (values,) = pd.json_normalize(self.model_dump()).to_dict("records")
         return pd.DataFrame(
             [(name, repr(value)) for name, value in values.items()], columns=["parameter", "value"]

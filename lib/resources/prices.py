@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import numpy as np
-import pandas as pd
 
 from lib.base import yaml_file
 from lib.base.paths import ROOT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE = ROOT / "lib" / "resources" / "prices.yaml"
 
@@ -34,6 +35,8 @@ class Price:
     seen: str
 
     def __str__(self) -> str:
+        import numpy as np  # as pandas: few who need a price show a table of them
+
         usd = np.format_float_positional(self.usd, trim="k", min_digits=2)
         return f"${usd} per {self.unit}" if self.per == 1 else f"${usd} per {self.per:,} × {self.unit}"
 
@@ -51,7 +54,9 @@ def looked_up() -> str:
     return str(yaml_file.read(FILE)["looked_up"])
 
 
-def table() -> pd.DataFrame:
+def table() -> "pd.DataFrame":
     """Return the prices, one a row: name, price, where it was seen (or `unverified`), source."""
+    import pandas as pd
+
     rows = [(p.name, str(p), urlsplit(p.seen).netloc or "unverified", p.source) for p in prices().values()]
     return pd.DataFrame(rows, columns=["name", "price", "seen", "source"])

@@ -3,8 +3,8 @@
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
@@ -13,6 +13,9 @@ from lib.base.waits import progress
 from lib.resources.s3 import Bucket
 from lib.s3.same_object import differing_attributes, same_bytes
 from lib.target import Target
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CHUNK_BYTES = 1024 * 1024
 NOT_FOUND = 404
@@ -132,7 +135,7 @@ def is_same(source: dict | None, target: dict | None) -> bool:
     return same_bytes(source, target) is True and not differing_attributes(source, target)
 
 
-def compare(keys: list[str], source: Place, target: Place) -> pd.DataFrame:
+def compare(keys: list[str], source: Place, target: Place) -> "pd.DataFrame":
     """Compare objects and their copies, contents byte for byte.
 
     Args:
@@ -144,6 +147,8 @@ def compare(keys: list[str], source: Place, target: Place) -> pd.DataFrame:
         One row a key: whether its `content`, all its `attributes` (headers, metadata, storage class) and its
         `tags` are the same.
     """
+    import pandas as pd
+
     rows = []
     for key in progress("Compare", keys, unit="object"):
         original, copy = source.head(key), target.head(key)
@@ -155,7 +160,7 @@ def compare(keys: list[str], source: Place, target: Place) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["key", "content", "attributes", "tags"])
 
 
-def side_by_side(one: Place, other: Place, prefix: str = "", only_of_one: bool = False) -> pd.DataFrame:
+def side_by_side(one: Place, other: Place, prefix: str = "", only_of_one: bool = False) -> "pd.DataFrame":
     """List two buckets beside each other, every version and delete marker counted.
 
     Args:
@@ -171,6 +176,8 @@ def side_by_side(one: Place, other: Place, prefix: str = "", only_of_one: bool =
         and `lag`, the seconds from the one's being written to the other's, by S3's clock, which on AWS counts
         whole seconds; missing if the other had it before.
     """
+    import pandas as pd
+
     found = {name: _current(place, prefix) for name, place in (("primary", one), ("DR", other))}
     rows = []
     for key in sorted(found["primary"].keys() | (set() if only_of_one else found["DR"].keys())):
@@ -201,7 +208,7 @@ class _Listed:
     bytes: int | None = None
     versions: int = 0
     markers: int = 0
-    written: pd.Timestamp | None = None
+    written: "pd.Timestamp | None" = None
 
     @property
     def facts(self) -> tuple[int | None, int, int]:

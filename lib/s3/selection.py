@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from lib.base.threads import in_threads
 from lib.base.waits import progress
@@ -15,6 +14,9 @@ from lib.s3.listing import Entry, Range, listing, ranges, streams
 from lib.s3.objects import Place
 from lib.s3.versions import ARCHIVE_CLASSES
 from lib.target import Target
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PARALLEL = 8  # ranges of keys side by side; botocore keeps 10 connections
 PAGE_KEYS = 1_000  # that S3 lists at once
@@ -85,7 +87,7 @@ class Selection:
         found = streams([place], self.key_prefix, read, attrgetter("key"), RANGES)
         return (filter(self._takes, entries) for entries in found)
 
-    def count(self, target: Target) -> pd.DataFrame:
+    def count(self, target: Target) -> "pd.DataFrame":
         """Count them, by listing them all.
 
         Args:
@@ -94,6 +96,7 @@ class Selection:
         Returns:
             One row a stream, in any order: `objects` and `bytes`, and how many are in an `archive`.
         """
+        import pandas as pd
 
         def one(entries: Iterator[Entry]) -> tuple[int, int, int]:
             objects = size = archived = 0

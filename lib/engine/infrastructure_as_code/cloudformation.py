@@ -5,16 +5,15 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from lib.base.errors import RunbookError
+from lib.engine.infrastructure_as_code import FOLDER, SUFFIX, Exported
 from lib.engine.infrastructure_as_code.declarations import (
     Code,
     Declaration,
     Document,
-    NoEqual,
     Output,
     declarations,
 )
@@ -30,22 +29,7 @@ OUTPUTS = {
 }
 # Data is never deleted because a declaration is gone.
 KEPT = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
-FOLDER = "code"
-SUFFIX = ".template.json"  # of a template, after its region
 DIGEST_CHARACTERS = 12  # of a code's digest in its file's name: other code has another name
-
-
-@dataclass(frozen=True)
-class Exported:
-    """Files, and what they do not say.
-
-    Attributes:
-        files: Paths in a folder to contents, in the order in which they are to be used.
-        no_equal: What of the stack they cannot tell.
-    """
-
-    files: dict[str, bytes]
-    no_equal: list[NoEqual]
 
 
 def templates(stack: Stack) -> Exported:

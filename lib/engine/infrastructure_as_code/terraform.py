@@ -11,9 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lib.engine.infrastructure_as_code import FILE, FOLDER, IMPORTS, Exported
 from lib.engine.infrastructure_as_code.cloudformation import (
-    FOLDER,
-    Exported,
     as_json,
     before,
     code_file,
@@ -34,8 +33,6 @@ from lib.engine.infrastructure_as_code.declarations import (
 from lib.engine.stack import Stack
 from lib.resources.base import TAG_ENV, End, Scope
 
-FILE = "main.tf.json"
-IMPORTS = "imports.tf.json"  # for this environment only: without this file it makes another
 ACCOUNT = "${data.aws_caller_identity.current.account_id}"
 PREFIX, ENVIRONMENT = "${var.prefix}", "${var.environment}"
 # Nothing identifies a queue's or a topic's policy, to import it by; these are known by what they are of.

@@ -15,7 +15,8 @@ from support.described import PIPELINES, describe
 from support.nobody import KEYS, empty_stack, stack_of
 
 from lib.base.errors import RunbookError
-from lib.engine.infrastructure_as_code.cloudformation import FOLDER, SUFFIX, Exported, templates
+from lib.engine.infrastructure_as_code import FOLDER, SUFFIX, Exported
+from lib.engine.infrastructure_as_code.cloudformation import templates
 from lib.engine.stack import Stack
 from lib.local.ministack import LocalAws
 from lib.parameters import Parameters

@@ -10,8 +10,7 @@ from support.described import PIPELINES
 from support.nobody import empty_stack, stack_of
 
 from lib.base.paths import ROOT
-from lib.engine.infrastructure_as_code import terraform
-from lib.engine.infrastructure_as_code.cloudformation import Exported
+from lib.engine.infrastructure_as_code import Exported, terraform
 from lib.engine.stack import Stack
 from lib.resources.sqs import Queue
 from lib.target import Target
