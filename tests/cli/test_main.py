@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -38,6 +39,12 @@ def test_the_help_lists_every_command() -> None:
 
 def test_version() -> None:
     assert runbook("--version").stdout.count(".") == 2
+
+
+def test_a_command_begins_without_what_only_some_need() -> None:
+    heavy = ["IPython", "jinja2", "matplotlib", "pandas", "papermill", "pyathena", "rich.markdown"]
+    code = f"import sys, lib.cli.main; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
 
 
 @pytest.mark.parametrize(
