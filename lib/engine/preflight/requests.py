@@ -135,9 +135,12 @@ def _stop(*_: object) -> None:
     raise Rehearsed
 
 
+_session = cache(bare_session)  # one for all services, each of whose clients has events of its own
+
+
 @cache
 def _client(service: str) -> BaseClient:
-    client = bare_session().create_client(
+    client = _session().create_client(
         service,
         region_name=GLOBAL_REGION,
         aws_access_key_id="nobody",

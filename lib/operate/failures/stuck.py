@@ -1,12 +1,14 @@
 """What is stuck: work that was not done, why, and what to do about it. Looking changes nothing."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pandas as pd
 
 from lib.base.reasons import REASONS
 from lib.base.shown import counted
+from lib.base.threads import WORKERS
 from lib.base.waits import progress
 from lib.engine.waiting import Waiting
 from lib.operate.failures.explain import Explained, explain
@@ -171,12 +173,18 @@ def stuck(target: Target, *looked_at: Pipeline, most: int = LOOK_MOST) -> pd.Dat
         One row a message, the oldest first: pipeline, queue, `reason`, the first object's `key`, the `event`,
         the `error` in short, when it was `sent` first, how often it was received, and its id.
     """
-    rows = []
-    for pipeline in progress("Look", looked_at, unit="pipeline"):
-        for letters in pipeline.dead_letters:
-            with taken(Waiting.of(target, letters.queue), most) as hand:
-                explained = explain(target, pipeline, letters, hand.letters)
-            rows += [_row(pipeline, letters, each) for each in explained]
+
+    def look(where: tuple[Pipeline, DeadLetters]) -> list[tuple]:
+        pipeline, letters = where
+        with taken(Waiting.of(target, letters.queue), most) as hand:
+            explained = explain(target, pipeline, letters, hand.letters)
+        return [_row(pipeline, letters, each) for each in explained]
+
+    # At the same time: that a queue is empty is known only when none has come for a while.
+    queues = [(pipeline, letters) for pipeline in looked_at for letters in pipeline.dead_letters]
+    with ThreadPoolExecutor(WORKERS) as threads:
+        looks = progress("Look", threads.map(look, queues), total=len(queues), unit="queue")
+        rows = [row for seen in looks for row in seen]
     found = pd.DataFrame(rows, columns=COLUMNS).astype({"sent": "datetime64[ns, UTC]"})
     return found.sort_values("sent", ignore_index=True, kind="stable")
 
