@@ -6,6 +6,8 @@ import logging
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from heapq import merge
+from itertools import islice
 
 from ministack.core.responses import error_response_json, json_response, new_uuid
 from ministack.services import cloudwatch_logs
@@ -15,6 +17,7 @@ from lib.local.in_server.pieces import DROP_FROM
 
 SETS_A_KEY = ("AssociateKmsKey", "DisassociateKmsKey")
 DAY_MS = 86_400_000
+PAGE_EVENTS = 10_000  # that FilterLogEvents answers with at most
 DROP_EVERY_S = 3600
 
 logger = logging.getLogger("retention")
@@ -102,6 +105,41 @@ def from_then_on(asked: dict) -> dict:
     """Return a request for a group's events, for none of those that are over."""
     since = kept_since(cloudwatch_logs._log_groups.get(cloudwatch_logs._resolve_log_group_name(asked)))
     return asked | {"startTime": max(asked.get("startTime") or 0, since)} if since else asked
+
+
+@corrections.FILTERED_PAGES.replacing("ministack.services.cloudwatch_logs:_filter_log_events")
+def filter_pages(asked: dict):
+    """Return a page of a group's events; its token is how many were looked at for it and for those before."""
+    group = cloudwatch_logs._log_groups.get(cloudwatch_logs._resolve_log_group_name(asked))
+    token = asked.get("nextToken") or "0"
+    if group is None:
+        return filter_pages.original(asked)
+    if not token.isdecimal():
+        return error_response_json("InvalidParameterException", "The specified nextToken is invalid.", 400)
+    events, looked_at = list[dict](), int(token)
+    limit = min(asked.get("limit") or PAGE_EVENTS, PAGE_EVENTS)
+    matches = cloudwatch_logs._compile_filter_pattern(asked.get("filterPattern", ""))
+    for event, stream in islice(in_order(group, asked), looked_at, None):
+        if len(events) == limit:
+            return json_response({"events": events, "searchedLogStreams": [], "nextToken": str(looked_at)})
+        looked_at += 1
+        if matches(event.get("message", "")):
+            events.append({**event, "logStreamName": stream})
+    return json_response({"events": events, "searchedLogStreams": []})
+
+
+def in_order(group: dict, asked: dict) -> Iterator[tuple[dict, str]]:
+    """Yield the events that a request is about, by time, and the name of the stream of each."""
+    streams, prefix = group["streams"], asked.get("logStreamNamePrefix") or ""
+    ranges = []
+    with cloudwatch_logs._log_events_lock:
+        for name in asked.get("logStreamNames") or [each for each in streams if each.startswith(prefix)]:
+            events = streams.get(name, {}).get("events", [])
+            first = first_kept(events, asked.get("startTime") or 0)
+            end = asked.get("endTime")
+            last = len(events) if end is None else first_kept(events, end + 1)
+            ranges.append(cloudwatch_logs._stream_event_range(events, name, first, last))
+    return merge(*ranges, key=lambda one: (one[0]["timestamp"], one[0].get("ingestionTime", 0)))
 
 
 @corrections.RETENTION.replacing("ministack.services.cloudwatch_logs:_get_log_events")

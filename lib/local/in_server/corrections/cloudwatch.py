@@ -125,6 +125,39 @@ EVENTS_ONCE = Correction(
         "tests/local/in_server/test_logs.py::test_an_event_is_saved_once_and_found_by_its_pointer_after_a_kill",
     ),
 )
+FILTERED_PAGES = Correction(
+    name="logs-filtered-pages",
+    title="FilterLogEvents answers with the first 10,000 events, and not that there are more",
+    replaces={f"{LOGS}_filter_log_events": "a890491f9f82"},
+    goes_by={
+        f"{LOGS}_compile_filter_pattern": "f7d5c9f685d1",
+        f"{LOGS}_stream_event_range": "ef18587ebb5f",
+        f"{LOGS}_resolve_log_group_name": "51e544bf4f3d",
+    },
+    ministack="There is never a nextToken, and one that is given is passed over, as logStreamNamePrefix is.",
+    aws="An answer has up to 10,000 events, and a token for the next if there are more.",
+    sources=(
+        "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html",
+    ),
+    upstream="not reported by us; not looked up",
+    change="Answer with a token that says where the page ended, and begin there.",
+    reproduce="""
+import time
+
+NAME = "filtered-pages"
+logs, now = client("logs"), int(time.time() * 1000)
+logs.create_log_group(logGroupName=NAME)
+for stream in ("one", "other"):
+    logs.create_log_stream(logGroupName=NAME, logStreamName=stream)
+    events = [{"timestamp": now, "message": f"{stream} {number}"} for number in range(6000)]
+    logs.put_log_events(logGroupName=NAME, logStreamName=stream, logEvents=events)
+pages = logs.get_paginator("filter_log_events").paginate(logGroupName=NAME)
+found = [event["message"] for page in pages for event in page["events"]]
+assert len(found) == len(set(found)) == 12000, f"{len(found)} of 12000 events"
+of_one = logs.filter_log_events(logGroupName=NAME, logStreamNamePrefix="ot")["events"]
+assert {event["logStreamName"] for event in of_one} == {"other"}
+""",
+)
 RETENTION = Correction(
     name="logs-retention",
     title="CloudWatch Logs: nothing is ever deleted, whatever a group's retention is",

@@ -79,6 +79,45 @@ LOG_STREAMS = Correction(
         "tests/local/in_server/test_lambda.py::test_the_invocations_of_an_environment_write_into_one_log_stream",
     ),
 )
+WHOLE_LOGS = Correction(
+    name="lambda-whole-logs",
+    title="The end of an invocation's log is lost if the server is busy",
+    replaces={
+        "ministack.core.lambda_runtime:Worker._read_stderr": "8a12fdad67ba",
+        "ministack.core.lambda_runtime:Worker._drain_stderr": "95a2d69fd4dd",
+        "ministack.core.lambda_runtime:Worker._drain_stderr_bounded": "cd2752c0d9f7",
+    },
+    goes_by={"ministack.core.lambda_runtime:Worker._spawn": "b2c42ad0031d"},
+    ministack="A thread reads what a function prints. Once the function has answered, the log is what that "
+    "thread has read until 5 ms pass without a line, or 250 ms at most; a busy server's thread gets no "
+    "processor for so long. What comes later is told of the next invocation, or of none; metrics in it, too.",
+    aws="Each line that a function prints before it answers is in its log, and its metrics are counted.",
+    sources=(
+        "https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html",
+        "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html",
+    ),
+    upstream="not reported by us; not looked up",
+    change="Wait until nothing is left in the pipe and in the hands of who reads it: all of it was written "
+    "before the answer.",
+    reproduce="""
+import base64
+import io
+import zipfile
+
+NAME = "whole-log"
+code = "def handle(event, context):\\n    print('x\\\\n' * 30000 + 'LAST')\\n"
+archive = io.BytesIO()
+with zipfile.ZipFile(archive, "w") as bundle:
+    bundle.writestr("handler.py", code)
+role = client("iam").create_role(RoleName=NAME, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+client("lambda").create_function(
+    FunctionName=NAME, Role=role, Runtime="python3.12", Handler="handler.handle", Timeout=60,
+    Code={"ZipFile": archive.getvalue()},
+)
+answer = client("lambda").invoke(FunctionName=NAME, LogType="Tail")
+assert b"LAST" in base64.b64decode(answer["LogResult"]), "the end of the log is lost"
+""",
+)
 CODE_LOCATION = Correction(
     name="lambda-code-location",
     title="Where a function's code can be had is told with the scheme of a server without TLS",
