@@ -277,21 +277,26 @@ def _run(
 ) -> Ran:
     """Execute notebooks within a run of their own, and write its report; `first` is done under its lock."""
     from lib.engine.lock import run_alone
-    from lib.execution.report import write_report
+    from lib.execution.report import Pages, write_report
     from lib.execution.run import execute_all, has_a_plan, new_folder
 
     began = datetime.now(UTC)
-    with terminal.aside():
+    with Pages() as pages, terminal.aside():
+
+        def ended(result: "Result") -> None:
+            terminal.say_ended(result)
+            pages.begin(result)
+
         start(parameters)  # here, where one can see that it is being installed, rather than in a notebook
         with run_alone(parameters, makes_roles=any(has_a_plan(job.notebook) for job in jobs)) as running:
             first()
             folder = new_folder(began)
             running.told["folder"] = folder  # also for a run that is interrupted meanwhile
-            results = execute_all(jobs, parameters, folder, at_once, ended=terminal.say_ended)
+            results = execute_all(jobs, parameters, folder, at_once, ended=ended)
             running.told |= _told(results)
             if go_back and any(result.outcome != "ok" for result in results):
                 recovery.go_back_if_possible(parameters, running.run)
-    index = write_report(folder, results, parameters, began, running.record)
+        index = write_report(folder, results, parameters, began, running.record, pages)
     ran = Ran(results, running.run, index, parameters.mode == "plan")
     # If nothing was done, what is wrong with the parameters, or locked, is told as if found before the first.
     failures = [result.failure for result in results if result.failure]

@@ -6,17 +6,17 @@ import re
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from html import escape, unescape
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from jinja2 import Environment, FileSystemLoader
-from nbconvert import HTMLExporter
 
 from lib.base.frames import STATIC
 from lib.base.run_folders import forget
@@ -25,10 +25,15 @@ from lib.engine.records import text_of
 from lib.execution.run import NOTEBOOKS, Result
 from lib.parameters import Parameters
 
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
+
+# nbconvert is imported where a page is made: by a thread, while notebooks are at work.
 # Jinja templates: run.html.j2 is the index page, notebook/ what nbconvert makes of an executed notebook.
 TEMPLATES = Path(__file__).with_name("templates")
 MERMAID = re.compile(r'<div class="jp-Mermaid">\s*<pre class="mermaid">(.*?)</pre>\s*</div>', re.DOTALL)
 LINK = re.compile(r'href="(?![a-z]+:|#|/)([^"]*)"')
+OTHERS = "<!-- the other pages -->"  # until these are known
 ALT_CHARACTERS = 400  # of a chart's source, for who does not see it
 TABLES = """window.runbookTables = (() => {
 const theirs = %(theirs)s, css = %(css)s, ours = %(ours)s;
@@ -40,12 +45,36 @@ return import(url(ours.replace("./dt_bundle.js", url(theirs))));
 """
 
 
+class Pages:
+    """The pages of executed notebooks, made while others are still at work. A context manager."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        self._begun: dict[Path, Future[str]] = {}
+
+    def __enter__(self) -> "Pages":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def begin(self, result: Result) -> None:
+        """Begin with the page of a notebook that has ended."""
+        if result.executed and result.executed not in self._begun:
+            self._begun[result.executed] = self._thread.submit(_to_html, result.executed)
+
+    def html(self, executed: Path) -> str:
+        """Return the page of a notebook that was begun, once it is made; it leads to no other page yet."""
+        return self._begun[executed].result()
+
+
 def write_report(
     folder: Path,
     results: Sequence[Result],
     parameters: Parameters,
     began: datetime,
     record: Mapping[str, Any] = MappingProxyType({}),
+    pages: Pages | None = None,
 ) -> Path:
     """Write the pages of a run, and let `runs/latest` lead to them, unless it is a plan; forget old runs.
 
@@ -55,13 +84,18 @@ def write_report(
         parameters: As they were given to the notebooks.
         began: When the run began.
         record: What was recorded of it, which is kept beside it as `record.json`.
+        pages: What has begun with the notebooks' pages, if that was begun.
 
     Returns:
         The index page.
     """
-    pages = [result.executed for result in results if result.executed]
-    for executed in pages:
-        _page(executed).write_text(_to_html(executed, folder.name, [page.stem for page in pages]), "utf-8")
+    executed = [result.executed for result in results if result.executed]
+    with pages or Pages() as made:
+        for result in results:
+            made.begin(result)
+        for notebook in executed:
+            html = _among_others(made.html(notebook), notebook, [each.stem for each in executed])
+            _page(notebook).write_text(html, "utf-8")
     (folder / "tables.js").write_text(_tables(), "utf-8")
     shutil.copyfile(STATIC / "zoom.js", folder / "zoom.js")
     index = folder / "index.html"
@@ -78,19 +112,39 @@ def _page(executed: Path) -> Path:
     return executed.with_suffix(".html")
 
 
-def _to_html(executed: Path, run: str, pages: list[str]) -> str:
-    exporter = HTMLExporter(template_name="notebook", extra_template_basedirs=[str(TEMPLATES)])
-    resources = {"run": run, "pages": pages, "dark_css": _dark_css()}
+def _to_html(executed: Path) -> str:
+    resources = {"run": executed.parent.name, "others": OTHERS, "dark_css": _dark_css()}
     with warnings.catch_warnings():
         # What notebooks tell `runbook run` alone has no picture, nor has what a wait has left empty.
         warnings.filterwarnings("ignore", "Your element with mimetype")
-        html, _ = exporter.from_filename(str(executed), resources=resources)
-    return _with_links(_with_pictures(html), executed.parent, pages)
+        html, _ = _exporter().from_filename(str(executed), resources=resources)
+    return _with_pictures(html)
+
+
+@cache
+def _exporter() -> "HTMLExporter":
+    """Return what makes pages; its templates are compiled once."""
+    from nbconvert import HTMLExporter
+
+    return HTMLExporter(template_name="notebook", extra_template_basedirs=[str(TEMPLATES)])
+
+
+def _among_others(html: str, executed: Path, pages: list[str]) -> str:
+    """Let a page lead to the others of its run, which are known when the last has ended."""
+    links = "".join(
+        f"<strong>{escape(name)}</strong>\n"
+        if name == executed.stem
+        else f'<a href="{quote(name)}.html">{escape(name)}</a>'
+        for name in pages
+    )
+    return _with_links(html.replace(OTHERS, links, 1), executed.parent, pages)
 
 
 @cache
 def _dark_css() -> str:
     """Return JupyterLab's dark colours, as nbconvert brings them along."""
+    from nbconvert import HTMLExporter
+
     (path,) = [
         found
         for folder in HTMLExporter(template_name="lab").template_paths
