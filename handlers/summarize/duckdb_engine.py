@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from column_types import NULL_VALUES, Column
+from column_types import BIGINT, DATE, NULL_VALUES, TIMESTAMP, Column
 from csv_dialect import Dialect
 from csv_text import LINE_END, PIECE_BYTES
 from profile_sql import MAX_VALUE_CHARACTERS as CUT
-from profile_sql import Functions, literal, null_if_token
+from profile_sql import Functions, literal, null_if_token, with_values
 from rejection import RejectedError
 from table_queries import TableQueries
 
@@ -51,6 +51,7 @@ APPROXIMATE = Functions(
 )
 LONGEST_TOKEN = max(len(token.encode()) for token in NULL_VALUES)
 FIRST_TOKEN = min(token for token in NULL_VALUES if token)  # in the order of bytes, as DuckDB's
+NO_TOKENS = (BIGINT, DATE, TIMESTAMP)  # types of which no token for null is
 # What no value is, since files with NUL are rejected.
 NO_TEXT = "\0"
 # Of Lambda's memory, for Python, boto3, DuckDB's code, and what DuckDB does not count: states of aggregates.
@@ -94,6 +95,23 @@ class DuckDbEngine(TableQueries):
         texts = ", ".join(column.text for column in columns)
         return f"(SELECT {texts} FROM kept) AS source" if self._is_kept else self._texts(columns)
 
+    def valued(self, columns: Sequence[Column]) -> str:
+        """Return what to select these columns' texts and values from; most texts need no look for tokens.
+
+        A text that is a whole number or a time is no token for null; only the others are looked at.
+        """
+        certain = [column for column in columns if column.type in NO_TOKENS]
+        if self._is_kept or not certain:
+            return super().valued(columns)
+        others = [column for column in columns if column not in certain]
+        texts = ", ".join(
+            f"CASE WHEN {column.value} IS NOT NULL THEN {column.text}"
+            f" ELSE {null_if_token(column.text)} END AS {column.text}"
+            for column in certain
+        )
+        values = with_values(columns, self._texts(others, certain), self.functions)
+        return f"(SELECT * REPLACE ({texts}) FROM {values}) AS without_tokens"
+
     def keep(self, columns: Sequence[Column]) -> None:
         """Read these columns into a table; what does not fit into memory goes into the file's folder."""
         if not self._is_kept and columns:
@@ -101,13 +119,14 @@ class DuckDbEngine(TableQueries):
             self.rows(f"CREATE TABLE kept AS SELECT * FROM {self._texts(columns)}")
             self._is_kept = True
 
-    def _texts(self, columns: Sequence[Column]) -> str:
-        texts = ", ".join(
+    def _texts(self, columns: Sequence[Column], as_they_are: Sequence[Column] = ()) -> str:
+        texts = [
             f"CASE WHEN {_is_no_token(column.text)} THEN {column.text}"
             f" ELSE {null_if_token(column.text)} END AS {column.text}"
             for column in columns
-        )
-        return f"(SELECT {texts} FROM {self.file()}) AS source"
+        ]
+        texts += [column.text for column in as_they_are]
+        return f"(SELECT {', '.join(texts)} FROM {self.file()}) AS source"
 
     def file(self) -> str:
         """Return what to select the texts of all columns from, as they are in the file."""

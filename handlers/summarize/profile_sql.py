@@ -67,7 +67,7 @@ def measures(functions: Functions, column: Column) -> list[str]:
     value, column_type = column.value, column.type
     numeric = _as_double(column, value)
     mean_of = value if column.center is None else numeric
-    of_type = count_of_type(column, column_type, value, functions)
+    of_type = count_of_type(column, column_type, value, functions, are_ends_seen=True)
     # Nulls count for nothing. FILTER would take longer.
     some = numeric if column.share == 1 else f"CASE WHEN draw < {column.share} THEN {numeric} END"
     drawn = "NULL" if column.share == 1 else f"count({some})"
@@ -104,7 +104,9 @@ def type_counts(functions: Functions, column: Column) -> list[str]:
     ]
 
 
-def count_of_type(column: Column, column_type: Type, value: str, functions: Functions) -> str:
+def count_of_type(
+    column: Column, column_type: Type, value: str, functions: Functions, are_ends_seen: bool = False
+) -> str:
     """Return the expression that counts the values of a type.
 
     2026-02-30 looks like a date, and is none; and a number that a double rounds is no double.
@@ -114,6 +116,8 @@ def count_of_type(column: Column, column_type: Type, value: str, functions: Func
         column_type: The type.
         value: SQL for the column's value as one of the type.
         functions: The engine's.
+        are_ends_seen: Whether somebody looks at the least and the largest time, so that nobody needs to ask
+            of each whether its year has four digits.
     """
     matches = _matches(column, column_type.pattern, functions)
     condition, same = matches, f"CAST({value} AS varchar) = {column.text}"
@@ -124,7 +128,8 @@ def count_of_type(column: Column, column_type: Type, value: str, functions: Func
         condition += f" AND {value} IS NOT NULL"
     if functions.casts_forgive:
         # What comes back as it was written matches, and is found sooner than by the pattern.
-        if limits := CANONICAL.get(column_type):
+        limits = CANONICAL.get(column_type)
+        if limits and not (are_ends_seen and column_type in (DATE, TIMESTAMP)):
             same = f"{value} BETWEEN {limits} AND {same}"
         condition = f"CASE WHEN {same} THEN true ELSE {condition} END"
     if column_type is DOUBLE:
@@ -241,9 +246,17 @@ def _candidates(column: Column, functions: Functions) -> str:
     text = shortened(column, functions)
     if column.candidates is None:
         return functions.candidates.format(c=text)
+    of_each = "count_if({text} = {one})"
     if all(len(each) < MAX_VALUE_CHARACTERS for each in column.candidates):
         text = column.text
-    return f"ARRAY[{', '.join(f'count_if({text} = {literal(each)})' for each in column.candidates)}]"
+        if column.type is TIMESTAMP and functions.casts_forgive:
+            # Texts of times are long and begin alike: the few of the same time are compared.
+            of_each = f"count_if(CASE WHEN {column.value} = {{time}} THEN {{text}} = {{one}} END)"
+    counts = (
+        of_each.format(text=text, one=literal(each), time=f"TRY_CAST({literal(each)} AS timestamp(6))")
+        for each in column.candidates
+    )
+    return f"ARRAY[{', '.join(counts)}]"
 
 
 def _as_double(column: Column, value: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -10,7 +11,9 @@ from typing import Any, Protocol
 
 from column_types import (
     BIGINT,
+    DATE,
     LARGEST_EXACT_DOUBLE,
+    TIMESTAMP,
     TYPES,
     VARCHAR,
     Column,
@@ -69,7 +72,14 @@ class Measured:
     @property
     def is_of_type(self) -> bool:
         """Whether all its values are of the column's type; a column of nulls is of any, and called text."""
-        return self.of_type == self.count and (self.count > 0 or self.column.type is VARCHAR)
+        is_known = self.count > 0 or self.column.type is VARCHAR
+        return self.of_type == self.count and is_known and self.are_ends_of_type
+
+    @property
+    def are_ends_of_type(self) -> bool:
+        """Whether the least and the largest time look as its type's do: other years have not four digits."""
+        ends = (self.minimum, self.maximum) if self.column.type in (DATE, TIMESTAMP) else ()
+        return all(end is None or re.fullmatch(self.column.type.pattern, str(end)) for end in ends)
 
     @property
     def has_enough_drawn(self) -> bool:

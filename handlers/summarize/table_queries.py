@@ -23,6 +23,10 @@ class TableQueries:
         """Return what to select these columns from."""
         raise NotImplementedError
 
+    def valued(self, columns: Sequence[Column]) -> str:
+        """Return what to select these columns' texts and values from."""
+        return with_values(columns, self.relation(columns), self.functions)
+
     def keep(self, columns: Sequence[Column]) -> None:
         """Make it cheap to select these columns again, if it can; no others are selected afterwards."""
 
@@ -42,8 +46,7 @@ class TableQueries:
         for some in self._batches(columns):
             groups = [expressions(column) for column in some]
             flat = ", ".join(["count(*)", self.functions.surplus, *chain.from_iterable(groups)])
-            relation = with_values(some, self.relation(some), self.functions)
-            rows, surplus, *values = self.rows(f"SELECT {flat} FROM {relation}")[0]
+            rows, surplus, *values = self.rows(f"SELECT {flat} FROM {self.valued(some)}")[0]
             remaining = iter(values)
             for column, group in zip(some, groups, strict=True):
                 yield int(rows), int(surplus), column, [next(remaining) for _ in group]

@@ -16,10 +16,10 @@ def profiled(tmp_path_factory):
     profile = sys.modules["duckdb_profile"]
     path = tmp_path_factory.mktemp("csv") / "data.csv"
 
-    def run(lines, end="\n"):
+    def run(lines, end="\n", exact_up_to_bytes=0):
         path.write_bytes(end.join(lines).encode())
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(profile, "EXACT_UP_TO_BYTES", 0)
+            patch.setattr(profile, "EXACT_UP_TO_BYTES", exact_up_to_bytes)
             return profile.profile_file(path)[2]
 
     return run
@@ -86,3 +86,49 @@ def test_quartiles_for_which_too_few_values_were_drawn_are_measured_again(profil
     )
     (found,) = profiled(["number", *map(str, range(ROWS))])
     assert found["quartiles"] == pytest.approx([ROWS / 4, ROWS / 2, ROWS * 3 / 4], abs=0.002 * ROWS)
+
+
+TIME, DATE = "2024-01-02 03:04:05", "2024-01-02"
+OF_TYPE = {  # a text, what may stand beside it in a column of this type, and what may not
+    "timestamp": (
+        TIME,
+        [
+            "2024-01-02T03:04:05",
+            f" {TIME}",
+            f"{TIME}.000",
+            "0000-01-01 00:00:00",
+            "9999-12-31 23:59:59.999999",
+        ],
+        ["10000-01-01 00:00:00", "infinity", "0044-03-15 (BC)", "2024-01-02 24:00:00", DATE],
+    ),
+    "date": (
+        DATE,
+        [f"{DATE} ", "0000-12-31", "9999-12-31"],
+        ["10000-01-01", "-infinity", "0044-03-15 (BC)", "2024-02-30", "epoch", "2024-1-2"],
+    ),
+    "bigint": ("7", ["-7", "+7"], ["007", "1_000", "7 7"]),
+    "double": ("7.5", ["7.50", "7", "7e1"], ["inf", "07.5", "7,5"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "usual", "odd"),
+    [
+        (of_it if odd in like else "varchar", usual, odd)
+        for of_it, (usual, like, unlike) in OF_TYPE.items()
+        for odd in [*like, *unlike]
+    ],
+)
+@pytest.mark.parametrize("odd_from", [0, 3_000], ids=["from the first line on", "late"])
+def test_of_a_large_file_the_same_is_said_as_of_a_small_one(profiled, kind, usual, odd, odd_from):
+    """Of two spellings, one of which may come late, with all tokens for null among them."""
+    tokens = sys.modules["column_types"].NULL_VALUES
+    lines = [
+        tokens[row % len(tokens)] if row % 5 == 4 else odd if row % 3 and row >= odd_from else usual
+        for row in range(5_000)
+    ]
+    lines = ["text,x", *(f'"{text}",' for text in lines)]
+    large, small = profiled(lines)[0], profiled(lines, exact_up_to_bytes=2**30)[0]
+    said = ("type", "nulls", "min", "max", "mean", "quartiles", "top_values")
+    assert [large[name] for name in said] == [small[name] for name in said]
+    assert (large["type"], large["nulls"]) == (kind, 1_000)
