@@ -160,8 +160,9 @@ def test_one_of_a_bucket_that_is_gone_does_not_count(queued):
 
 
 def test_only_those_of_a_time_span_are_sent(queued):
-    queued.put(KEYS[:3])
-    written = queued.s3.head_object(Bucket=queued.source.name, Key=KEYS[0])["LastModified"]
+    queued.put(KEYS[:3])  # at the same time, so that any may be the first
+    listed = queued.s3.list_objects_v2(Bucket=queued.source.name)["Contents"]
+    written = min(each["LastModified"] for each in listed)
 
     run(queued, 3, modified_after=written.isoformat(), modified_before="2999-01-01T00:00:00Z")
     assert queued.keys() == KEYS[:3]
