@@ -31,12 +31,18 @@ class Sample:
     """What some records tell of a column.
 
     Attributes:
-        candidates: Texts among which the most frequent ones are, cut as summaries show them.
+        texts: Those of its texts that are no token for null.
         share: Which part of its values, drawn at random, is enough for its quartiles.
     """
 
-    candidates: tuple[str, ...]
+    texts: Sequence[str]
     share: float
+
+    def candidates(self) -> tuple[str, ...]:
+        """Return texts among which the most frequent ones are, cut as summaries show them."""
+        counts = Counter(text[:MAX_VALUE_CHARACTERS] for text in self.texts)
+        found = counts.most_common(CANDIDATES if len(counts) > FEW_TEXTS else FEW_TEXTS)
+        return tuple(text for text, _ in found)
 
 
 def samples(path: Path, dialect: Dialect) -> list[Sample]:
@@ -66,11 +72,9 @@ def are_enough(drawn: int, values: int) -> bool:
 
 def _sample(texts: Sequence[str], rows: float) -> Sample:
     """Return the sample of a column by some of its texts, and how many rows there are, more or less."""
-    there = [text[:MAX_VALUE_CHARACTERS] for text in texts if text not in NULLS]
+    there = [text for text in texts if text not in NULLS]
     values = rows * len(there) / len(texts) if texts else 0
-    counts = Counter(there)
-    candidates = counts.most_common(CANDIDATES if len(counts) > FEW_TEXTS else FEW_TEXTS)
-    return Sample(tuple(text for text, _ in candidates), min(1, QUARTILE_VALUES / values) if values else 1)
+    return Sample(there, min(1, QUARTILE_VALUES / values) if values else 1)
 
 
 def _places(path: Path) -> Iterator[bytes]:
@@ -94,8 +98,8 @@ def _places(path: Path) -> Iterator[bytes]:
 
 def _whole_lines(piece: bytes) -> bytes:
     """Return what is after the first line end of a piece, up to its last."""
-    ends = [found.end() for found in LINE_END.finditer(piece)]
-    return piece[ends[0] : ends[-1]] if ends else b""
+    first = LINE_END.search(piece)
+    return piece[first.end() : 1 + max(piece.rfind(b"\n"), piece.rfind(b"\r"))] if first else b""
 
 
 def _records(lines: bytes, dialect: Dialect) -> list[list[str]]:

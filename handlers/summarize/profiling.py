@@ -136,7 +136,8 @@ def guessed(dialect: Dialect, all_repeat: bool, samples: Sequence[Sample]) -> li
         column = Column(number, name, found, all_repeat or repeats(texts), middle)
         column = replace(column, decimals=decimals(found, texts))
         if samples:
-            column = replace(column, candidates=samples[number].candidates, share=samples[number].share)
+            candidates = samples[number].candidates() if column.repeats else None
+            column = replace(column, candidates=candidates, share=samples[number].share)
         columns.append(column)
     return columns
 
