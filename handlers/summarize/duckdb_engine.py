@@ -104,11 +104,7 @@ class DuckDbEngine(TableQueries):
         if self._is_kept or not certain:
             return super().valued(columns)
         others = [column for column in columns if column not in certain]
-        texts = ", ".join(
-            f"CASE WHEN {column.value} IS NOT NULL THEN {column.text}"
-            f" ELSE {null_if_token(column.text)} END AS {column.text}"
-            for column in certain
-        )
+        texts = ", ".join(_without_token(column, f"{column.value} IS NOT NULL") for column in certain)
         values = with_values(columns, self._texts(others, certain), self.functions)
         return f"(SELECT * REPLACE ({texts}) FROM {values}) AS without_tokens"
 
@@ -120,11 +116,7 @@ class DuckDbEngine(TableQueries):
             self._is_kept = True
 
     def _texts(self, columns: Sequence[Column], as_they_are: Sequence[Column] = ()) -> str:
-        texts = [
-            f"CASE WHEN {_is_no_token(column.text)} THEN {column.text}"
-            f" ELSE {null_if_token(column.text)} END AS {column.text}"
-            for column in columns
-        ]
+        texts = [_without_token(column, _is_no_token(column.text)) for column in columns]
         texts += [column.text for column in as_they_are]
         return f"(SELECT {', '.join(texts)} FROM {self.file()}) AS source"
 
@@ -157,6 +149,11 @@ class DuckDbEngine(TableQueries):
         before, self._limit_mb = self._limit_mb, memory_limit_mb()
         limit_memory(self.connection, self._limit_mb)
         return self._limit_mb > before
+
+
+def _without_token(column: Column, is_none: str) -> str:
+    """Return a column's text, null if it is a token for null; of most it is soon found that it is none."""
+    return f"CASE WHEN {is_none} THEN {column.text} ELSE {null_if_token(column.text)} END AS {column.text}"
 
 
 def _is_no_token(text: str) -> str:

@@ -201,7 +201,7 @@ def show_plan(rows: Sequence[Mapping[str, Any]]) -> None:
     Args:
         rows: Of the plan's table: action, type, name, region, why.
     """
-    from lib.engine.plan import SIGNS  # pandas takes a second to import
+    from lib.engine.plan import SIGNS  # here, since few commands show a plan
 
     out, order = console(), list(SIGNS)
     changing = sorted((r for r in rows if r["action"] in SIGNS), key=lambda row: order.index(row["action"]))
