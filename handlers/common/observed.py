@@ -6,8 +6,22 @@ from threading import RLock
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+from aws_lambda_powertools.logging.types import LogRecord
 
 NAMESPACE = "runbook"
+# What Powertools writes into each line, and the log group's name or `service` says already: a third of it,
+# and CloudWatch charges by the byte.
+SAID_ALREADY = ("function_name", "function_memory_size", "function_arn")
+
+
+class ShortLines(LambdaPowertoolsFormatter):
+    """Lines as Powertools writes them, without what is said already."""
+
+    def serialize(self, log: LogRecord) -> str:
+        """Return a line."""
+        kept = {name: value for name, value in log.items() if name not in SAID_ALREADY}
+        return super().serialize(kept)
 
 
 class SafeMetrics(Metrics):
@@ -35,4 +49,5 @@ def log_and_metrics(handler: str) -> tuple[Logger, Metrics]:
     # An event with nothing to do has no metrics to tell; Powertools would log a warning each time.
     warnings.filterwarnings("ignore", "No application metrics to publish")
     service = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", handler)
-    return Logger(service=service), SafeMetrics(namespace=NAMESPACE, service=service)
+    logger = Logger(service=service, logger_formatter=ShortLines())
+    return logger, SafeMetrics(namespace=NAMESPACE, service=service)
