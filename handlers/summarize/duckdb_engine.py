@@ -105,8 +105,8 @@ class DuckDbEngine(TableQueries):
             return super().valued(columns)
         others = [column for column in columns if column not in certain]
         texts = ", ".join(_without_token(column, f"{column.value} IS NOT NULL") for column in certain)
-        values = with_values(columns, self._texts(others, certain), self.functions)
-        return f"(SELECT * REPLACE ({texts}) FROM {values}) AS without_tokens"
+        relation = with_values(columns, self._texts(others, certain), self.functions)
+        return f"(SELECT * REPLACE ({texts}) FROM {relation}) AS without_tokens"
 
     def keep(self, columns: Sequence[Column]) -> None:
         """Read these columns into a table; what does not fit into memory goes into the file's folder."""
@@ -116,9 +116,9 @@ class DuckDbEngine(TableQueries):
             self._is_kept = True
 
     def _texts(self, columns: Sequence[Column], as_they_are: Sequence[Column] = ()) -> str:
-        texts = [_without_token(column, _is_no_token(column.text)) for column in columns]
-        texts += [column.text for column in as_they_are]
-        return f"(SELECT {', '.join(texts)} FROM {self.file()}) AS source"
+        cleaned = [_without_token(column, _is_no_token(column.text)) for column in columns]
+        texts = ", ".join([*cleaned, *(column.text for column in as_they_are)])
+        return f"(SELECT {texts} FROM {self.file()}) AS source"
 
     def file(self) -> str:
         """Return what to select the texts of all columns from, as they are in the file."""

@@ -46,7 +46,8 @@ class TableQueries:
         for some in self._batches(columns):
             groups = [expressions(column) for column in some]
             flat = ", ".join(["count(*)", self.functions.surplus, *chain.from_iterable(groups)])
-            rows, surplus, *values = self.rows(f"SELECT {flat} FROM {self.valued(some)}")[0]
+            relation = self.valued(some)
+            rows, surplus, *values = self.rows(f"SELECT {flat} FROM {relation}")[0]
             remaining = iter(values)
             for column, group in zip(some, groups, strict=True):
                 yield int(rows), int(surplus), column, [next(remaining) for _ in group]

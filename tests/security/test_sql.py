@@ -97,6 +97,7 @@ KNOWN = {
         "literal(str(path))",
         "names",
         "quote",
+        "relation",  # as profile_sql builds it
         "self._texts(columns)",
         "self.file()",
         "texts",
