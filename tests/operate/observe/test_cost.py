@@ -62,9 +62,9 @@ def test_a_price_is_written_as_a_person_writes_it():
 
 def test_a_million_objects_of_10_kb_through_migrate():
     """1 copy and 1 look an object, 1 message, 1.2 requests of SQS, its share of a batch of ten."""
-    seconds = (0.05 + 0.05) / 10 + 0.007 * 1769 / 512
+    seconds = (0.05 + 0.05) / 10 + 0.005 * 1769 / 512
     lambda_usd = seconds / 2 * 1e6 * 0.0000166667
-    logs = (600 + 90) * 1e6 / GB * 0.50
+    logs = (430 + 80) * 1e6 / GB * 0.50
     assert column(cost.per_million(DEFAULTS, 10 * 1024), "migrate") == approximately(
         {
             "S3 writes": 5.00,
